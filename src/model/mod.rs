@@ -1,0 +1,11 @@
+//! What the whole program speaks of: platforms, systems, checks' and steps' names. No I/O.
+
+mod name;
+mod origin;
+mod platform;
+mod suggest;
+
+pub use name::{CheckName, StepLabel};
+pub use origin::Origin;
+pub use platform::{Os, Platform};
+pub use suggest::{closest, did_you_mean};
