@@ -3,6 +3,7 @@
 //! `docs/architecture.md` says where what is, and why.
 
 mod checks;
+mod config;
 mod exit;
 mod model;
 mod plan;
