@@ -10,5 +10,6 @@ mod plan;
 mod process;
 mod report;
 mod run;
+mod workspace;
 
 fn main() {}

@@ -6,6 +6,7 @@
 //! commands.
 
 pub mod cargo;
+pub mod messages;
 
 /// The standard checks' descriptions, in the predecessor's format with our key `os`.
 pub const STANDARD: &str = include_str!("standard.json");

@@ -1,0 +1,3 @@
+//! What a Cargo workspace is made of. Pure: manifests and metadata come in as values.
+
+pub mod features;
