@@ -3,9 +3,11 @@
 mod name;
 mod origin;
 mod platform;
+mod step;
 mod suggest;
 
 pub use name::{CheckName, StepLabel};
 pub use origin::Origin;
 pub use platform::{Os, Platform};
+pub use step::{BUILDKITE_STEP_KEYS, HYPERVISORS};
 pub use suggest::{closest, did_you_mean};
