@@ -6,9 +6,16 @@
 mod check;
 mod form;
 mod parse;
+mod pipeline_file;
 mod raw;
+mod reference;
+mod source;
 mod step;
 mod text;
+mod version;
+
+pub use source::{Found, Given, Text, Wanted};
+pub use version::require_version;
 
 use crate::checks::cargo::FeatureMode;
 use crate::model::{Os, Platform};

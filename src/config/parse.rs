@@ -3,6 +3,7 @@
 
 use super::form::unexpected;
 use super::raw::RawConfig;
+use super::text::printable;
 use super::{Cache, Config};
 use crate::exit::usage;
 use crate::model::did_you_mean;
@@ -27,8 +28,8 @@ impl Config {
                 ))));
             }
         }
-        if let Some(path) = nested_null(value) {
-            return Err(usage(printable(&null_at(&path))));
+        if let Some(told) = nulls_told(value) {
+            return Err(usage(told));
         }
         let raw: RawConfig = serde_path_to_error::deserialize(value).map_err(|error| {
             usage(printable(&explain(&error.path().to_string(), &error.inner().to_string())))
@@ -48,32 +49,39 @@ const NOT_YET: &[NotYet] = &[
     ("cache: target", |config| config.cache == Cache::Target),
 ];
 
-/// What to say of a `null` at a key path.
-pub fn null_at(path: &str) -> String {
-    format!(
-        "{path}: has no value (null); remove the key or give it one: the agent drops the whole \
-         configuration of a plugin for it"
-    )
+/// What to say of the nested `null`s in a value, with the key path of each; nothing where it has none.
+pub fn nulls_told(value: &Value) -> Option<String> {
+    let paths = nulls(value);
+    let have = if paths.len() == 1 { "has" } else { "have" };
+    (!paths.is_empty()).then(|| {
+        printable(&format!(
+            "{}: {have} no value (null); remove the key or give it one: for a null within them the \
+             agent drops all options of a plugin",
+            paths.join(", ")
+        ))
+    })
 }
 
-/// The key path of the first `null` within a value.
-pub fn nested_null(value: &Value) -> Option<String> {
+/// The key paths of every `null` within a value.
+fn nulls(value: &Value) -> Vec<String> {
+    let within = |head: String, item: &Value| -> Vec<String> {
+        nulls(item)
+            .into_iter()
+            .map(|rest| match rest.as_str() {
+                "" => head.clone(),
+                index if index.starts_with('[') => format!("{head}{index}"),
+                key => format!("{head}.{key}"),
+            })
+            .collect()
+    };
     match value {
-        Value::Null => Some(String::new()),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .find_map(|(at, item)| nested_null(item).map(|rest| joined(&format!("[{at}]"), &rest))),
-        Value::Object(map) => {
-            map.iter().find_map(|(key, item)| nested_null(item).map(|rest| joined(key, &rest)))
+        Value::Null => vec![String::new()],
+        Value::Array(items) => {
+            items.iter().enumerate().flat_map(|(at, item)| within(format!("[{at}]"), item)).collect()
         }
-        _ => None,
+        Value::Object(map) => map.iter().flat_map(|(key, item)| within(key.clone(), item)).collect(),
+        _ => Vec::new(),
     }
-}
-
-fn joined(head: &str, rest: &str) -> String {
-    let dot = if rest.is_empty() || rest.starts_with('[') { "" } else { "." };
-    format!("{head}{dot}{rest}")
 }
 
 /// serde's message in the words of the other errors: path, what was expected, what stands there.
@@ -93,15 +101,6 @@ fn explain(path: &str, message: &str) -> String {
         return format!("{path}: expected {expected}, got {given}");
     }
     format!("{path}: {message}")
-}
-
-/// The text with its control characters written out: a terminal or a log would obey them.
-pub fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
-//! JSON and YAML texts → values.
+//! JSON and YAML texts → values; texts of others → texts that can be shown.
 
-use super::parse::printable;
 use serde_json::Value;
 
 /// Reads JSON. An error is a sentence with line and column.
@@ -17,6 +16,15 @@ pub fn yaml(text: &str) -> Result<Value, String> {
         let told = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
         printable(&told)
     })
+}
+
+/// The text with its control characters written out: a terminal or a log would obey them.
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
 }
 
 #[cfg(test)]
