@@ -5,7 +5,12 @@
 //! returns text.
 
 mod finding;
+#[cfg(test)]
+mod fixture;
+pub mod fold;
 mod outcome;
+pub mod table;
+mod text;
 
 pub use finding::{Finding, Level};
 pub use outcome::{Artifact, Combination, Outcome, Section, Verdict};
