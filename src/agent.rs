@@ -8,6 +8,7 @@
 
 use crate::exit;
 use crate::process::{self, Command};
+use crate::report::annotation::Style;
 use anyhow::Result;
 use std::path::Path;
 
@@ -18,25 +19,6 @@ const PROGRAM: &str = "buildkite-agent";
 const SECRETS: [&str; 2] = ["BUILDKITE_AGENT_ACCESS_TOKEN", "BUILDKITE_AGENT_TOKEN"];
 /// What makes a path more than a path to `artifact upload`: its delimiter and its globs.
 const NOT_LITERAL: [char; 8] = [';', '*', '?', '[', ']', '{', '}', '\\'];
-
-/// How an annotation looks: the agent's `--style`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Style {
-    /// Red.
-    Error,
-    /// Yellow.
-    Warning,
-}
-
-impl Style {
-    /// The agent's word for it.
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        }
-    }
-}
 
 /// Whether there is an agent on PATH.
 pub fn is_there() -> bool {

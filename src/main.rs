@@ -4,6 +4,8 @@
 
 mod agent;
 mod checks;
+mod cli;
+mod commands;
 mod config;
 mod exit;
 mod model;
@@ -11,5 +13,16 @@ mod plan;
 mod process;
 mod report;
 mod run;
+mod workspace;
 
-fn main() {}
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let exit = commands::dispatch(&cli).unwrap_or_else(|error| {
+        eprintln!("rust-vmm-ci: {error:#}");
+        exit::of(&error)
+    });
+    ExitCode::from(exit.code())
+}

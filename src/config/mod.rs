@@ -3,8 +3,7 @@
 //! A configuration is wide when written (a name or a list, snake or kebab) and narrow here: every
 //! option has its value or is known to be unset where the default depends on facts.
 
-use crate::checks::cargo::FeatureMode;
-use crate::model::{Os, Platform};
+use crate::model::{FeatureMode, Os, Platform};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 

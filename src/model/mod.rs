@@ -1,10 +1,12 @@
 //! What the whole program speaks of: platforms, systems, checks' and steps' names. No I/O.
 
+mod feature_mode;
 mod name;
 mod origin;
 mod platform;
 mod suggest;
 
+pub use feature_mode::FeatureMode;
 pub use name::{CheckName, StepLabel};
 pub use origin::Origin;
 pub use platform::{Os, Platform};

@@ -4,13 +4,13 @@
 //! `--report` writes is [`Report`] as JSON, and every other form is made of it. Pure: rendering
 //! returns text.
 
+pub mod annotation;
 mod finding;
 #[cfg(test)]
 mod fixture;
-pub mod fold;
 mod outcome;
 pub mod table;
-mod text;
+pub mod text;
 
 pub use finding::{Finding, Level};
 pub use outcome::{Artifact, Combination, Outcome, Section, Verdict};
