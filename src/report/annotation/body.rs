@@ -230,5 +230,154 @@ fn words(text: &str) -> String {
 
 /// The text, or as much of it as `most` bytes hold and a mark.
 fn cut(text: &str, most: usize) -> String {
-    if text.len() <= most { text.to_owned() } else { format!("{} …", &text[..text.floor_char_boundary(most)]) }
+    if text.len() <= most {
+        text.to_owned()
+    } else {
+        format!("{} …", &text[..text.floor_char_boundary(most)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+    use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+    use scraper::{Html, Selector};
+
+    /// The body as a browser has it after Buildkite's Markdown: all HTML, so the text itself.
+    fn page(body: &str) -> Html {
+        for event in Parser::new_ext(body, Options::all()) {
+            let html = matches!(event, Event::Html(_))
+                || matches!(event, Event::Start(Tag::HtmlBlock) | Event::End(TagEnd::HtmlBlock));
+            assert!(html, "Markdown read {event:?}");
+        }
+        Html::parse_fragment(body)
+    }
+
+    fn texts(page: &Html, selector: &str) -> Vec<String> {
+        page.select(&Selector::parse(selector).unwrap()).map(|element| element.text().collect()).collect()
+    }
+
+    fn failed(findings: Vec<Finding>) -> Report {
+        let outcome = Outcome { label: "c".into(), verdict: Verdict::Failed, findings, ..Outcome::default() };
+        Report { outcomes: vec![outcome], ..Report::default() }
+    }
+
+    #[test]
+    fn a_failure_is_told_with_its_place_frame_lint_features_and_command() {
+        let report = fixture::full();
+        let page = page(&render(&report, Some("rust-vmm-ci/report.html")));
+        let checks = Selector::parse("table").unwrap();
+        let checks = page.select(&checks).next().unwrap();
+        assert_eq!(checks.select(&Selector::parse("tbody tr").unwrap()).count(), report.outcomes.len());
+        let finding = &report.outcomes[1].findings[0];
+        assert_eq!(texts(&page, "pre code")[0], finding.rendered.as_ref().unwrap().trim_end());
+        let codes = texts(&page, "code");
+        for said in [
+            "src/mmap/<script>alert(1)</script>.rs:117:9",
+            "clippy::undocumented_unsafe_blocks",
+            "backend-mmap · backend-mmap,backend-bitmap",
+            "no features",
+            "rust-vmm-ci run clippy",
+            "rustup target add x86_64-unknown-linux-musl",
+        ] {
+            assert!(codes.iter().any(|code| code == said), "{said} not in {codes:?}");
+        }
+        assert_eq!(texts(&page, "a"), ["lcov.info", "rust-vmm-ci/report.html"]);
+        let image = page.select(&Selector::parse("img").unwrap()).next().unwrap().value();
+        assert_eq!(image.attr("src"), Some("artifact://target/rust-vmm-ci/bench/plot one.svg"));
+        assert_eq!(image.attr("alt"), Some("Benchmark <plot>"));
+    }
+
+    #[test]
+    fn uncovered_new_lines_come_first_of_what_coverage_shows() {
+        let page = page(&render(&fixture::full(), None));
+        let titles = texts(&page, "div > p > strong");
+        assert_eq!(titles, ["Lines of this change that no test runs", "Coverage by file"]);
+    }
+
+    #[test]
+    fn nothing_from_outside_is_read_as_markup() {
+        let hostile =
+            "a</code></pre>\n\n# h\n<script>x</script> *b* `c` |d| [e](javascript:f) \" ' & \x1b[0m";
+        let words = text::line(hostile).into_owned();
+        let outcome = Outcome {
+            label: hostile.into(),
+            verdict: Verdict::Failed,
+            reason: Some(hostile.into()),
+            remedy: Some(hostile.into()),
+            command: hostile.into(),
+            findings: vec![Finding {
+                file: Some(hostile.into()),
+                lint: Some(hostile.into()),
+                rendered: Some(hostile.into()),
+                remedy: Some(hostile.into()),
+                feature_sets: vec![hostile.into()],
+                ..Finding::error(hostile)
+            }],
+            sections: vec![Section {
+                title: hostile.into(),
+                text: hostile.into(),
+                columns: vec![hostile.into()],
+                rows: vec![vec![hostile.into()]],
+            }],
+            artifacts: vec![Artifact { name: hostile.into(), path: hostile.into(), image: true }],
+            ..Outcome::default()
+        };
+        let report = Report { outcomes: vec![outcome], platform: hostile.into(), ..Report::default() };
+        let page = page(&render(&report, Some(hostile)));
+        assert_eq!(texts(&page, "script, h1, em").len(), 0);
+        assert_eq!(texts(&page, "pre code"), [text::block(hostile).into_owned()]);
+        assert_eq!(texts(&page, "a"), [words.clone()]);
+        for selector in ["h4", "p", "code", "th", "td", "summary"] {
+            assert!(texts(&page, selector).iter().any(|text| text.contains(&words)), "{selector}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted_and_found_in_the_artifact() {
+        let finding = |n: usize| Finding {
+            file: Some(format!("src/{n}.rs")),
+            rendered: Some("<\n".repeat(15_000)),
+            ..Finding::error("x")
+        };
+        let mut report = failed((0..100).map(finding).collect());
+        report.outcomes.push(Outcome {
+            label: "last".into(),
+            command: "rust-vmm-ci run last".into(),
+            findings: vec![finding(1000)],
+            ..report.outcomes[0].clone()
+        });
+        let body = render(&report, Some("report.html"));
+        assert!(body.len() <= LIMIT, "{}", body.len());
+        let page = page(&body);
+        let shown = texts(&page, "summary").len();
+        assert!((2..101).contains(&shown), "{shown}");
+        let told = texts(&page, "body > p, p").join("\n");
+        assert!(told.contains(&format!("{} more findings did not fit.", 101 - shown)), "{told}");
+        assert!(texts(&page, "h4").contains(&"last failed".to_owned()));
+        assert!(texts(&page, "code").contains(&"src/1000.rs".to_owned()));
+        assert_eq!(texts(&page, "a"), ["report.html"]);
+    }
+
+    #[test]
+    fn any_number_of_checks_with_any_words_stays_within_the_limit() {
+        let long = "é<".repeat(2_000);
+        let outcome =
+            Outcome { label: long.clone(), reason: Some(long), ..failed(vec![]).outcomes.remove(0) };
+        let body = render(&Report { outcomes: vec![outcome; 500], ..Report::default() }, None);
+        assert!(body.len() <= LIMIT, "{}", body.len());
+        assert!(body.contains("more checks"), "what the table leaves out is counted");
+    }
+
+    #[test]
+    fn a_finding_of_two_checks_shows_its_frame_once() {
+        let finding = Finding { rendered: Some("frame".into()), ..Finding::error("x") };
+        let mut report = failed(vec![finding]);
+        let second = Outcome { label: "second".into(), ..report.outcomes[0].clone() };
+        report.outcomes.push(second);
+        let page = page(&render(&report, None));
+        assert_eq!(texts(&page, "pre").len(), 1);
+        assert!(texts(&page, "p").contains(&"x (as in c)".to_owned()));
+    }
 }
