@@ -113,7 +113,8 @@ impl Agent {
 
     pub(crate) fn start(&self, hook: &str) -> Child {
         Command::new(self.root.join("tools/bash"))
-            .args(["-c", r#". "$0""#])
+            // The agent's wrapper is $0, not the hook.
+            .args(["-c", r#". "$1""#, "wrapper"])
             .arg(self.plugin().join("hooks").join(hook))
             .current_dir(self.root.join("job"))
             .env_clear()

@@ -294,6 +294,23 @@ fn two_hooks_at_once_build_once_where_there_is_no_flock() {
     two_at_once_build_once(&Agent::new().without("flock"));
 }
 
+#[test]
+fn what_cargo_leaves_running_does_not_hold_the_lock() {
+    let agent = Agent::new();
+    let cargo = agent.stub("cargo");
+    cargo.does("leave-running 60");
+    let first = agent.start("command");
+    wait_for("binary", || !agent.kept().is_empty());
+    fs::remove_file(agent.the_kept()).unwrap();
+    cargo.does("");
+
+    let second = agent.start("command");
+    wait_for("second build", || builds(&cargo) == 2);
+
+    kill_group(&first);
+    kill_group(&second);
+}
+
 fn a_killed_build_is_done_again(agent: &Agent) {
     let cargo = agent.stub("cargo");
     cargo.does("half");

@@ -12,7 +12,7 @@ fn main() {
     note(&me, &args);
     let orders = fs::read_to_string(beside(&me, "does")).unwrap_or_default();
 
-    if me.file_name().unwrap() == "cargo" {
+    if me.file_stem().unwrap() == "cargo" {
         if args == ["-vV"] {
             println!("cargo 1.95.0\nhost: x86_64-unknown-linux-gnu\nos: a stub");
             return;
@@ -28,6 +28,7 @@ fn main() {
         follow(&orders);
         let _ = fs::remove_file(&built);
         fs::hard_link(&me, &built).unwrap();
+        return;
     }
     follow(&orders);
 }
@@ -37,6 +38,10 @@ fn follow(orders: &str) {
         match order.split_once(' ').unwrap_or((order, "")) {
             ("say", text) => eprintln!("{text}"),
             ("sleep-ms", ms) => thread::sleep(time::Duration::from_millis(ms.parse().unwrap())),
+            // As a compiler cache's server does.
+            ("leave-running", seconds) => {
+                drop(process::Command::new("sleep").arg(seconds).spawn().unwrap())
+            }
             ("exit", status) => process::exit(status.parse().unwrap()),
             _ => {}
         }
