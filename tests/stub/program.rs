@@ -19,7 +19,8 @@ fn main() {
         }
         let built = option(&args, "--target-dir")
             .join(option(&args, "--target"))
-            .join("release/rust-vmm-ci");
+            .join("release/rust-vmm-ci")
+            .with_extension(env::consts::EXE_EXTENSION);
         fs::create_dir_all(built.parent().unwrap()).unwrap();
         if orders.contains("half") {
             fs::write(&built, "half a binary").unwrap();
