@@ -52,11 +52,7 @@ impl Agent {
     pub(crate) fn in_folder(name: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let root = folder.path().canonicalize().unwrap().join(name);
-        let agent = Self {
-            _folder: folder,
-            root,
-            variables: Vec::new(),
-        };
+        let agent = Self { _folder: folder, root, variables: Vec::new() };
         for folder in ["tools", "bin", "job", "home", "plugins"] {
             fs::create_dir_all(agent.root.join(folder)).unwrap();
         }
@@ -66,13 +62,7 @@ impl Agent {
         agent.tool("flock");
         let source = Path::new(env!("CARGO_MANIFEST_DIR"));
         let plugin = agent.root.join("plugins/agent-1/plugin");
-        for file in [
-            "hooks/command",
-            "hooks/pre-exit",
-            "hooks/lib/find-binary",
-            "Cargo.toml",
-            "Cargo.lock",
-        ] {
+        for file in ["hooks/command", "hooks/pre-exit", "hooks/lib/find-binary", "Cargo.toml", "Cargo.lock"] {
             let to = plugin.join(file);
             fs::create_dir_all(to.parent().unwrap()).unwrap();
             fs::copy(source.join(file), to).unwrap();
@@ -84,11 +74,7 @@ impl Agent {
     }
 
     pub(crate) fn tool(&self, name: &str) {
-        symlink(
-            which::which(name).unwrap(),
-            self.root.join("tools").join(name),
-        )
-        .unwrap();
+        symlink(which::which(name).unwrap(), self.root.join("tools").join(name)).unwrap();
     }
 
     pub(crate) fn without(self, tool: &str) -> Self {
@@ -97,8 +83,7 @@ impl Agent {
     }
 
     pub(crate) fn with(mut self, name: &str, value: impl AsRef<Path>) -> Self {
-        self.variables
-            .push((name.into(), value.as_ref().to_str().unwrap().into()));
+        self.variables.push((name.into(), value.as_ref().to_str().unwrap().into()));
         self
     }
 
@@ -165,19 +150,13 @@ impl Ended {
             if start.elapsed() > PATIENCE {
                 kill_group(&hook);
                 let output = hook.wait_with_output().unwrap();
-                panic!(
-                    "the hook hangs: {}",
-                    String::from_utf8_lossy(&output.stderr)
-                );
+                panic!("the hook hangs: {}", String::from_utf8_lossy(&output.stderr));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
         let output = hook.wait_with_output().unwrap();
         let said = [output.stdout, output.stderr].concat();
-        Self {
-            status: output.status.code(),
-            said: String::from_utf8(said).unwrap(),
-        }
+        Self { status: output.status.code(), said: String::from_utf8(said).unwrap() }
     }
 
     #[track_caller]
@@ -196,10 +175,7 @@ pub(crate) fn kill_group(hook: &Child) {
 }
 
 pub(crate) fn builds(cargo: &Stub) -> usize {
-    Stub::calls_at(cargo.path())
-        .iter()
-        .filter(|call| call.starts_with("build "))
-        .count()
+    Stub::calls_at(cargo.path()).iter().filter(|call| call.starts_with("build ")).count()
 }
 
 #[track_caller]

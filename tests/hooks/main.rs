@@ -1,6 +1,7 @@
 //! The hooks as the agent runs them: sourced by bash, with stubs for `cargo` and `rust-vmm-ci`.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
+#![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 
 mod agent;
 #[path = "../stub/mod.rs"]
@@ -43,13 +44,9 @@ fn a_variable_that_names_no_file_is_refused_even_where_path_has_a_binary() {
     let agent = Agent::new().with("RUST_VMM_CI_BINARY", "/no/such/file");
     let on_path = agent.stub("rust-vmm-ci");
 
-    agent.run("command").with(
-        3,
-        &[
-            "RUST_VMM_CI_BINARY names '/no/such/file', which is no file",
-            "to mend it",
-        ],
-    );
+    agent
+        .run("command")
+        .with(3, &["RUST_VMM_CI_BINARY names '/no/such/file', which is no file", "to mend it"]);
 
     assert!(Stub::log_at(on_path.path()).is_empty());
 }
@@ -61,9 +58,7 @@ fn a_variable_that_names_a_file_without_the_run_bit_is_refused() {
     fs::write(&file, "").unwrap();
     let agent = agent.with("RUST_VMM_CI_BINARY", &file);
 
-    agent
-        .run("command")
-        .with(3, &["may not be executed", "chmod +x"]);
+    agent.run("command").with(3, &["may not be executed", "chmod +x"]);
 }
 
 #[test]
@@ -74,9 +69,7 @@ fn a_binary_of_another_machines_kind_is_an_infrastructure_failure() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
     let agent = agent.with("RUST_VMM_CI_BINARY", &file);
 
-    agent
-        .run("command")
-        .with(3, &["does not run on this machine", "to mend it"]);
+    agent.run("command").with(3, &["does not run on this machine", "to mend it"]);
 }
 
 #[test]
@@ -94,14 +87,9 @@ fn the_binary_on_path_is_used_before_one_is_built() {
 fn without_binary_and_cargo_the_hook_says_what_to_install() {
     let agent = Agent::new();
 
-    agent.run("command").with(
-        3,
-        &[
-            "no rust-vmm-ci on this agent, and no cargo",
-            "install Rust",
-            "RUST_VMM_CI_BINARY",
-        ],
-    );
+    agent
+        .run("command")
+        .with(3, &["no rust-vmm-ci on this agent, and no cargo", "install Rust", "RUST_VMM_CI_BINARY"]);
 }
 
 #[test]
@@ -115,10 +103,7 @@ fn a_binary_is_built_once_and_kept_for_all_agents_of_the_host() {
     second.with(0, &[]);
     assert_eq!(second.said, "");
     assert_eq!(builds(&cargo), 1);
-    assert_eq!(
-        Stub::calls_at(&agent.the_kept()),
-        ["hook command", "hook command"]
-    );
+    assert_eq!(Stub::calls_at(&agent.the_kept()), ["hook command", "hook command"]);
     let folders = fs::read_dir(agent.store()).unwrap();
     let folders = folders.filter(|f| f.as_ref().unwrap().path().is_dir());
     assert_eq!(folders.count(), 1, "what the build leaves is taken away");
@@ -132,12 +117,7 @@ fn the_build_is_static_locked_and_for_the_host() {
     agent.run("command").with(0, &[]);
 
     let call = Stub::calls_at(cargo.path()).pop().unwrap();
-    for part in [
-        "--release",
-        "--locked",
-        "--bin rust-vmm-ci",
-        "--target x86_64-unknown-linux-gnu",
-    ] {
+    for part in ["--release", "--locked", "--bin rust-vmm-ci", "--target x86_64-unknown-linux-gnu"] {
         assert!(call.contains(part), "no {part} in {call}");
     }
     assert!(Stub::log_at(cargo.path()).contains("\n  RUSTFLAGS=-C target-feature=+crt-static\n"));
@@ -157,40 +137,16 @@ fn the_build_and_the_job_do_not_disturb_each_other() {
     agent.run("command").with(0, &[]);
 
     let build = Stub::log_at(cargo.path());
-    for name in [
-        "RUSTUP_TOOLCHAIN",
-        "CARGO_TARGET_DIR",
-        "CARGO_BUILD_TARGET",
-        "CARGO_PROFILE_RELEASE_LTO",
-    ] {
-        assert!(
-            !build.contains(&format!("  {name}=")),
-            "{name} reached the build:\n{build}"
-        );
+    for name in ["RUSTUP_TOOLCHAIN", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "CARGO_PROFILE_RELEASE_LTO"] {
+        assert!(!build.contains(&format!("  {name}=")), "{name} reached the build:\n{build}");
     }
-    assert!(
-        build.contains("  CARGO_NET_OFFLINE=true"),
-        "the agent's network is not the job's affair"
-    );
-    assert!(
-        build.contains(&format!("  in {}\n", agent.store().display())),
-        "{build}"
-    );
+    assert!(build.contains("  CARGO_NET_OFFLINE=true"), "the agent's network is not the job's affair");
+    assert!(build.contains(&format!("  in {}\n", agent.store().display())), "{build}");
     let job = Stub::log_at(&agent.the_kept());
-    for line in [
-        "RUSTFLAGS=-D warnings",
-        "RUSTUP_TOOLCHAIN=1.60",
-        "CARGO_TARGET_DIR=/jobs/target",
-    ] {
-        assert!(
-            job.contains(&format!("  {line}\n")),
-            "no {line} in the job:\n{job}"
-        );
+    for line in ["RUSTFLAGS=-D warnings", "RUSTUP_TOOLCHAIN=1.60", "CARGO_TARGET_DIR=/jobs/target"] {
+        assert!(job.contains(&format!("  {line}\n")), "no {line} in the job:\n{job}");
     }
-    assert!(
-        job.contains(&format!("  in {}\n", agent.root.join("job").display())),
-        "{job}"
-    );
+    assert!(job.contains(&format!("  in {}\n", agent.root.join("job").display())), "{job}");
 }
 
 #[test]
@@ -209,11 +165,7 @@ fn other_sources_under_the_same_version_are_another_binary() {
     let cargo = agent.stub("cargo");
     agent.run("command").with(0, &[]);
 
-    fs::write(
-        agent.plugin().join("src/main.rs"),
-        "fn main() { moved_tag() }",
-    )
-    .unwrap();
+    fs::write(agent.plugin().join("src/main.rs"), "fn main() { moved_tag() }").unwrap();
     agent.run("command").with(0, &[]);
 
     assert_eq!((builds(&cargo), agent.kept().len()), (2, 2));
@@ -230,10 +182,7 @@ fn what_a_job_writes_beside_the_sources_is_not_another_binary() {
     agent.run("pre-exit").with(0, &[]);
 
     assert_eq!(builds(&cargo), 1);
-    assert_eq!(
-        Stub::calls_at(&agent.the_kept()),
-        ["hook command", "hook pre-exit"]
-    );
+    assert_eq!(Stub::calls_at(&agent.the_kept()), ["hook command", "hook pre-exit"]);
 }
 
 #[test]
@@ -242,14 +191,9 @@ fn a_failed_build_shows_cargos_words_and_keeps_nothing() {
     let cargo = agent.stub("cargo");
     cargo.does("say error: linker `cc` not found\nexit 101");
 
-    agent.run("command").with(
-        3,
-        &[
-            "linker `cc` not found",
-            "failed; cargo's words are above",
-            "to mend it: Rust 1.90",
-        ],
-    );
+    agent
+        .run("command")
+        .with(3, &["linker `cc` not found", "failed; cargo's words are above", "to mend it: Rust 1.90"]);
 
     assert!(agent.kept().is_empty());
 }
@@ -260,9 +204,7 @@ fn a_store_that_cannot_be_written_to_is_named() {
     agent.stub("cargo");
     fs::write(agent.store(), "a file where the folder belongs").unwrap();
 
-    agent
-        .run("command")
-        .with(3, &[".rust-vmm-ci' cannot be written to", "to mend it"]);
+    agent.run("command").with(3, &[".rust-vmm-ci' cannot be written to", "to mend it"]);
 }
 
 fn two_at_once_build_once(agent: &Agent) {
@@ -276,11 +218,7 @@ fn two_at_once_build_once(agent: &Agent) {
         hook.with(0, &[]);
     }
     assert_eq!(builds(&cargo), 1);
-    assert!(
-        both.iter()
-            .any(|hook| hook.said.contains("another job builds it; waiting")),
-        "{both:?}"
-    );
+    assert!(both.iter().any(|hook| hook.said.contains("another job builds it; waiting")), "{both:?}");
     assert_eq!(Stub::calls_at(&agent.the_kept()).len(), 2);
 }
 
@@ -345,18 +283,12 @@ fn paths_with_spaces_quotes_and_signs_are_paths() {
     agent.run("pre-exit").with(0, &[]);
 
     assert_eq!(builds(&cargo), 1);
-    assert_eq!(
-        Stub::calls_at(&agent.the_kept()),
-        ["hook command", "hook pre-exit"]
-    );
+    assert_eq!(Stub::calls_at(&agent.the_kept()), ["hook command", "hook pre-exit"]);
 }
 
 #[test]
 fn pre_exit_without_a_binary_says_and_builds_nothing() {
-    for agent in [
-        Agent::new(),
-        Agent::new().with("RUST_VMM_CI_BINARY", "/no/such/file"),
-    ] {
+    for agent in [Agent::new(), Agent::new().with("RUST_VMM_CI_BINARY", "/no/such/file")] {
         let cargo = agent.stub("cargo");
 
         let hook = agent.run("pre-exit");
@@ -370,15 +302,7 @@ fn pre_exit_without_a_binary_says_and_builds_nothing() {
 #[test]
 fn pre_exit_that_fails_is_told_and_does_not_fail_the_job() {
     let agent = Agent::new();
-    agent
-        .stub("rust-vmm-ci")
-        .does("say no such container\nexit 3");
+    agent.stub("rust-vmm-ci").does("say no such container\nexit 3");
 
-    agent.run("pre-exit").with(
-        0,
-        &[
-            "no such container",
-            "cleaning up after the job failed (exit status 3)",
-        ],
-    );
+    agent.run("pre-exit").with(0, &["no such container", "cleaning up after the job failed (exit status 3)"]);
 }

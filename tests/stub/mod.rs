@@ -13,9 +13,7 @@ impl Stub {
     pub(crate) fn at(path: &Path) -> Self {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         // Copied where a link cannot be: the temporary folder may be another file system.
-        fs::hard_link(program(), path)
-            .or_else(|_| fs::copy(program(), path).map(drop))
-            .unwrap();
+        fs::hard_link(program(), path).or_else(|_| fs::copy(program(), path).map(drop)).unwrap();
         Self(path.to_path_buf())
     }
 
@@ -37,10 +35,7 @@ impl Stub {
     /// The arguments of the calls so far.
     pub(crate) fn calls_at(path: &Path) -> Vec<String> {
         let log = Self::log_at(path);
-        log.lines()
-            .filter(|l| !l.starts_with(' '))
-            .map(String::from)
-            .collect()
+        log.lines().filter(|l| !l.starts_with(' ')).map(String::from).collect()
     }
 }
 
@@ -49,17 +44,10 @@ fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let (out, new) = (
-            folder.join("stub"),
-            folder.join(format!("stub-{}", process::id())),
-        );
+        let (out, new) = (folder.join("stub"), folder.join(format!("stub-{}", process::id())));
         let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stub/program.rs");
-        let status = Command::new(rustc)
-            .args(["--edition=2024", "-o"])
-            .arg(&new)
-            .arg(source)
-            .status();
+        let status = Command::new(rustc).args(["--edition=2024", "-o"]).arg(&new).arg(source).status();
         assert!(status.unwrap().success(), "the stub does not compile");
         // Another test's process may be at it too.
         fs::rename(&new, &out).unwrap();

@@ -40,9 +40,7 @@ fn follow(orders: &str) {
             ("say", text) => eprintln!("{text}"),
             ("sleep-ms", ms) => thread::sleep(time::Duration::from_millis(ms.parse().unwrap())),
             // As a compiler cache's server does.
-            ("leave-running", seconds) => {
-                drop(process::Command::new("sleep").arg(seconds).spawn().unwrap())
-            }
+            ("leave-running", seconds) => drop(process::Command::new("sleep").arg(seconds).spawn().unwrap()),
             ("exit", status) => process::exit(status.parse().unwrap()),
             _ => {}
         }
@@ -56,11 +54,7 @@ fn note(me: &Path, args: &[String]) {
     for (name, value) in env::vars() {
         writeln!(text, "  {name}={value}").unwrap();
     }
-    let mut log = fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(beside(me, "log"))
-        .unwrap();
+    let mut log = fs::OpenOptions::new().append(true).create(true).open(beside(me, "log")).unwrap();
     log.write_all(text.as_bytes()).unwrap();
 }
 
