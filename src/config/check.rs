@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer};
 use std::fmt;
 
 /// The options that every check has (design.md, option `checks`).
-const COMMON_CHECK_KEYS: [&str; 12] = [
+pub(super) const COMMON_CHECK_KEYS: [&str; 12] = [
     "agents",
     "args",
     "command",
@@ -45,7 +45,7 @@ impl CheckOptions {
     }
 }
 
-/// A key of a check. A common one in snake_case is refused here, where its path is known; whether
+/// A key of a check. A common one with `_` for `-` is refused here, where its path is known; whether
 /// another is one of the check's own, the check itself knows.
 struct Key(String);
 

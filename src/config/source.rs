@@ -130,13 +130,13 @@ impl Given<'_> {
         let pipeline = text::yaml(file.text).map_err(|error| usage(format!("{path}: {error}")))?;
         let entries = pipeline_file::entries(&pipeline, self.is_the_plugins_own());
         // The last of the best would win: the file's first is to.
-        let Some(entry) = entries.iter().rev().max_by_key(|entry| entry.fit(&self.wanted)) else {
+        let Some(entry) = entries.iter().rev().max_by_key(|entry| entry.fit(self.wanted)) else {
             return Ok(default());
         };
         let Entry { step, reference, options } = entry;
         let from = format!("{path}, step {step}");
         let mut config = within(&from, options)?;
-        if entry.fit(&self.wanted) == Fit::OtherMachine {
+        if entry.fit(self.wanted) == Fit::OtherMachine {
             // It is taken for its other options.
             config.platforms = None;
             config.os = None;
