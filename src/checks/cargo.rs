@@ -1,21 +1,7 @@
 //! A check that is a cargo command, such as `RUSTFLAGS="-D warnings" cargo all-features build
 //! --release --workspace`: taken apart from the text of its description, and changed by options.
 
-/// The sets of features that a cargo check runs with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FeatureMode {
-    /// Every set that `cargo all-features` enumerates, each distinct result once.
-    #[default]
-    Powerset,
-    /// Every set that `cargo all-features` enumerates.
-    PowersetAll,
-    /// None, each alone, all.
-    Each,
-    /// `--all-features`.
-    All,
-    /// The default features.
-    Default,
-}
+pub use crate::model::FeatureMode;
 
 /// What a check's options change in its command (design.md, option `checks`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

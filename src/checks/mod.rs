@@ -6,6 +6,9 @@
 //! commands.
 
 pub mod cargo;
+pub mod messages;
+pub mod style;
+pub mod test_output;
 
 /// The standard checks' descriptions, in the predecessor's format with our key `os`.
 pub const STANDARD: &str = include_str!("standard.json");

@@ -3,9 +3,8 @@
 use super::form::{Agents, Leaf, Minutes, Name, OneOrMany, Variable};
 use super::raw::platforms;
 use super::{CheckOptions, DockerChoice};
-use crate::checks::cargo::FeatureMode;
 use crate::exit::usage;
-use crate::model::did_you_mean;
+use crate::model::{FeatureMode, did_you_mean};
 use anyhow::Result;
 use indexmap::IndexMap;
 use serde::de::{Error, MapAccess, Visitor};

@@ -19,8 +19,7 @@ mod version;
 pub use source::{Found, Given, Text, Wanted};
 pub use version::require_version;
 
-use crate::checks::cargo::FeatureMode;
-use crate::model::{Os, Platform};
+use crate::model::{FeatureMode, Os, Platform};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 

@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(config.skip, ["doc"]);
         assert!(!config.standard);
         assert_eq!(config.tests, ["a.json", "b.json"]);
-        assert_eq!(config.features, crate::checks::cargo::FeatureMode::Each);
+        assert_eq!(config.features, crate::model::FeatureMode::Each);
         assert_eq!(config.workspace, WorkspaceMode::Selective);
         assert!(!config.dependents);
         assert_eq!(config.jobs, Jobs::PerPlatform);
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(check.env["RUST_BACKTRACE"], "1");
         assert_eq!(check.packages, ["a"]);
         assert_eq!(check.exclude, ["b"]);
-        assert_eq!(check.features, Some(crate::checks::cargo::FeatureMode::All));
+        assert_eq!(check.features, Some(crate::model::FeatureMode::All));
         assert_eq!(check.working_directory.as_deref(), Some("sub"));
         assert_eq!(check.docker, DockerChoice::Off);
         assert_eq!(check.agents, json!({"queue": "big"}).as_object().cloned());

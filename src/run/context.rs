@@ -27,6 +27,8 @@ pub struct Context<'a> {
     pub run_started: Instant,
     /// Whether this is CI and not a person's machine.
     pub ci: bool,
+    /// Whether tools may colour what they say.
+    pub color: bool,
     /// The check's log: each line is shown or kept as the console sees fit.
     pub log: &'a mut dyn FnMut(&[u8]),
     /// Told what the check is at, for a progress line: how many of how many, and what.
