@@ -59,12 +59,9 @@ fn suite(report: &Report, outcome: &Outcome) -> TestSuite {
 
 /// One of a check's combinations, with the findings that it shows.
 fn one_of(outcome: &Outcome, combination: &Combination) -> TestCase {
-    let features = if combination.features.is_empty() { "no features" } else { &combination.features };
-    let shows = |finding: &&Finding| {
-        finding.feature_sets.is_empty() || finding.feature_sets.contains(&combination.features)
-    };
+    let name = combination.name();
+    let shows = |finding: &&Finding| finding.feature_sets.is_empty() || finding.feature_sets.contains(&name);
     let findings = outcome.findings.iter().filter(shows).collect();
-    let name = format!("{}: {features}", combination.package);
     let mut case = TestCase::new(name, status(combination.verdict, outcome, findings));
     case.set_classname(&outcome.label).set_time(duration(combination.seconds));
     case
