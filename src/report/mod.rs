@@ -8,6 +8,8 @@ pub mod annotation;
 mod finding;
 #[cfg(test)]
 mod fixture;
+pub mod html;
+pub mod junit;
 mod outcome;
 pub mod table;
 pub mod text;

@@ -91,14 +91,10 @@ pub fn tally(report: &Report) -> String {
 }
 
 /// The sets of features that show a finding, for people: the first few, and how many more there
-/// are. The empty set is called `no features`.
+/// are.
 pub fn feature_sets(sets: &[String]) -> Option<String> {
     const SHOWN: usize = 3;
-    let named = sets.iter().take(SHOWN).map(|set| match set.as_str() {
-        "" => Cow::Borrowed("no features"),
-        set => line(set),
-    });
-    let named = named.collect::<Vec<_>>().join(" · ");
+    let named = sets.iter().take(SHOWN).map(|set| line(set)).collect::<Vec<_>>().join(" · ");
     match sets.len() {
         0 => None,
         1..=SHOWN => Some(named),
@@ -138,8 +134,7 @@ mod tests {
     fn feature_sets_are_named_up_to_three() {
         let sets = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         assert_eq!(feature_sets(&[]), None);
-        assert_eq!(feature_sets(&sets(&[""])).as_deref(), Some("no features"));
-        assert_eq!(feature_sets(&sets(&["", "a,b"])).as_deref(), Some("no features · a,b"));
+        assert_eq!(feature_sets(&sets(&["p: a", "p: a,b"])).as_deref(), Some("p: a · p: a,b"));
         assert_eq!(feature_sets(&sets(&["a", "b", "c", "d", "e"])).as_deref(), Some("a · b · c and 2 more"));
     }
 

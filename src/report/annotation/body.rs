@@ -276,8 +276,8 @@ mod tests {
         for said in [
             "src/mmap/<script>alert(1)</script>.rs:117:9",
             "clippy::undocumented_unsafe_blocks",
-            "backend-mmap · backend-mmap,backend-bitmap",
-            "no features",
+            "vm-memory: backend-mmap · vm-memory: backend-mmap,backend-bitmap",
+            "vm-memory: no features",
             "rust-vmm-ci run clippy",
             "rustup target add x86_64-unknown-linux-musl",
         ] {
