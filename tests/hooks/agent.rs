@@ -148,7 +148,7 @@ impl Ended {
         let start = Instant::now();
         while hook.try_wait().unwrap().is_none() {
             if start.elapsed() > PATIENCE {
-                kill_group(&hook);
+                kill_group(&mut hook);
                 let output = hook.wait_with_output().unwrap();
                 panic!("the hook hangs: {}", String::from_utf8_lossy(&output.stderr));
             }
@@ -168,10 +168,11 @@ impl Ended {
     }
 }
 
-pub(crate) fn kill_group(hook: &Child) {
+pub(crate) fn kill_group(hook: &mut Child) {
     let group = format!("-{}", hook.id());
     let killed = Command::new("kill").args(["-KILL", "--", &group]).status();
     assert!(killed.unwrap().success());
+    hook.wait().unwrap();
 }
 
 pub(crate) fn builds(cargo: &Stub) -> usize {

@@ -237,16 +237,16 @@ fn what_cargo_leaves_running_does_not_hold_the_lock() {
     let agent = Agent::new();
     let cargo = agent.stub("cargo");
     cargo.does("leave-running 60");
-    let first = agent.start("command");
+    let mut first = agent.start("command");
     wait_for("binary", || !agent.kept().is_empty());
     fs::remove_file(agent.the_kept()).unwrap();
     cargo.does("");
 
-    let second = agent.start("command");
+    let mut second = agent.start("command");
     wait_for("second build", || builds(&cargo) == 2);
 
-    kill_group(&first);
-    kill_group(&second);
+    kill_group(&mut first);
+    kill_group(&mut second);
 }
 
 fn a_killed_build_is_done_again(agent: &Agent) {
@@ -254,8 +254,7 @@ fn a_killed_build_is_done_again(agent: &Agent) {
     cargo.does("half");
     let mut hook = agent.start("command");
     wait_for("build", || builds(&cargo) == 1);
-    kill_group(&hook);
-    hook.wait().unwrap();
+    kill_group(&mut hook);
     assert!(agent.kept().is_empty());
 
     cargo.does("");
