@@ -4,6 +4,8 @@
 //! under the target directory, becomes a git repository with one change, as a person would have it,
 //! and `rust-vmm-ci run` checks it.
 
+#![allow(clippy::disallowed_methods, reason = "an example stands outside the program's house")]
+
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::fs;
