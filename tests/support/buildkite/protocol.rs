@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::build::{Annotation, Artifact, Build, Refusal};
 use super::job::Phase;
 
-/// Buildkite's limits on an annotation.
+/// Buildkite's limits on an annotation. (The agent itself refuses a larger body, but sends parts
+/// that add up to one.)
 const ANNOTATION_BYTES: usize = 1024 * 1024;
 const CONTEXT_CHARACTERS: usize = 100;
 
