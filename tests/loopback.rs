@@ -43,7 +43,20 @@ fn a_job_with_a_plain_command_passes_and_its_log_arrives() {
     };
     let job = build.job("plain");
     assert_eq!(job.exit_status, Some(0), "{}", build.story());
-    assert!(job.log.contains("of the repository"), "{}", build.story());
+    assert!(job.log().contains("of the repository"), "{}", build.story());
+}
+
+#[test]
+fn a_long_log_arrives_whole_and_in_order() {
+    let step = json!({ "label": "long", "command": "seq 200000 | sed 's/$/ é/'" });
+    let Some(build) = build_of(&step, []) else {
+        return;
+    };
+    let log = build.job("long").log();
+    let numbers = log
+        .lines()
+        .filter_map(|line| line.strip_suffix(" é")?.parse::<u32>().ok());
+    assert!(numbers.eq(1..=200_000));
 }
 
 #[test]
@@ -73,7 +86,7 @@ fn uploaded_steps_run_in_order_before_what_stood_behind_the_uploader() {
     let statuses: Vec<_> = build.jobs.iter().map(|job| job.exit_status).collect();
     assert_eq!(statuses, [Some(0); 4], "{}", build.story());
     assert!(
-        build.job("two").log.contains("the second"),
+        build.job("two").log().contains("the second"),
         "{}",
         build.story()
     );
@@ -178,7 +191,7 @@ fn an_upload_that_is_found_to_be_wrong_fails_with_the_reason() {
         return;
     };
     assert!(
-        build.job("upload").log.contains("no such queue"),
+        build.job("upload").log().contains("no such queue"),
         "{}",
         build.story()
     );
@@ -214,7 +227,7 @@ fn a_job_that_is_cancelled_ends_by_a_signal() {
     let mut buildkite = Buildkite::new(&source);
     buildkite.queue(&json!({ "label": "long", "command": "echo under way; sleep 100" }));
     buildkite.start(agent, &sandbox, |_| {});
-    buildkite.wait_until(LIMIT, |build| build.job("long").log.contains("under way"));
+    buildkite.wait_until(LIMIT, |build| build.job("long").log().contains("under way"));
     buildkite.cancel("long");
     let build = buildkite.finish(Duration::from_secs(15));
     assert_eq!(build.job("long").exit_status, Some(-1), "{}", build.story());

@@ -93,18 +93,24 @@ impl Sandbox {
     pub(crate) fn this_plugin(&self) -> Repository {
         let source = Path::new(env!("CARGO_MANIFEST_DIR"));
         let repository = self.repository("rust-vmm-ci-buildkite-plugin", &[]);
-        let hooks = self.folder("rust-vmm-ci-buildkite-plugin/hooks");
-        fs::copy(
-            source.join("plugin.yml"),
-            repository.path().join("plugin.yml"),
-        )
-        .expect("this repository has a plugin.yml");
-        for hook in fs::read_dir(source.join("hooks")).expect("this repository has hooks") {
-            let hook = hook.expect("a hook");
-            fs::copy(hook.path(), hooks.join(hook.file_name())).expect("a hook's copy");
+        for name in ["plugin.yml", "hooks"] {
+            copy(&source.join(name), &repository.path().join(name));
         }
         repository.commit(&[]);
         repository
+    }
+}
+
+/// Copies a file, or a folder and all that is in it.
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).expect("a folder");
+        for entry in fs::read_dir(from).expect("a folder of this repository") {
+            let entry = entry.expect("an entry of a folder");
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        fs::copy(from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
     }
 }
 

@@ -101,7 +101,7 @@ impl Build {
                 job.label(),
                 job.phase,
                 job.exit_status,
-                job.log
+                job.log()
             )
         });
         let unanswered = self

@@ -1,7 +1,10 @@
 //! A job: a command step with an id, and the environment that Buildkite gives it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::{self, Read as _};
 
+use flate2::read::GzDecoder;
 use serde_json::Value;
 
 use crate::support::sandbox::Repository;
@@ -33,7 +36,7 @@ pub(crate) struct Job {
     pub(crate) phase: Phase,
     /// As the agent reports it: -1 when a signal or the agent itself ended the job.
     pub(crate) exit_status: Option<i32>,
-    pub(crate) log: String,
+    pub(super) raw_log: Vec<u8>,
     pub(super) env: Environment,
 }
 
@@ -71,7 +74,7 @@ impl Job {
             step: step.clone(),
             phase,
             exit_status: None,
-            log: String::new(),
+            raw_log: Vec::new(),
             env,
         }
     }
@@ -82,6 +85,21 @@ impl Job {
             .iter()
             .find_map(|key| self.step[key].as_str())
             .unwrap_or_default()
+    }
+
+    /// What the job has said.
+    pub(crate) fn log(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.raw_log)
+    }
+
+    /// Puts a piece of the log where it belongs: the agent sends several at once.
+    pub(super) fn take_log(&mut self, compressed: &[u8], offset: usize) -> io::Result<()> {
+        let mut piece = Vec::new();
+        GzDecoder::new(compressed).read_to_end(&mut piece)?;
+        let end = offset + piece.len();
+        self.raw_log.resize(self.raw_log.len().max(end), b' ');
+        self.raw_log[offset..end].copy_from_slice(&piece);
+        Ok(())
     }
 
     pub(crate) fn is_over(&self) -> bool {

@@ -129,7 +129,8 @@ impl Buildkite {
     /// will never be, because the build is over.
     pub(crate) fn wait_until(&self, limit: Duration, what: impl Fn(&Build) -> bool) -> Build {
         let build = eventually(limit, || {
-            Some(self.build()).filter(|b| what(b) || b.is_over())
+            let build = lock(&self.build);
+            (what(&build) || build.is_over()).then(|| build.clone())
         });
         build.filter(&what).unwrap_or_else(|| {
             let agent = self.agent.as_ref().map(Running::output).unwrap_or_default();
@@ -173,15 +174,11 @@ fn serve(server: &Server, build: &Mutex<Build>) {
         if request.as_reader().read_to_end(&mut body).is_err() {
             continue;
         }
-        let path = request
-            .url()
-            .split('?')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
+        let (path, query) = request.url().split_once('?').unwrap_or((request.url(), ""));
         let known = Request {
             method: request.method().to_string(),
-            path,
+            path: path.to_owned(),
+            query: query.to_owned(),
             body,
         };
         let Answer {

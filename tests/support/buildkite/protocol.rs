@@ -1,8 +1,5 @@
 //! What Buildkite answers to each request of an agent (its REST interface, version 3).
 
-use std::io::Read as _;
-
-use flate2::read::GzDecoder;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
@@ -17,8 +14,9 @@ const CONTEXT_CHARACTERS: usize = 100;
 /// A request as far as it matters here.
 pub(super) struct Request {
     pub(super) method: String,
-    /// Without the query.
     pub(super) path: String,
+    /// What follows the path's question mark.
+    pub(super) query: String,
     pub(super) body: Vec<u8>,
 }
 
@@ -112,12 +110,12 @@ fn of_job(
             Answer::done()
         }),
         ("POST", ["chunks"]) => build.job_mut(job).map(|job| {
-            let mut text = Vec::new();
-            if let Err(error) = GzDecoder::new(request.body.as_slice()).read_to_end(&mut text) {
-                return Answer::refused(422, &error.to_string());
+            let mut parameters = request.query.split('&');
+            let offset = parameters.find_map(|p| p.strip_prefix("offset=")?.parse().ok());
+            match job.take_log(&request.body, offset.unwrap_or_default()) {
+                Ok(()) => Answer::done(),
+                Err(error) => Answer::refused(422, &error.to_string()),
             }
-            job.log.push_str(&String::from_utf8_lossy(&text));
-            Answer::done()
         }),
         ("POST", ["pipelines"]) => Some(upload(build, job, body, address)),
         ("GET", ["pipelines", id]) => build.verdicts.get(*id).map(|verdict| {
