@@ -53,9 +53,7 @@ fn a_long_log_arrives_whole_and_in_order() {
         return;
     };
     let log = build.job("long").log();
-    let numbers = log
-        .lines()
-        .filter_map(|line| line.strip_suffix(" é")?.parse::<u32>().ok());
+    let numbers = log.lines().filter_map(|line| line.strip_suffix(" é")?.parse::<u32>().ok());
     assert!(numbers.eq(1..=200_000));
 }
 
@@ -64,12 +62,7 @@ fn a_job_fails_with_the_exit_status_of_its_command() {
     let Some(build) = build_of(&json!({ "command": "exit 7" }), []) else {
         return;
     };
-    assert_eq!(
-        build.job("exit 7").exit_status,
-        Some(7),
-        "{}",
-        build.story()
-    );
+    assert_eq!(build.job("exit 7").exit_status, Some(7), "{}", build.story());
 }
 
 #[test]
@@ -85,11 +78,7 @@ fn uploaded_steps_run_in_order_before_what_stood_behind_the_uploader() {
     assert_eq!(build.labels(), ["upload", "one", "two", "last"]);
     let statuses: Vec<_> = build.jobs.iter().map(|job| job.exit_status).collect();
     assert_eq!(statuses, [Some(0); 4], "{}", build.story());
-    assert!(
-        build.job("two").log().contains("the second"),
-        "{}",
-        build.story()
-    );
+    assert!(build.job("two").log().contains("the second"), "{}", build.story());
 }
 
 #[test]
@@ -102,13 +91,8 @@ fn an_annotation_is_appended_to_and_another_removed() {
         return;
     };
     assert_eq!(build.jobs[0].exit_status, Some(0), "{}", build.story());
-    let [annotation] = build.annotations.as_slice() else {
-        panic!("{:?}", build.annotations)
-    };
-    assert_eq!(
-        (annotation.context.as_str(), annotation.style.as_str()),
-        ("kept", "error")
-    );
+    let [annotation] = build.annotations.as_slice() else { panic!("{:?}", build.annotations) };
+    assert_eq!((annotation.context.as_str(), annotation.style.as_str()), ("kept", "error"));
     assert_eq!(annotation.body, "**one** two");
 }
 
@@ -130,18 +114,8 @@ fn artifacts_arrive_whole() {
     let Some(build) = build_of(&json!({ "command": command }), []) else {
         return;
     };
-    assert_eq!(
-        build.artifact("out/deep/report.bin"),
-        Some(b"a\0b".as_slice()),
-        "{}",
-        build.story()
-    );
-    assert_eq!(
-        build.artifact("out/empty.txt"),
-        Some([].as_slice()),
-        "{}",
-        build.story()
-    );
+    assert_eq!(build.artifact("out/deep/report.bin"), Some(b"a\0b".as_slice()), "{}", build.story());
+    assert_eq!(build.artifact("out/empty.txt"), Some([].as_slice()), "{}", build.story());
 }
 
 #[test]
@@ -175,12 +149,7 @@ fn an_upload_that_is_answered_422_fails_at_once() {
         return;
     };
     assert_eq!((build.uploads.len(), build.labels()), (1, vec!["upload"]));
-    assert_ne!(
-        build.job("upload").exit_status,
-        Some(0),
-        "{}",
-        build.story()
-    );
+    assert_ne!(build.job("upload").exit_status, Some(0), "{}", build.story());
 }
 
 #[test]
@@ -190,17 +159,8 @@ fn an_upload_that_is_found_to_be_wrong_fails_with_the_reason() {
     let Some(build) = build_of(&step, refusals) else {
         return;
     };
-    assert!(
-        build.job("upload").log().contains("no such queue"),
-        "{}",
-        build.story()
-    );
-    assert_ne!(
-        build.job("upload").exit_status,
-        Some(0),
-        "{}",
-        build.story()
-    );
+    assert!(build.job("upload").log().contains("no such queue"), "{}", build.story());
+    assert_ne!(build.job("upload").exit_status, Some(0), "{}", build.story());
 }
 
 #[test]
@@ -211,12 +171,7 @@ EOF";
     let Some(build) = build_of(&json!({ "command": command }), []) else {
         return;
     };
-    assert_eq!(
-        build.job("skipped").phase,
-        Phase::Skipped,
-        "{}",
-        build.story()
-    );
+    assert_eq!(build.job("skipped").phase, Phase::Skipped, "{}", build.story());
 }
 
 #[test]
@@ -242,35 +197,21 @@ exec bash -c \"$BUILDKITE_COMMAND\"
 /// A job with a plugin that is not ours.
 fn offline_job(agent: &std::path::Path) -> Bootstrap {
     let job = Bootstrap::new(agent, &[("kept.txt", "of the repository\n")]);
-    let plugin = job.sandbox().repository(
-        "stub-buildkite-plugin",
-        &[("plugin.yml", "name: stub\n"), ("hooks/command", HOOK)],
-    );
+    let plugin = job
+        .sandbox()
+        .repository("stub-buildkite-plugin", &[("plugin.yml", "name: stub\n"), ("hooks/command", HOOK)]);
     job.plugin_from(&plugin, &json!({ "word": "a word" }))
 }
 
 #[test]
 fn an_offline_job_runs_a_plugin_from_a_git_repository() {
     let Some(agent) = agent() else { return };
-    let outcome = offline_job(agent)
-        .command("cat kept.txt; exit 3")
-        .run(LIMIT);
+    let outcome = offline_job(agent).command("cat kept.txt; exit 3").run(LIMIT);
     assert_eq!(outcome.status, 3, "{}", outcome.output);
-    assert!(
-        outcome.output.contains("the hook with a word"),
-        "{}",
-        outcome.output
-    );
-    assert!(
-        outcome.output.contains("of the repository"),
-        "{}",
-        outcome.output
-    );
+    assert!(outcome.output.contains("the hook with a word"), "{}", outcome.output);
+    assert!(outcome.output.contains("of the repository"), "{}", outcome.output);
     let checkout = outcome.checkout();
-    assert_eq!(
-        outcome.build.annotations[0].body.trim_end(),
-        format!("from {}", checkout.display())
-    );
+    assert_eq!(outcome.build.annotations[0].body.trim_end(), format!("from {}", checkout.display()));
 }
 
 #[test]
@@ -281,11 +222,7 @@ fn an_offline_job_can_be_cancelled_once_it_has_said_something() {
     job.wait_for("under way", LIMIT);
     job.cancel();
     let outcome = job.finish(Duration::from_secs(10));
-    assert!(
-        outcome.output.contains("asked to end"),
-        "{}",
-        outcome.output
-    );
+    assert!(outcome.output.contains("asked to end"), "{}", outcome.output);
     assert_ne!(outcome.status, 0, "{}", outcome.output);
 }
 
@@ -300,10 +237,7 @@ fn a_sandbox_knows_nothing_of_who_runs_the_tests() {
     let is_known = |line: &str| names.iter().any(|name| line.starts_with(name));
     assert!(!environment.lines().any(is_known), "{environment}");
     let home = format!("HOME={}", sandbox.home().display());
-    assert!(
-        environment.lines().any(|line| line == home),
-        "{environment}"
-    );
+    assert!(environment.lines().any(|line| line == home), "{environment}");
     let source = sandbox.repository("source", &[("a.txt", "a\n")]);
     assert_eq!(source.git(&["log", "--format=%ae"]), "somebody@example.org");
 }

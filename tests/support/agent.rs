@@ -30,9 +30,7 @@ fn find() -> Result<PathBuf, String> {
         .map_err(|error| format!(".ci/build-agent cannot be run: {error}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
     match output.status.code() {
-        Some(0) => Ok(PathBuf::from(
-            String::from_utf8_lossy(&output.stdout).trim_end(),
-        )),
+        Some(0) => Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end())),
         Some(LACKING) => Err(said.trim_end().to_owned()),
         _ => panic!(".ci/build-agent: {}:\n{said}", output.status),
     }

@@ -27,14 +27,8 @@ impl Bootstrap {
     pub(crate) fn new(agent: &Path, files: &[File<'_>]) -> Self {
         let sandbox = Sandbox::new();
         let source = sandbox.repository("source", files);
-        Self {
-            agent: agent.to_owned(),
-            sandbox,
-            source,
-            plugins: Vec::new(),
-            env: Vec::new(),
-        }
-        .env("RUST_VMM_CI_BINARY", BINARY)
+        Self { agent: agent.to_owned(), sandbox, source, plugins: Vec::new(), env: Vec::new() }
+            .env("RUST_VMM_CI_BINARY", BINARY)
     }
 
     /// Lists this repository's plugin, as it is in the work tree, with this configuration.
@@ -106,11 +100,7 @@ impl Bootstrap {
             };
         }
         let process = Running::start(&mut command, self.sandbox.path().join("job.log"));
-        Job {
-            process,
-            buildkite,
-            sandbox: self.sandbox,
-        }
+        Job { process, buildkite, sandbox: self.sandbox }
     }
 
     /// Runs the job to its end.
@@ -139,12 +129,7 @@ impl Job {
 
     pub(crate) fn finish(self, limit: Duration) -> Outcome {
         let Finished { status, output } = self.process.finish(limit);
-        Outcome {
-            status,
-            output,
-            build: self.buildkite.build(),
-            sandbox: self.sandbox,
-        }
+        Outcome { status, output, build: self.buildkite.build(), sandbox: self.sandbox }
     }
 }
 

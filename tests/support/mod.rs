@@ -3,8 +3,8 @@
 
 // Each test binary compiles this module whole and uses a part of it.
 #![allow(dead_code, unused_imports)]
-// A test's support fails the test where it stands, as a test does.
-#![allow(clippy::expect_used, clippy::unwrap_used)]
+// A test's support fails the test where it stands, as a test does, and starts processes as users do.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::disallowed_methods)]
 
 pub(crate) mod agent;
 pub(crate) mod bootstrap;

@@ -51,11 +51,7 @@ impl Running {
             let said = self.output().contains(text);
             (said || ended).then_some(said)
         });
-        assert!(
-            said == Some(true),
-            "{text:?} was not said within {limit:?}:\n{}",
-            self.output()
-        );
+        assert!(said == Some(true), "{text:?} was not said within {limit:?}:\n{}", self.output());
     }
 
     /// What the agent does to a job that is cancelled: SIGTERM to the process's group.

@@ -38,9 +38,7 @@ impl Sandbox {
         let root = TempDir::new().expect("a temporary folder");
         fs::create_dir(root.path().join("home")).expect("an empty home");
         fs::write(root.path().join("gitconfig"), GIT_CONFIG).expect("git's configuration");
-        Self {
-            root: Arc::new(root),
-        }
+        Self { root: Arc::new(root) }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -65,10 +63,7 @@ impl Sandbox {
         command
             .current_dir(self.path())
             .env_clear()
-            .envs(
-                std::env::vars_os()
-                    .filter(|(name, _)| name.to_str().is_some_and(is_of_the_machine)),
-            )
+            .envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_of_the_machine)))
             .env("HOME", self.home())
             .env("CARGO_HOME", tool_home("CARGO_HOME", ".cargo"))
             .env("RUSTUP_HOME", tool_home("RUSTUP_HOME", ".rustup"))
@@ -80,10 +75,7 @@ impl Sandbox {
 
     /// A git repository of these files, committed.
     pub(crate) fn repository(&self, name: &str, files: &[File<'_>]) -> Repository {
-        let repository = Repository {
-            sandbox: self.clone(),
-            path: self.folder(name),
-        };
+        let repository = Repository { sandbox: self.clone(), path: self.folder(name) };
         repository.git(&["init", "--quiet"]);
         repository.commit(files);
         repository
@@ -117,16 +109,8 @@ fn copy(from: &Path, to: &Path) {
 /// What a command keeps of the tests' environment: where programs are, and how the network is
 /// reached. `RUSTUP_TOOLCHAIN` is there when a toolchain was chosen for the tests.
 fn is_of_the_machine(name: &str) -> bool {
-    const NAMES: [&str; 8] = [
-        "PATH",
-        "TMPDIR",
-        "LANG",
-        "RUSTUP_TOOLCHAIN",
-        "SystemRoot",
-        "SystemDrive",
-        "TEMP",
-        "TMP",
-    ];
+    const NAMES: [&str; 8] =
+        ["PATH", "TMPDIR", "LANG", "RUSTUP_TOOLCHAIN", "SystemRoot", "SystemDrive", "TEMP", "TMP"];
     const PREFIXES: [&str; 4] = ["SSL_CERT_", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR"];
     NAMES.contains(&name)
         || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
@@ -135,11 +119,7 @@ fn is_of_the_machine(name: &str) -> bool {
 
 fn tool_home(variable: &str, folder: &str) -> PathBuf {
     std::env::var_os(variable).map_or_else(
-        || {
-            std::env::home_dir()
-                .expect("whoever runs the tests has a home")
-                .join(folder)
-        },
+        || std::env::home_dir().expect("whoever runs the tests has a home").join(folder),
         PathBuf::from,
     )
 }
@@ -174,13 +154,7 @@ impl Repository {
             }
         }
         self.git(&["add", "--all"]);
-        self.git(&[
-            "commit",
-            "--quiet",
-            "--allow-empty",
-            "--message",
-            "Change something",
-        ]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", "Change something"]);
     }
 
     /// Runs git in here; its output without the last newline.
@@ -192,14 +166,8 @@ impl Repository {
             .current_dir(&self.path)
             .output()
             .expect("git is there");
-        assert!(
-            output.status.success(),
-            "git {arguments:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8_lossy(&output.stdout)
-            .trim_end()
-            .to_owned()
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 }
 

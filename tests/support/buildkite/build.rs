@@ -61,10 +61,7 @@ pub(crate) struct Build {
 
 impl Build {
     pub(super) fn new(source: &Repository) -> Self {
-        Self {
-            env: job::of_build(source),
-            ..Self::default()
-        }
+        Self { env: job::of_build(source), ..Self::default() }
     }
 
     /// The one job with this label.
@@ -82,11 +79,7 @@ impl Build {
 
     /// The file of this path, from whatever job.
     pub(crate) fn artifact(&self, path: &str) -> Option<&[u8]> {
-        self.artifacts
-            .iter()
-            .find(|artifact| artifact.path == path)?
-            .bytes
-            .as_deref()
+        self.artifacts.iter().find(|artifact| artifact.path == path)?.bytes.as_deref()
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -96,27 +89,15 @@ impl Build {
     /// Each job with how it ended and its log: what a failing test needs to show.
     pub(crate) fn story(&self) -> String {
         let jobs = self.jobs.iter().map(|job| {
-            format!(
-                "=== {}: {:?} {:?}\n{}\n",
-                job.label(),
-                job.phase,
-                job.exit_status,
-                job.log()
-            )
+            format!("=== {}: {:?} {:?}\n{}\n", job.label(), job.phase, job.exit_status, job.log())
         });
-        let unanswered = self
-            .unanswered
-            .iter()
-            .map(|request| format!("unanswered: {request}\n"));
+        let unanswered = self.unanswered.iter().map(|request| format!("unanswered: {request}\n"));
         jobs.chain(unanswered).collect()
     }
 
     /// The next job to run, which is under way from here on.
     pub(super) fn next_job(&mut self) -> Option<&Job> {
-        let job = self
-            .jobs
-            .iter_mut()
-            .find(|job| job.phase == Phase::Waiting)?;
+        let job = self.jobs.iter_mut().find(|job| job.phase == Phase::Waiting)?;
         job.phase = Phase::Running;
         Some(job)
     }
@@ -133,36 +114,19 @@ impl Build {
 
     /// Queues a pipeline's steps: right after the job that uploads them, where Buildkite puts
     /// them too, or at the end. Nothing is evaluated; a step that needs it is refused.
-    pub(super) fn insert(
-        &mut self,
-        pipeline: &Value,
-        uploader: Option<&str>,
-    ) -> Result<(), String> {
-        let steps = pipeline["steps"]
-            .as_array()
-            .ok_or("the pipeline has no list of steps")?;
+    pub(super) fn insert(&mut self, pipeline: &Value, uploader: Option<&str>) -> Result<(), String> {
+        let steps = pipeline["steps"].as_array().ok_or("the pipeline has no list of steps")?;
         if steps.len() > JOBS_PER_UPLOAD {
-            return Err(format!(
-                "{} jobs in one upload, over {JOBS_PER_UPLOAD}",
-                steps.len()
-            ));
+            return Err(format!("{} jobs in one upload, over {JOBS_PER_UPLOAD}", steps.len()));
         }
         if let Some(step) = steps.iter().find(|step| !is_one_command(step)) {
-            return Err(format!(
-                "only a step that is one command can be run here: {step}"
-            ));
+            return Err(format!("only a step that is one command can be run here: {step}"));
         }
         let mut env = self.env.clone();
         env.extend(job::variables(&pipeline["env"]));
-        let uploader = self
-            .jobs
-            .iter()
-            .position(|job| Some(job.id.as_str()) == uploader);
+        let uploader = self.jobs.iter().position(|job| Some(job.id.as_str()) == uploader);
         let at = uploader.map_or(self.jobs.len(), |index| index + 1);
-        let jobs: Vec<_> = steps
-            .iter()
-            .map(|step| Job::new(self.new_id(), step, env.clone()))
-            .collect();
+        let jobs: Vec<_> = steps.iter().map(|step| Job::new(self.new_id(), step, env.clone())).collect();
         self.jobs.splice(at..at, jobs);
         Ok(())
     }
@@ -171,7 +135,5 @@ impl Build {
 fn is_one_command(step: &Value) -> bool {
     let has = |key: &&str| step.get(key).is_some();
     ["command", "plugins"].iter().any(has)
-        && !["matrix", "parallelism", "wait", "group", "trigger"]
-            .iter()
-            .any(has)
+        && !["matrix", "parallelism", "wait", "group", "trigger"].iter().any(has)
 }

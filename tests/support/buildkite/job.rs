@@ -64,27 +64,13 @@ impl Job {
             Value::String(why) => !why.is_empty(),
             other => other.as_bool() == Some(true),
         };
-        let phase = if is_skipped {
-            Phase::Skipped
-        } else {
-            Phase::Waiting
-        };
-        Self {
-            id,
-            step: step.clone(),
-            phase,
-            exit_status: None,
-            raw_log: Vec::new(),
-            env,
-        }
+        let phase = if is_skipped { Phase::Skipped } else { Phase::Waiting };
+        Self { id, step: step.clone(), phase, exit_status: None, raw_log: Vec::new(), env }
     }
 
     /// The step's label, or its command where it has none.
     pub(crate) fn label(&self) -> &str {
-        ["label", "command"]
-            .iter()
-            .find_map(|key| self.step[key].as_str())
-            .unwrap_or_default()
+        ["label", "command"].iter().find_map(|key| self.step[key].as_str()).unwrap_or_default()
     }
 
     /// What the job has said.
@@ -119,10 +105,7 @@ pub(crate) fn of_build(source: &Repository) -> Environment {
         ("BUILDKITE_PIPELINE_DEFAULT_BRANCH", "main"),
         ("BUILDKITE_BUILD_ID", "11111111-0000-4000-8000-000000000000"),
         ("BUILDKITE_BUILD_NUMBER", "1"),
-        (
-            "BUILDKITE_BUILD_URL",
-            "http://127.0.0.1/rust-vmm/crate-ci/builds/1",
-        ),
+        ("BUILDKITE_BUILD_URL", "http://127.0.0.1/rust-vmm/crate-ci/builds/1"),
         ("BUILDKITE_SOURCE", "api"),
         ("BUILDKITE_MESSAGE", "Change something"),
         ("BUILDKITE_BRANCH", "main"),
@@ -142,10 +125,7 @@ pub(crate) fn of_build(source: &Repository) -> Environment {
 
 /// The variables of an `env:` mapping.
 pub(super) fn variables(env: &Value) -> impl Iterator<Item = (String, String)> {
-    env.as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| (name.clone(), text(value)))
+    env.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value)))
 }
 
 fn text(value: &Value) -> String {

@@ -56,12 +56,7 @@ impl Buildkite {
             let (server, build) = (Arc::clone(&server), Arc::clone(&build));
             move || serve(&server, &build)
         });
-        Self {
-            agent: None,
-            build,
-            server,
-            thread: Some(thread),
-        }
+        Self { agent: None, build, server, thread: Some(thread) }
     }
 
     /// What the agent is given as its endpoint.
@@ -72,9 +67,7 @@ impl Buildkite {
     /// Adds a step to the end of the build.
     pub(crate) fn queue(&self, step: &Value) {
         let pipeline = json!({ "steps": [step] });
-        lock(&self.build)
-            .insert(&pipeline, None)
-            .expect("a step that can be run here");
+        lock(&self.build).insert(&pipeline, None).expect("a step that can be run here");
     }
 
     /// The next uploads are not taken: one request for each of these.
@@ -93,12 +86,7 @@ impl Buildkite {
 
     /// Starts an agent that runs the build's jobs, one after another. What `configure` sets in
     /// its environment, its jobs have.
-    pub(crate) fn start(
-        &mut self,
-        agent: &Path,
-        sandbox: &Sandbox,
-        configure: impl FnOnce(&mut Command),
-    ) {
+    pub(crate) fn start(&mut self, agent: &Path, sandbox: &Sandbox, configure: impl FnOnce(&mut Command)) {
         let configuration = sandbox.path().join("agent.cfg");
         std::fs::write(&configuration, "").expect("a configuration that says nothing");
         let mut command = sandbox.command(agent);
@@ -108,16 +96,11 @@ impl Buildkite {
             .arg("--config")
             .arg(configuration);
         for folder in ["build", "plugins", "hooks", "sockets"] {
-            command
-                .arg(format!("--{folder}-path"))
-                .arg(sandbox.folder(folder));
+            command.arg(format!("--{folder}-path")).arg(sandbox.folder(folder));
         }
         command.env("BUILDKITE_NO_PLUGIN_VALIDATION", "false");
         configure(&mut command);
-        self.agent = Some(Running::start(
-            &mut command,
-            sandbox.path().join("agent.log"),
-        ));
+        self.agent = Some(Running::start(&mut command, sandbox.path().join("agent.log")));
     }
 
     /// The build as it stands.
@@ -134,10 +117,7 @@ impl Buildkite {
         });
         build.filter(&what).unwrap_or_else(|| {
             let agent = self.agent.as_ref().map(Running::output).unwrap_or_default();
-            panic!(
-                "not so within {limit:?}:\n{}=== the agent\n{agent}",
-                self.build().story()
-            )
+            panic!("not so within {limit:?}:\n{}=== the agent\n{agent}", self.build().story())
         })
     }
 
@@ -181,16 +161,9 @@ fn serve(server: &Server, build: &Mutex<Build>) {
             query: query.to_owned(),
             body,
         };
-        let Answer {
-            status,
-            headers,
-            body,
-        } = protocol::answer(&mut lock(build), &known, &address);
+        let Answer { status, headers, body } = protocol::answer(&mut lock(build), &known, &address);
         let mut response = Response::from_string(body.to_string()).with_status_code(status);
-        for (name, value) in headers
-            .into_iter()
-            .chain([("Content-Type", "application/json".into())])
-        {
+        for (name, value) in headers.into_iter().chain([("Content-Type", "application/json".into())]) {
             let header = Header::from_bytes(name, value).expect("a header of ours is ASCII");
             response.add_header(header);
         }

@@ -29,11 +29,7 @@ pub(super) struct Answer {
 
 impl Answer {
     fn ok(body: Value) -> Self {
-        Self {
-            status: 200,
-            headers: Vec::new(),
-            body,
-        }
+        Self { status: 200, headers: Vec::new(), body }
     }
 
     fn done() -> Self {
@@ -41,11 +37,7 @@ impl Answer {
     }
 
     fn refused(status: u16, message: &str) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: json!({ "message": message }),
-        }
+        Self { status, headers: Vec::new(), body: json!({ "message": message }) }
     }
 
     fn with(mut self, status: u16, headers: Vec<(&'static str, String)>) -> Self {
@@ -66,17 +58,13 @@ pub(super) fn answer(build: &mut Build, request: &Request, address: &str) -> Ans
             Some(job) => json!({ "job": { "id": job.id, "state": "assigned" } }),
             None => json!({}),
         })),
-        (method, ["v3", "jobs", job, rest @ ..]) => {
-            of_job(build, method, job, rest, &body, request, address)
-        }
+        (method, ["v3", "jobs", job, rest @ ..]) => of_job(build, method, job, rest, &body, request, address),
         ("POST", ["v3", "builds", _, "data", what]) => meta_data(build, what, &body),
         ("PUT", ["artifacts", id]) => store(build, id, &request.body),
         _ => None,
     };
     known.unwrap_or_else(|| {
-        build
-            .unanswered
-            .push(format!("{} {}", request.method, request.path));
+        build.unanswered.push(format!("{} {}", request.method, request.path));
         Answer::refused(404, "the loopback does not know this")
     })
 }
@@ -104,9 +92,7 @@ fn of_job(
         ("PUT", ["start" | "artifacts"]) | ("POST", ["header_times"]) => Some(Answer::done()),
         ("PUT", ["finish"]) => build.job_mut(job).map(|job| {
             job.phase = Phase::Finished;
-            job.exit_status = body["exit_status"]
-                .as_str()
-                .and_then(|status| status.parse().ok());
+            job.exit_status = body["exit_status"].as_str().and_then(|status| status.parse().ok());
             Answer::done()
         }),
         ("POST", ["chunks"]) => build.job_mut(job).map(|job| {
@@ -127,9 +113,7 @@ fn of_job(
         ("POST", ["annotations"]) => Some(annotate(build, job, body)),
         ("DELETE", ["annotations", context]) => {
             let context = percent_decode_str(context).decode_utf8_lossy();
-            build
-                .annotations
-                .retain(|annotation| annotation.context != context);
+            build.annotations.retain(|annotation| annotation.context != context);
             Some(Answer::done())
         }
         ("POST", ["artifacts"]) => Some(expect_artifacts(build, job, body, address)),
@@ -177,9 +161,10 @@ fn annotate(build: &mut Build, job: &str, body: &Value) -> Answer {
         body: field("body", ""),
     };
     let of_job = new.scope == "job";
-    let old = build.annotations.iter_mut().find(|old| {
-        (&old.scope, &old.context) == (&new.scope, &new.context) && (!of_job || old.job == job)
-    });
+    let old = build
+        .annotations
+        .iter_mut()
+        .find(|old| (&old.scope, &old.context) == (&new.scope, &new.context) && (!of_job || old.job == job));
     if let (Some(old), Some(true)) = (&old, body["append"].as_bool()) {
         new.body.insert_str(0, &old.body);
     }
@@ -205,12 +190,7 @@ fn expect_artifacts(build: &mut Build, job: &str, body: &Value, address: &str) -
         instructions.insert(id.clone(), json!({ "actions": [action] }));
         ids.push(id.clone());
         let path = file["path"].as_str().unwrap_or_default().to_owned();
-        build.artifacts.push(Artifact {
-            job: job.to_owned(),
-            path,
-            bytes: None,
-            id,
-        });
+        build.artifacts.push(Artifact { job: job.to_owned(), path, bytes: None, id });
     }
     Answer::ok(json!({
         "id": body["id"], "artifact_ids": ids, "per_artifact_instructions": instructions,
@@ -218,10 +198,7 @@ fn expect_artifacts(build: &mut Build, job: &str, body: &Value, address: &str) -
 }
 
 fn store(build: &mut Build, id: &str, bytes: &[u8]) -> Option<Answer> {
-    let artifact = build
-        .artifacts
-        .iter_mut()
-        .find(|artifact| artifact.id == id)?;
+    let artifact = build.artifacts.iter_mut().find(|artifact| artifact.id == id)?;
     artifact.bytes = Some(bytes.to_owned());
     Some(Answer::done().with(200, vec![("ETag", format!("\"{id}\""))]))
 }
@@ -238,9 +215,7 @@ fn meta_data(build: &mut Build, what: &str, body: &Value) -> Option<Answer> {
         ("get", Some(value)) => Some(Answer::ok(json!({ "key": key, "value": value }))),
         ("get", None) => Some(Answer::refused(404, "no such key")),
         ("exists", value) => Some(Answer::ok(json!({ "exists": value.is_some() }))),
-        ("keys", _) => Some(Answer::ok(json!(
-            build.meta_data.keys().collect::<Vec<_>>()
-        ))),
+        ("keys", _) => Some(Answer::ok(json!(build.meta_data.keys().collect::<Vec<_>>()))),
         _ => None,
     }
 }

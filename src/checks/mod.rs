@@ -1,0 +1,14 @@
+//! The standard checks: what each is, and how what its tools said is read. Data and pure functions;
+//! `run` does the running.
+//!
+//! `standard.json` is the list, in the predecessor's format and read by the same parser as a
+//! repository's own files. A name in [`logic`] has a check's file behind it; the rest are cargo
+//! commands.
+
+pub mod cargo;
+pub mod messages;
+pub mod style;
+pub mod test_output;
+
+/// The standard checks' descriptions, in the predecessor's format with our key `os`.
+pub const STANDARD: &str = include_str!("standard.json");

@@ -1,0 +1,69 @@
+//! What `cargo fmt -- --check` prints → findings.
+
+use crate::report::Finding;
+use std::path::Path;
+
+/// Reads the differences that rustfmt prints.
+#[derive(Debug, Default)]
+pub struct StyleOutput {
+    findings: Vec<Finding>,
+}
+
+impl StyleOutput {
+    /// Takes a line of standard output: `Diff in FILE:LINE:` begins a difference, what follows shows
+    /// it. `root` is the repository's root.
+    pub fn read(&mut self, line: &[u8], root: &Path) {
+        let text = String::from_utf8_lossy(line);
+        if let Some((file, line)) = text.strip_prefix("Diff in ").and_then(place) {
+            let path = Path::new(file);
+            let file = path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/");
+            self.findings.push(Finding {
+                lint: Some("rustfmt".into()),
+                file: Some(file),
+                line: Some(line),
+                rendered: Some(String::new()),
+                remedy: Some("cargo fmt --all -- --config format_code_in_doc_comments=true".into()),
+                ..Finding::error("not formatted as rustfmt would")
+            });
+        } else if let Some(rendered) = self.findings.last_mut().and_then(|finding| finding.rendered.as_mut())
+        {
+            rendered.push_str(&text);
+        }
+    }
+
+    /// The findings.
+    pub fn findings(self) -> Vec<Finding> {
+        self.findings
+    }
+}
+
+/// `FILE:LINE:`, or `FILE at line LINE:` as rustfmt before 1.6 had it.
+fn place(text: &str) -> Option<(&str, u32)> {
+    let text = text.trim_end().strip_suffix(':')?;
+    let (file, line) = text.rsplit_once(" at line ").or_else(|| text.rsplit_once(':'))?;
+    Some((file, line.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_difference_is_a_finding_with_its_lines() {
+        let mut output = StyleOutput::default();
+        for line in [
+            "Diff in /r/it's/src/win.rs:1:\n",
+            "-pub   fn\n",
+            "+pub fn\n",
+            "Diff in /r/b.rs at line 7:\n",
+            "-x\n",
+        ] {
+            output.read(line.as_bytes(), Path::new("/r"));
+        }
+        let found = output.findings();
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].place().as_deref(), Some("it's/src/win.rs:1"));
+        assert_eq!(found[0].rendered.as_deref(), Some("-pub   fn\n+pub fn\n"));
+        assert_eq!(found[1].place().as_deref(), Some("b.rs:7"));
+    }
+}

@@ -1,0 +1,84 @@
+//! The exit codes, and errors that know theirs.
+
+use std::fmt;
+
+/// How the program ends. The numbers are a contract (docs/architecture.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Every check passed, or failed softly.
+    Passed,
+    /// A check failed.
+    Failed,
+    /// The configuration or the command line is wrong; nothing was done.
+    Usage,
+    /// A tool, docker, the agent or git did not do its part.
+    Infrastructure,
+    /// A person's own command ended so: its status is kept, but for 125, which the agent would
+    /// report as its own failure (-1) and which becomes 3.
+    Command(u8),
+}
+
+impl Exit {
+    /// The number for the operating system.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Infrastructure | Self::Command(125) => 3,
+            Self::Command(code) => code,
+        }
+    }
+}
+
+/// An error with the exit code that it ends the program with.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// An error in what a person wrote: exit 2.
+pub fn usage(message: impl Into<String>) -> anyhow::Error {
+    Failure { exit: Exit::Usage, message: message.into() }.into()
+}
+
+/// An error of something that the program relies on: exit 3.
+pub fn infrastructure(message: impl Into<String>) -> anyhow::Error {
+    Failure { exit: Exit::Infrastructure, message: message.into() }.into()
+}
+
+/// The exit that an error asks for; one that does not say is taken for the environment's.
+pub fn of(error: &anyhow::Error) -> Exit {
+    error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<Failure>())
+        .map_or(Exit::Infrastructure, |failure| failure.exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn a_command_keeps_its_status_but_for_125() {
+        assert_eq!(Exit::Command(42).code(), 42);
+        assert_eq!(Exit::Command(125).code(), 3);
+    }
+
+    #[test]
+    fn an_error_keeps_its_exit_under_context() {
+        let error = Err::<(), _>(usage("no")).context("reading").expect_err("an error");
+        assert_eq!(of(&error), Exit::Usage);
+        assert_eq!(of(&anyhow::anyhow!("disk")), Exit::Infrastructure);
+    }
+}

@@ -1,0 +1,75 @@
+//! Names of checks and labels of steps.
+
+use super::Platform;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The name of a check, such as `build-gnu`: a standard one, or a repository's own `test_name`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CheckName(String);
+
+/// The label of a step in Buildkite. Branch protection rules name it, so it is a contract.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StepLabel(String);
+
+impl CheckName {
+    /// The name as it stands in options and descriptions.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// The text of the name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl StepLabel {
+    /// The label of a step: `NAME-PLATFORM`, `NAME` without platform, and `CRATE: ` before it in
+    /// selective mode (predecessor's rule).
+    pub fn of(name: &CheckName, platform: Option<Platform>, package: Option<&str>) -> Self {
+        let package = package.map_or(String::new(), |package| format!("{package}: "));
+        let platform = platform.map_or(String::new(), |platform| format!("-{platform}"));
+        Self(format!("{package}{name}{platform}"))
+    }
+
+    /// A label that a person wrote.
+    pub fn written(label: impl Into<String>) -> Self {
+        Self(label.into())
+    }
+
+    /// The text of the label.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CheckName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for StepLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_the_predecessors() {
+        let name = CheckName::new("build-gnu");
+        assert_eq!(StepLabel::of(&name, None, None).as_str(), "build-gnu");
+        assert_eq!(StepLabel::of(&name, Some(Platform::X86_64), None).as_str(), "build-gnu-x86_64");
+        assert_eq!(
+            StepLabel::of(&name, Some(Platform::Aarch64), Some("vm-memory")).as_str(),
+            "vm-memory: build-gnu-aarch64"
+        );
+    }
+}

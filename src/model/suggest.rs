@@ -1,0 +1,46 @@
+//! What a misspelt name was meant to be.
+
+/// The candidate that is closest to `given`, where one is close enough to be meant: at most one
+/// slip in three letters, counted as Damerau and Levenshtein do.
+pub fn closest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let allowed = (given.chars().count() / 3).clamp(1, 3);
+    let folded = given.to_lowercase().replace('_', "-");
+    candidates
+        .into_iter()
+        .map(|candidate| {
+            let slips = strsim::damerau_levenshtein(&folded, &candidate.to_lowercase().replace('_', "-"));
+            (slips, candidate)
+        })
+        .filter(|(slips, _)| *slips <= allowed)
+        .min_by_key(|(slips, _)| *slips)
+        .map(|(_, candidate)| candidate)
+}
+
+/// The sentence part that follows an unknown name: `; did you mean "x"?` where one is close, else
+/// `; one of: a, b, c`.
+pub fn did_you_mean<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    match closest(given, candidates.iter().copied()) {
+        Some(candidate) => format!("; did you mean `{candidate}`?"),
+        None if candidates.is_empty() => String::new(),
+        None => format!("; one of: {}", candidates.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_hand_is_understood() {
+        assert_eq!(closest("cliippy", ["style", "clippy"]), Some("clippy"));
+        assert_eq!(closest("timeout_in_minutes", ["timeout-in-minutes"]), Some("timeout-in-minutes"));
+        assert_eq!(closest("sytle", ["style", "clippy"]), Some("style"));
+    }
+
+    #[test]
+    fn another_word_is_no_slip() {
+        assert_eq!(closest("coverage", ["style", "clippy"]), None);
+        assert_eq!(did_you_mean("coverage", ["style", "doc"]), "; one of: style, doc");
+    }
+}

@@ -1,0 +1,421 @@
+//! Every start of a process.
+//!
+//! Two ways: [`capture`] for short questions (git, the agent, rustup), whose answer is read whole,
+//! and [`supervise`] for a check's own work, whose lines are passed on as they come, and whose whole
+//! tree ends on a time limit, on a cancel, and when the leader has ended: a process group on Unix, a
+//! Job Object on Windows, both by the crate `process-wrap`.
+//!
+//! Children get no standard input: under the agent it is a PTY and looks like a person.
+
+use crate::exit;
+use anyhow::{Context, Result};
+use process_wrap::std::{ChildWrapper, CommandWrap};
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A program with its arguments, what differs in its environment, and its folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Name on PATH, or path.
+    pub program: OsString,
+    /// Arguments, handed over as they are: no shell reads them.
+    pub args: Vec<OsString>,
+    /// Variables to set, or with `None` to take away.
+    pub env: Vec<(OsString, Option<OsString>)>,
+    /// Working folder; this process's where there is none.
+    pub dir: Option<PathBuf>,
+}
+
+impl Command {
+    /// A program without arguments.
+    pub fn new(program: impl Into<OsString>) -> Self {
+        Self { program: program.into(), args: Vec::new(), env: Vec::new(), dir: None }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), Some(value.into())));
+        self
+    }
+
+    /// Takes a variable away.
+    #[must_use]
+    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), None));
+        self
+    }
+
+    /// Sets the working folder.
+    #[must_use]
+    pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.dir = Some(dir.as_ref().to_owned());
+        self
+    }
+}
+
+impl fmt::Display for Command {
+    /// As a person would type it in a POSIX shell.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.env {
+            if let Some(value) = value {
+                write!(f, "{}={} ", name.to_string_lossy(), quote(value))?;
+            }
+        }
+        f.write_str(&quote(&self.program))?;
+        self.args.iter().try_for_each(|arg| write!(f, " {}", quote(arg)))
+    }
+}
+
+/// A word as a POSIX shell must be given it.
+fn quote(word: &OsStr) -> String {
+    shell_words::quote(&word.to_string_lossy()).into_owned()
+}
+
+/// What a captured process said.
+#[derive(Debug)]
+pub struct Captured {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output, whole.
+    pub stdout: Vec<u8>,
+    /// Its standard error, whole.
+    pub stderr: Vec<u8>,
+}
+
+impl Captured {
+    /// The standard output as text, bytes that are no UTF-8 replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// The standard error as text, without white space around it.
+    pub fn complaint(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).trim().to_owned()
+    }
+}
+
+/// Runs a command to its end and takes all that it says.
+///
+/// # Errors
+/// Where it cannot be started: exit 3, with the program's name.
+pub fn capture(command: &Command) -> Result<Captured> {
+    capture_with_input(command, Vec::new())
+}
+
+/// As [`capture`], with bytes on standard input.
+///
+/// # Errors
+/// Where it cannot be started: exit 3, with the program's name.
+pub fn capture_with_input(command: &Command, input: Vec<u8>) -> Result<Captured> {
+    let mut expression = duct::cmd(command.program.clone(), command.args.clone())
+        .stdin_bytes(input)
+        .stdout_capture()
+        .stderr_capture()
+        .unchecked();
+    for (name, value) in &command.env {
+        expression = match value {
+            Some(value) => expression.env(name, value),
+            None => expression.env_remove(name),
+        };
+    }
+    if let Some(dir) = &command.dir {
+        expression = expression.dir(dir);
+    }
+    let output = expression.run().map_err(|error| not_started(command, &error))?;
+    Ok(Captured { status: output.status, stdout: output.stdout, stderr: output.stderr })
+}
+
+/// As [`capture`], but a status other than 0 is an error with the child's own words.
+///
+/// # Errors
+/// Exit 3 where it cannot be started or fails.
+pub fn answer(command: &Command) -> Result<Captured> {
+    let captured = capture(command)?;
+    if captured.status.success() {
+        return Ok(captured);
+    }
+    Err(exit::infrastructure(format!("`{command}` failed ({}): {}", captured.status, captured.complaint())))
+}
+
+/// Why a program could not be started.
+fn not_started(command: &Command, error: &std::io::Error) -> anyhow::Error {
+    let folder = command.dir.as_ref().map_or(String::new(), |dir| format!(" in {}", dir.display()));
+    exit::infrastructure(format!("cannot start `{}`{folder}: {error}", command.program.to_string_lossy()))
+}
+
+/// How a supervised process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself, with this status.
+    Exited(i32),
+    /// By a signal that was not ours.
+    Signaled(i32),
+    /// By us: it ran over its time.
+    TimedOut,
+    /// By us: the job was cancelled.
+    Cancelled,
+}
+
+/// Which of a process's outputs a line stood on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// The longest line that is passed on whole, in bytes; a longer one comes in parts, so that memory
+/// stays bounded whatever a test prints.
+const LONGEST_LINE: u64 = 4 << 20;
+/// Lines that may wait for the reader.
+const LINES_IN_FLIGHT: usize = 4;
+/// How often a quiet process is looked after.
+const GLANCE: Duration = Duration::from_millis(50);
+/// What a tree is given between the request to end and the kill. The agent gives a hook ten
+/// seconds, and our own report must fit in as well.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long an output is waited for that a process outside the group holds open.
+const STRAGGLERS: Duration = Duration::from_secs(2);
+
+/// Runs a command, passes each line of its output on as it comes (with its line end), and sees to it
+/// that its whole tree has ended.
+///
+/// # Errors
+/// Where it cannot be started: exit 3.
+pub fn supervise(
+    command: &Command,
+    deadline: Option<Instant>,
+    on_line: &mut dyn FnMut(Stream, &[u8]),
+) -> Result<Ended> {
+    let mut child = spawn(command)?;
+    let lines = read_lines(child.as_mut());
+    let mut ending: Option<(Ended, Instant)> = None;
+    let mut gone: Option<(Instant, ExitStatus)> = None;
+    let mut open = true;
+    loop {
+        if open {
+            match lines.recv_timeout(GLANCE) {
+                Ok((stream, line)) => on_line(stream, &line),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => open = false,
+            }
+        } else {
+            thread::sleep(Duration::from_millis(1));
+        }
+        if gone.is_none()
+            && let Some(status) = child.try_wait().context("waiting for a child")?
+        {
+            // What the leader left running would hold its output open, and is nobody's any more.
+            let _ = child.start_kill();
+            gone = Some((Instant::now(), status));
+        }
+        if let Some((since, status)) = gone {
+            if !open || since.elapsed() > STRAGGLERS {
+                return Ok(ending.map_or_else(|| ended(status), |(ending, _)| ending));
+            }
+            continue;
+        }
+        match ending {
+            None if cancelled() => ending = Some((Ended::Cancelled, Instant::now())),
+            None if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
+                ending = Some((Ended::TimedOut, Instant::now()));
+            }
+            None => continue,
+            Some((_, since)) => {
+                if since.elapsed() > GRACE {
+                    let _ = child.start_kill();
+                }
+                continue;
+            }
+        }
+        ask_to_end(child.as_mut());
+    }
+}
+
+/// Starts a command as the leader of a tree of its own.
+fn spawn(command: &Command) -> Result<Box<dyn ChildWrapper>> {
+    let mut wrap = CommandWrap::with_new(&command.program, |inner| {
+        inner.args(&command.args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        for (name, value) in &command.env {
+            match value {
+                Some(value) => inner.env(name, value),
+                None => inner.env_remove(name),
+            };
+        }
+        if let Some(dir) = &command.dir {
+            inner.current_dir(dir);
+        }
+    });
+    #[cfg(unix)]
+    wrap.wrap(process_wrap::std::ProcessGroup::leader());
+    #[cfg(windows)]
+    wrap.wrap(process_wrap::std::JobObject);
+    wrap.spawn().map_err(|error| not_started(command, &error))
+}
+
+/// Asks a tree to end; Windows has no such request, so there it is the end.
+fn ask_to_end(child: &mut dyn ChildWrapper) {
+    #[cfg(unix)]
+    let _ = child.signal(signal_hook::consts::SIGTERM);
+    #[cfg(windows)]
+    let _ = child.start_kill();
+}
+
+/// How a process ended that nobody stopped.
+fn ended(status: ExitStatus) -> Ended {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return Ended::Signaled(signal);
+    }
+    Ended::Exited(status.code().unwrap_or(-1))
+}
+
+/// The lines of both outputs, as threads read them; disconnected when both have ended.
+fn read_lines(child: &mut dyn ChildWrapper) -> Receiver<(Stream, Vec<u8>)> {
+    let (sender, receiver) = sync_channel(LINES_IN_FLIGHT);
+    if let Some(stdout) = child.stdout().take() {
+        read_stream(Stream::Stdout, stdout, sender.clone());
+    }
+    if let Some(stderr) = child.stderr().take() {
+        read_stream(Stream::Stderr, stderr, sender);
+    }
+    receiver
+}
+
+/// Reads one output on a thread of its own until it ends or nobody listens.
+fn read_stream(stream: Stream, source: impl Read + Send + 'static, sender: SyncSender<(Stream, Vec<u8>)>) {
+    thread::spawn(move || {
+        let mut source = BufReader::with_capacity(64 << 10, source);
+        loop {
+            let mut line = Vec::new();
+            match source.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
+                Ok(0) | Err(_) => break,
+                Ok(_) if sender.send((stream, line)).is_err() => break,
+                Ok(_) => {}
+            }
+        }
+    });
+}
+
+/// The flag that a signal sets.
+fn cancel_flag() -> &'static Arc<AtomicBool> {
+    static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    FLAG.get_or_init(Arc::default)
+}
+
+/// Makes SIGTERM (the agent's cancel), SIGINT and SIGHUP end the children in order, once each: a
+/// second signal of the kind ends this process at once.
+///
+/// # Errors
+/// Where the system refuses a handler.
+pub fn heed_signals() -> Result<()> {
+    #[cfg(unix)]
+    let signals = [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT, signal_hook::consts::SIGHUP];
+    #[cfg(windows)]
+    let signals = [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT];
+    for signal in signals {
+        signal_hook::flag::register(signal, Arc::clone(cancel_flag())).context("handling signals")?;
+    }
+    Ok(())
+}
+
+/// Whether the job was cancelled.
+pub fn cancelled() -> bool {
+    cancel_flag().load(Ordering::Relaxed)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        Command::new("sh").args(["-c", script])
+    }
+
+    fn lines(script: &str, deadline: Option<Instant>) -> (Ended, Vec<(Stream, String)>) {
+        let mut seen = Vec::new();
+        let ended = supervise(&shell(script), deadline, &mut |stream, line| {
+            seen.push((stream, String::from_utf8_lossy(line).into_owned()));
+        });
+        (ended.unwrap(), seen)
+    }
+
+    #[test]
+    fn lines_of_both_outputs_arrive_with_the_status() {
+        let (ended, seen) = lines("echo out; echo err >&2; printf last; exit 7", None);
+        assert_eq!(ended, Ended::Exited(7));
+        assert!(seen.contains(&(Stream::Stdout, "out\n".into())));
+        assert!(seen.contains(&(Stream::Stderr, "err\n".into())));
+        assert!(seen.contains(&(Stream::Stdout, "last".into())));
+    }
+
+    #[test]
+    fn a_signal_is_told_from_a_status() {
+        assert_eq!(lines("kill -9 $$", None).0, Ended::Signaled(9));
+    }
+
+    #[test]
+    fn a_grandchild_that_ignores_the_request_ends_with_the_time_limit() {
+        let begin = Instant::now();
+        let script = "trap '' TERM; (trap '' TERM; sleep 60) & echo $!; wait";
+        let (ended, seen) = lines(script, Some(begin + Duration::from_millis(200)));
+        assert_eq!(ended, Ended::TimedOut);
+        let pid = seen[0].1.trim();
+        assert!(is_gone(pid));
+        assert!(begin.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn what_the_leader_leaves_running_ends_with_it() {
+        let (ended, seen) = lines("sleep 60 & echo $!", None);
+        assert_eq!(ended, Ended::Exited(0));
+        let pid = seen[0].1.trim();
+        assert!(is_gone(pid));
+    }
+
+    /// Whether a process has ended, or does so within a second: its outputs close before it is dead,
+    /// and a zombie is init's to wait for.
+    fn is_gone(pid: &str) -> bool {
+        (0..100).any(|_| {
+            thread::sleep(Duration::from_millis(10));
+            std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "))
+        })
+    }
+
+    #[test]
+    fn what_cannot_be_started_names_itself() {
+        let error = capture(&Command::new("no-such-program-here")).unwrap_err();
+        assert!(error.to_string().contains("cannot start `no-such-program-here`"), "{error}");
+        assert_eq!(exit::of(&error), exit::Exit::Infrastructure);
+    }
+
+    #[test]
+    fn a_command_is_shown_as_a_person_would_type_it() {
+        let command = Command::new("cargo").args(["test", "a b", "it's"]).env("RUSTFLAGS", "-D warnings");
+        assert_eq!(command.to_string(), r#"RUSTFLAGS='-D warnings' cargo test 'a b' 'it'\''s'"#);
+    }
+}

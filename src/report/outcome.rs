@@ -1,0 +1,118 @@
+//! What became of one check.
+
+use super::Finding;
+use serde::{Deserialize, Serialize};
+
+/// What a check came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Nothing is wrong.
+    Passed,
+    /// Something is wrong with what was checked.
+    Failed,
+    /// The check could not do its work: a tool is missing or did not answer.
+    Broken,
+    /// It was left out, in plain sight.
+    #[default]
+    Skipped,
+    /// The job was cancelled before it ended.
+    Cancelled,
+}
+
+impl Verdict {
+    /// The word for people and for the report.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Broken => "broken",
+            Self::Skipped => "skipped",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// A check's outcome.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The label that the check's step has.
+    pub label: String,
+    /// The check's name.
+    pub name: String,
+    /// What it came to.
+    pub verdict: Verdict,
+    /// Whether a failure of it is only shown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub soft_fail: bool,
+    /// Why it is so, in a sentence, where the findings do not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What to do about it: a command where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// The command that repeats this check alone.
+    pub command: String,
+    /// When it began, in seconds after the run did.
+    pub started: f64,
+    /// What it took, in seconds.
+    pub seconds: f64,
+    /// The runs that it consisted of, where it runs once for each combination of features.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub combinations: Vec<Combination>,
+    /// What it found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// What it has to show beside findings, such as a table of coverage by file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sections: Vec<Section>,
+    /// Files that it made for people or other tools.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<Artifact>,
+}
+
+/// One run of a check, for one result of feature resolution.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Combination {
+    /// The workspace member whose features were combined.
+    pub package: String,
+    /// The features, joined with commas; empty for none.
+    pub features: String,
+    /// The other combinations that resolve to the same, as `PACKAGE: FEATURES`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stands_for: Vec<String>,
+    /// What it came to.
+    pub verdict: Verdict,
+    /// When it began, in seconds after the run did.
+    pub started: f64,
+    /// What it took, in seconds.
+    pub seconds: f64,
+}
+
+/// A table that a check shows: coverage by file, benchmarks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Section {
+    /// What it shows.
+    pub title: String,
+    /// A sentence before the table.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    /// The columns' names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// The rows, a cell for each column.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<Vec<String>>,
+}
+
+/// A file that a check made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// What it is, for people.
+    pub name: String,
+    /// Where it is, from the repository's root, with `/`.
+    pub path: String,
+    /// Whether it is an image that is shown in place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub image: bool,
+}

@@ -1,0 +1,346 @@
+//! Runs a check that is a cargo command: once for each distinct set of features, all of them,
+//! whatever fails in between.
+
+use super::combine::CargoRun;
+use super::context::{Context, Judgement};
+use super::job::{DOC_CFG, Job};
+use crate::checks::cargo::CargoCommand;
+use crate::checks::messages::Messages;
+use crate::checks::style::StyleOutput;
+use crate::checks::test_output::TestOutput;
+use crate::model::FeatureMode;
+use crate::process::{Command, Ended, Stream};
+use crate::report::{Combination, Finding, Level, Verdict};
+use anyhow::Result;
+use cargo_metadata::Metadata;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// The flags of a description that deny warnings.
+const DENY: &str = "-D warnings";
+/// How many of cargo's last lines say why it failed, where no message does.
+const LAST_WORDS: usize = 30;
+
+/// Runs the check.
+///
+/// # Errors
+/// Where a tool cannot be started: the check is broken.
+pub fn run(
+    context: &mut Context<'_>,
+    command: &CargoCommand,
+    mode: FeatureMode,
+    job: &Job,
+) -> Result<Judgement> {
+    let toolchain = match job.toolchain() {
+        Ok(toolchain) => toolchain,
+        Err(reason) => return Ok(Judgement::missing(reason, "install Rust: https://rustup.rs")),
+    };
+    let component = match command.verb.as_str() {
+        "clippy" => Some(("cargo-clippy", "rustup component add clippy")),
+        "fmt" => Some(("cargo-fmt", "rustup component add rustfmt")),
+        _ => None,
+    };
+    if let Some((program, remedy)) = component
+        && !toolchain.has(program)
+    {
+        let reason = format!("`{program}` is not installed for {}", toolchain.version);
+        return Ok(Judgement::missing(reason, remedy));
+    }
+    let target = command.value_of("--target");
+    if let Some(target) = target
+        && !toolchain.has_target(target)
+    {
+        let reason = format!("the target {target} is not installed for {}", toolchain.version);
+        return Ok(Judgement::missing(reason, format!("rustup target add {target}")));
+    }
+    if command.verb == "fmt" {
+        return format_check(context, command);
+    }
+    let metadata = job.metadata(&context.cargo(), &context.directory)?;
+    let metadata = match metadata.as_ref() {
+        Ok(metadata) => metadata,
+        Err(words) => {
+            context.say(words);
+            return Ok(Judgement::by_findings(vec![refusal("cargo cannot read the workspace", words)]));
+        }
+    };
+    let runs = match job.runs(command, mode, metadata, &context.directory, &context.cargo())? {
+        Ok(runs) => runs,
+        Err(reason) => {
+            context.say(&reason);
+            return Ok(Judgement::by_findings(vec![Finding::error(reason)]));
+        }
+    };
+    let mut flags =
+        Flags::of(command, || job.has_flags(&context.directory, target.unwrap_or(&toolchain.host)));
+    if flags.by_message && command.verb == "doc" && job.mentions_doc_cfg(metadata) {
+        flags = Flags::as_described(command);
+    }
+    Check { context, command, flags, metadata, job }.run_all(runs)
+}
+
+/// How the flags for rustc that a description asks for are put into effect.
+struct Flags {
+    /// `RUSTFLAGS` for the command, where it is set.
+    rustflags: Option<String>,
+    /// Whether the description's flags are followed without the variable.
+    by_message: bool,
+    /// Whether warnings are denied by reading cargo's messages.
+    deny: bool,
+}
+
+impl Flags {
+    /// The variable, as the description has it.
+    fn as_described(command: &CargoCommand) -> Self {
+        Self {
+            rustflags: command.variable("RUSTFLAGS").map(ToOwned::to_owned),
+            by_message: false,
+            deny: false,
+        }
+    }
+
+    /// Without the variable where that gives the same verdict, so that what one check compiles serves
+    /// the others: not where other flags are in effect, which the variable would replace, nor where it
+    /// says more than is known here.
+    fn of(command: &CargoCommand, others_in_effect: impl FnOnce() -> bool) -> Self {
+        let Some(described) = command.variable("RUSTFLAGS") else { return Self::as_described(command) };
+        let known = described == DENY || described == format!("--cfg {DOC_CFG}");
+        if !known || others_in_effect() {
+            return Self::as_described(command);
+        }
+        Self { rustflags: None, by_message: true, deny: described == DENY }
+    }
+}
+
+/// A check under way.
+struct Check<'a, 'c> {
+    context: &'a mut Context<'c>,
+    command: &'a CargoCommand,
+    flags: Flags,
+    metadata: &'a Metadata,
+    job: &'a Job,
+}
+
+/// What one run came to.
+struct RunResult {
+    ended: Ended,
+    findings: Vec<Finding>,
+}
+
+impl Check<'_, '_> {
+    fn run_all(mut self, runs: Vec<CargoRun>) -> Result<Judgement> {
+        let mut judgement = Judgement { verdict: Verdict::Passed, ..Judgement::default() };
+        let count = runs.len();
+        for (index, run) in runs.into_iter().enumerate() {
+            (self.context.progress)(index + 1, count, &run.name());
+            let begin = Instant::now();
+            let started = (begin - self.context.run_started).as_secs_f64();
+            let mut result = self.run_one(&run)?;
+            if self.command.verb == "doc" && self.flags.by_message && self.blames_a_dependency(&result) {
+                self.flags = Flags::as_described(self.command);
+                result = self.run_one(&run)?;
+            }
+            let failed = result.ended != Ended::Exited(0)
+                || result.findings.iter().any(|finding| finding.level == Level::Error);
+            let verdict = match result.ended {
+                Ended::Cancelled => Verdict::Cancelled,
+                _ if failed => Verdict::Failed,
+                _ => Verdict::Passed,
+            };
+            for mut finding in result.findings {
+                if count > 1 {
+                    finding.feature_sets = vec![run.name()];
+                }
+                finding.merge_into(&mut judgement.findings);
+            }
+            judgement.combinations.push(Combination {
+                package: run.package,
+                features: run.features,
+                stands_for: run.stands_for,
+                verdict,
+                started,
+                seconds: begin.elapsed().as_secs_f64(),
+            });
+            if verdict != Verdict::Passed {
+                judgement.verdict = verdict;
+            }
+            match result.ended {
+                Ended::Cancelled => break,
+                Ended::TimedOut => {
+                    judgement.reason =
+                        Some(format!("ran over its time limit in combination {} of {count}", index + 1));
+                    break;
+                }
+                _ => {}
+            }
+        }
+        Ok(judgement)
+    }
+
+    fn run_one(&mut self, run: &CargoRun) -> Result<RunResult> {
+        if self.command.verb != "test" {
+            return self.compile(run, &[]);
+        }
+        // Tests are built apart from being run: their output stands on the same stream as cargo's
+        // messages, and may look like them.
+        if !self.command.has("--doc") {
+            let built = self.compile(run, &["--no-run"])?;
+            if built.ended != Ended::Exited(0) {
+                return Ok(built);
+            }
+            let mut tested = self.test(run)?;
+            tested.findings.splice(0..0, built.findings);
+            return Ok(tested);
+        }
+        self.test(run)
+    }
+
+    /// cargo with the check's variables, in the run's folder.
+    fn cargo(&self, run: &CargoRun, extra: &[&str]) -> Command {
+        let mut cargo = self.context.cargo().arg(&self.command.verb).args(&self.command.args);
+        for (name, value) in self.command.env.iter().filter(|(name, _)| name != "RUSTFLAGS") {
+            cargo = cargo.env(name, value);
+        }
+        if let Some(rustflags) = &self.flags.rustflags {
+            // cargo prefers the encoded variable to the one that the description sets.
+            cargo = cargo.env("RUSTFLAGS", rustflags).env_remove("CARGO_ENCODED_RUSTFLAGS");
+        }
+        cargo.args(&run.flags).args(extra).dir(&run.dir)
+    }
+
+    /// Runs a command whose standard output is cargo's messages alone.
+    fn compile(&mut self, run: &CargoRun, extra: &[&str]) -> Result<RunResult> {
+        let format = if self.context.color {
+            "--message-format=json-diagnostic-rendered-ansi"
+        } else {
+            "--message-format=json"
+        };
+        let mut command = self.cargo(run, extra).arg(format);
+        if extra.is_empty() && !self.command.trailing.is_empty() {
+            command = command.arg("--").args(&self.command.trailing);
+        }
+        self.announce(&command);
+        let target = self.command.value_of("--target");
+        let root = &self.job.root;
+        let mut messages =
+            Messages::new(self.metadata.workspace_root.as_std_path(), root, self.flags.deny, target);
+        let mut words = LastWords::default();
+        let log = &mut *self.context.log;
+        let ended =
+            crate::process::supervise(&command, self.context.deadline, &mut |stream, line| match stream {
+                Stream::Stdout => {
+                    if let Some(text) = messages.read(line) {
+                        log(&text);
+                    }
+                }
+                Stream::Stderr => {
+                    words.read(line);
+                    log(line);
+                }
+            })?;
+        let mut findings = messages.findings();
+        if ended != Ended::Exited(0) && !findings.iter().any(|finding| finding.level == Level::Error) {
+            findings.extend(words.finding(ended));
+        }
+        Ok(RunResult { ended, findings })
+    }
+
+    /// Runs tests that are built.
+    fn test(&mut self, run: &CargoRun) -> Result<RunResult> {
+        let mut command = self.cargo(run, &["--no-fail-fast"]);
+        if !self.command.trailing.is_empty() {
+            command = command.arg("--").args(&self.command.trailing);
+        }
+        self.announce(&command);
+        let mut output = TestOutput::default();
+        let mut words = LastWords::default();
+        let ended = self.context.run_reading(&command, &mut |stream, line| {
+            output.read(line);
+            if stream == Stream::Stderr {
+                words.read(line);
+            }
+            true
+        })?;
+        let mut findings = if ended == Ended::Exited(0) { Vec::new() } else { output.findings() };
+        if ended != Ended::Exited(0) && findings.is_empty() {
+            findings.extend(words.finding(ended));
+        }
+        Ok(RunResult { ended, findings })
+    }
+
+    fn announce(&mut self, command: &Command) {
+        let typed = Command { program: "cargo".into(), env: Vec::new(), ..command.clone() };
+        self.context.say(&format!("$ {typed}"));
+    }
+
+    /// Whether documentation failed for a package that is not the repository's: one that may mention
+    /// [`DOC_CFG`].
+    fn blames_a_dependency(&self, result: &RunResult) -> bool {
+        let own = |name: &str| self.metadata.packages.iter().any(|p| p.source.is_none() && p.name == name);
+        let errors = result.findings.iter().filter(|finding| finding.level == Level::Error);
+        result.ended != Ended::Exited(0)
+            && errors.into_iter().any(|f| f.package.as_deref().is_some_and(|name| !own(name)))
+    }
+}
+
+/// `cargo fmt`, which knows no features.
+fn format_check(context: &mut Context<'_>, command: &CargoCommand) -> Result<Judgement> {
+    let mut cargo = context.cargo().arg("fmt").args(&command.args);
+    if !command.trailing.is_empty() {
+        cargo = cargo.arg("--").args(&command.trailing);
+    }
+    context.say(&format!("$ {}", Command { program: "cargo".into(), env: Vec::new(), ..cargo.clone() }));
+    let root = context.root.to_owned();
+    let mut output = StyleOutput::default();
+    let mut words = LastWords::default();
+    let ended = context.run_reading(&cargo, &mut |stream, line| {
+        match stream {
+            Stream::Stdout => output.read(line, &root),
+            Stream::Stderr => words.read(line),
+        }
+        true
+    })?;
+    let mut findings = output.findings();
+    if ended != Ended::Exited(0) && findings.is_empty() {
+        findings.extend(words.finding(ended));
+    }
+    let verdict = match ended {
+        Ended::Exited(0) => Verdict::Passed,
+        Ended::Cancelled => Verdict::Cancelled,
+        _ => Verdict::Failed,
+    };
+    let reason = (ended == Ended::TimedOut).then(|| "ran over its time limit".to_owned());
+    Ok(Judgement { verdict, findings, reason, ..Judgement::default() })
+}
+
+/// The last lines of a standard error.
+#[derive(Default)]
+struct LastWords(VecDeque<String>);
+
+impl LastWords {
+    fn read(&mut self, line: &[u8]) {
+        if self.0.len() == LAST_WORDS {
+            self.0.pop_front();
+        }
+        let mut text = anstream::adapter::strip_str(&String::from_utf8_lossy(line)).to_string();
+        text.truncate(text.floor_char_boundary(1000));
+        self.0.push_back(text);
+    }
+
+    /// A finding with the words, for a failure that nothing else explains.
+    fn finding(self, ended: Ended) -> Option<Finding> {
+        let words: String = self.0.into_iter().collect();
+        let first = words.lines().find(|line| line.starts_with("error")).map(ToOwned::to_owned);
+        let message = match ended {
+            Ended::Exited(status) => first.unwrap_or_else(|| format!("cargo ended with status {status}")),
+            Ended::Signaled(signal) => format!("cargo was killed by signal {signal}"),
+            Ended::TimedOut | Ended::Cancelled => return None,
+        };
+        Some(refusal(&message, &words))
+    }
+}
+
+/// A finding that is a tool's own words.
+fn refusal(message: &str, words: &str) -> Finding {
+    Finding { rendered: Some(words.trim_end().to_owned()), ..Finding::error(message) }
+}

@@ -1,0 +1,126 @@
+//! What a check is given to work with, and what it gives back.
+
+use crate::model::{Os, Platform};
+use crate::process::{self, Command, Ended, Stream};
+use crate::report::{Artifact, Combination, Finding, Section, Verdict};
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Where and how a check runs.
+pub struct Context<'a> {
+    /// The repository's root.
+    pub root: &'a Path,
+    /// The folder that the check works in: the root, or a folder below it.
+    pub directory: PathBuf,
+    /// The platform that the check is for.
+    pub platform: Platform,
+    /// The system that the check is for.
+    pub os: Os,
+    /// cargo itself, with what makes it skip rustup's proxy; without arguments.
+    pub cargo: Command,
+    /// Variables for the check's work.
+    pub env: &'a [(String, String)],
+    /// When the check must have ended.
+    pub deadline: Option<Instant>,
+    /// When the run began: outcomes count from here.
+    pub run_started: Instant,
+    /// Whether this is CI and not a person's machine.
+    pub ci: bool,
+    /// Whether tools may colour what they say.
+    pub color: bool,
+    /// The check's log: each line is shown or kept as the console sees fit.
+    pub log: &'a mut dyn FnMut(&[u8]),
+    /// Told what the check is at, for a progress line: how many of how many, and what.
+    pub progress: &'a mut dyn FnMut(usize, usize, &str),
+}
+
+impl Context<'_> {
+    /// cargo, in the check's folder and with its variables.
+    pub fn cargo(&self) -> Command {
+        self.with_env(self.cargo.clone())
+    }
+
+    /// A command in the check's folder and with its variables.
+    pub fn tool(&self, program: &str) -> Command {
+        self.with_env(Command::new(program))
+    }
+
+    fn with_env(&self, command: Command) -> Command {
+        let command = if command.dir.is_none() { command.dir(&self.directory) } else { command };
+        self.env.iter().fold(command, |command, (name, value)| command.env(name, value))
+    }
+
+    /// Adds a line to the check's log.
+    pub fn say(&mut self, line: &str) {
+        (self.log)(format!("{line}\n").as_bytes());
+    }
+
+    /// Runs a command under the check's deadline, with all that it says in the log.
+    ///
+    /// # Errors
+    /// Where it cannot be started: exit 3.
+    pub fn run(&mut self, command: &Command) -> Result<Ended> {
+        let log = &mut *self.log;
+        process::supervise(command, self.deadline, &mut |_, line| log(line))
+    }
+
+    /// Runs a command under the check's deadline. `on_line` sees each line; what it returns as
+    /// `true` goes to the log.
+    ///
+    /// # Errors
+    /// Where it cannot be started: exit 3.
+    pub fn run_reading(
+        &mut self,
+        command: &Command,
+        on_line: &mut dyn FnMut(Stream, &[u8]) -> bool,
+    ) -> Result<Ended> {
+        let log = &mut *self.log;
+        process::supervise(command, self.deadline, &mut |stream, line| {
+            if on_line(stream, line) {
+                log(line);
+            }
+        })
+    }
+}
+
+/// What a check came to. An error in place of it means that the check is broken: its message is the
+/// reason.
+#[derive(Clone, Debug, Default)]
+pub struct Judgement {
+    /// Passed, failed, broken, skipped or cancelled.
+    pub verdict: Verdict,
+    /// Why, where the findings do not say it.
+    pub reason: Option<String>,
+    /// What to do about it.
+    pub remedy: Option<String>,
+    /// See [`crate::report::Outcome`].
+    pub combinations: Vec<Combination>,
+    /// See [`crate::report::Outcome`].
+    pub findings: Vec<Finding>,
+    /// See [`crate::report::Outcome`].
+    pub sections: Vec<Section>,
+    /// See [`crate::report::Outcome`].
+    pub artifacts: Vec<Artifact>,
+}
+
+impl Judgement {
+    /// A judgement by findings alone: any that is an error makes the check fail.
+    pub fn by_findings(findings: Vec<Finding>) -> Self {
+        let failed = findings.iter().any(|finding| finding.level == crate::report::Level::Error);
+        let verdict = if failed { Verdict::Failed } else { Verdict::Passed };
+        Self { verdict, findings, ..Self::default() }
+    }
+
+    /// A check that could not do its work because a tool is missing: broken in CI and under
+    /// `--strict`, skipped on a person's machine (the runner decides). `remedy` is the command that
+    /// installs it.
+    pub fn missing(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Skipped,
+            reason: Some(what.into()),
+            remedy: Some(remedy.into()),
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Planned checks → commands, in order → outcomes.
+//!
+//! A check's file in `checks/` says what it runs and how the answer is read; the file of the same
+//! name here starts it and hands the answer over.
+
+mod cargo;
+mod combine;
+pub mod console;
+mod context;
+mod job;
+mod lanes;
+pub mod shell;
+mod toolchain;
+
+pub use context::{Context, Judgement};
+pub use job::Job;
+pub use lanes::{Settings, run};

@@ -1,0 +1,69 @@
+//! The Rust toolchain that checks run with.
+
+use crate::process::{self, Command};
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+
+/// A toolchain, as it is in effect in the repository's folder.
+#[derive(Clone, Debug)]
+pub struct Toolchain {
+    /// The first line of `rustc --version`.
+    pub version: String,
+    /// The triple that it builds for by default.
+    pub host: String,
+    /// Where it is installed.
+    sysroot: PathBuf,
+    /// cargo, called directly where that is possible: rustup's proxy costs each call some tens of
+    /// milliseconds, and cargo calls rustc through it again.
+    pub cargo: Command,
+}
+
+impl Toolchain {
+    /// Finds the toolchain that rustc on PATH answers for in `dir`: with rustup, the one that
+    /// `rust-toolchain.toml`, an override or `RUSTUP_TOOLCHAIN` names.
+    ///
+    /// # Errors
+    /// Where there is no rustc, or rustup refuses: exit 3, with its words.
+    pub fn find(dir: &Path) -> Result<Self> {
+        let rustc = |question: &[&str]| -> Result<String> {
+            let answer = process::answer(&Command::new("rustc").args(question).dir(dir))?;
+            Ok(answer.text().trim().to_owned())
+        };
+        let version = rustc(&["--version", "--verbose"])?;
+        let host =
+            version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default().to_owned();
+        let version = version.lines().next().unwrap_or_default().to_owned();
+        let sysroot = PathBuf::from(rustc(&["--print", "sysroot"])?);
+        let direct = sysroot.join("bin").join(executable("cargo"));
+        let mut cargo = Command::new(if direct.is_file() { direct.into_os_string() } else { "cargo".into() });
+        if let Some(name) = rustup_name(&sysroot) {
+            // What rustup's proxy would set; with it, cargo calls this toolchain's rustc without the proxy.
+            cargo = cargo.env("RUSTUP_TOOLCHAIN", name);
+        }
+        Ok(Self { version, host, sysroot, cargo })
+    }
+
+    /// Whether the toolchain has a program, such as `cargo-clippy`.
+    pub fn has(&self, program: &str) -> bool {
+        self.sysroot.join("bin").join(executable(program)).is_file()
+            // Without rustup a component can be a package of its own, elsewhere on PATH; with it, what
+            // is on PATH is a proxy whether the component is there or not.
+            || (rustup_name(&self.sysroot).is_none() && which::which(program).is_ok())
+    }
+
+    /// Whether the standard library of a target triple is installed.
+    pub fn has_target(&self, triple: &str) -> bool {
+        self.sysroot.join("lib/rustlib").join(triple).join("lib").is_dir()
+    }
+}
+
+/// The toolchain's name where it is one of rustup's own.
+fn rustup_name(sysroot: &Path) -> Option<&std::ffi::OsStr> {
+    let in_rustup = sysroot.parent()?.file_name()? == "toolchains";
+    in_rustup.then(|| sysroot.file_name()).flatten()
+}
+
+/// A program's file name on this system.
+fn executable(name: &str) -> String {
+    format!("{name}{}", std::env::consts::EXE_SUFFIX)
+}
