@@ -22,12 +22,6 @@ use std::path::{Path, PathBuf};
 /// objects (githooks(5), git(1)).
 const OF_A_HOOK: [&str; 6] =
     ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE"];
-/// The fields of a commit in [`Git::log`]: full hash, parents' hashes, author's name and address
-/// (no mailmap), the message as it was written.
-const LOG_FORMAT: &str = "--format=tformat:%H%x00%P%x00%an%x00%ae%x00%B";
-/// How many fields [`LOG_FORMAT`] has; each ends with a NUL.
-pub const LOG_FIELDS: usize = 5;
-
 /// A repository, or a worktree or submodule, and git's command line for it.
 #[derive(Clone, Debug)]
 pub struct Git {
@@ -117,26 +111,21 @@ impl Git {
         }
     }
 
-    /// Where a ref stood before, newest first, as its reflog knows; empty where it has none.
+    /// Where a ref stood before its last `steps` moves, as its reflog knows; none where it knows not.
     ///
     /// # Errors
     /// Exit 3 where git cannot be started.
-    pub fn former_positions(&self, name: &str) -> Result<Vec<String>> {
-        let asked = process::capture(&self.command(["log", "--walk-reflogs", "--format=%H", name, "--"]))?;
-        Ok(if asked.status.success() {
-            asked.text().lines().map(str::to_owned).collect()
-        } else {
-            Vec::new()
-        })
+    pub fn former_position(&self, name: &str, steps: usize) -> Result<Option<String>> {
+        self.resolve(&format!("{name}@{{{steps}}}"))
     }
 
-    /// The commits that `head` has and `base` has not, newest first, children before parents: each
-    /// with [`LOG_FIELDS`] fields that end with a NUL. One process for any number.
+    /// The commits that `head` has and `base` (where there is one) has not, newest first, children before parents: each
+    /// in this format (git-log(1), `tformat`), with a NUL at its end. One process for any number.
     ///
     /// # Errors
     /// Exit 3 where git fails.
-    pub fn log(&self, base: &str, head: &str) -> Result<Vec<u8>> {
-        let range = format!("{base}..{head}");
+    pub fn log(&self, base: Option<&str>, head: &str, format: &str) -> Result<Vec<u8>> {
+        let range = base.map_or_else(|| head.to_owned(), |base| format!("{base}..{head}"));
         let command = self.command([
             "log",
             "-z",
@@ -144,7 +133,7 @@ impl Git {
             "--no-show-signature",
             "--no-color",
             "--encoding=UTF-8",
-            LOG_FORMAT,
+            &format!("--format=tformat:{format}"),
             "--end-of-options",
             &range,
             "--",

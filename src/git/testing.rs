@@ -4,11 +4,12 @@
 
 use crate::process::{self, Command};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use tempfile::TempDir;
 
 /// A repository in a folder of its own, whose git knows no configuration but its own.
 pub struct Repository {
-    home: TempDir,
+    home: Rc<TempDir>,
     /// Its working tree.
     pub root: PathBuf,
 }
@@ -23,7 +24,7 @@ impl Repository {
 
     /// A folder without a repository.
     pub fn nowhere() -> Self {
-        let home = tempfile::tempdir().unwrap();
+        let home = Rc::new(tempfile::tempdir().unwrap());
         let root = home.path().canonicalize().unwrap().join("work");
         std::fs::create_dir(&root).unwrap();
         Self { home, root }
@@ -38,6 +39,11 @@ impl Repository {
         all.extend([url.as_str(), "."]);
         made.git(&all);
         made
+    }
+
+    /// A repository in a folder of another.
+    pub fn within(outer: &Self, folder: &str) -> Self {
+        Self { home: Rc::clone(&outer.home), root: outer.root.join(folder) }
     }
 
     /// The address that others fetch it from.
@@ -90,6 +96,18 @@ impl Repository {
         let said = process::capture_with_input(&command, message.as_ref().to_vec()).unwrap();
         assert!(said.status.success(), "commit: {}", said.complaint());
         self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// Puts a commit onto the branch whose message git would not write: it is in no encoding.
+    pub fn commit_raw(&self, message: &[u8]) -> String {
+        let (tree, parent) = (self.git(&["rev-parse", "HEAD^{tree}"]), self.git(&["rev-parse", "HEAD"]));
+        let who = "Ada <ada@example.org> 1700000000 +0000";
+        let head = format!("tree {tree}\nparent {parent}\nauthor {who}\ncommitter {who}\n\n");
+        let command = self.command("git").args(["hash-object", "-t", "commit", "-w", "--stdin"]);
+        let object = [head.as_bytes(), message].concat();
+        let hash = process::capture_with_input(&command, object).unwrap().text().trim().to_owned();
+        self.git(&["reset", "--quiet", "--soft", &hash]);
+        hash
     }
 
     /// All that a run must not change: configuration, refs, the index's and the tree's state.
