@@ -10,16 +10,25 @@ fn a_cancel_ends_the_whole_tree_within_five_seconds_and_is_reported() {
                    std::thread::sleep(std::time::Duration::from_secs(600));\n}\n";
     let sample = Sample::new(&[("src/lib.rs", library)]);
     let report = sample.sandbox.path().join("report.json");
-    let command = sample.command(&["run", "unittests-gnu", "style", "--jobs", "1", "--report", report.to_str().unwrap()]);
-    let mut running = Running::start(command);
+    let mut command = sample.command(&[
+        "run",
+        "unittests-gnu",
+        "style",
+        "--jobs",
+        "1",
+        "--report",
+        report.to_str().unwrap(),
+    ]);
+    let running = Running::start(&mut command, sample.sandbox.path().join("log"));
     let pid_file = sample.repository.path().join("pid");
-    let begun = super::support::eventually(Duration::from_secs(120), || std::fs::read_to_string(&pid_file).ok());
-    let pid = begun.expect(&running.output());
+    let begun =
+        super::support::eventually(Duration::from_secs(120), || std::fs::read_to_string(&pid_file).ok());
+    let pid = begun.unwrap_or_else(|| panic!("{}", running.output()));
     let asked = Instant::now();
     running.terminate();
-    let status = running.finish(Duration::from_secs(20));
+    let finished = running.finish(Duration::from_secs(20));
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
-    assert_eq!(status.code(), Some(3), "{}", running.output());
+    assert_eq!(finished.status, 3, "{}", finished.output);
     let gone = || (!std::path::Path::new(&format!("/proc/{}", pid.trim())).exists()).then_some(());
     assert!(super::support::eventually(Duration::from_secs(2), gone).is_some(), "the test goes on");
     let report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(report).unwrap()).unwrap();

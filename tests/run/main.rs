@@ -67,6 +67,7 @@ impl Sample {
 
 fn said(command: &mut Command) -> Said {
     let output = command.output().unwrap();
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    let text =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     Said { code: output.status.code(), text }
 }

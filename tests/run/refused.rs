@@ -10,7 +10,8 @@ fn refused(sample: &Sample, args: &[&str], expected: &[&str]) {
     for text in expected {
         assert!(said.text.contains(text), "{args:?} should say {text:?}:\n{}", said.text);
     }
-    let errors = said.text.lines().filter(|line| line.starts_with("rust-vmm-ci:") || line.starts_with("error:"));
+    let errors =
+        said.text.lines().filter(|line| line.starts_with("rust-vmm-ci:") || line.starts_with("error:"));
     assert_eq!(errors.count(), 1, "{args:?}: one error:\n{}", said.text);
 }
 
@@ -44,7 +45,10 @@ fn a_configuration_is_refused_with_the_key_and_what_was_meant() {
     let sample = Sample::new(&[]);
     let cases = [
         (json!({"platfrom": "x86_64"}).to_string(), vec!["platfrom", "platform"]),
-        (json!({"checks": {"clippy": {"timeout": 3}}}).to_string(), vec!["checks.clippy", "timeout-in-minutes"]),
+        (
+            json!({"checks": {"clippy": {"timeout": 3}}}).to_string(),
+            vec!["checks.clippy", "timeout-in-minutes"],
+        ),
         (json!({"checks": {"cliipy": {"args": []}}}).to_string(), vec!["checks.cliipy", "clippy"]),
         (json!({"checks": {"clippy": {"title": 3}}}).to_string(), vec!["checks.clippy.title"]),
         (json!({"only": ["stile"]}).to_string(), vec!["only", "stile", "style"]),

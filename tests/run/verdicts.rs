@@ -134,9 +134,11 @@ fn a_test_that_hangs_ends_with_its_time_limit() {
     let library = "#[test]\nfn hangs() {\n    std::thread::sleep(std::time::Duration::from_secs(600));\n}\n";
     let sample = Sample::new(&[("src/lib.rs", library)]);
     assert_eq!(sample.run(&["run", "build-gnu"]).code, Some(0));
-    let configuration = json!({"checks": {"unittests-gnu": {"timeout-in-minutes": 1}}, "docker": false}).to_string();
+    let configuration =
+        json!({"checks": {"unittests-gnu": {"timeout-in-minutes": 1}}, "docker": false}).to_string();
     let begin = Instant::now();
-    let said = said(sample.command(&["run", "unittests-gnu"]).env("BUILDKITE_PLUGIN_CONFIGURATION", configuration));
+    let said =
+        said(sample.command(&["run", "unittests-gnu"]).env("BUILDKITE_PLUGIN_CONFIGURATION", configuration));
     assert_eq!(said.code, Some(1), "{}", said.text);
     assert!(said.text.contains("time limit"), "{}", said.text);
     assert!(begin.elapsed() < Duration::from_secs(90));
@@ -148,7 +150,8 @@ fn output_of_200_mb_takes_no_memory_to_speak_of() {
                    for _ in 0..3200 {\n        out.write_all(&line).unwrap();\n    }\n    out.write_all(b\"\\n\").unwrap();\n}\n";
     let sample = Sample::new(&[("src/lib.rs", library), (".gitignore", IGNORE)]);
     let mut command = sample.command(&["run", "unittests-gnu"]);
-    let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut child =
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut stdout = child.stdout.take().unwrap();
     let reader = std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()).unwrap());
