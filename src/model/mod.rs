@@ -4,10 +4,12 @@ mod feature_mode;
 mod name;
 mod origin;
 mod platform;
+mod step;
 mod suggest;
 
 pub use feature_mode::FeatureMode;
 pub use name::{CheckName, StepLabel};
 pub use origin::Origin;
 pub use platform::{Os, Platform};
+pub use step::{BUILDKITE_STEP_KEYS, HYPERVISORS};
 pub use suggest::{closest, did_you_mean};
