@@ -7,6 +7,7 @@ mod config;
 mod exit;
 mod model;
 mod plan;
+mod predecessor;
 mod process;
 mod report;
 mod run;

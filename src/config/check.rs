@@ -3,8 +3,8 @@
 use super::form::{Agents, Leaf, Minutes, Name, OneOrMany, Variable};
 use super::raw::platforms;
 use super::{CheckOptions, DockerChoice};
-use crate::model::FeatureMode;
 use crate::exit::usage;
+use crate::model::FeatureMode;
 use crate::model::did_you_mean;
 use anyhow::Result;
 use indexmap::IndexMap;
