@@ -2,7 +2,10 @@
 //!
 //! `docs/architecture.md` says where what is, and why.
 
+mod agent;
 mod checks;
+mod cli;
+mod commands;
 mod config;
 mod exit;
 mod model;
@@ -13,4 +16,14 @@ mod report;
 mod run;
 mod workspace;
 
-fn main() {}
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let exit = commands::dispatch(&cli).unwrap_or_else(|error| {
+        eprintln!("rust-vmm-ci: {error:#}");
+        exit::of(&error)
+    });
+    ExitCode::from(exit.code())
+}

@@ -4,8 +4,7 @@ use super::form::{Agents, Leaf, Minutes, Name, OneOrMany, Variable};
 use super::raw::platforms;
 use super::{CheckOptions, DockerChoice};
 use crate::exit::usage;
-use crate::model::FeatureMode;
-use crate::model::did_you_mean;
+use crate::model::{FeatureMode, did_you_mean};
 use anyhow::Result;
 use indexmap::IndexMap;
 use serde::de::{Error, MapAccess, Visitor};
@@ -13,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use std::fmt;
 
 /// The options that every check has (design.md, option `checks`).
-const COMMON_CHECK_KEYS: [&str; 12] = [
+pub(super) const COMMON_CHECK_KEYS: [&str; 12] = [
     "agents",
     "args",
     "command",
@@ -45,7 +44,7 @@ impl CheckOptions {
     }
 }
 
-/// A key of a check. A common one in snake_case is refused here, where its path is known; whether
+/// A key of a check. A common one with `_` for `-` is refused here, where its path is known; whether
 /// another is one of the check's own, the check itself knows.
 struct Key(String);
 

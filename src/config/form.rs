@@ -4,8 +4,7 @@
 //! texts here begin with what was expected.
 
 use super::{Cache, DockerChoice, Jobs, Mode, WorkspaceMode};
-use crate::model::FeatureMode;
-use crate::model::{HYPERVISORS, Os, Platform, did_you_mean};
+use crate::model::{FeatureMode, HYPERVISORS, Os, Platform, did_you_mean};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};

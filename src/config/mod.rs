@@ -3,6 +3,8 @@
 //! A configuration is wide when written (a name or a list, snake or kebab) and narrow here: every
 //! option has its value or is known to be unset where the default depends on facts.
 
+#[cfg(test)]
+mod agreement;
 mod check;
 mod form;
 mod parse;

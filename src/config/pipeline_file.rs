@@ -89,7 +89,7 @@ fn interpolated(value: Value) -> Value {
 
 impl Entry {
     /// How well the entry fits. It is read loosely here: what is wrong in it is told once it is chosen.
-    pub fn fit(&self, wanted: &Wanted) -> Fit {
+    pub fn fit(&self, wanted: Wanted) -> Fit {
         let upload = self.options.get("mode").and_then(Value::as_str) == Some("upload");
         if upload != (wanted.mode == Mode::Upload) {
             return Fit::OtherMode;
@@ -139,7 +139,7 @@ mod tests {
             [
                 r#""x86" rust-vmm/rust-vmm-ci#v1.0.0 {"platform":"x86_64","skip":"doc"}"#,
                 r#""arm" rust-vmm/rust-vmm-ci#v1.0.0 {"platform":["aarch64"],"skip":"doc"}"#,
-                r#"5 file:///srv/rust-vmm-ci-buildkite-plugin#0123abc null"#,
+                "5 file:///srv/rust-vmm-ci-buildkite-plugin#0123abc null",
                 r#""upload" rust-vmm/rust-vmm-ci#v1.0.0 {"mode":"upload","tests":"a.json"}"#,
             ]
         );

@@ -2,8 +2,7 @@
 
 use super::form::{Agents, Count, Hypervisor, Leaf, Minutes, Name, OneOrMany};
 use super::{Cache, CheckOptions, Config, DockerChoice, ExtraStep, Jobs, Mode, WorkspaceMode};
-use crate::model::FeatureMode;
-use crate::model::{Os, Platform};
+use crate::model::{FeatureMode, Os, Platform};
 use indexmap::IndexMap;
 use semver::VersionReq;
 use serde::Deserialize;

@@ -129,14 +129,18 @@ impl Given<'_> {
         let path = file.path;
         let pipeline = text::yaml(file.text).map_err(|error| usage(format!("{path}: {error}")))?;
         let entries = pipeline_file::entries(&pipeline, self.is_the_plugins_own());
-        // The last of the best would win: the file's first is to.
-        let Some(entry) = entries.iter().rev().max_by_key(|entry| entry.fit(&self.wanted)) else {
+        let Some(best) = entries.iter().map(|entry| entry.fit(self.wanted)).max() else {
             return Ok(default());
         };
-        let Entry { step, reference, options } = entry;
-        let from = format!("{path}, step {step}");
+        let mut fitting = entries.iter().filter(|entry| entry.fit(self.wanted) == best);
+        let Some(Entry { step, reference, options }) = fitting.next() else { return Ok(default()) };
+        let others = match fitting.count() {
+            0 => String::new(),
+            others => format!(" (the first of {} that fit)", others + 1),
+        };
+        let from = format!("{path}, step {step}{others}");
         let mut config = within(&from, options)?;
-        if entry.fit(&self.wanted) == Fit::OtherMachine {
+        if best == Fit::OtherMachine {
             // It is taken for its other options.
             config.platforms = None;
             config.os = None;
@@ -321,6 +325,15 @@ mod tests {
         let upload = of_the_pipeline(Mode::Upload, Platform::Riscv64, Os::Linux);
         assert_eq!(upload.from, ".buildkite/pipeline.yml, step \"upload\"");
         assert_eq!(upload.reference.as_deref(), Some("rust-vmm/rust-vmm-ci#v1.0.0"));
+    }
+
+    #[test]
+    fn of_several_that_fit_the_first_is_taken_and_it_is_said() {
+        let text =
+            "[{plugins: [{rust-vmm/rust-vmm-ci#v1: {skip: a}}, {rust-vmm/rust-vmm-ci#v1: {skip: b}}]}]";
+        let found = found(&Given { pipeline: Some(Text { path: "p.yml", text }), ..Given::default() });
+        assert_eq!(found.config.skip, ["a"]);
+        assert_eq!(found.from, "p.yml, step 1 (the first of 2 that fit)");
     }
 
     #[test]

@@ -50,4 +50,16 @@ mod tests {
             "duplicate mapping key `a` is not allowed here at line 2, column 1"
         );
     }
+
+    #[test]
+    fn a_text_that_is_meant_to_exhaust_the_parser_is_refused() {
+        let deep = "[".repeat(100_000);
+        assert!(json(&deep).unwrap_err().starts_with("recursion limit exceeded"));
+        assert!(yaml(&deep).is_err());
+        let bomb = (1..30).fold("a0: &a0 [x]\n".to_owned(), |text, at| {
+            let before = at - 1;
+            text + &format!("a{at}: &a{at} [*a{before}, *a{before}, *a{before}]\n")
+        });
+        assert!(yaml(&bomb).is_err());
+    }
 }
