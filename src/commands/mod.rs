@@ -1,6 +1,7 @@
 //! One file a subcommand: gathers facts, asks the core, does what it says.
 
 mod environment;
+mod facts;
 mod run;
 
 use crate::cli::{Cli, Command};

@@ -1,11 +1,10 @@
 //! `run`: the checks, here.
 
 use super::environment;
-use crate::checks::cargo::CargoCommand;
 use crate::cli::{Common, RunArgs};
 use crate::exit::{self, Exit};
 use crate::model::*;
-use crate::plan::{PlannedCheck, Work};
+use crate::plan::PlannedCheck;
 use crate::process;
 use crate::report::{Report, VERSION};
 use crate::run::console::Console;
@@ -20,38 +19,10 @@ pub fn run(common: &Common, args: &RunArgs) -> Result<Exit> {
     let root = root(common.dir.as_deref())?;
     let platform = Platform::of_this_machine().context("platform")?;
     let os = Os::Linux;
-    let value: serde_json::Value = serde_json::from_str(crate::checks::STANDARD)?;
-    let mut plan = Vec::new();
-    for test in value["tests"].as_array().unwrap() {
-        if test["os"].is_string()
-            || test["platform"].as_array().is_some_and(|a| !a.iter().any(|p| p == platform.as_str()))
-        {
-            continue;
-        }
-        let name = test["test_name"].as_str().unwrap();
-        if !args.names.is_empty() && !args.names.iter().any(|n| n == name) {
-            continue;
-        }
-        let command = test["command"].as_str().unwrap().replace("{target_platform}", platform.as_str());
-        let Some(command) = CargoCommand::parse(&command) else { continue };
-        if command.verb == "x" || command.args.is_empty() {
-            continue;
-        }
-        let name = CheckName::new(name);
-        plan.push(PlannedCheck {
-            label: StepLabel::of(&name, None, None),
-            name,
-            platform: Some(platform),
-            os,
-            work: Work::Cargo(command, FeatureMode::Powerset),
-            directory: None,
-            package: None,
-            soft_fail: false,
-            timeout_in_minutes: None,
-            env: vec![],
-            own: serde_json::Map::default(),
-        });
-    }
+    let config = crate::config::Config::default();
+    let facts = super::facts::read(&root, &config, false)?;
+    let asked = crate::plan::Asked { names: args.names.clone(), packages: Vec::new() };
+    let plan = crate::plan::for_run(&config, &facts, platform, os, asked)?.checks;
     let report = execute(&root, &plan, platform, os, args);
     for o in &report.outcomes {
         println!("{} {} {} {:.1}", o.label, o.verdict.as_str(), o.combinations.len(), o.seconds);

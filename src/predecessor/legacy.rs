@@ -60,6 +60,11 @@ pub struct Legacy {
 }
 
 impl Legacy {
+    /// The check that takes a command's place, without reading the command.
+    pub fn check_of(command: &str) -> Option<LegacyCheck> {
+        FILES.into_iter().find(|(file, _)| command.contains(file)).map(|(_, check)| check)
+    }
+
     /// The call in a command, with its placeholders replaced; none where it calls none of the files.
     pub fn parse(command: &str) -> Option<Self> {
         let (file, check) = FILES.into_iter().find(|(file, _)| command.contains(file))?;

@@ -9,8 +9,7 @@ mod test;
 mod variables;
 
 pub use description::{Description, standard};
-pub use dollar::interpolated;
 pub use legacy::{Legacy, LegacyCheck};
 pub use platform_file::platforms;
-pub use test::{Scope, Test};
-pub use variables::{NAMES as VARIABLES, Selected, Variables};
+pub use test::{Scope, Test, number as minutes};
+pub use variables::Variables;
