@@ -113,7 +113,7 @@ fn no_base_is_an_error_that_says_what_was_tried() {
         "`gone`, named by BUILDKITE_PULL_REQUEST_BASE_BRANCH",
         "couldn't find remote ref refs/heads/gone",
         "refs/remotes/origin/gone, refs/heads/gone",
-        "Nothing was said by checks.commit-format.base",
+        "none is named by checks.commit-format.base",
     ];
     for part in parts {
         assert!(said.contains(part), "{part}: {said}");
