@@ -108,8 +108,7 @@ fn made_lock(context: &mut Context<'_>, copy: &Path) -> Result<PathBuf> {
     if let (Ended::Exited(0), Some(lock)) = (ended, lock_above(&folder, copy)) {
         return Ok(lock);
     }
-    let words = String::from_utf8_lossy(&words);
-    Err(exit::infrastructure(format!("cargo could not make a Cargo.lock: {}", words.trim())))
+    Err(exit::infrastructure(format!("cargo could not make a Cargo.lock: {}", complaint(&words))))
 }
 
 /// Runs cargo-audit on a lock file, in the check's folder, whose `.cargo/audit.toml` it heeds.
@@ -133,16 +132,23 @@ fn audited(
         }
         stream == Stream::Stderr
     })?;
-    let words = String::from_utf8_lossy(&words);
+    let said = String::from_utf8_lossy(&words);
     match (ended, audit::parse(&json)) {
         (Ended::TimedOut | Ended::Cancelled, _) => Ok(Audited::Ended(ended)),
         (_, Some(found)) => {
-            *unknown += words.lines().filter(|line| line.contains(YANKED_UNKNOWN)).count();
+            *unknown += said.lines().filter(|line| line.contains(YANKED_UNKNOWN)).count();
             Ok(Audited::Done(found))
         }
-        _ if NOT_INSTALLED.iter().any(|said| words.contains(said)) => Ok(Audited::NotInstalled),
-        _ => Err(exit::infrastructure(format!("cargo-audit could not do its work: {}", words.trim()))),
+        _ if NOT_INSTALLED.iter().any(|words| said.contains(words)) => Ok(Audited::NotInstalled),
+        _ => Err(exit::infrastructure(format!("cargo-audit could not do its work: {}", complaint(&words)))),
     }
+}
+
+/// A tool's own words from its first error on: what it warned of before is in the log.
+fn complaint(words: &[u8]) -> String {
+    let words = String::from_utf8_lossy(words);
+    let begin = words.lines().position(|line| line.starts_with("error")).unwrap_or(0);
+    words.lines().skip(begin).collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
 /// Where a mirror of the database is kept between runs: cargo-audit's own place is for `RustSec`'s.

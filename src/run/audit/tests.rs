@@ -176,9 +176,13 @@ fn what_cargo_audit_or_cargo_cannot_do_is_told_in_their_words_and_is_no_verdict(
     ];
     for (file, text, own, says) in cases {
         let repository = repository();
-        repository.write(file, text);
+        // cargo warns of a configuration without extension.
+        let config = std::fs::read_to_string(repository.root.join(".cargo/config.toml")).unwrap();
+        std::fs::remove_file(repository.root.join(".cargo/config.toml")).unwrap();
+        repository.write(".cargo/config", config).write(file, text);
         let error = run_with(&repository, &own).0.unwrap_err();
         assert!(error.to_string().contains(says), "{error}");
+        assert!(!error.to_string().contains("warning"), "{error}");
         assert_eq!(exit::of(&error), Exit::Infrastructure);
     }
 }

@@ -167,6 +167,20 @@ fn a_shallow_clone_is_deepened_to_the_base() {
 }
 
 #[test]
+fn a_worktree_of_a_shallow_clone_is_deepened_too() {
+    let (origin, _) = pair();
+    origin.git(&["checkout", "--quiet", "-b", "work"]);
+    origin.commit("Bad");
+    origin.commit(GOOD);
+    origin.git(&["checkout", "--quiet", "main"]);
+    let clone = Repository::clone_of(&origin, &["--depth=1", "--branch=work"]);
+    clone.git(&["worktree", "add", "--quiet", "--detach", "tree"]);
+    let (verdict, findings, log) = verdict(&Repository::within(&clone, "tree"), &[]);
+    assert_eq!((verdict, findings.len()), (Verdict::Failed, 2), "{log}");
+    assert!(log.contains("2 commits since `main`"), "{log}");
+}
+
+#[test]
 fn a_shallow_clone_that_cannot_be_deepened_is_no_pass() {
     let (origin, _) = pair();
     origin.commit(GOOD);
