@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod config;
 mod exit;
+mod git;
 mod model;
 mod plan;
 mod process;

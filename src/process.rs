@@ -146,7 +146,8 @@ pub fn capture_with_input(command: &Command, input: Vec<u8>) -> Result<Captured>
         .stdout_capture()
         .stderr_capture()
         .unchecked();
-    for (name, value) in &command.env {
+    // Of two settings of a variable duct heeds the inner one, and the last is meant.
+    for (name, value) in command.env.iter().rev() {
         expression = match value {
             Some(value) => expression.env(name, value),
             None => expression.env_remove(name),
@@ -412,6 +413,15 @@ mod tests {
             thread::sleep(Duration::from_millis(10));
             std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "))
         })
+    }
+
+    #[test]
+    fn of_two_settings_of_a_variable_the_last_holds() {
+        let command = shell("printf %s \"$X-$Y\"").env("X", "1").env("X", "2").env_remove("Y").env("Y", "3");
+        assert_eq!(capture(&command).unwrap().text(), "2-3");
+        let mut seen = Vec::new();
+        supervise(&command, None, &mut |_, line| seen.extend_from_slice(line)).unwrap();
+        assert_eq!(seen, b"2-3");
     }
 
     #[test]

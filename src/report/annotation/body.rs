@@ -4,7 +4,7 @@
 //! `maud` escapes what is from outside; and no block has a line end in it, so that Markdown, which an
 //! empty line in an HTML block would begin again (CommonMark 4.6), never reads a word of it.
 
-use crate::report::{Artifact, Finding, Outcome, Report, Section, Verdict, text};
+use crate::report::{Artifact, Finding, Level, Outcome, Report, Section, Verdict, text};
 use maud::{Markup, html};
 use std::collections::HashMap;
 
@@ -144,6 +144,7 @@ impl<'a> Body<'a> {
     /// A finding with its frame, or with the label of the check that shows it already.
     fn finding(&self, finding: &Finding, first: Option<&str>) -> Markup {
         let heading = html! {
+            @match finding.level { Level::Error => "", Level::Warning => "warning: ", Level::Note => "note: " }
             @if let Some(place) = finding.place() { code { (words(&place)) } " " }
             (words(&finding.message))
             @if let Some(lint) = &finding.lint { " " code { (words(lint)) } }
@@ -182,7 +183,7 @@ fn row(outcome: &Outcome) -> Markup {
             td { (sign) " " (text::verdict(outcome)) }
             td { (text::combinations(outcome)) }
             td { @if !outcome.findings.is_empty() { (outcome.findings.len()) } }
-            td { (text::duration(outcome.seconds)) }
+            td { @if outcome.seconds > 0.0 { (text::duration(outcome.seconds)) } }
         }
     }
 }

@@ -19,7 +19,7 @@ pub fn table(section: &Section) -> Markup {
     let is_share = |column: usize| section.columns.get(column).is_some_and(|name| name == "%");
     html! {
         div class="shown" {
-            h3 { (text::line(&section.title)) }
+            h4 { (text::line(&section.title)) }
             @if !section.text.is_empty() { p { (text::line(&section.text)) } }
             div class="scroll" {
                 table {

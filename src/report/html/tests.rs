@@ -23,7 +23,7 @@ fn the_page_shows_checks_times_findings_tables_and_where_it_ran() {
         texts(&page, "pre code"),
         [report.outcomes[1].findings[0].rendered.as_ref().unwrap().trim_end()]
     );
-    assert_eq!(texts(&page, ".shown h3"), ["Lines of this change that no test runs", "Coverage by file"]);
+    assert_eq!(texts(&page, ".shown h4"), ["Lines of this change that no test runs", "Coverage by file"]);
     assert_eq!(texts(&page, ".shown td.number:has(.share)"), ["97.10", "75.00"]);
     let facts = texts(&page, "section:last-of-type dd");
     for fact in [&report.commit, &report.toolchain, &report.container] {
@@ -105,10 +105,10 @@ fn markup_from_outside_is_text_wherever_it_stands() {
         "footer",
         ".checks a",
         ".label",
-        "h2",
+        ".check h3",
         ".reason",
         "dt + dd code",
-        ".shown h3",
+        ".shown h4",
         ".shown p",
         "th",
         ".shown td",
