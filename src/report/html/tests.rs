@@ -140,9 +140,11 @@ fn times_that_make_no_sense_stay_in_the_track() {
     let outcome = Outcome { started: -5.0, seconds: f64::INFINITY, ..Outcome::default() };
     let late = Outcome { started: 10.0, seconds: 2.0, ..Outcome::default() };
     assert!(!render(&Report { outcomes: vec![outcome], ..Report::default() }, &|_| None).contains("NaN"));
-    let page = page(&Report { outcomes: vec![late], seconds: 1.0, ..Report::default() });
-    let bar = page.select(&Selector::parse(".track span").unwrap()).next().unwrap().value();
-    assert_eq!(bar.attr("style"), Some("left:83.333%;width:16.667%"));
+    let early = Outcome { started: -5.0, seconds: 6.0, ..Outcome::default() };
+    let page = page(&Report { outcomes: vec![late, early], seconds: 1.0, ..Report::default() });
+    let bars = Selector::parse(".row .track span").unwrap();
+    let styles: Vec<_> = page.select(&bars).filter_map(|bar| bar.value().attr("style")).collect();
+    assert_eq!(styles, ["left:83.333%;width:16.667%", "left:0.000%;width:50.000%"]);
 }
 
 #[test]
