@@ -11,6 +11,7 @@ mod exit;
 mod git;
 mod model;
 mod plan;
+mod predecessor;
 mod process;
 mod report;
 mod run;

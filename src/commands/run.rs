@@ -1,13 +1,12 @@
 //! `run`: the checks, here.
 
-use super::disk::Disk;
 use super::environment::{self, variable};
-use super::{configuration, reporting};
+use super::{configuration, facts, reporting};
 use crate::cli::{Common, RunArgs};
 use crate::config::{Config, Found, Mode};
 use crate::exit::{Exit, infrastructure, usage};
 use crate::model::{Os, Platform};
-use crate::plan::{self, Asked, Facts, PlannedCheck, Work};
+use crate::plan::{self, Asked, PlannedCheck, Work};
 use crate::report::{Report, VERSION, table};
 use crate::run::console::Console;
 use crate::run::{self, Job, Settings};
@@ -35,7 +34,7 @@ pub fn in_job(common: &Common, args: &RunArgs, root: &Path, found: &Found) -> Re
     let config = &found.config;
     let os = this_os(common, config)?;
     let platform = this_platform(common, config)?;
-    let facts = Facts::read(&Disk(root.to_owned()), &variable, config, !args.package.is_empty())?;
+    let facts = facts::read(root, config, !args.package.is_empty())?;
     let asked = Asked { names: args.names.clone(), packages: args.package.clone() };
     let plan = plan::for_run(config, &facts, platform, os, asked)?;
     refuse_without_manifest(root, &plan.checks)?;
@@ -107,7 +106,8 @@ fn execute(root: &Path, checks: &[PlannedCheck], platform: Platform, os: Os, arg
     let begin = Instant::now();
     let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let job = Job::new(root);
-    let console = Console::new(environment::console_kind(), environment::color(), Box::new(std::io::stdout()));
+    let console =
+        Console::new(environment::console_kind(), environment::color(), Box::new(std::io::stdout()));
     let settings = Settings {
         platform,
         os,
