@@ -1,0 +1,3 @@
+//! The predecessor's formats, read here and nowhere else.
+
+pub mod coverage_file;
