@@ -6,8 +6,11 @@
 //! commands.
 
 pub mod base;
+pub mod bench;
+pub mod bench_plot;
 pub mod cargo;
 pub mod commit_format;
+pub mod coverage;
 pub mod messages;
 mod own;
 pub mod style;

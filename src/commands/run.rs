@@ -23,18 +23,42 @@ pub fn run(common: &Common, args: &RunArgs) -> Result<Exit> {
     let value: serde_json::Value = serde_json::from_str(crate::checks::STANDARD)?;
     let mut plan = Vec::new();
     for test in value["tests"].as_array().unwrap() {
-        if test["os"].is_string() || test["platform"].as_array().is_some_and(|a| !a.iter().any(|p| p == platform.as_str())) { continue; }
+        if test["os"].is_string()
+            || test["platform"].as_array().is_some_and(|a| !a.iter().any(|p| p == platform.as_str()))
+        {
+            continue;
+        }
         let name = test["test_name"].as_str().unwrap();
-        if !args.names.is_empty() && !args.names.iter().any(|n| n == name) { continue; }
+        if !args.names.is_empty() && !args.names.iter().any(|n| n == name) {
+            continue;
+        }
         let command = test["command"].as_str().unwrap().replace("{target_platform}", platform.as_str());
         let Some(command) = CargoCommand::parse(&command) else { continue };
-        if command.verb == "x" || command.args.is_empty() { continue; }
+        if command.verb == "x" || command.args.is_empty() {
+            continue;
+        }
         let name = CheckName::new(name);
-        plan.push(PlannedCheck { label: StepLabel::of(&name, None, None), name, platform: Some(platform), os, work: Work::Cargo(command, FeatureMode::Powerset), directory: None, package: None, soft_fail: false, timeout_in_minutes: None, env: vec![], own: serde_json::Map::default() });
+        plan.push(PlannedCheck {
+            label: StepLabel::of(&name, None, None),
+            name,
+            platform: Some(platform),
+            os,
+            work: Work::Cargo(command, FeatureMode::Powerset),
+            directory: None,
+            package: None,
+            soft_fail: false,
+            timeout_in_minutes: None,
+            env: vec![],
+            own: serde_json::Map::default(),
+        });
     }
     let report = execute(&root, &plan, platform, os, args);
-    for o in &report.outcomes { println!("{} {} {} {:.1}", o.label, o.verdict.as_str(), o.combinations.len(), o.seconds); }
-    if let Some(file) = &args.report { std::fs::write(file, serde_json::to_string_pretty(&report)?)?; }
+    for o in &report.outcomes {
+        println!("{} {} {} {:.1}", o.label, o.verdict.as_str(), o.combinations.len(), o.seconds);
+    }
+    if let Some(file) = &args.report {
+        std::fs::write(file, serde_json::to_string_pretty(&report)?)?;
+    }
     Ok(report.exit())
 }
 
@@ -50,7 +74,8 @@ fn execute(root: &Path, plan: &[PlannedCheck], platform: Platform, os: Os, args:
     let begin = Instant::now();
     let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let job = Job::new(root);
-    let console = Console::new(environment::console_kind(), environment::color(), Box::new(std::io::stdout()));
+    let console =
+        Console::new(environment::console_kind(), environment::color(), Box::new(std::io::stdout()));
     let settings = Settings {
         platform,
         os,
@@ -58,6 +83,7 @@ fn execute(root: &Path, plan: &[PlannedCheck], platform: Platform, os: Os, args:
         strict: args.strict,
         fail_fast: args.fail_fast,
         jobs: args.jobs.map_or(1, usize::from),
+        update: args.update,
     };
     let outcomes = run::run(plan, &job, &settings, &console, begin);
     Report {

@@ -4,13 +4,17 @@
 //! name here starts it and hands the answer over.
 
 pub mod base;
+mod bench;
 mod cargo;
 mod combine;
 pub mod commit_format;
 pub mod console;
 mod context;
+pub mod coverage;
+pub mod instrument;
 mod job;
 mod lanes;
+mod llvm;
 pub mod shell;
 #[cfg(test)]
 mod testing;
