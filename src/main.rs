@@ -2,6 +2,7 @@
 //!
 //! `docs/architecture.md` says where what is, and why.
 
+mod agent;
 mod checks;
 mod cli;
 mod commands;

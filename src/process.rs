@@ -229,6 +229,8 @@ const LONGEST_LINE: u64 = 4 << 20;
 const LINES_IN_FLIGHT: usize = 4;
 /// How often a quiet process is looked after.
 const GLANCE: Duration = Duration::from_millis(50);
+/// How often one is looked after whose outputs have ended, or are not ours: it ends any moment.
+const NAP: Duration = Duration::from_millis(2);
 /// What a tree is given between the request to end and the kill. The agent gives a hook ten
 /// seconds, and our own report must fit in as well.
 const GRACE: Duration = Duration::from_secs(2);
@@ -245,7 +247,26 @@ pub fn supervise(
     deadline: Option<Instant>,
     on_line: &mut dyn FnMut(Stream, &[u8]),
 ) -> Result<Ended> {
-    let mut child = spawn(command)?;
+    let child = spawn(command, Stdio::piped)?;
+    see_to_its_end(child, deadline, on_line)
+}
+
+/// As [`supervise`], with this process's own outputs: for a person's command, which may write as it
+/// likes.
+///
+/// # Errors
+/// Where it cannot be started: exit 3.
+pub fn supervise_inheriting(command: &Command, deadline: Option<Instant>) -> Result<Ended> {
+    let child = spawn(command, Stdio::inherit)?;
+    see_to_its_end(child, deadline, &mut |_, _| {})
+}
+
+/// Waits for a child, passes its lines on, and ends its tree.
+fn see_to_its_end(
+    mut child: Box<dyn ChildWrapper>,
+    deadline: Option<Instant>,
+    on_line: &mut dyn FnMut(Stream, &[u8]),
+) -> Result<Ended> {
     let lines = read_lines(child.as_mut());
     let mut ending: Option<(Ended, Instant)> = None;
     let mut gone: Option<(Instant, ExitStatus)> = None;
@@ -258,7 +279,7 @@ pub fn supervise(
                 Err(RecvTimeoutError::Disconnected) => open = false,
             }
         } else {
-            thread::sleep(Duration::from_millis(1));
+            thread::sleep(NAP);
         }
         if gone.is_none()
             && let Some(status) = child.try_wait().context("waiting for a child")?
@@ -291,9 +312,9 @@ pub fn supervise(
 }
 
 /// Starts a command as the leader of a tree of its own.
-fn spawn(command: &Command) -> Result<Box<dyn ChildWrapper>> {
+fn spawn(command: &Command, output: fn() -> Stdio) -> Result<Box<dyn ChildWrapper>> {
     let mut wrap = CommandWrap::with_new(&command.program, |inner| {
-        inner.args(&command.args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        inner.args(&command.args).stdin(Stdio::null()).stdout(output()).stderr(output());
         adjust(inner, command);
     });
     #[cfg(unix)]

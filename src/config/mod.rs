@@ -3,12 +3,28 @@
 //! A configuration is wide when written (a name or a list, snake or kebab) and narrow here: every
 //! option has its value or is known to be unset where the default depends on facts.
 
+#[cfg(test)]
+mod agreement;
+mod check;
+mod form;
+mod parse;
+mod pipeline_file;
+mod raw;
+mod reference;
+mod source;
+mod step;
+mod text;
+mod version;
+
+pub use source::{Found, Given, Text, Wanted};
+pub use version::require_version;
+
 use crate::model::{FeatureMode, Os, Platform};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 /// The plugin's configuration, as read and checked (design.md, "Options").
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// What the `command` hook does.
     pub mode: Mode,
@@ -52,6 +68,35 @@ pub struct Config {
     pub annotate: bool,
     /// What the binary's version must be.
     pub version: Option<semver::VersionReq>,
+}
+
+impl Default for Config {
+    /// The configuration of a step that names the plugin and gives no option.
+    fn default() -> Self {
+        Self {
+            mode: Mode::default(),
+            platforms: None,
+            os: None,
+            only: None,
+            skip: Vec::new(),
+            standard: true,
+            steps: Vec::new(),
+            tests: Vec::new(),
+            checks: IndexMap::new(),
+            features: FeatureMode::default(),
+            workspace: WorkspaceMode::default(),
+            dependents: true,
+            jobs: Jobs::default(),
+            split: 1,
+            docker: DockerChoice::default(),
+            agents: None,
+            hypervisor: None,
+            timeout_in_minutes: None,
+            cache: Cache::default(),
+            annotate: true,
+            version: None,
+        }
+    }
 }
 
 /// See [`Config::mode`].

@@ -44,7 +44,7 @@ pub struct Finding {
     /// What mends it: a sentence or a command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
-    /// The combinations of features that show it, as [`super::Combination::features`] names them.
+    /// The combinations of features that show it, as [`super::Combination::name`] names them.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub feature_sets: Vec<String>,
 }

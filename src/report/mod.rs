@@ -4,8 +4,15 @@
 //! `--report` writes is [`Report`] as JSON, and every other form is made of it. Pure: rendering
 //! returns text.
 
+pub mod annotation;
 mod finding;
+#[cfg(test)]
+mod fixture;
+pub mod html;
+pub mod junit;
 mod outcome;
+pub mod table;
+pub mod text;
 
 pub use finding::{Finding, Level};
 pub use outcome::{Artifact, Combination, Outcome, Section, Verdict};

@@ -89,6 +89,15 @@ pub struct Combination {
     pub seconds: f64,
 }
 
+impl Combination {
+    /// `PACKAGE: FEATURES`, without the package where there is none; the empty set of features is
+    /// called `no features`.
+    pub fn name(&self) -> String {
+        let features = if self.features.is_empty() { "no features" } else { &self.features };
+        if self.package.is_empty() { features.to_owned() } else { format!("{}: {features}", self.package) }
+    }
+}
+
 /// A table that a check shows: coverage by file, benchmarks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Section {

@@ -11,7 +11,6 @@ use crate::checks::bench::{self, BASE, CHANGE, Compared, Measurements, Options};
 use crate::checks::{bench_plot, coverage::shown};
 use crate::exit;
 use crate::git::Git;
-use crate::plan::PlannedCheck;
 use crate::process::{Command, Ended, Stream};
 use crate::report::{Artifact, Finding, Section, Verdict};
 use anyhow::{Context as _, Result};
@@ -24,13 +23,13 @@ const TARGET: &str = "main";
 /// Where the check keeps what it makes, below cargo's target directory.
 const FOLDER: &str = "rust-vmm-ci/bench";
 
-/// Runs the check.
+/// Runs the check for the workspace, or for one of its packages.
 ///
 /// # Errors
 /// Where there is no base, or its benchmarks do not run: the check is broken.
 pub fn run(
     context: &mut Context<'_>,
-    check: &PlannedCheck,
+    package: Option<&str>,
     job: &Job,
     options: &Options,
 ) -> Result<Judgement> {
@@ -46,7 +45,7 @@ pub fn run(
         }
     };
     let variable = || std::env::var("PACKAGE").ok().filter(|name| !name.is_empty());
-    let package = check.package.clone().or_else(|| options.package.clone()).or_else(variable);
+    let package = package.map(ToOwned::to_owned).or_else(|| options.package.clone()).or_else(variable);
     let benches = benches(metadata, package.as_deref());
     if let Some(name) = &package
         && !metadata.workspace_packages().iter().any(|member| member.name == *name)

@@ -18,7 +18,6 @@ use crate::checks::coverage::{self, AddedLines, FileCoverage, Sources};
 use crate::checks::messages::Messages;
 use crate::checks::test_output::TestOutput;
 use crate::git::Git;
-use crate::plan::PlannedCheck;
 use crate::predecessor::coverage_file::{self, CrateFeatures};
 use crate::process::{Command, Ended, Stream};
 use crate::report::{Artifact, Finding, Level, Verdict};
@@ -32,20 +31,20 @@ use std::path::{Path, PathBuf};
 /// Where the check keeps what it makes, below cargo's target directory.
 const FOLDER: &str = "rust-vmm-ci/coverage";
 
-/// Runs the check. With `update`, the score that is measured is written to the coverage file, and one
+/// Runs the check for the workspace, or for one of its packages. With `update`, the score that is measured is written to the coverage file, and one
 /// is made where there is none.
 ///
 /// # Errors
 /// Where a tool cannot be started or does not answer: the check is broken.
-pub fn run(context: &mut Context<'_>, check: &PlannedCheck, job: &Job, update: bool) -> Result<Judgement> {
+pub fn run(context: &mut Context<'_>, package: Option<&str>, job: &Job, update: bool) -> Result<Judgement> {
     let program = std::env::current_exe().context("finding this program's own file")?;
-    run_as(context, check, job, update, &program)
+    run_as(context, package, job, update, &program)
 }
 
 /// As [`run`], with the program that can take rustc's place.
 fn run_as(
     context: &mut Context<'_>,
-    check: &PlannedCheck,
+    package: Option<&str>,
     job: &Job,
     update: bool,
     program: &Path,
@@ -62,7 +61,7 @@ fn run_as(
             return Ok(Judgement::by_findings(vec![refusal("cargo cannot read the workspace", words)]));
         }
     };
-    let scope = Scope::of(check.package.as_deref(), metadata, &context.directory)?;
+    let scope = Scope::of(package, metadata, &context.directory)?;
     let held = match Held::find(&scope, metadata, context.platform)? {
         Found::Read(held) => Some(held),
         Found::Wrong(path, reason) => {

@@ -3,7 +3,7 @@
 use super::console::Console;
 use super::context::{Context, Judgement};
 use super::job::Job;
-use super::{bench, cargo, coverage, shell};
+use super::{bench, cargo, commit_format, coverage, shell};
 use crate::model::{Os, Platform};
 use crate::plan::{PlannedCheck, Work};
 use crate::process::{self, Command};
@@ -132,7 +132,7 @@ fn blank(check: &PlannedCheck) -> Outcome {
         label: check.label.to_string(),
         name: check.name.to_string(),
         soft_fail: check.soft_fail,
-        command: format!("rust-vmm-ci run {}", shell_words::quote(check.name.as_str())),
+        command: check.command.clone(),
         ..Outcome::default()
     }
 }
@@ -205,9 +205,13 @@ fn judge(
     match &check.work {
         Work::Cargo(command, mode) => cargo::run(&mut context, command, *mode, job),
         Work::Shell(script) => shell::run(&mut context, script),
-        Work::Coverage => coverage::run(&mut context, check, job, settings.update),
-        Work::Bench => bench::run(&mut context, check, job, &crate::checks::bench::options(&check.own)?),
-        Work::CommitFormat | Work::Audit => {
+        Work::Coverage => coverage::run(&mut context, check.package.as_deref(), job, settings.update),
+        Work::Bench => {
+            let options = crate::checks::bench::options(&check.own)?;
+            bench::run(&mut context, check.package.as_deref(), job, &options)
+        }
+        Work::CommitFormat => commit_format::run(&mut context, &check.own),
+        Work::Audit => {
             anyhow::bail!("{} is not available yet", check.name)
         }
     }

@@ -3,32 +3,13 @@
 use super::*;
 use crate::checks::bench::options;
 use crate::git::testing::Repository;
-use crate::model::{CheckName, Os, Platform, StepLabel};
-use crate::plan::Work;
 use crate::process;
 use crate::run::testing::judged;
-
-fn planned(package: Option<&str>) -> PlannedCheck {
-    let name = CheckName::new("bench");
-    PlannedCheck {
-        label: StepLabel::of(&name, Some(Platform::X86_64), None),
-        name,
-        platform: Some(Platform::X86_64),
-        os: Os::Linux,
-        work: Work::Bench,
-        directory: None,
-        package: package.map(ToOwned::to_owned),
-        soft_fail: false,
-        timeout_in_minutes: None,
-        env: Vec::new(),
-        own: serde_json::Map::default(),
-    }
-}
 
 fn run_with(repository: &Repository, package: Option<&str>, own: &str) -> (Result<Judgement>, String) {
     let job = Job::new(&repository.root);
     let options = options(&serde_json::from_str(own).unwrap()).unwrap();
-    judged(&repository.root, |context| run(context, &planned(package), &job, &options))
+    judged(&repository.root, |context| run(context, package, &job, &options))
 }
 
 const MANIFEST: &str =

@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::git::testing::Repository;
-use crate::model::{CheckName, Os, Platform, StepLabel};
-use crate::plan::Work;
+use crate::model::Platform;
 use crate::run::testing::judged;
 
 /// The program, where cargo has built it beside these tests, and LLVM's tools are there.
@@ -21,23 +20,6 @@ fn program() -> Option<PathBuf> {
     println!("skipped: {lacks}");
     assert!(std::env::var("REQUIRE_ALL").is_err(), "{lacks}");
     None
-}
-
-fn planned(package: Option<&str>) -> PlannedCheck {
-    let name = CheckName::new("coverage");
-    PlannedCheck {
-        label: StepLabel::of(&name, Some(Platform::X86_64), None),
-        name,
-        platform: Some(Platform::X86_64),
-        os: Os::Linux,
-        work: Work::Coverage,
-        directory: None,
-        package: package.map(ToOwned::to_owned),
-        soft_fail: false,
-        timeout_in_minutes: None,
-        env: Vec::new(),
-        own: serde_json::Map::default(),
-    }
 }
 
 const LIB: &str = "//! A crate.\n\n/// Names.\npub fn sign(n: i32) -> &'static str {\n    if n < 0 {\n        \
@@ -58,7 +40,7 @@ fn sample(file: &str) -> Repository {
 
 fn run(repository: &Repository, package: Option<&str>, update: bool, program: &Path) -> (Judgement, String) {
     let job = Job::new(&repository.root);
-    let work = |context: &mut Context<'_>| run_as(context, &planned(package), &job, update, program);
+    let work = |context: &mut Context<'_>| run_as(context, package, &job, update, program);
     let (judgement, log) = judged(&repository.root, work);
     (judgement.unwrap(), log)
 }

@@ -1,0 +1,120 @@
+@ECHO OFF
+REM find-binary.bat [--no-build]
+REM
+REM Sets rust_vmm_ci to the path of the binary, or to nothing where there is none and none could be
+REM built. With --no-build none is built, and nothing is said. The twin of find-binary.
+REM
+REM No block holds a path: a parenthesis in it, as in "Program Files (x86)", would end the block.
+SET "rust_vmm_ci="
+SETLOCAL EnableExtensions DisableDelayedExpansion
+SET "found="
+FOR %%I IN ("%~dp0..\..") DO SET "root=%%~fI"
+
+IF NOT DEFINED RUST_VMM_CI_BINARY GOTO on_path
+FOR %%I IN ("%RUST_VMM_CI_BINARY%") DO SET "found=%%~fI"
+IF EXIST "%found%" IF NOT EXIST "%found%\*" GOTO done
+CALL :fail "RUST_VMM_CI_BINARY names '%RUST_VMM_CI_BINARY%', which is no file" "correct the variable, or unset it to have the binary looked for" %1
+GOTO none
+
+:on_path
+FOR %%I IN (rust-vmm-ci.exe) DO SET "found=%%~$PATH:I"
+IF DEFINED found GOTO done
+
+REM A binary to download, when releases have them, belongs after the one that is kept.
+SET "version="
+FOR /F "usebackq tokens=1,2 delims== " %%A IN ("%root%\Cargo.toml") DO IF "%%A"=="version" IF NOT DEFINED version SET "version=%%~B"
+REM The tree's name, not the commit's: a vendored plugin has no commit of its own.
+SET "tree="
+FOR %%I IN (git.exe) DO SET "git=%%~$PATH:I"
+IF DEFINED git FOR /F "usebackq" %%T IN (`"%git%" -C "%root%" rev-parse HEAD:./`) DO SET "tree=%%T"
+IF NOT DEFINED tree SET "tree=nocommit"
+REM One for all agents of a host, whose checkouts are apart; never in the job's own checkout.
+SET "store=%root%\..\.rust-vmm-ci"
+IF DEFINED BUILDKITE_PLUGINS_PATH SET "store=%BUILDKITE_PLUGINS_PATH%\.rust-vmm-ci"
+FOR %%I IN ("%store%") DO SET "store=%%~fI"
+SET "folder=%store%\%version%-%tree:~0,16%-windows-%PROCESSOR_ARCHITECTURE%"
+SET "found=%folder%\rust-vmm-ci.exe"
+IF EXIST "%found%" GOTO done
+IF "%~1"=="--no-build" GOTO none
+
+FOR %%I IN (cargo.exe) DO SET "cargo=%%~$PATH:I"
+IF DEFINED cargo GOTO have_cargo
+SET "cargo=%CARGO_HOME%\bin\cargo.exe"
+IF EXIST "%cargo%" GOTO have_cargo
+SET "cargo=%USERPROFILE%\.cargo\bin\cargo.exe"
+IF EXIST "%cargo%" GOTO have_cargo
+CALL :fail "there is no rust-vmm-ci on this agent, and no cargo to build it with" "install rust-vmm-ci on the agent's PATH, or name it in RUST_VMM_CI_BINARY, or install Rust, with cargo on PATH"
+GOTO none
+
+:have_cargo
+FOR %%I IN ("%cargo%") DO SET "PATH=%PATH%;%%~dpI"
+MD "%folder%" 2>NUL
+IF EXIST "%folder%\*" GOTO have_store
+CALL :fail "'%folder%' cannot be made: the binary is built and kept there" "make it writable for the agent's user, or install rust-vmm-ci on the agent's PATH"
+GOTO none
+
+:have_store
+>"%store%\.gitignore" ECHO *
+ECHO ~~~ Building rust-vmm-ci (once for this version on this agent) 1>&2
+REM The job's variables are for the job's crates. One of each kind is set first: SET complains where
+REM there is none, and Wine cannot redirect within FOR.
+SET "CARGO_TARGET_DIR=-"
+SET "RUSTFLAGS=-"
+FOR /F "delims==" %%N IN ('SET CARGO_') DO CALL :forget "%%N"
+FOR /F "delims==" %%N IN ('SET RUST') DO CALL :forget "%%N"
+REM Not from the job's checkout, nor from a plugin vendored in it: there cargo and rustup would read
+REM the repository's .cargo\config.toml and rust-toolchain.toml.
+PUSHD "%store%"
+SET "host="
+FOR /F "usebackq tokens=1,2" %%A IN (`"%cargo%" -vV`) DO IF "%%A"=="host:" SET "host=%%B"
+IF NOT DEFINED host CALL :fail "'%cargo% -vV' failed; its words are above" "make cargo work for the agent's user, or install rust-vmm-ci on the agent's PATH"
+IF NOT DEFINED host POPD
+IF NOT DEFINED host GOTO none
+REM Static: no C runtime has to be installed with it.
+SET "RUSTFLAGS=-C target-feature=+crt-static"
+REM The lock is cargo's own, on the target folder: who comes second waits, and finds all fresh. So
+REM the folder stays; the next version needs most of it again.
+"%cargo%" build --release --locked --bin rust-vmm-ci --target "%host%" --manifest-path "%root%\Cargo.toml" --target-dir "%store%\build" <NUL 1>&2
+SET "status=%ERRORLEVEL%"
+POPD
+IF "%status%"=="0" GOTO built
+CALL :fail "building it from %root% failed; cargo's words are above" "a Rust as new as Cargo.toml's rust-version, its linker, and the crate registry are needed; or install rust-vmm-ci on the agent's PATH"
+GOTO none
+
+:built
+REM Moved into place whole. Where another job was first, and runs it, the move fails and its binary serves.
+SET "new=%folder%\new-%RANDOM%-%RANDOM%.exe"
+COPY /Y "%store%\build\%host%\release\rust-vmm-ci.exe" "%new%" >NUL
+MOVE /Y "%new%" "%found%" >NUL 2>&1
+IF EXIST "%new%" DEL "%new%"
+IF EXIST "%found%" GOTO done
+CALL :fail "the binary could not be moved to '%found%'" "make the folder writable for the agent's user"
+
+:none
+ENDLOCAL
+EXIT /B
+
+:done
+ENDLOCAL & SET "rust_vmm_ci=%found%"
+EXIT /B
+
+:fail
+IF "%~3"=="--no-build" EXIT /B
+ECHO rust-vmm-ci: %~1 1>&2
+ECHO rust-vmm-ci: to mend it: %~2 1>&2
+EXIT /B
+
+REM Where the registry and the toolchains are is the agent's affair, and stays.
+:forget
+SET "name=%~1"
+IF /I "%name%"=="CARGO_HOME" EXIT /B
+IF /I "%name:~0,11%"=="CARGO_HTTP_" EXIT /B
+IF /I "%name:~0,10%"=="CARGO_NET_" EXIT /B
+IF /I "%name:~0,13%"=="CARGO_REGISTR" EXIT /B
+IF /I "%name:~0,13%"=="CARGO_SOURCE_" EXIT /B
+IF /I "%name%"=="RUSTUP_HOME" EXIT /B
+IF /I "%name%"=="RUSTUP_DIST_SERVER" EXIT /B
+IF /I "%name%"=="RUSTUP_UPDATE_ROOT" EXIT /B
+IF /I "%name:~0,11%"=="RUST_VMM_CI" EXIT /B
+SET "%name%="
+EXIT /B

@@ -1,0 +1,9 @@
+@ECHO OFF
+REM Cleaning up never fails the job. Without a binary the command hook has not run, and there is
+REM nothing to clean up.
+SETLOCAL EnableExtensions DisableDelayedExpansion
+CALL "%~dp0lib\find-binary.bat" --no-build
+IF NOT DEFINED rust_vmm_ci EXIT 0
+"%rust_vmm_ci%" hook pre-exit <NUL
+IF ERRORLEVEL 1 ECHO rust-vmm-ci: cleaning up after the job failed; the job's result stands 1>&2
+EXIT 0

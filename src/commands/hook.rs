@@ -1,0 +1,70 @@
+//! `hook command` and `hook pre-exit`: what the plugin's hooks call.
+
+use super::environment::variable;
+use super::{configuration, job_files, reporting, run};
+use crate::cli::{Common, Hook, RunArgs};
+use crate::config::{Config, Mode};
+use crate::exit::Exit;
+use crate::model::Os;
+use crate::process::{self, Ended};
+use crate::run::shell;
+use anyhow::{Context as _, Result};
+use std::path::Path;
+
+/// Does what a hook is for.
+///
+/// # Errors
+/// With the exit code in it; `pre-exit` has none, since it must not fail a job.
+pub fn run(common: &Common, hook: Hook) -> Result<Exit> {
+    match hook {
+        Hook::Command => command(common),
+        Hook::PreExit => {
+            job_files::remove();
+            Ok(Exit::Passed)
+        }
+    }
+}
+
+fn command(common: &Common) -> Result<Exit> {
+    process::heed_signals()?;
+    let root = configuration::root(common)?;
+    // The mode decides between entries of a pipeline file only, and in a job the agent has decided.
+    let found = configuration::find(common, &root, Mode::Run)?;
+    if found.config.mode == Mode::Upload {
+        anyhow::bail!("not available yet");
+    }
+    match variable("BUILDKITE_COMMAND") {
+        Some(script) => own_command(&root, &found.config, &script),
+        None => {
+            let report = run::in_job(common, &RunArgs::default(), &root, &found)?;
+            reporting::tell_buildkite(&root, &report, found.config.annotate);
+            Ok(report.exit())
+        }
+    }
+}
+
+/// Runs the step's own command. `rust-vmm-ci run …` in it leaves its report where it is told to, and
+/// the build is told of it from here: in a container there is no agent.
+fn own_command(root: &Path, config: &Config, script: &str) -> Result<Exit> {
+    let os = Os::of_this_machine().unwrap_or(Os::Linux);
+    let files = job_files::make()?;
+    let report = files.join(job_files::REPORT);
+    let path = job_files::path_with_this_program(&files)?;
+    let shell =
+        shell::command(os, script).dir(root).env("PATH", path).env(job_files::REPORT_VARIABLE, &report);
+    let ended = process::supervise_inheriting(&shell, None);
+    if let Ok(text) = std::fs::read_to_string(&report) {
+        let report = serde_json::from_str(&text).context("reading the report of `rust-vmm-ci run`");
+        match report {
+            Ok(report) => reporting::tell_buildkite(root, &report, config.annotate),
+            Err(error) => eprintln!("rust-vmm-ci: {error:#}; the build has no annotation for it"),
+        }
+    }
+    job_files::remove();
+    Ok(match ended? {
+        Ended::Exited(status) => Exit::Command(u8::try_from(status).unwrap_or(1)),
+        // As shells say it: 128 and the signal's number.
+        Ended::Signaled(signal) => Exit::Command(u8::try_from(signal).map_or(1, |signal| 128 | signal)),
+        Ended::TimedOut | Ended::Cancelled => Exit::Infrastructure,
+    })
+}

@@ -1,0 +1,54 @@
+//! What Buildkite says of a command step, where more than one of our inputs holds such steps.
+
+/// The attributes of a command step (`commandStep` in Buildkite's pipeline schema, June 2026, and
+/// `checkout`, which the agent's object model has). A key outside the list is a slip of the hand:
+/// Buildkite ignores it in silence.
+pub const BUILDKITE_STEP_KEYS: [&str; 34] = [
+    "agents",
+    "allow_dependency_failure",
+    "artifact_paths",
+    "branches",
+    "cache",
+    "cancel_on_build_failing",
+    "checkout",
+    "command",
+    "commands",
+    "concurrency",
+    "concurrency_group",
+    "concurrency_method",
+    "depends_on",
+    "env",
+    "id",
+    "identifier",
+    "if",
+    "if_changed",
+    "image",
+    "key",
+    "label",
+    "matrix",
+    "name",
+    "notify",
+    "parallelism",
+    "plugins",
+    "priority",
+    "retry",
+    "secrets",
+    "signature",
+    "skip",
+    "soft_fail",
+    "timeout_in_minutes",
+    "type",
+];
+
+/// The values of the agent tag `hypervisor` that rust-vmm's agents carry (predecessor's rule).
+pub const HYPERVISORS: [&str; 2] = ["kvm", "mshv"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_attributes_are_sorted_and_each_stands_once() {
+        assert!(BUILDKITE_STEP_KEYS.is_sorted_by(|a, b| a < b));
+    }
+}

@@ -1,0 +1,179 @@
+//! What Buildkite's build page is told about a job.
+//!
+//! A job has one annotation, under a context of its own: parallel jobs do not overwrite each other,
+//! and a retry finds what the try before it left.
+
+mod body;
+
+use super::{Report, Verdict};
+use crate::exit::Exit;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// The most characters that Buildkite takes for a context (the agent's `annotate --help`).
+const LONGEST_CONTEXT: usize = 100;
+
+/// How an annotation looks (the agent's `--style`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Red: the job fails.
+    Error,
+    /// Yellow: what failed was only to be shown.
+    Warning,
+    /// Green: nothing failed, and there is something to see.
+    Success,
+}
+
+impl Style {
+    /// The agent's word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Success => "success",
+        }
+    }
+}
+
+/// What tells a job from the others of its build, as the agent's variables say it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Job<'a> {
+    /// `BUILDKITE_STEP_KEY`, where the step has one.
+    pub key: Option<&'a str>,
+    /// `BUILDKITE_LABEL`, where the step has one; a matrix gives each of its jobs another.
+    pub label: Option<&'a str>,
+    /// `BUILDKITE_STEP_ID`: the same for all tries and all parallel jobs of a step.
+    pub step_id: Option<&'a str>,
+    /// `BUILDKITE_PARALLEL_JOB`, from 0, where the step has a parallelism.
+    pub parallel: Option<&'a str>,
+    /// `BUILDKITE_RETRY_COUNT`: how many tries there were before.
+    pub retries: u32,
+}
+
+/// What is to be done with a job's annotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Put this in its place, whether there is one or not.
+    Replace {
+        /// Markdown, within Buildkite's limit.
+        body: String,
+        /// How it looks.
+        style: Style,
+    },
+    /// Take away what an earlier try may have left.
+    Remove,
+    /// Leave things as they are.
+    Nothing,
+}
+
+/// The context of a job's annotation, the same for every try: a readable name, and a hash of all
+/// that tells the job from others, since names may repeat and are cut.
+pub fn context(job: &Job) -> String {
+    let mut hasher = DefaultHasher::new();
+    (job.key, job.label, job.step_id, job.parallel).hash(&mut hasher);
+    let hash = format!("{:08x}", hasher.finish() >> 32);
+    let name = [job.key.or(job.label), job.parallel].into_iter().flatten().collect::<Vec<_>>().join("-");
+    // The agent puts the context into a URL's path.
+    let name = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    let parts = ["rust-vmm-ci"].into_iter().chain(name.split('-').filter(|part| !part.is_empty()));
+    let mut context = parts.collect::<Vec<_>>().join("-");
+    context.truncate(LONGEST_CONTEXT - hash.len() - 1);
+    format!("{context}-{hash}")
+}
+
+/// What a run does to its job's annotation: a failure is shown, and so is a run that has a picture
+/// to show; one that passes takes away what an earlier try left. A cancelled run without failures
+/// knows no better than the try before it. `whole` is the artifact that has the whole report.
+pub fn annotate_job(report: &Report, job: &Job, whole: Option<&str>) -> Action {
+    let exit = report.exit();
+    let failed = report.failures().next().is_some();
+    let nothing_ran = exit != Exit::Passed && !report.cancelled;
+    if failed || nothing_ran || has_picture(report) {
+        let style = match exit {
+            Exit::Passed if !failed => Style::Success,
+            Exit::Passed => Style::Warning,
+            _ => Style::Error,
+        };
+        return Action::Replace { body: body::render(report, whole), style };
+    }
+    if job.retries > 0 && !report.cancelled { Action::Remove } else { Action::Nothing }
+}
+
+/// Whether a check that passed made an image to be looked at, as `bench` does.
+fn has_picture(report: &Report) -> bool {
+    let passed = report.outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Passed);
+    passed.flat_map(|outcome| &outcome.artifacts).any(|artifact| artifact.image)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Artifact, Outcome};
+
+    fn report(verdicts: &[(Verdict, bool)]) -> Report {
+        let outcome =
+            |&(verdict, soft_fail): &(Verdict, bool)| Outcome { verdict, soft_fail, ..Outcome::default() };
+        Report { outcomes: verdicts.iter().map(outcome).collect(), ..Report::default() }
+    }
+
+    fn style(report: &Report) -> Option<Style> {
+        match annotate_job(report, &Job::default(), None) {
+            Action::Replace { style, .. } => Some(style),
+            Action::Remove | Action::Nothing => None,
+        }
+    }
+
+    #[test]
+    fn what_fails_is_annotated_as_badly_as_it_is() {
+        use Verdict::{Broken, Failed, Passed, Skipped};
+        assert_eq!(style(&report(&[(Passed, false), (Failed, false)])), Some(Style::Error));
+        assert_eq!(style(&report(&[(Passed, false), (Broken, false)])), Some(Style::Error));
+        assert_eq!(style(&report(&[(Skipped, false)])), Some(Style::Error));
+        assert_eq!(style(&report(&[(Passed, false), (Failed, true)])), Some(Style::Warning));
+        assert_eq!(style(&report(&[(Failed, true), (Failed, false)])), Some(Style::Error));
+        assert_eq!(style(&report(&[(Passed, false)])), None);
+    }
+
+    #[test]
+    fn a_picture_is_shown_though_all_passed() {
+        let mut report = report(&[(Verdict::Passed, false)]);
+        report.outcomes[0].artifacts = vec![Artifact { image: true, ..Artifact::default() }];
+        assert_eq!(style(&report), Some(Style::Success));
+    }
+
+    #[test]
+    fn old_failures_vanish_after_a_retry_that_passes() {
+        let passed = report(&[(Verdict::Passed, false)]);
+        let retry = Job { retries: 1, ..Job::default() };
+        assert_eq!(annotate_job(&passed, &Job::default(), None), Action::Nothing);
+        assert_eq!(annotate_job(&passed, &retry, None), Action::Remove);
+        let cancelled = Report { cancelled: true, ..passed };
+        assert_eq!(annotate_job(&cancelled, &retry, None), Action::Nothing);
+    }
+
+    #[test]
+    fn each_job_has_a_context_and_keeps_it() {
+        let job = Job { label: Some(":rust: x86_64 / linux"), step_id: Some("s"), ..Job::default() };
+        let first = context(&job);
+        assert!(first.starts_with("rust-vmm-ci-rust-x86-64-linux-"), "{first}");
+        assert_eq!(context(&Job { retries: 3, ..job }), first);
+        for other in [
+            Job { parallel: Some("1"), ..job },
+            Job { step_id: Some("t"), ..job },
+            Job { label: Some(":rust: x86_64 - linux"), ..job },
+            Job { key: Some("k"), ..job },
+        ] {
+            assert_ne!(context(&other), first);
+        }
+        let long = "a".repeat(200);
+        let [one, other] = ["1", "2"].map(|n| Job { label: Some(&long), parallel: Some(n), ..job });
+        assert_ne!(context(&one), context(&other));
+    }
+
+    #[test]
+    fn a_context_is_never_longer_than_buildkite_takes() {
+        let long = "Prüfung ".repeat(50);
+        assert_eq!(context(&Job { label: Some(&long), ..Job::default() }).len(), LONGEST_CONTEXT);
+        let bare = context(&Job::default());
+        assert!(bare.starts_with("rust-vmm-ci-"), "{bare}");
+    }
+}

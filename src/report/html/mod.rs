@@ -1,0 +1,254 @@
+//! The report as one HTML page for people: no network, no script, for screens of any width in light
+//! and dark, and for paper. `maud` escapes all that is from outside, and a content security policy
+//! stands behind it.
+
+mod findings;
+mod sections;
+mod timeline;
+
+use super::{Artifact, Combination, Outcome, Report, Verdict, text};
+use crate::exit::Exit;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+const STYLE: &str = include_str!("style.css");
+/// Nothing is loaded, run or sent; what the page shows is in it.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; \
+                      form-action 'none'";
+
+/// The page. `read` gives the bytes of an artifact that is an image, to be shown in place, or `None`
+/// where it is not to be had.
+pub fn render(report: &Report, read: &dyn Fn(&Artifact) -> Option<Vec<u8>>) -> String {
+    let where_to = format!("{} {}", report.platform, report.os);
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (ending(report).1) " · " (text::line(&where_to)) " · rust-vmm-ci" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (header(report, &where_to))
+                main {
+                    (checks(&report.outcomes))
+                    (details("What did not pass", report, read, |outcome| outcome.verdict != Verdict::Passed))
+                    (findings::render(report))
+                    (details("What the others show", report, read, |outcome| {
+                        outcome.verdict == Verdict::Passed && has_details(outcome)
+                    }))
+                    (timeline::render(report))
+                    (combinations(&report.outcomes))
+                    (environment(report))
+                }
+                footer { "Written by rust-vmm-ci " (text::line(&report.tool)) }
+            }
+        }
+    };
+    page.into_string()
+}
+
+/// How the run ended: the class and the word for it.
+fn ending(report: &Report) -> (&'static str, &'static str) {
+    match report.exit() {
+        _ if report.cancelled => ("cancelled", "Cancelled"),
+        Exit::Passed if report.failures().next().is_some() => ("soft", "Passed, with soft failures"),
+        Exit::Passed => ("passed", "Passed"),
+        Exit::Failed => ("failed", "Failed"),
+        _ if !report.anything_ran() => ("broken", "Nothing ran"),
+        _ => ("broken", "Broken"),
+    }
+}
+
+/// What ran, how it ended, when.
+fn header(report: &Report, where_to: &str) -> Markup {
+    let (class, word) = ending(report);
+    html! {
+        header class=(class) {
+            div class="inside" {
+                p class="brand" { "rust-vmm-ci" }
+                h1 { (word) }
+                p class="tally" { (text::tally(report)) }
+                p class="meta" {
+                    span { (text::line(where_to)) }
+                    @if let Some(commit) = &report.commit { span { code { (short(commit)) } } }
+                    @if let Some(began) = began(report.started) { span { (began) } }
+                    span { (text::duration(report.seconds)) }
+                }
+            }
+        }
+    }
+}
+
+/// The table of checks.
+fn checks(outcomes: &[Outcome]) -> Markup {
+    html! {
+        section {
+            h2 { "Checks" }
+            div class="scroll" {
+                table class="checks" {
+                    thead {
+                        tr {
+                            th { "Check" } th { "Verdict" }
+                            th class="number wide" { "Combinations" } th class="number wide" { "Findings" }
+                            th class="number" { "Time" }
+                        }
+                    }
+                    tbody { @for (number, outcome) in outcomes.iter().enumerate() { (check(number, outcome)) } }
+                }
+            }
+        }
+    }
+}
+
+/// A line of the table of checks.
+fn check(number: usize, outcome: &Outcome) -> Markup {
+    let label = text::line(&outcome.label);
+    html! {
+        tr {
+            td {
+                @if has_details(outcome) { a href={ "#check-" (number) } { (label) } } @else { (label) }
+            }
+            td { (badge(outcome)) }
+            td class="number wide" { (text::combinations(outcome)) }
+            td class="number wide" { @if !outcome.findings.is_empty() { (outcome.findings.len()) } }
+            td class="number" { @if outcome.seconds > 0.0 { (text::duration(outcome.seconds)) } }
+        }
+    }
+}
+
+/// Whether there is more to see of a check than its line in the table.
+fn has_details(outcome: &Outcome) -> bool {
+    outcome.verdict != Verdict::Passed || !outcome.sections.is_empty() || !outcome.artifacts.is_empty()
+}
+
+/// The checks that are `meant`, each with why, what to do, and what it shows.
+fn details(
+    title: &str,
+    report: &Report,
+    read: &dyn Fn(&Artifact) -> Option<Vec<u8>>,
+    meant: impl Fn(&Outcome) -> bool,
+) -> Markup {
+    let meant: Vec<_> = report.outcomes.iter().enumerate().filter(|(_, outcome)| meant(outcome)).collect();
+    html! {
+        @if !meant.is_empty() {
+            section {
+                h2 { (title) }
+                @for (number, outcome) in meant {
+                    div class="check" id={ "check-" (number) } {
+                        h3 { (text::line(&outcome.label)) " " (badge(outcome)) }
+                        @if let Some(reason) = &outcome.reason { p class="reason" { (text::line(reason)) } }
+                        @if !outcome.findings.is_empty() {
+                            p class="reason" {
+                                a href="#findings" { (text::count(outcome.findings.len(), "finding")) }
+                            }
+                        }
+                        dl class="facts" {
+                            @if let Some(remedy) = &outcome.remedy {
+                                div { dt { "To mend it" } dd { code { (text::line(remedy)) } } }
+                            }
+                            div { dt { "To repeat it" } dd { code { (text::line(&outcome.command)) } } }
+                        }
+                        @for section in &outcome.sections { (sections::table(section)) }
+                        @for artifact in &outcome.artifacts { (sections::artifact(artifact, read)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The combinations of features that checks ran with, folded.
+fn combinations(outcomes: &[Outcome]) -> Markup {
+    let combined: Vec<_> = outcomes.iter().filter(|outcome| !outcome.combinations.is_empty()).collect();
+    html! {
+        @if !combined.is_empty() {
+            section {
+                h2 { "Combinations of features" }
+                @for outcome in combined {
+                    details class="combinations" {
+                        summary {
+                            (text::line(&outcome.label)) ": " (text::combinations(outcome)) " passed"
+                        }
+                        div class="scroll" { (combination_table(&outcome.combinations)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A check's combinations.
+fn combination_table(combinations: &[Combination]) -> Markup {
+    html! {
+        table {
+            thead { tr { th { "Features" } th { "Verdict" } th { "Stands for" } th class="number" { "Time" } } }
+            tbody {
+                @for combination in combinations {
+                    tr {
+                        td { code { (text::line(&combination.name())) } }
+                        td { (mark(class(combination.verdict, false), combination.verdict.as_str())) }
+                        td { @for name in &combination.stands_for { code { (text::line(name)) } " " } }
+                        td class="number" { (text::duration(combination.seconds)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where it ran, and with what.
+fn environment(report: &Report) -> Markup {
+    let facts = [
+        ("Platform", Some(format!("{} {}", report.platform, report.os))),
+        ("Commit", report.commit.clone()),
+        ("Toolchain", report.toolchain.clone()),
+        ("Container", report.container.clone()),
+        ("Began", began(report.started)),
+        ("rust-vmm-ci", Some(report.tool.clone())),
+    ];
+    html! {
+        section {
+            h2 { "Environment" }
+            dl class="facts" {
+                @for (name, value) in &facts {
+                    @if let Some(value) = value { div { dt { (name) } dd { code { (text::line(value)) } } } }
+                }
+            }
+        }
+    }
+}
+
+/// A check's verdict as a badge.
+fn badge(outcome: &Outcome) -> Markup {
+    mark(class(outcome.verdict, outcome.soft_fail), text::verdict(outcome))
+}
+
+/// A word with the colour of its class.
+fn mark(class: &str, word: &str) -> Markup {
+    html! { span class={ "badge " (class) } { (word) } }
+}
+
+/// The style's class for a verdict.
+const fn class(verdict: Verdict, soft: bool) -> &'static str {
+    match (verdict, soft) {
+        (Verdict::Failed | Verdict::Broken, true) => "soft",
+        (verdict, _) => verdict.as_str(),
+    }
+}
+
+/// The first digits of a commit's name, as git shortens it.
+fn short(commit: &str) -> String {
+    text::line(commit).chars().take(12).collect()
+}
+
+/// A time of day, from seconds since 1970.
+fn began(seconds: u64) -> Option<String> {
+    let time = chrono::DateTime::from_timestamp(i64::try_from(seconds).ok()?, 0)?;
+    Some(time.format("%Y-%m-%d %H:%M UTC").to_string())
+}
+
+#[cfg(test)]
+mod tests;

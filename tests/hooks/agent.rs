@@ -1,0 +1,189 @@
+//! A machine with an agent on it, and the hooks started as the agent starts them.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::stub::Stub;
+
+/// What the hooks call besides cargo. A folder with these alone is PATH, since the machine's own
+/// `cargo` may stand beside them.
+const TOOLS: &[&str] = &[
+    "bash",
+    "cat",
+    "cut",
+    "dirname",
+    "find",
+    "head",
+    "id",
+    "mkdir",
+    "mv",
+    "ps",
+    "rm",
+    "sed",
+    "sha256sum",
+    "sleep",
+    "sort",
+    "tr",
+    "uname",
+    "xargs",
+];
+
+/// Far more than any hook here needs on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An agent's machine with the plugin checked out.
+pub(crate) struct Agent {
+    _folder: TempDir,
+    pub(crate) root: PathBuf,
+    variables: Vec<(String, String)>,
+}
+
+impl Agent {
+    pub(crate) fn new() -> Self {
+        Self::in_folder("agent")
+    }
+
+    pub(crate) fn in_folder(name: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let root = folder.path().canonicalize().unwrap().join(name);
+        let agent = Self { _folder: folder, root, variables: Vec::new() };
+        for folder in ["tools", "bin", "job", "home", "plugins"] {
+            fs::create_dir_all(agent.root.join(folder)).unwrap();
+        }
+        for tool in TOOLS {
+            agent.tool(tool);
+        }
+        agent.tool("flock");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let plugin = agent.root.join("plugins/agent-1/plugin");
+        for file in ["hooks/command", "hooks/pre-exit", "hooks/lib/find-binary", "Cargo.toml", "Cargo.lock"] {
+            let to = plugin.join(file);
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(source.join(file), to).unwrap();
+        }
+        fs::create_dir(plugin.join("src")).unwrap();
+        fs::write(plugin.join("src/main.rs"), "fn main() {}").unwrap();
+        fs::write(plugin.join("plugin.yml"), "name: rust-vmm-ci").unwrap();
+        agent
+    }
+
+    pub(crate) fn tool(&self, name: &str) {
+        symlink(which::which(name).unwrap(), self.root.join("tools").join(name)).unwrap();
+    }
+
+    pub(crate) fn without(self, tool: &str) -> Self {
+        fs::remove_file(self.root.join("tools").join(tool)).unwrap();
+        self
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl AsRef<Path>) -> Self {
+        self.variables.push((name.into(), value.as_ref().to_str().unwrap().into()));
+        self
+    }
+
+    /// A stub on PATH.
+    pub(crate) fn stub(&self, name: &str) -> Stub {
+        Stub::at(&self.root.join("bin").join(name))
+    }
+
+    pub(crate) fn plugin(&self) -> PathBuf {
+        self.root.join("plugins/agent-1/plugin")
+    }
+
+    pub(crate) fn start(&self, hook: &str) -> Child {
+        Command::new(self.root.join("tools/bash"))
+            // The agent's wrapper is $0, not the hook.
+            .args(["-c", r#". "$1""#, "wrapper"])
+            .arg(self.plugin().join("hooks").join(hook))
+            .current_dir(self.root.join("job"))
+            .env_clear()
+            .env("PATH", format!("{0}/bin:{0}/tools", self.root.display()))
+            .env("HOME", self.root.join("home"))
+            .env("BUILDKITE_PLUGINS_PATH", self.root.join("plugins"))
+            .envs(self.variables.iter().cloned())
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    pub(crate) fn run(&self, hook: &str) -> Ended {
+        Ended::of(self.start(hook))
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.root.join("plugins/.rust-vmm-ci")
+    }
+
+    /// The binaries that were built and are kept.
+    pub(crate) fn kept(&self) -> Vec<PathBuf> {
+        let folders = fs::read_dir(self.store()).into_iter().flatten();
+        let binaries = folders.map(|f| f.unwrap().path().join("rust-vmm-ci"));
+        binaries.filter(|b| b.exists()).collect()
+    }
+
+    pub(crate) fn the_kept(&self) -> PathBuf {
+        let kept = self.kept();
+        assert_eq!(kept.len(), 1, "{kept:?}");
+        kept.into_iter().next().unwrap()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: Option<i32>,
+    pub(crate) said: String,
+}
+
+impl Ended {
+    pub(crate) fn of(mut hook: Child) -> Self {
+        let start = Instant::now();
+        while hook.try_wait().unwrap().is_none() {
+            if start.elapsed() > PATIENCE {
+                kill_group(&mut hook);
+                let output = hook.wait_with_output().unwrap();
+                panic!("the hook hangs: {}", String::from_utf8_lossy(&output.stderr));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let output = hook.wait_with_output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        Self { status: output.status.code(), said: String::from_utf8(said).unwrap() }
+    }
+
+    #[track_caller]
+    pub(crate) fn with(&self, status: i32, words: &[&str]) {
+        assert_eq!(self.status, Some(status), "{}", self.said);
+        for word in words {
+            assert!(self.said.contains(word), "no {word:?} in:\n{}", self.said);
+        }
+    }
+}
+
+pub(crate) fn kill_group(hook: &mut Child) {
+    let group = format!("-{}", hook.id());
+    let killed = Command::new("kill").args(["-KILL", "--", &group]).status();
+    assert!(killed.unwrap().success());
+    hook.wait().unwrap();
+}
+
+pub(crate) fn builds(cargo: &Stub) -> usize {
+    Stub::calls_at(cargo.path()).iter().filter(|call| call.starts_with("build ")).count()
+}
+
+#[track_caller]
+pub(crate) fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !there() {
+        assert!(start.elapsed() < PATIENCE, "no {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,307 @@
+//! The hooks as the agent runs them: sourced by bash, with stubs for `cargo` and `rust-vmm-ci`.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
+#![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
+
+mod agent;
+#[path = "../stub/mod.rs"]
+mod stub;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use agent::{Agent, Ended, builds, kill_group, wait_for};
+use stub::Stub;
+
+#[test]
+fn the_binary_that_the_variable_names_wins_and_its_status_is_the_jobs() {
+    let agent = Agent::new();
+    let on_path = agent.stub("rust-vmm-ci");
+    let named = Stub::at(&agent.root.join("elsewhere/mine"));
+    named.does("exit 7");
+    let agent = agent.with("RUST_VMM_CI_BINARY", named.path());
+
+    agent.run("command").with(7, &[]);
+
+    assert_eq!(Stub::calls_at(named.path()), ["hook command"]);
+    assert!(Stub::log_at(on_path.path()).is_empty());
+}
+
+#[test]
+fn a_relative_name_in_the_variable_is_a_file_of_the_jobs_folder_not_of_path() {
+    let agent = Agent::new().with("RUST_VMM_CI_BINARY", "mine");
+    let on_path = agent.stub("mine");
+    let named = Stub::at(&agent.root.join("job/mine"));
+
+    agent.run("command").with(0, &[]);
+
+    assert_eq!(Stub::calls_at(named.path()), ["hook command"]);
+    assert!(Stub::log_at(on_path.path()).is_empty());
+}
+
+#[test]
+fn a_variable_that_names_no_file_is_refused_even_where_path_has_a_binary() {
+    let agent = Agent::new().with("RUST_VMM_CI_BINARY", "/no/such/file");
+    let on_path = agent.stub("rust-vmm-ci");
+
+    agent
+        .run("command")
+        .with(3, &["RUST_VMM_CI_BINARY names '/no/such/file', which is no file", "to mend it"]);
+
+    assert!(Stub::log_at(on_path.path()).is_empty());
+}
+
+#[test]
+fn a_variable_that_names_a_file_without_the_run_bit_is_refused() {
+    let agent = Agent::new();
+    let file = agent.root.join("plain");
+    fs::write(&file, "").unwrap();
+    let agent = agent.with("RUST_VMM_CI_BINARY", &file);
+
+    agent.run("command").with(3, &["may not be executed", "chmod +x"]);
+}
+
+#[test]
+fn a_binary_of_another_machines_kind_is_an_infrastructure_failure() {
+    let agent = Agent::new();
+    let file = agent.root.join("foreign");
+    fs::write(&file, b"\x7fELF\x00\x00 of another kind").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    let agent = agent.with("RUST_VMM_CI_BINARY", &file);
+
+    agent.run("command").with(3, &["does not run on this machine", "to mend it"]);
+}
+
+#[test]
+fn the_binary_on_path_is_used_before_one_is_built() {
+    let agent = Agent::new();
+    let (binary, cargo) = (agent.stub("rust-vmm-ci"), agent.stub("cargo"));
+
+    agent.run("command").with(0, &[]);
+
+    assert_eq!(Stub::calls_at(binary.path()), ["hook command"]);
+    assert!(Stub::log_at(cargo.path()).is_empty());
+}
+
+#[test]
+fn without_binary_and_cargo_the_hook_says_what_to_install() {
+    let agent = Agent::new();
+
+    agent
+        .run("command")
+        .with(3, &["no rust-vmm-ci on this agent, and no cargo", "install Rust", "RUST_VMM_CI_BINARY"]);
+}
+
+#[test]
+fn a_binary_is_built_once_and_kept_for_all_agents_of_the_host() {
+    let agent = Agent::new();
+    let cargo = agent.stub("cargo");
+
+    agent.run("command").with(0, &["~~~ Building rust-vmm-ci"]);
+    let second = agent.run("command");
+
+    second.with(0, &[]);
+    assert_eq!(second.said, "");
+    assert_eq!(builds(&cargo), 1);
+    assert_eq!(Stub::calls_at(&agent.the_kept()), ["hook command", "hook command"]);
+    let folders = fs::read_dir(agent.store()).unwrap();
+    let folders = folders.filter(|f| f.as_ref().unwrap().path().is_dir());
+    assert_eq!(folders.count(), 1, "what the build leaves is taken away");
+}
+
+#[test]
+fn the_build_is_static_locked_and_for_the_host() {
+    let agent = Agent::new();
+    let cargo = agent.stub("cargo");
+
+    agent.run("command").with(0, &[]);
+
+    let call = Stub::calls_at(cargo.path()).pop().unwrap();
+    for part in ["--release", "--locked", "--bin rust-vmm-ci", "--target x86_64-unknown-linux-gnu"] {
+        assert!(call.contains(part), "no {part} in {call}");
+    }
+    assert!(Stub::log_at(cargo.path()).contains("\n  RUSTFLAGS=-C target-feature=+crt-static\n"));
+}
+
+#[test]
+fn the_build_and_the_job_do_not_disturb_each_other() {
+    let agent = Agent::new()
+        .with("RUSTFLAGS", "-D warnings")
+        .with("RUSTUP_TOOLCHAIN", "1.60")
+        .with("CARGO_TARGET_DIR", "/jobs/target")
+        .with("CARGO_BUILD_TARGET", "riscv64gc-unknown-linux-gnu")
+        .with("CARGO_PROFILE_RELEASE_LTO", "off")
+        .with("CARGO_NET_OFFLINE", "true");
+    let cargo = agent.stub("cargo");
+
+    agent.run("command").with(0, &[]);
+
+    let build = Stub::log_at(cargo.path());
+    for name in ["RUSTUP_TOOLCHAIN", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "CARGO_PROFILE_RELEASE_LTO"] {
+        assert!(!build.contains(&format!("  {name}=")), "{name} reached the build:\n{build}");
+    }
+    assert!(build.contains("  CARGO_NET_OFFLINE=true"), "the agent's network is not the job's affair");
+    assert!(build.contains(&format!("  in {}\n", agent.store().display())), "{build}");
+    let job = Stub::log_at(&agent.the_kept());
+    for line in ["RUSTFLAGS=-D warnings", "RUSTUP_TOOLCHAIN=1.60", "CARGO_TARGET_DIR=/jobs/target"] {
+        assert!(job.contains(&format!("  {line}\n")), "no {line} in the job:\n{job}");
+    }
+    assert!(job.contains(&format!("  in {}\n", agent.root.join("job").display())), "{job}");
+}
+
+#[test]
+fn cargo_is_found_in_the_home_folder_of_an_agent_without_it_on_path() {
+    let agent = Agent::new();
+    let cargo = Stub::at(&agent.root.join("home/.cargo/bin/cargo"));
+
+    agent.run("command").with(0, &[]);
+
+    assert_eq!(builds(&cargo), 1);
+}
+
+#[test]
+fn other_sources_under_the_same_version_are_another_binary() {
+    let agent = Agent::new();
+    let cargo = agent.stub("cargo");
+    agent.run("command").with(0, &[]);
+
+    fs::write(agent.plugin().join("src/main.rs"), "fn main() { moved_tag() }").unwrap();
+    agent.run("command").with(0, &[]);
+
+    assert_eq!((builds(&cargo), agent.kept().len()), (2, 2));
+}
+
+#[test]
+fn what_a_job_writes_beside_the_sources_is_not_another_binary() {
+    let agent = Agent::new();
+    let cargo = agent.stub("cargo");
+    agent.run("command").with(0, &[]);
+
+    fs::create_dir(agent.plugin().join("target")).unwrap();
+    fs::write(agent.plugin().join("target/out"), "").unwrap();
+    agent.run("pre-exit").with(0, &[]);
+
+    assert_eq!(builds(&cargo), 1);
+    assert_eq!(Stub::calls_at(&agent.the_kept()), ["hook command", "hook pre-exit"]);
+}
+
+#[test]
+fn a_failed_build_shows_cargos_words_and_keeps_nothing() {
+    let agent = Agent::new();
+    let cargo = agent.stub("cargo");
+    cargo.does("say error: linker `cc` not found\nexit 101");
+
+    agent
+        .run("command")
+        .with(3, &["linker `cc` not found", "failed; cargo's words are above", "to mend it: Rust 1.90"]);
+
+    assert!(agent.kept().is_empty());
+}
+
+#[test]
+fn a_store_that_cannot_be_written_to_is_named() {
+    let agent = Agent::new();
+    agent.stub("cargo");
+    fs::write(agent.store(), "a file where the folder belongs").unwrap();
+
+    agent.run("command").with(3, &[".rust-vmm-ci' cannot be written to", "to mend it"]);
+}
+
+fn two_at_once_build_once(agent: &Agent) {
+    let cargo = agent.stub("cargo");
+    cargo.does("sleep-ms 1000");
+
+    let both = [agent.start("command"), agent.start("command")];
+    let both = both.map(Ended::of);
+
+    for hook in &both {
+        hook.with(0, &[]);
+    }
+    assert_eq!(builds(&cargo), 1);
+    assert!(both.iter().any(|hook| hook.said.contains("another job builds it; waiting")), "{both:?}");
+    assert_eq!(Stub::calls_at(&agent.the_kept()).len(), 2);
+}
+
+#[test]
+fn two_hooks_at_once_build_once() {
+    two_at_once_build_once(&Agent::new());
+}
+
+#[test]
+fn two_hooks_at_once_build_once_where_there_is_no_flock() {
+    two_at_once_build_once(&Agent::new().without("flock"));
+}
+
+#[test]
+fn what_cargo_leaves_running_does_not_hold_the_lock() {
+    let agent = Agent::new();
+    let cargo = agent.stub("cargo");
+    cargo.does("leave-running 60");
+    let mut first = agent.start("command");
+    wait_for("binary", || !agent.kept().is_empty());
+    fs::remove_file(agent.the_kept()).unwrap();
+    cargo.does("");
+
+    let mut second = agent.start("command");
+    wait_for("second build", || builds(&cargo) == 2);
+
+    kill_group(&mut first);
+    kill_group(&mut second);
+}
+
+fn a_killed_build_is_done_again(agent: &Agent) {
+    let cargo = agent.stub("cargo");
+    cargo.does("half");
+    let mut hook = agent.start("command");
+    wait_for("build", || builds(&cargo) == 1);
+    kill_group(&mut hook);
+    assert!(agent.kept().is_empty());
+
+    cargo.does("");
+    agent.run("command").with(0, &[]);
+
+    assert_eq!(Stub::calls_at(&agent.the_kept()), ["hook command"]);
+}
+
+#[test]
+fn a_killed_build_leaves_no_half_binary_and_no_lock() {
+    a_killed_build_is_done_again(&Agent::new());
+}
+
+#[test]
+fn a_killed_build_leaves_no_half_binary_and_a_stale_lock_where_there_is_no_flock() {
+    a_killed_build_is_done_again(&Agent::new().without("flock"));
+}
+
+#[test]
+fn paths_with_spaces_quotes_and_signs_are_paths() {
+    let agent = Agent::in_folder(r#"an agent's "own" $HOME `id` & é"#);
+    let cargo = agent.stub("cargo");
+
+    agent.run("command").with(0, &[]);
+    agent.run("pre-exit").with(0, &[]);
+
+    assert_eq!(builds(&cargo), 1);
+    assert_eq!(Stub::calls_at(&agent.the_kept()), ["hook command", "hook pre-exit"]);
+}
+
+#[test]
+fn pre_exit_without_a_binary_says_and_builds_nothing() {
+    for agent in [Agent::new(), Agent::new().with("RUST_VMM_CI_BINARY", "/no/such/file")] {
+        let cargo = agent.stub("cargo");
+
+        let hook = agent.run("pre-exit");
+
+        hook.with(0, &[]);
+        assert_eq!(hook.said, "");
+        assert!(Stub::log_at(cargo.path()).is_empty());
+    }
+}
+
+#[test]
+fn pre_exit_that_fails_is_told_and_does_not_fail_the_job() {
+    let agent = Agent::new();
+    agent.stub("rust-vmm-ci").does("say no such container\nexit 3");
+
+    agent.run("pre-exit").with(0, &["no such container", "cleaning up after the job failed (exit status 3)"]);
+}

@@ -1,0 +1,139 @@
+//! The build: its jobs in order, and all that Buildkite remembers of it.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use serde_json::Value;
+
+use super::job::{self, Environment, Job, Phase};
+use crate::support::sandbox::Repository;
+
+/// Buildkite's limit.
+const JOBS_PER_UPLOAD: usize = 500;
+
+/// An annotation as it stands; `job` wrote to it last.
+#[derive(Clone, Debug)]
+pub(crate) struct Annotation {
+    pub(crate) job: String,
+    pub(crate) scope: String,
+    pub(crate) context: String,
+    pub(crate) style: String,
+    pub(crate) body: String,
+}
+
+/// A file that a job left with Buildkite.
+#[derive(Clone, Debug)]
+pub(crate) struct Artifact {
+    pub(crate) job: String,
+    pub(crate) path: String,
+    /// `None` until it has arrived.
+    pub(crate) bytes: Option<Vec<u8>>,
+    pub(super) id: String,
+}
+
+/// A way in which Buildkite does not take an upload.
+#[derive(Clone, Debug)]
+pub(crate) enum Refusal {
+    /// The request is answered so. (The agent tries 429 and 5xx again after 5 s.)
+    Status(u16),
+    /// The request is taken, and the pipeline then found to be wrong.
+    Rejected(String),
+}
+
+/// Everything that Buildkite knows, for tests to read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Build {
+    /// In the build's order, which is the order they run in.
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) annotations: Vec<Annotation>,
+    pub(crate) artifacts: Vec<Artifact>,
+    pub(crate) meta_data: BTreeMap<String, String>,
+    /// Every pipeline that was sent, as it came, refused ones too.
+    pub(crate) uploads: Vec<Value>,
+    /// Requests to which there is no answer here.
+    pub(crate) unanswered: Vec<String>,
+    /// What the next uploads meet; with none left, they are taken.
+    pub(super) refusals: VecDeque<Refusal>,
+    /// What became of each upload, by the id that the agent keeps over its tries.
+    pub(super) verdicts: HashMap<String, Result<(), String>>,
+    env: Environment,
+    ids: u32,
+}
+
+impl Build {
+    pub(super) fn new(source: &Repository) -> Self {
+        Self { env: job::of_build(source), ..Self::default() }
+    }
+
+    /// The one job with this label.
+    pub(crate) fn job(&self, label: &str) -> &Job {
+        let mut jobs = self.jobs.iter().filter(|job| job.label() == label);
+        match (jobs.next(), jobs.next()) {
+            (Some(job), None) => job,
+            _ => panic!("not one job is labelled {label:?}: {:?}", self.labels()),
+        }
+    }
+
+    pub(crate) fn labels(&self) -> Vec<&str> {
+        self.jobs.iter().map(Job::label).collect()
+    }
+
+    /// The file of this path, from whatever job.
+    pub(crate) fn artifact(&self, path: &str) -> Option<&[u8]> {
+        self.artifacts.iter().find(|artifact| artifact.path == path)?.bytes.as_deref()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.jobs.iter().all(Job::is_over)
+    }
+
+    /// Each job with how it ended and its log: what a failing test needs to show.
+    pub(crate) fn story(&self) -> String {
+        let jobs = self.jobs.iter().map(|job| {
+            format!("=== {}: {:?} {:?}\n{}\n", job.label(), job.phase, job.exit_status, job.log())
+        });
+        let unanswered = self.unanswered.iter().map(|request| format!("unanswered: {request}\n"));
+        jobs.chain(unanswered).collect()
+    }
+
+    /// The next job to run, which is under way from here on.
+    pub(super) fn next_job(&mut self) -> Option<&Job> {
+        let job = self.jobs.iter_mut().find(|job| job.phase == Phase::Waiting)?;
+        job.phase = Phase::Running;
+        Some(job)
+    }
+
+    pub(super) fn job_mut(&mut self, id: &str) -> Option<&mut Job> {
+        self.jobs.iter_mut().find(|job| job.id == id)
+    }
+
+    /// An id of the shape that the agent expects.
+    pub(super) fn new_id(&mut self) -> String {
+        self.ids += 1;
+        format!("00000000-0000-4000-8000-{:012}", self.ids)
+    }
+
+    /// Queues a pipeline's steps: right after the job that uploads them, where Buildkite puts
+    /// them too, or at the end. Nothing is evaluated; a step that needs it is refused.
+    pub(super) fn insert(&mut self, pipeline: &Value, uploader: Option<&str>) -> Result<(), String> {
+        let steps = pipeline["steps"].as_array().ok_or("the pipeline has no list of steps")?;
+        if steps.len() > JOBS_PER_UPLOAD {
+            return Err(format!("{} jobs in one upload, over {JOBS_PER_UPLOAD}", steps.len()));
+        }
+        if let Some(step) = steps.iter().find(|step| !is_one_command(step)) {
+            return Err(format!("only a step that is one command can be run here: {step}"));
+        }
+        let mut env = self.env.clone();
+        env.extend(job::variables(&pipeline["env"]));
+        let uploader = self.jobs.iter().position(|job| Some(job.id.as_str()) == uploader);
+        let at = uploader.map_or(self.jobs.len(), |index| index + 1);
+        let jobs: Vec<_> = steps.iter().map(|step| Job::new(self.new_id(), step, env.clone())).collect();
+        self.jobs.splice(at..at, jobs);
+        Ok(())
+    }
+}
+
+fn is_one_command(step: &Value) -> bool {
+    let has = |key: &&str| step.get(key).is_some();
+    ["command", "plugins"].iter().any(has)
+        && !["matrix", "parallelism", "wait", "group", "trigger"].iter().any(has)
+}

@@ -1,0 +1,142 @@
+//! A job: a command step with an id, and the environment that Buildkite gives it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::{self, Read as _};
+
+use flate2::read::GzDecoder;
+use serde_json::Value;
+
+use crate::support::sandbox::Repository;
+
+/// The agent's name, of which it hears from Buildkite.
+pub(super) const AGENT_NAME: &str = "loopback";
+
+/// The variables of a job.
+pub(crate) type Environment = BTreeMap<String, String>;
+
+/// How far a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Waiting,
+    Running,
+    /// Under way; the agent will learn that it is to end it.
+    Cancelling,
+    Finished,
+    /// The step said so: `skip`, which is also what the agent makes of `if_changed`.
+    Skipped,
+}
+
+/// A command step, queued or run.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) id: String,
+    /// The step as it was uploaded.
+    pub(crate) step: Value,
+    pub(crate) phase: Phase,
+    /// As the agent reports it: -1 when a signal or the agent itself ended the job.
+    pub(crate) exit_status: Option<i32>,
+    pub(super) raw_log: Vec<u8>,
+    pub(super) env: Environment,
+}
+
+impl Job {
+    pub(super) fn new(id: String, step: &Value, mut env: Environment) -> Self {
+        env.extend(variables(&step["env"]));
+        for (name, key) in [
+            ("BUILDKITE_COMMAND", "command"),
+            ("BUILDKITE_LABEL", "label"),
+            ("BUILDKITE_STEP_KEY", "key"),
+            ("BUILDKITE_TIMEOUT", "timeout_in_minutes"),
+            ("BUILDKITE_PLUGINS", "plugins"),
+            ("BUILDKITE_ARTIFACT_PATHS", "artifact_paths"),
+        ] {
+            let value = match (key, &step[key]) {
+                ("plugins", Value::Array(plugins)) => Value::from(plugins.clone()).to_string(),
+                ("artifact_paths", Value::Array(paths)) => joined(paths, ";"),
+                (_, value) => text(value),
+            };
+            env.insert(name.to_owned(), value);
+        }
+        env.insert("BUILDKITE_JOB_ID".to_owned(), id.clone());
+        env.insert("BUILDKITE_STEP_ID".to_owned(), id.clone());
+        let is_skipped = match &step["skip"] {
+            Value::String(why) => !why.is_empty(),
+            other => other.as_bool() == Some(true),
+        };
+        let phase = if is_skipped { Phase::Skipped } else { Phase::Waiting };
+        Self { id, step: step.clone(), phase, exit_status: None, raw_log: Vec::new(), env }
+    }
+
+    /// The step's label, or its command where it has none.
+    pub(crate) fn label(&self) -> &str {
+        ["label", "command"].iter().find_map(|key| self.step[key].as_str()).unwrap_or_default()
+    }
+
+    /// What the job has said.
+    pub(crate) fn log(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.raw_log)
+    }
+
+    /// Puts a piece of the log where it belongs: the agent sends several at once.
+    pub(super) fn take_log(&mut self, compressed: &[u8], offset: usize) -> io::Result<()> {
+        let mut piece = Vec::new();
+        GzDecoder::new(compressed).read_to_end(&mut piece)?;
+        let end = offset + piece.len();
+        self.raw_log.resize(self.raw_log.len().max(end), b' ');
+        self.raw_log[offset..end].copy_from_slice(&piece);
+        Ok(())
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Finished | Phase::Skipped)
+    }
+}
+
+/// What Buildkite tells every job of a build: where its source is, and who it is.
+pub(crate) fn of_build(source: &Repository) -> Environment {
+    [
+        ("BUILDKITE", "true"),
+        ("CI", "true"),
+        ("BUILDKITE_AGENT_NAME", AGENT_NAME),
+        ("BUILDKITE_ORGANIZATION_SLUG", "rust-vmm"),
+        ("BUILDKITE_PIPELINE_SLUG", "crate-ci"),
+        ("BUILDKITE_PIPELINE_PROVIDER", "git"),
+        ("BUILDKITE_PIPELINE_DEFAULT_BRANCH", "main"),
+        ("BUILDKITE_BUILD_ID", "11111111-0000-4000-8000-000000000000"),
+        ("BUILDKITE_BUILD_NUMBER", "1"),
+        ("BUILDKITE_BUILD_URL", "http://127.0.0.1/rust-vmm/crate-ci/builds/1"),
+        ("BUILDKITE_SOURCE", "api"),
+        ("BUILDKITE_MESSAGE", "Change something"),
+        ("BUILDKITE_BRANCH", "main"),
+        ("BUILDKITE_TAG", ""),
+        ("BUILDKITE_PULL_REQUEST", "false"),
+        ("BUILDKITE_PULL_REQUEST_BASE_BRANCH", ""),
+        ("BUILDKITE_RETRY_COUNT", "0"),
+        // Otherwise every job asks for the commit's author as meta-data first.
+        ("BUILDKITE_COMMIT_RESOLVED", "true"),
+        ("BUILDKITE_REPO", &source.url()),
+        ("BUILDKITE_COMMIT", &source.head()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect()
+}
+
+/// The variables of an `env:` mapping.
+pub(super) fn variables(env: &Value) -> impl Iterator<Item = (String, String)> {
+    env.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value)))
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(lines) => joined(lines, "\n"),
+        other => other.to_string(),
+    }
+}
+
+fn joined(values: &[Value], separator: &str) -> String {
+    values.iter().map(text).collect::<Vec<_>>().join(separator)
+}

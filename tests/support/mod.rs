@@ -1,0 +1,40 @@
+//! What the integration tests share: a machine of their own to run in, the real Buildkite
+//! agent, and a Buildkite for it to talk to.
+
+// Each test binary compiles this module whole and uses a part of it.
+#![allow(dead_code, unused_imports)]
+// A test's support fails the test where it stands, as a test does, and starts processes as users do.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::disallowed_methods)]
+
+pub(crate) mod agent;
+pub(crate) mod bootstrap;
+pub(crate) mod buildkite;
+pub(crate) mod process;
+pub(crate) mod sandbox;
+
+use std::io::Write as _;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Says that a test was skipped, because this machine lacks something; fails instead where
+/// `REQUIRE_ALL=1` says that nothing may be lacking.
+pub(crate) fn skip(lacking: &str) {
+    assert!(
+        std::env::var_os("REQUIRE_ALL").is_none_or(|value| value != "1"),
+        "REQUIRE_ALL=1, and this is lacking: {lacking}"
+    );
+    // Past the test harness, which shows what `println!` says only of tests that fail.
+    writeln!(std::io::stderr(), "skipped: {lacking}").expect("stderr is open");
+}
+
+/// Asks again and again until there is an answer; `None` when there is none within `limit`.
+pub(crate) fn eventually<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + limit;
+    loop {
+        let answer = ask();
+        if answer.is_some() || Instant::now() >= end {
+            return answer;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,101 @@
+//! A process that runs beside the test, in a process group of its own, its output in a file.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::eventually;
+
+/// A process under way. Dropping it ends it and all that it started.
+pub(crate) struct Running {
+    child: Child,
+    log: PathBuf,
+}
+
+/// What is left of a process.
+pub(crate) struct Finished {
+    /// The exit status, or 128 and the signal that ended it, as a shell has it.
+    pub(crate) status: i32,
+    /// Standard output and standard error, as they came.
+    pub(crate) output: String,
+}
+
+impl Running {
+    /// Starts the command with nothing on standard input. Its output goes into the file: unlike
+    /// a pipe, a file is not held open by what the process leaves behind.
+    pub(crate) fn start(command: &mut Command, log: PathBuf) -> Self {
+        use std::os::unix::process::CommandExt as _;
+        let output = File::create(&log).expect("a log file");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("the log file again"))
+            .stderr(output)
+            .process_group(0)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        Self { child, log }
+    }
+
+    /// What it has said until now.
+    pub(crate) fn output(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).expect("the log file")).into_owned()
+    }
+
+    /// Waits until it has said this; fails when it has not within the limit.
+    pub(crate) fn wait_for(&mut self, text: &str, limit: Duration) {
+        let said = eventually(limit, || {
+            let ended = self.child.try_wait().expect("a child of ours").is_some();
+            let said = self.output().contains(text);
+            (said || ended).then_some(said)
+        });
+        assert!(said == Some(true), "{text:?} was not said within {limit:?}:\n{}", self.output());
+    }
+
+    /// What the agent does to a job that is cancelled: SIGTERM to the process's group.
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Waits for the end; fails when it has not come within the limit.
+    pub(crate) fn finish(mut self, limit: Duration) -> Finished {
+        use std::os::unix::process::ExitStatusExt as _;
+        let status = eventually(limit, || self.child.try_wait().expect("a child of ours"));
+        let output = self.output();
+        let Some(status) = status else {
+            panic!("not at its end within {limit:?}:\n{output}");
+        };
+        let status = status
+            .code()
+            .or_else(|| status.signal().map(|signal| 128 + signal))
+            .expect("a process exits or is ended by a signal");
+        Finished { status, output }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        // A group that is gone is what we want.
+        let _ = kill_process_group(group.expect("a process id"), signal);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The agent waits for its job at the first request and ends it at the second. Only it
+        // knows the job's process group, so it is given the time to.
+        for _ in 0..2 {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            self.terminate();
+            let ended = || self.child.try_wait().ok().flatten();
+            if eventually(Duration::from_secs(2), ended).is_some() {
+                return;
+            }
+        }
+        self.signal(Signal::KILL);
+        let _ = self.child.wait();
+    }
+}
