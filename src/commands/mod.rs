@@ -1,7 +1,11 @@
 //! One file a subcommand: gathers facts, asks the core, does what it says.
 
+mod configuration;
 mod environment;
+mod explain;
 mod facts;
+mod list;
+mod pipeline;
 mod run;
 
 use crate::cli::{Cli, Command};
@@ -15,6 +19,9 @@ use anyhow::Result;
 pub fn dispatch(cli: &Cli) -> Result<Exit> {
     match &cli.command {
         Command::Run(args) => run::run(&cli.common, args),
-        _ => Err(exit::usage("not available yet")),
+        Command::Pipeline { format } => pipeline::print(&cli.common, *format),
+        Command::List => list::run(&cli.common),
+        Command::Explain { label } => explain::run(&cli.common, label),
+        Command::Hook(_) => Err(exit::usage("not available yet")),
     }
 }

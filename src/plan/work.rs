@@ -3,7 +3,7 @@
 
 use super::facts::{CrateFacts, Facts};
 use super::item::{Item, Kind};
-use super::text::{change_folder, plain, set_variables};
+use super::text::{change_folder, set_variables};
 use super::{BENCH, COVERAGE, Work};
 use crate::checks::cargo::{CargoCommand, Overrides};
 use crate::config::{CheckOptions, Config};
@@ -156,7 +156,7 @@ impl<'a> Source<'a> {
                     command.args.retain(|arg| arg != "--all-features");
                 }
                 env.clear();
-                typed = plain(&command);
+                typed = command.to_string();
                 Work::Cargo(command, mode)
             }
             (None, None) => {
@@ -209,7 +209,7 @@ impl<'a> Source<'a> {
             let command = parsed.ok_or_else(|| {
                 self.refuse(key, "the command is no plain cargo command: change it by `command`")
             })?;
-            text = plain(&command.with(&self.overrides()));
+            text = command.with(&self.overrides()).to_string();
             env.clear();
         }
         let directory = self.directory();
@@ -277,7 +277,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A cargo command's text as [`plain`] writes it, to see whether options have changed it.
+/// A cargo command's text as it is written from its parts, to see whether options have changed it.
 fn plain_of(text: &str) -> String {
-    CargoCommand::parse(text).map_or_else(|| text.to_owned(), |command| plain(&command))
+    CargoCommand::parse(text).map_or_else(|| text.to_owned(), |command| command.to_string())
 }

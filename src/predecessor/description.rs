@@ -1,7 +1,6 @@
 //! Descriptions of tests: `{"tests": [ … ]}`, a repository's own and the standard list.
 
 use super::test::{Test, expected};
-use crate::checks::STANDARD;
 use crate::exit::usage;
 use crate::model::did_you_mean;
 use anyhow::Result;
@@ -14,14 +13,6 @@ pub struct Description {
     pub path: String,
     /// Its tests, in order; none is no error (kvm and vhost have such files).
     pub tests: Vec<Test>,
-}
-
-/// The standard checks.
-///
-/// # Errors
-/// Where our own list is wrong, which a test rules out.
-pub fn standard() -> Result<Description> {
-    Description::read("the standard checks", STANDARD)
 }
 
 impl Description {
@@ -66,7 +57,7 @@ impl Description {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Os, Platform};
+    use crate::model::Platform;
     use crate::predecessor::Scope;
     use serde_json::json;
 
@@ -78,18 +69,6 @@ mod tests {
         let error = Description::read("t.json", text).unwrap_err();
         assert_eq!(crate::exit::of(&error), crate::exit::Exit::Usage);
         error.to_string()
-    }
-
-    #[test]
-    fn the_standard_list_is_read_by_the_same_parser() {
-        let standard = standard().unwrap();
-        assert!(
-            standard
-                .tests
-                .iter()
-                .any(|test| test.name.as_str() == "build-msvc" && test.os == Some(Os::Windows))
-        );
-        assert!(standard.tests.iter().all(|test| test.interpolated.is_none() && test.attributes.is_empty()));
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod platform_file;
 mod test;
 mod variables;
 
-pub use description::{Description, standard};
+pub use description::Description;
 pub use legacy::{Legacy, LegacyCheck};
 pub use platform_file::platforms;
 pub use test::{Scope, Test, number as minutes};
