@@ -2,6 +2,7 @@
 //! --release --workspace`: taken apart from the text of its description, and changed by options.
 
 pub use crate::model::FeatureMode;
+use std::borrow::Cow;
 use std::fmt;
 
 /// What a check's options change in its command (design.md, option `checks`).
@@ -113,16 +114,26 @@ impl fmt::Display for CargoCommand {
     /// As a POSIX shell takes it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.env {
-            write!(f, "{name}={} ", shell_words::quote(value))?;
+            write!(f, "{name}={} ", quoted(value))?;
         }
         f.write_str(if self.all_features { "cargo all-features" } else { "cargo" })?;
         for word in [&self.verb].into_iter().chain(&self.args) {
-            write!(f, " {}", shell_words::quote(word))?;
+            write!(f, " {}", quoted(word))?;
         }
         if !self.trailing.is_empty() {
             f.write_str(" --")?;
         }
-        self.trailing.iter().try_for_each(|word| write!(f, " {}", shell_words::quote(word)))
+        self.trailing.iter().try_for_each(|word| write!(f, " {}", quoted(word)))
+    }
+}
+
+/// A word in quotes where it needs them: `shell_words` puts every `=` in quotes too.
+fn quoted(word: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        Cow::Borrowed(word)
+    } else {
+        shell_words::quote(word)
     }
 }
 
@@ -162,7 +173,7 @@ mod tests {
         for text in [
             "RUSTFLAGS='-D warnings' cargo all-features build --release --workspace --all-targets",
             "cargo clippy --all-features -- -D warnings -D clippy::undocumented_unsafe_blocks",
-            "A='it'\\''s' cargo test 'a b'",
+            "A='it'\\''s' cargo test 'a b' --package=x",
         ] {
             assert_eq!(CargoCommand::parse(text).unwrap().to_string(), text);
         }

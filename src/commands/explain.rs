@@ -2,8 +2,10 @@
 
 use super::{configuration, facts, pipeline};
 use crate::cli::Common;
-use crate::config::Mode;
+use crate::config::{Config, Mode};
 use crate::exit::Exit;
+use crate::model::Origin;
+use crate::pipeline::job_options;
 use crate::plan::{Explained, Planner};
 use anyhow::Result;
 use std::fmt::Write as _;
@@ -18,13 +20,13 @@ pub fn run(common: &Common, label: &str) -> Result<Exit> {
     let found = pipeline::with_command_line(configuration::find(common, &root, Mode::Upload)?, common);
     let facts = facts::read(&root, &found.config, false)?;
     let planner = Planner::for_upload(&found.config, &facts)?;
-    let steps: Vec<String> = planner.explain(label)?.iter().map(told).collect();
+    let steps: Vec<String> = planner.explain(label)?.iter().map(|step| told(step, &found.config)).collect();
     print!("{}", steps.join("\n"));
     Ok(Exit::Passed)
 }
 
 /// One step's lines.
-fn told(step: &Explained) -> String {
+fn told(step: &Explained, config: &Config) -> String {
     let mut text = format!("{}\n", step.label);
     let enabled =
         step.enabled_by.as_ref().map_or(String::new(), |origin| format!("; its platform: {origin}"));
@@ -36,5 +38,20 @@ fn told(step: &Explained) -> String {
     for line in &step.lines {
         let _ = writeln!(text, "  {:width$}  {}  ({})", line.key, line.value, line.origin);
     }
+    // The container's stand above, as the step's own.
+    let options = step.check.iter().flat_map(|check| job_options(config, check));
+    for (name, value) in options.filter(|(name, _)| name != "docker") {
+        let _ = writeln!(text, "  {:width$}  {value}  ({})", format!("options.{name}"), origin(&name, step));
+    }
     text
+}
+
+/// Where an option of the step's job came from: its platform and system from the step, its time limit
+/// from wherever the step's did, the rest from the options of the upload.
+fn origin(name: &str, step: &Explained) -> Origin {
+    match (name, &step.check) {
+        ("platform" | "os", _) => Origin::Default,
+        ("timeout-in-minutes", Some(check)) => check.step.timeout.origin.clone(),
+        _ => Origin::Option(name.to_owned()),
+    }
 }

@@ -7,7 +7,8 @@ mod options;
 mod step;
 
 pub use group::Groups;
-pub use jobs::{JOBS_PER_BUILD, JOBS_PER_UPLOAD, Uploads};
+pub use jobs::{JOBS_PER_BUILD, Uploads};
+pub use options::of_check as job_options;
 pub use step::{Renderer, Step};
 
 /// The reference of this plugin where nobody says which one is in use: this version's own.

@@ -10,6 +10,7 @@ use crate::config::{CheckOptions, Config};
 use crate::exit::usage;
 use crate::model::{FeatureMode, Os, Platform};
 use crate::predecessor::{Legacy, LegacyCheck};
+use crate::workspace::path;
 use anyhow::Result;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -235,16 +236,15 @@ impl<'a> Source<'a> {
         let mut env = legacy.env;
         env.extend(self.options().env.iter().map(|(name, value)| (name.clone(), value.clone())));
         let folder = self.options().working_directory.clone().or(legacy.directory);
-        let folder = folder.filter(|dir| dir != ".");
+        // A path out of the repository stays as it is: the step will say that it is not there.
+        let folder = folder.map(|dir| path::join("", &dir).unwrap_or(dir)).filter(|dir| !dir.is_empty());
         let package =
             legacy.package.or_else(|| self.package_in(folder.as_deref()).filter(|_| legacy.crate_scope));
-        let mut command = "rust-vmm-ci".to_owned();
-        if let (Some(folder), None) = (&folder, &package) {
-            command += &format!(" -C {}", shell_words::quote(folder));
-        }
-        command += &format!(" run {check}");
-        if let Some(package) = &package {
-            command += &format!(" --package {}", shell_words::quote(package));
+        let mut command = format!("rust-vmm-ci run {check}");
+        match (&package, &folder) {
+            (Some(package), _) => command += &format!(" --package {}", shell_words::quote(package)),
+            (None, Some(folder)) => command += &format!(" -C {}", shell_words::quote(folder)),
+            (None, None) => {}
         }
         if legacy.update {
             command += " --update";
@@ -270,7 +270,7 @@ impl<'a> Source<'a> {
 
     /// The package in a folder: a member's, else the step's crate's.
     fn package_in(&self, folder: Option<&str>) -> Option<String> {
-        let dir = folder.unwrap_or(".").trim_end_matches('/');
+        let dir = folder.unwrap_or(".");
         let mut members = self.facts.crates.iter().flatten();
         let found = members.find(|found| found.dir == dir).or(self.of_crate);
         found.map(|found| found.name.clone())
