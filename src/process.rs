@@ -5,7 +5,18 @@
 //! tree ends on a time limit, on a cancel, and when the leader has ended: a process group on Unix, a
 //! Job Object on Windows, both by the crate `process-wrap`.
 //!
+//! What differs between the two stands in `process/unix.rs` and `process/windows.rs`.
+//!
 //! Children get no standard input: under the agent it is a PTY and looks like a person.
+
+#[cfg(test)]
+mod children;
+#[cfg(unix)]
+#[path = "process/unix.rs"]
+mod system;
+#[cfg(windows)]
+#[path = "process/windows.rs"]
+mod system;
 
 use crate::exit;
 use anyhow::{Context, Result};
@@ -14,7 +25,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitCode, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
@@ -130,7 +141,7 @@ pub fn capture(command: &Command) -> Result<Captured> {
 /// # Errors
 /// Where it cannot be started: exit 3, with the program's name.
 pub fn capture_with_input(command: &Command, input: Vec<u8>) -> Result<Captured> {
-    let mut expression = duct::cmd(command.program.clone(), command.args.clone())
+    let mut expression = duct::cmd(system::program(command), command.args.clone())
         .stdin_bytes(input)
         .stdout_capture()
         .stderr_capture()
@@ -159,6 +170,39 @@ pub fn answer(command: &Command) -> Result<Captured> {
         return Ok(captured);
     }
     Err(exit::infrastructure(format!("`{command}` failed ({}): {}", captured.status, captured.complaint())))
+}
+
+/// Becomes the command: for this program in the place of another, which must not add to what the
+/// other costs. Where the system cannot, runs it to its end with this process's inputs and outputs.
+///
+/// # Errors
+/// Where it cannot be started: exit 3, with the program's name.
+#[allow(clippy::disallowed_methods, reason = "this is the place that the lint leads to")]
+pub fn replace(command: &Command) -> Result<ExitCode> {
+    let mut inner = std::process::Command::new(&command.program);
+    inner.args(&command.args);
+    adjust(&mut inner, command);
+    #[cfg(unix)]
+    return Err(not_started(command, &std::os::unix::process::CommandExt::exec(&mut inner)));
+    #[cfg(not(unix))]
+    {
+        let status = inner.status().map_err(|error| not_started(command, &error))?;
+        let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+        Ok(ExitCode::from(code))
+    }
+}
+
+/// Gives a process the command's environment and folder.
+fn adjust(inner: &mut std::process::Command, command: &Command) {
+    for (name, value) in &command.env {
+        match value {
+            Some(value) => inner.env(name, value),
+            None => inner.env_remove(name),
+        };
+    }
+    if let Some(dir) = &command.dir {
+        inner.current_dir(dir);
+    }
 }
 
 /// Why a program could not be started.
@@ -257,15 +301,13 @@ fn see_to_its_end(
         }
         if let Some((since, status)) = gone {
             if !open || since.elapsed() > STRAGGLERS {
-                return Ok(ending.map_or_else(|| ended(status), |(ending, _)| ending));
+                return Ok(ending.map_or_else(|| system::ended(status), |(ending, _)| ending));
             }
             continue;
         }
-        match ending {
-            None if cancelled() => ending = Some((Ended::Cancelled, Instant::now())),
-            None if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
-                ending = Some((Ended::TimedOut, Instant::now()));
-            }
+        let why = match ending {
+            None if cancelled() => Ended::Cancelled,
+            None if deadline.is_some_and(|deadline| Instant::now() >= deadline) => Ended::TimedOut,
             None => continue,
             Some((_, since)) => {
                 if since.elapsed() > GRACE {
@@ -273,47 +315,21 @@ fn see_to_its_end(
                 }
                 continue;
             }
-        }
-        ask_to_end(child.as_mut());
+        };
+        system::ask_to_end(child.as_mut(), why);
+        ending = Some((why, Instant::now()));
     }
 }
 
 /// Starts a command as the leader of a tree of its own.
 fn spawn(command: &Command, output: fn() -> Stdio) -> Result<Box<dyn ChildWrapper>> {
-    let mut wrap = CommandWrap::with_new(&command.program, |inner| {
-        inner.args(&command.args).stdin(Stdio::null()).stdout(output()).stderr(output());
-        for (name, value) in &command.env {
-            match value {
-                Some(value) => inner.env(name, value),
-                None => inner.env_remove(name),
-            };
-        }
-        if let Some(dir) = &command.dir {
-            inner.current_dir(dir);
-        }
+    let mut wrap = CommandWrap::with_new(system::program(command), |inner| {
+        system::add_args(inner, command);
+        inner.stdin(Stdio::null()).stdout(output()).stderr(output());
+        adjust(inner, command);
     });
-    #[cfg(unix)]
-    wrap.wrap(process_wrap::std::ProcessGroup::leader());
-    #[cfg(windows)]
-    wrap.wrap(process_wrap::std::JobObject);
+    system::lead_a_tree(&mut wrap);
     wrap.spawn().map_err(|error| not_started(command, &error))
-}
-
-/// Asks a tree to end; Windows has no such request, so there it is the end.
-fn ask_to_end(child: &mut dyn ChildWrapper) {
-    #[cfg(unix)]
-    let _ = child.signal(signal_hook::consts::SIGTERM);
-    #[cfg(windows)]
-    let _ = child.start_kill();
-}
-
-/// How a process ended that nobody stopped.
-fn ended(status: ExitStatus) -> Ended {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        return Ended::Signaled(signal);
-    }
-    Ended::Exited(status.code().unwrap_or(-1))
 }
 
 /// The lines of both outputs, as threads read them; disconnected when both have ended.
@@ -349,17 +365,13 @@ fn cancel_flag() -> &'static Arc<AtomicBool> {
     FLAG.get_or_init(Arc::default)
 }
 
-/// Makes SIGTERM (the agent's cancel), SIGINT and SIGHUP end the children in order, once each: a
-/// second signal of the kind ends this process at once.
+/// Makes SIGTERM (the agent's cancel; on Windows Ctrl-Break), SIGINT and SIGHUP end the children in
+/// order.
 ///
 /// # Errors
 /// Where the system refuses a handler.
 pub fn heed_signals() -> Result<()> {
-    #[cfg(unix)]
-    let signals = [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT, signal_hook::consts::SIGHUP];
-    #[cfg(windows)]
-    let signals = [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT];
-    for signal in signals {
+    for signal in system::REQUESTS {
         signal_hook::flag::register(signal, Arc::clone(cancel_flag())).context("handling signals")?;
     }
     Ok(())

@@ -40,11 +40,11 @@ fn a_failing_check_fails_the_job_and_is_annotated_with_its_place() {
     assert_eq!(outcome.status, 1, "{}", outcome.output);
     assert!(outcome.output.contains("^^^ +++"), "{}", outcome.output);
     let annotation = outcome.build.annotations.first().expect(&outcome.output);
-    let body = annotation["body"].as_str().unwrap();
+    let body = &annotation.body;
     for text in ["src/lib.rs:5", "unused_variables", "rust-vmm-ci run clippy"] {
         assert!(body.contains(text), "{text}: {body}");
     }
-    assert_eq!(annotation["style"], "error");
+    assert_eq!(annotation.style, "error");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_command_that_runs_a_check_is_annotated_like_a_step_without_one() {
     let outcome = job.plugin(&json!({"docker": false})).command("rust-vmm-ci run clippy").run(LIMIT);
     assert_eq!(outcome.status, 1, "{}", outcome.output);
     let annotation = outcome.build.annotations.first().expect(&outcome.output);
-    assert!(annotation["body"].as_str().unwrap().contains("src/lib.rs:5"));
+    assert!(annotation.body.contains("src/lib.rs:5"));
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_cancelled_job_ends_its_children_soon_and_leaves_nothing() {
         .plugin(&json!({"docker": false}))
         .command("rust-vmm-ci run unittests-gnu")
         .start();
-    job.wait_for("Running unittests", LIMIT);
+    job.wait_for("running 1 test", LIMIT);
     std::thread::sleep(Duration::from_millis(500));
     let asked = Instant::now();
     job.cancel();

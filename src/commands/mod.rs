@@ -4,12 +4,15 @@ mod configuration;
 mod environment;
 mod explain;
 mod facts;
+mod hook;
+mod job_files;
 mod list;
 mod pipeline;
+mod reporting;
 mod run;
 
 use crate::cli::{Cli, Command};
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use anyhow::Result;
 
 /// Does what the command line says.
@@ -22,6 +25,6 @@ pub fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Pipeline { format } => pipeline::print(&cli.common, *format),
         Command::List => list::run(&cli.common),
         Command::Explain { label } => explain::run(&cli.common, label),
-        Command::Hook(_) => Err(exit::usage("not available yet")),
+        Command::Hook(which) => hook::run(&cli.common, *which),
     }
 }

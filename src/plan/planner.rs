@@ -33,6 +33,8 @@ pub struct Planner<'a> {
     /// The platforms that are set, by the option or because the checks are to run here; none where
     /// the repository's files say them.
     pub(super) fixed: Option<Vec<Platform>>,
+    /// The platform of the job, where the checks are to run in one.
+    pub(super) job: Option<Platform>,
     pub(super) asked: Asked,
     pub(super) items: Vec<Item<'a>>,
 }
@@ -61,7 +63,7 @@ impl<'a> Planner<'a> {
         os: Os,
         asked: Asked,
     ) -> Result<Self> {
-        Self::new(config, facts, os, Some(vec![platform]), asked)
+        Ok(Self { job: Some(platform), ..Self::new(config, facts, os, Some(vec![platform]), asked)? })
     }
 
     fn new(
@@ -86,7 +88,7 @@ impl<'a> Planner<'a> {
                 platforms.clone_from(here);
             }
         }
-        let planner = Self { config, facts, os, fixed, asked, items };
+        let planner = Self { config, facts, os, fixed, job: None, asked, items };
         planner.refuse_unknown()?;
         Ok(planner)
     }
@@ -162,7 +164,15 @@ impl<'a> Planner<'a> {
     ) -> Result<PlannedCheck> {
         let step = settings.entry(platform).or_insert_with(|| Arc::new(self.settings(item, platform)));
         let step = Arc::clone(step);
-        let source = Source { item, platform, os: self.os, of_crate, config: self.config, facts: self.facts };
+        let source = Source {
+            item,
+            platform,
+            target: platform.or(self.job),
+            os: self.os,
+            of_crate,
+            config: self.config,
+            facts: self.facts,
+        };
         let made = source.make()?;
         Ok(PlannedCheck {
             label: item.label(platform, of_crate.map(|found| found.name.as_str())),

@@ -57,7 +57,7 @@ impl Description {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Platform;
+    use crate::model::{Os, Platform};
     use crate::predecessor::Scope;
     use serde_json::json;
 
@@ -69,6 +69,18 @@ mod tests {
         let error = Description::read("t.json", text).unwrap_err();
         assert_eq!(crate::exit::of(&error), crate::exit::Exit::Usage);
         error.to_string()
+    }
+
+    #[test]
+    fn the_standard_list_is_read_by_the_same_parser() {
+        let standard = Description::read("the standard checks", crate::checks::STANDARD).unwrap();
+        assert!(
+            standard
+                .tests
+                .iter()
+                .any(|test| test.name.as_str() == "build-msvc" && test.os == Some(Os::Windows))
+        );
+        assert!(standard.tests.iter().all(|test| test.interpolated.is_none() && test.attributes.is_empty()));
     }
 
     #[test]

@@ -3,15 +3,21 @@
 //! A check's file in `checks/` says what it runs and how the answer is read; the file of the same
 //! name here starts it and hands the answer over.
 
+pub mod audit;
 pub mod base;
+mod bench;
 mod cargo;
 mod combine;
 pub mod commit_format;
 pub mod console;
 mod context;
+pub mod coverage;
+pub mod instrument;
 mod job;
 mod lanes;
+mod llvm;
 pub mod shell;
+mod skeleton;
 #[cfg(test)]
 mod testing;
 mod toolchain;
