@@ -1,7 +1,7 @@
 //! `hook command` and `hook pre-exit`: what the plugin's hooks call.
 
 use super::environment::variable;
-use super::{configuration, job_files, reporting, run};
+use super::{configuration, job_files, pipeline, reporting, run};
 use crate::cli::{Common, Hook, RunArgs};
 use crate::config::{Config, Mode};
 use crate::exit::Exit;
@@ -31,7 +31,7 @@ fn command(common: &Common) -> Result<Exit> {
     // The mode decides between entries of a pipeline file only, and in a job the agent has decided.
     let found = configuration::find(common, &root, Mode::Run)?;
     if found.config.mode == Mode::Upload {
-        anyhow::bail!("not available yet");
+        return pipeline::upload(&root, &found);
     }
     match variable("BUILDKITE_COMMAND") {
         Some(script) => own_command(&root, &found.config, &script),

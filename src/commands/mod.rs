@@ -2,14 +2,17 @@
 
 mod configuration;
 mod environment;
+mod explain;
 mod facts;
 mod hook;
 mod job_files;
+mod list;
+mod pipeline;
 mod reporting;
 mod run;
 
 use crate::cli::{Cli, Command};
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use anyhow::Result;
 
 /// Does what the command line says.
@@ -19,7 +22,9 @@ use anyhow::Result;
 pub fn dispatch(cli: &Cli) -> Result<Exit> {
     match &cli.command {
         Command::Run(args) => run::run(&cli.common, args),
+        Command::Pipeline { format } => pipeline::print(&cli.common, *format),
+        Command::List => list::run(&cli.common),
+        Command::Explain { label } => explain::run(&cli.common, label),
         Command::Hook(which) => hook::run(&cli.common, *which),
-        _ => Err(exit::usage("not available yet")),
     }
 }
