@@ -15,6 +15,7 @@ mod predecessor;
 mod process;
 mod report;
 mod run;
+mod venue;
 mod workspace;
 
 use clap::Parser;
