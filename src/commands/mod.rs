@@ -1,6 +1,8 @@
 //! One file a subcommand: gathers facts, asks the core, does what it says.
 
+mod cache;
 mod configuration;
+mod container;
 mod environment;
 mod facts;
 mod hook;
@@ -19,7 +21,8 @@ use anyhow::Result;
 pub fn dispatch(cli: &Cli) -> Result<Exit> {
     match &cli.command {
         Command::Run(args) => run::run(&cli.common, args),
-        Command::Hook(which) => hook::run(&cli.common, *which),
+        Command::Cache { command } => cache::cache(command.unwrap_or_default()),
+        Command::Hook(which) => hook::run(&cli.common, which),
         _ => Err(exit::usage("not available yet")),
     }
 }
