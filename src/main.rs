@@ -16,6 +16,7 @@ mod predecessor;
 mod process;
 mod report;
 mod run;
+mod venue;
 mod workspace;
 
 use clap::Parser;

@@ -1,6 +1,8 @@
 //! One file a subcommand: gathers facts, asks the core, does what it says.
 
+mod cache;
 mod configuration;
+mod container;
 mod environment;
 mod explain;
 mod facts;
@@ -25,6 +27,7 @@ pub fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Pipeline { format } => pipeline::print(&cli.common, *format),
         Command::List => list::run(&cli.common),
         Command::Explain { label } => explain::run(&cli.common, label),
-        Command::Hook(which) => hook::run(&cli.common, *which),
+        Command::Cache { command } => cache::cache(command.unwrap_or_default()),
+        Command::Hook(which) => hook::run(&cli.common, which),
     }
 }

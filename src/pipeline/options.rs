@@ -61,14 +61,13 @@ fn add_common(options: &mut Map<String, Value>, config: &Config, settings: &Step
 
 /// The options that are about jobs and not about checks.
 pub fn add_job_options(options: &mut Map<String, Value>, config: &Config) {
-    match config.cache {
-        Cache::Registry => {}
-        Cache::None => {
-            options.insert("cache".into(), "none".into());
-        }
-        Cache::Target => {
-            options.insert("cache".into(), "target".into());
-        }
+    if let Some(cache) = config.cache {
+        let name = match cache {
+            Cache::None => "none",
+            Cache::Registry => "registry",
+            Cache::Target => "target",
+        };
+        options.insert("cache".into(), name.into());
     }
     if !config.annotate {
         options.insert("annotate".into(), false.into());
