@@ -70,11 +70,6 @@ impl<'a> Item<'a> {
             None => vec![None],
         }
     }
-
-    /// Whether its text asks for a crate.
-    pub fn names_a_crate(&self) -> bool {
-        self.test.command.contains("{crate}") || self.test.command.contains("{crate_path}")
-    }
 }
 
 /// Every item but the crates' own, in the order of their steps.
@@ -169,6 +164,7 @@ fn test_of(step: &ExtraStep, index: usize) -> Test {
         scope: Scope::Workspace,
         ..Test::default()
     };
+    // Selective mode: one that asks for a crate is for each.
     if test.command.contains("{crate}") || test.command.contains("{crate_path}") {
         test.scope = Scope::Crate;
     }

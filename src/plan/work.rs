@@ -232,9 +232,6 @@ impl<'a> Source<'a> {
         let check = legacy.check.name();
         let mut own = self.config.checks.get(check).map(|options| options.own.clone()).unwrap_or_default();
         own.extend(self.options().own.clone());
-        if legacy.update {
-            own.insert("update".into(), true.into());
-        }
         let mut env = legacy.env;
         env.extend(self.options().env.iter().map(|(name, value)| (name.clone(), value.clone())));
         let folder = self.options().working_directory.clone().or(legacy.directory);
