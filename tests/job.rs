@@ -102,7 +102,7 @@ fn a_cancelled_job_ends_its_children_soon_and_leaves_nothing() {
         .plugin(&json!({"docker": false}))
         .command("rust-vmm-ci run unittests-gnu")
         .start();
-    job.wait_for("Running unittests", LIMIT);
+    job.wait_for("running 1 test", LIMIT);
     std::thread::sleep(Duration::from_millis(500));
     let asked = Instant::now();
     job.cancel();

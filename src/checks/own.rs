@@ -1,5 +1,6 @@
 //! The options that one check has of its own: from the configuration's words to the check's type.
 
+use crate::config::COMMON_CHECK_KEYS;
 use crate::exit;
 use crate::model::did_you_mean;
 use anyhow::Result;
@@ -24,7 +25,7 @@ fn explain(path: &str, message: &str) -> String {
         message.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, expected "))
     {
         // `one of `a`, `b``: every second part between backquotes is a name.
-        let known = known.split('`').skip(1).step_by(2);
+        let known = known.split('`').skip(1).step_by(2).chain(COMMON_CHECK_KEYS);
         return format!("{path}: unknown option{}", did_you_mean(given, known));
     }
     if let Some((given, expected)) =

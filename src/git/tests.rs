@@ -152,3 +152,13 @@ fn a_submodule_and_a_worktree_are_repositories_too() {
     assert_eq!(sub.remotes().unwrap(), ["origin"]);
     assert_eq!(sub.remote_head("origin").unwrap().as_deref(), Some("main"));
 }
+
+#[test]
+fn what_a_hook_says_of_its_repository_is_not_heeded() {
+    let repository = Repository::new();
+    repository.commit("one");
+    let command = Git::at(&repository.root).unwrap().command(["status"]);
+    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
+        assert!(command.env.contains(&(name.into(), None)), "{name}");
+    }
+}

@@ -169,18 +169,16 @@ fn pushed(context: &mut Context<'_>, git: &Git, name: &str, remote: Option<&str>
 
 /// The error where no base is to be had: what was tried, and how to name another.
 fn no_base(choice: &Choice, error: &anyhow::Error) -> anyhow::Error {
-    let mut tried = match &choice.base {
-        Base::Branch { name, local, .. } => {
-            format!("there is no base to compare with. `{name}`, named by {}, ", choice.named_by)
-                + &format!("cannot be fetched: {error:#}. Nor is one here as {}.", local.join(", "))
-        }
-        Base::Commit { hash: name, .. } | Base::Pushed { name, .. } => {
-            format!("there is no base to compare with. `{name}`, named by {}, ", choice.named_by)
-                + &format!("is not here and cannot be fetched: {error:#}.")
-        }
+    let (name, local) = match &choice.base {
+        Base::Branch { name, local, .. } => (name, format!("; nor is one here as {}", local.join(", "))),
+        Base::Commit { hash: name, .. } | Base::Pushed { name, .. } => (name, String::new()),
     };
-    if !choice.silent.is_empty() {
-        tried += &format!(" Nothing was said by {}.", choice.silent.join(", "));
-    }
-    exit::infrastructure(tried)
+    let silent = match choice.silent.as_slice() {
+        [] => String::new(),
+        silent => format!("; none is named by {}", silent.join(", ")),
+    };
+    exit::infrastructure(format!(
+        "there is no base to compare with: `{name}`, named by {}, cannot be fetched: {error:#}{local}{silent}",
+        choice.named_by
+    ))
 }

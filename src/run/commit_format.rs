@@ -39,7 +39,7 @@ fn summary(judged: &Judged, found: &Found) -> String {
     let mut text = format!("{} since {}", commits(judged.checked), found.shown);
     for (count, what) in [(judged.merges, "merges"), (judged.exempt, "by exempt authors")] {
         if count > 0 {
-            text += &format!("; {} not looked at: {what}", commits(count));
+            text = format!("{text}; {} not looked at: {what}", commits(count));
         }
     }
     text

@@ -3,7 +3,7 @@
 use super::console::Console;
 use super::context::{Context, Judgement};
 use super::job::Job;
-use super::{cargo, commit_format, shell};
+use super::{audit, cargo, commit_format, shell};
 use crate::model::{Os, Platform};
 use crate::plan::{PlannedCheck, Work};
 use crate::process::{self, Command};
@@ -201,7 +201,8 @@ fn judge(
         Work::Cargo(command, mode) => cargo::run(&mut context, command, *mode, job),
         Work::Shell(script) => shell::run(&mut context, script),
         Work::CommitFormat => commit_format::run(&mut context, &check.own),
-        Work::Coverage | Work::Audit | Work::Bench => {
+        Work::Audit => audit::run(&mut context, &check.own),
+        Work::Coverage | Work::Bench => {
             anyhow::bail!("{} is not available yet", check.name)
         }
     }

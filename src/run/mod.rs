@@ -3,6 +3,7 @@
 //! A check's file in `checks/` says what it runs and how the answer is read; the file of the same
 //! name here starts it and hands the answer over.
 
+pub mod audit;
 pub mod base;
 mod cargo;
 mod combine;
@@ -12,6 +13,7 @@ mod context;
 mod job;
 mod lanes;
 pub mod shell;
+mod skeleton;
 #[cfg(test)]
 mod testing;
 mod toolchain;

@@ -113,7 +113,7 @@ fn no_base_is_an_error_that_says_what_was_tried() {
         "`gone`, named by BUILDKITE_PULL_REQUEST_BASE_BRANCH",
         "couldn't find remote ref refs/heads/gone",
         "refs/remotes/origin/gone, refs/heads/gone",
-        "Nothing was said by checks.commit-format.base",
+        "none is named by checks.commit-format.base",
     ];
     for part in parts {
         assert!(said.contains(part), "{part}: {said}");
@@ -164,6 +164,20 @@ fn a_shallow_clone_is_deepened_to_the_base() {
     assert!(findings[0].contains(&first[..12]));
     assert!(log.contains("61 commits since `main`"), "{log}");
     assert!(log.contains("this clone is shallow"), "{log}");
+}
+
+#[test]
+fn a_worktree_of_a_shallow_clone_is_deepened_too() {
+    let (origin, _) = pair();
+    origin.git(&["checkout", "--quiet", "-b", "work"]);
+    origin.commit("Bad");
+    origin.commit(GOOD);
+    origin.git(&["checkout", "--quiet", "main"]);
+    let clone = Repository::clone_of(&origin, &["--depth=1", "--branch=work"]);
+    clone.git(&["worktree", "add", "--quiet", "--detach", "tree"]);
+    let (verdict, findings, log) = verdict(&Repository::within(&clone, "tree"), &[]);
+    assert_eq!((verdict, findings.len()), (Verdict::Failed, 2), "{log}");
+    assert!(log.contains("2 commits since `main`"), "{log}");
 }
 
 #[test]
