@@ -14,6 +14,8 @@ use super::{eventually, skip};
 
 /// Where the plugin seems to come from.
 const PLUGIN: &str = "https://example.org/rust-vmm-ci-buildkite-plugin.git#v1.0.0";
+/// What the agent calls its checkout.
+const CHECKOUT: &str = "example-org-rust-vmm-ci-buildkite-plugin-git-v1-0-0";
 /// The shell that an agent for Windows is started with by default (`clicommand/agent_start.go`).
 const SHELL: &str = r"C:\windows\system32\cmd.exe /S /C";
 /// A job, Wine's start and a cold build of a small crate with it.
@@ -108,9 +110,7 @@ impl Machine {
         source.git(&["remote", "add", "origin", &source.url()]);
         let plugin = sandbox.this_plugin();
         // As a clone has it, so that the agent uses what is there.
-        let id: String = PLUGIN.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { ' ' }).collect();
-        let id = id.split_whitespace().collect::<Vec<_>>().join("-");
-        let checkout = sandbox.folder("plugins/loopback").join(id);
+        let checkout = sandbox.folder("plugins/loopback").join(CHECKOUT);
         std::fs::rename(plugin.path(), &checkout).expect("a folder for the plugin");
         let buildkite = Buildkite::new(&source);
         let env = of_build(&source).into_iter().collect();
@@ -143,8 +143,7 @@ impl Machine {
 
     /// The folder of the plugin.
     pub(crate) fn plugin(&self) -> PathBuf {
-        let mut entries = std::fs::read_dir(self.sandbox.folder("plugins/loopback")).expect("a folder");
-        entries.next().expect("the plugin").expect("an entry").path()
+        self.sandbox.path().join("plugins/loopback").join(CHECKOUT)
     }
 
     /// Starts a job with this configuration and command by `bootstrap`, with the log in a file of
