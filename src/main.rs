@@ -21,6 +21,12 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(replaced) = run::instrument::act_as_wrapper(std::env::args_os()) {
+        return replaced.unwrap_or_else(|error| {
+            eprintln!("rust-vmm-ci: {error:#}");
+            ExitCode::from(exit::of(&error).code())
+        });
+    }
     let cli = cli::Cli::parse();
     let exit = commands::dispatch(&cli).unwrap_or_else(|error| {
         eprintln!("rust-vmm-ci: {error:#}");

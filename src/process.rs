@@ -25,7 +25,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitCode, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
@@ -172,6 +172,39 @@ pub fn answer(command: &Command) -> Result<Captured> {
     Err(exit::infrastructure(format!("`{command}` failed ({}): {}", captured.status, captured.complaint())))
 }
 
+/// Becomes the command: for this program in the place of another, which must not add to what the
+/// other costs. Where the system cannot, runs it to its end with this process's inputs and outputs.
+///
+/// # Errors
+/// Where it cannot be started: exit 3, with the program's name.
+#[allow(clippy::disallowed_methods, reason = "this is the place that the lint leads to")]
+pub fn replace(command: &Command) -> Result<ExitCode> {
+    let mut inner = std::process::Command::new(&command.program);
+    inner.args(&command.args);
+    adjust(&mut inner, command);
+    #[cfg(unix)]
+    return Err(not_started(command, &std::os::unix::process::CommandExt::exec(&mut inner)));
+    #[cfg(not(unix))]
+    {
+        let status = inner.status().map_err(|error| not_started(command, &error))?;
+        let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+        Ok(ExitCode::from(code))
+    }
+}
+
+/// Gives a process the command's environment and folder.
+fn adjust(inner: &mut std::process::Command, command: &Command) {
+    for (name, value) in &command.env {
+        match value {
+            Some(value) => inner.env(name, value),
+            None => inner.env_remove(name),
+        };
+    }
+    if let Some(dir) = &command.dir {
+        inner.current_dir(dir);
+    }
+}
+
 /// Why a program could not be started.
 fn not_started(command: &Command, error: &std::io::Error) -> anyhow::Error {
     let folder = command.dir.as_ref().map_or(String::new(), |dir| format!(" in {}", dir.display()));
@@ -293,15 +326,7 @@ fn spawn(command: &Command, output: fn() -> Stdio) -> Result<Box<dyn ChildWrappe
     let mut wrap = CommandWrap::with_new(system::program(command), |inner| {
         system::add_args(inner, command);
         inner.stdin(Stdio::null()).stdout(output()).stderr(output());
-        for (name, value) in &command.env {
-            match value {
-                Some(value) => inner.env(name, value),
-                None => inner.env_remove(name),
-            };
-        }
-        if let Some(dir) = &command.dir {
-            inner.current_dir(dir);
-        }
+        adjust(inner, command);
     });
     system::lead_a_tree(&mut wrap);
     wrap.spawn().map_err(|error| not_started(command, &error))

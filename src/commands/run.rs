@@ -115,6 +115,7 @@ fn execute(root: &Path, checks: &[PlannedCheck], platform: Platform, os: Os, arg
         strict: args.strict,
         fail_fast: args.fail_fast,
         jobs: args.jobs.map_or(1, usize::from),
+        update: args.update,
     };
     let outcomes = run::run(checks, &job, &settings, &console, begin);
     Report {

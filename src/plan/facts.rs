@@ -1,6 +1,7 @@
 //! What the repository and the predecessor's variables say, read once before planning.
 
 use super::watch;
+use crate::checks::STANDARD;
 use crate::config::{Config, WorkspaceMode};
 use crate::exit::{infrastructure, usage};
 use crate::model::Platform;
@@ -70,7 +71,7 @@ impl Facts {
         let mut facts = Self {
             platforms: platforms(files, "")?,
             variables,
-            standard: predecessor::standard()?,
+            standard: Description::read("the standard checks", STANDARD)?,
             ..Self::default()
         };
         for (index, path) in config.tests.iter().enumerate() {

@@ -6,12 +6,14 @@ use super::item::{Item, Kind, bench, items, items_of_crate};
 use super::select::Target;
 use super::settle::{is_soft, settle};
 use super::work::Source;
-use super::{BENCH, LOGIC, PlannedCheck, StepSettings};
+use super::{BENCH, LOGIC, PlannedCheck, StepSettings, Work};
+use crate::checks;
 use crate::config::Config;
 use crate::exit::usage;
 use crate::model::{Origin, Os, Platform};
 use crate::predecessor::{Legacy, minutes};
 use anyhow::Result;
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -33,6 +35,8 @@ pub struct Planner<'a> {
     /// The platforms that are set, by the option or because the checks are to run here; none where
     /// the repository's files say them.
     pub(super) fixed: Option<Vec<Platform>>,
+    /// The platform of the job, where the checks are to run in one.
+    pub(super) job: Option<Platform>,
     pub(super) asked: Asked,
     pub(super) items: Vec<Item<'a>>,
 }
@@ -61,7 +65,7 @@ impl<'a> Planner<'a> {
         os: Os,
         asked: Asked,
     ) -> Result<Self> {
-        Self::new(config, facts, os, Some(vec![platform]), asked)
+        Ok(Self { job: Some(platform), ..Self::new(config, facts, os, Some(vec![platform]), asked)? })
     }
 
     fn new(
@@ -86,7 +90,7 @@ impl<'a> Planner<'a> {
                 platforms.clone_from(here);
             }
         }
-        let planner = Self { config, facts, os, fixed, asked, items };
+        let planner = Self { config, facts, os, fixed, job: None, asked, items };
         planner.refuse_unknown()?;
         Ok(planner)
     }
@@ -152,8 +156,17 @@ impl<'a> Planner<'a> {
     ) -> Result<PlannedCheck> {
         let step = settings.entry(platform).or_insert_with(|| Arc::new(self.settings(item, platform)));
         let step = Arc::clone(step);
-        let source = Source { item, platform, os: self.os, of_crate, config: self.config, facts: self.facts };
+        let source = Source {
+            item,
+            platform,
+            target: platform.or(self.job),
+            os: self.os,
+            of_crate,
+            config: self.config,
+            facts: self.facts,
+        };
         let made = source.make()?;
+        refuse_own_options(&made.work, &made.own)?;
         Ok(PlannedCheck {
             label: item.label(platform, of_crate.map(|found| found.name.as_str())),
             name: item.test.name.clone(),
@@ -200,4 +213,14 @@ fn if_changed(item: &Item<'_>, of_crate: Option<&CrateFacts>) -> Option<Arc<[Str
     // A crate's own tests are gated on its files alone (predecessor's rule).
     let shared = item.owner.is_none();
     Some(Arc::clone(if shared { &found.watched_shared } else { &found.watched }))
+}
+/// Refuses what a check does not know among its own options, before anything runs.
+fn refuse_own_options(work: &Work, own: &Map<String, Value>) -> Result<()> {
+    match work {
+        Work::Coverage => checks::coverage::options(own),
+        Work::CommitFormat => checks::commit_format::options(own).map(drop),
+        Work::Audit => checks::audit::options(own).map(drop),
+        Work::Bench => checks::bench::options(own).map(drop),
+        Work::Cargo(..) | Work::Shell(_) => Ok(()),
+    }
 }

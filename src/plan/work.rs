@@ -38,6 +38,8 @@ pub struct Source<'a> {
     pub item: &'a Item<'a>,
     /// The platform of the step.
     pub platform: Option<Platform>,
+    /// The platform that `{target_platform}` stands for: the step's, else the job's.
+    pub target: Option<Platform>,
     /// The system.
     pub os: Os,
     /// The crate, where the step is for one.
@@ -95,7 +97,7 @@ impl<'a> Source<'a> {
         let test = &self.item.test;
         let name = self.of_crate.map(|found| found.name.as_str());
         let dir = test.crate_path.as_deref().or(self.of_crate.map(|found| found.dir.as_str()));
-        let platform = self.platform.map(Platform::as_str);
+        let platform = self.target.map(Platform::as_str);
         for (placeholder, value, missing) in [
             ("{target_platform}", platform, "and the test names no `platform`"),
             ("{crate_path}", dir, "which only `workspace: selective` or the key `crate_path` gives"),

@@ -315,10 +315,11 @@ fn format_check(context: &mut Context<'_>, command: &CargoCommand) -> Result<Jud
 
 /// The last lines of a standard error.
 #[derive(Default)]
-struct LastWords(VecDeque<String>);
+pub(super) struct LastWords(VecDeque<String>);
 
 impl LastWords {
-    fn read(&mut self, line: &[u8]) {
+    /// Takes a line.
+    pub(super) fn read(&mut self, line: &[u8]) {
         if self.0.len() == LAST_WORDS {
             self.0.pop_front();
         }
@@ -328,7 +329,7 @@ impl LastWords {
     }
 
     /// A finding with the words, for a failure that nothing else explains.
-    fn finding(self, ended: Ended) -> Option<Finding> {
+    pub(super) fn finding(self, ended: Ended) -> Option<Finding> {
         let words: String = self.0.into_iter().collect();
         let first = words.lines().find(|line| line.starts_with("error")).map(ToOwned::to_owned);
         let message = match ended {
@@ -341,6 +342,6 @@ impl LastWords {
 }
 
 /// A finding that is a tool's own words.
-fn refusal(message: &str, words: &str) -> Finding {
+pub(super) fn refusal(message: &str, words: &str) -> Finding {
     Finding { rendered: Some(words.trim_end().to_owned()), ..Finding::error(message) }
 }
