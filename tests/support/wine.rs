@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -152,7 +153,7 @@ impl Machine {
         let mut job = self.wine.command(&self.sandbox, &self.wine.agent, &self.path);
         job.arg("bootstrap")
             .envs(self.env.iter().cloned())
-            .env("BUILDKITE_JOB_ID", format!("33333333-0000-4000-8000-{:0>12}", log.len()))
+            .env("BUILDKITE_JOB_ID", new_id())
             .env("BUILDKITE_STEP_ID", "33333333-0000-4000-8000-000000000000")
             .env("BUILDKITE_AGENT_ACCESS_TOKEN", "of-the-job")
             .env("BUILDKITE_AGENT_ENDPOINT", self.buildkite.endpoint())
@@ -174,7 +175,8 @@ impl Machine {
         Outcome { status: finished.status, log: finished.output, build: self.buildkite.build() }
     }
 
-    /// Runs a step by an agent that stays, as one on a real machine does; it can be cancelled.
+    /// Runs a step by an agent that stays, as one on a real machine does; it can be cancelled. It
+    /// does so as where it has no console, by ending its Job Object: Wine has no Ctrl-Break.
     pub(crate) fn start_agent(&self, step: &Value) -> Running {
         let mut step = step.clone();
         let configuration = step["plugins"].take();
@@ -202,6 +204,12 @@ impl Machine {
     pub(crate) fn buildkite(&self) -> &Buildkite {
         &self.buildkite
     }
+}
+
+/// An id that no other job of this Wine has: they share a folder for temporary files.
+fn new_id() -> String {
+    static IDS: AtomicU32 = AtomicU32::new(0);
+    format!("{:08x}-0000-4000-8000-{:012}", std::process::id(), IDS.fetch_add(1, Ordering::Relaxed))
 }
 
 /// What a job leaves.

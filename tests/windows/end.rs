@@ -26,33 +26,32 @@ fn a_grandchild_ends_with_the_time_limit_and_the_job_fails() {
     assert!(is_left_alone(&file), "the grandchild goes on");
 }
 
-fn a_cancel_ends_all(configuration: impl Fn(&str) -> serde_json::Value, own: bool) {
+/// Cancels a job whose command, or whose extra step, has a grandchild.
+fn is_cancelled_whole(own_command: bool) {
     let Some(machine) = machine(LIBRARY) else { return };
     let (file, command) = family(&machine);
-    let step = json!({
-        "label": "long", "plugins": configuration(&command), "command": if own { command.as_str() } else { "" }
-    });
+    let steps = json!([{"label": "x", "command": command}]);
+    let step = if own_command {
+        json!({"label": "long", "plugins": {}, "command": command})
+    } else {
+        json!({"label": "long", "plugins": {"standard": false, "steps": steps}})
+    };
     let agent = machine.start_agent(&step);
     let begun = eventually(LIMIT, || file.exists().then_some(()));
     assert!(begun.is_some(), "{}\n{}", agent.output(), machine.buildkite().build().story());
     let asked = Instant::now();
     machine.buildkite().cancel("long");
     let build = machine.buildkite().finish(Duration::from_secs(40));
-    assert!(asked.elapsed() < Duration::from_secs(25), "{:?}\n{}", asked.elapsed(), build.story());
-    assert_ne!(build.job("long").exit_status, Some(0), "{}", build.story());
-    assert!(is_left_alone(&file), "the grandchild goes on");
-    drop(agent);
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}\n{}", asked.elapsed(), build.story());
+    assert!(is_left_alone(&file), "the grandchild goes on: {}", build.story());
 }
 
 #[test]
 fn a_cancel_ends_the_checks_with_their_grandchildren() {
-    a_cancel_ends_all(
-        |command| json!({"standard": false, "steps": [{"label": "x", "command": command}]}),
-        false,
-    );
+    is_cancelled_whole(false);
 }
 
 #[test]
 fn a_cancel_ends_a_steps_own_command_with_its_grandchildren() {
-    a_cancel_ends_all(|_| json!({}), true);
+    is_cancelled_whole(true);
 }
