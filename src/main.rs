@@ -10,11 +10,13 @@ mod config;
 mod exit;
 mod git;
 mod model;
+mod pipeline;
 mod plan;
 mod predecessor;
 mod process;
 mod report;
 mod run;
+mod venue;
 mod workspace;
 
 use clap::Parser;

@@ -43,12 +43,23 @@ pub struct Command {
     pub env: Vec<(OsString, Option<OsString>)>,
     /// Working folder; this process's where there is none.
     pub dir: Option<PathBuf>,
+    /// What a supervised tree is given between the request to end and the kill.
+    pub grace: Duration,
+    /// Whether a supervised tree goes on when the job is cancelled: it clears up.
+    pub despite_cancel: bool,
 }
 
 impl Command {
     /// A program without arguments.
     pub fn new(program: impl Into<OsString>) -> Self {
-        Self { program: program.into(), args: Vec::new(), env: Vec::new(), dir: None }
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            dir: None,
+            grace: GRACE,
+            despite_cancel: false,
+        }
     }
 
     /// Adds an argument.
@@ -76,6 +87,20 @@ impl Command {
     #[must_use]
     pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
         self.env.push((name.into(), None));
+        self
+    }
+
+    /// Gives a supervised tree another time to end in.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Lets a supervised tree go on when the job is cancelled.
+    #[must_use]
+    pub fn despite_cancel(mut self) -> Self {
+        self.despite_cancel = true;
         self
     }
 
@@ -259,7 +284,7 @@ pub fn supervise(
     on_line: &mut dyn FnMut(Stream, &[u8]),
 ) -> Result<Ended> {
     let child = spawn(command, Stdio::piped)?;
-    see_to_its_end(child, deadline, on_line)
+    see_to_its_end(child, command, deadline, on_line)
 }
 
 /// As [`supervise`], with this process's own outputs: for a person's command, which may write as it
@@ -269,12 +294,13 @@ pub fn supervise(
 /// Where it cannot be started: exit 3.
 pub fn supervise_inheriting(command: &Command, deadline: Option<Instant>) -> Result<Ended> {
     let child = spawn(command, Stdio::inherit)?;
-    see_to_its_end(child, deadline, &mut |_, _| {})
+    see_to_its_end(child, command, deadline, &mut |_, _| {})
 }
 
 /// Waits for a child, passes its lines on, and ends its tree.
 fn see_to_its_end(
     mut child: Box<dyn ChildWrapper>,
+    command: &Command,
     deadline: Option<Instant>,
     on_line: &mut dyn FnMut(Stream, &[u8]),
 ) -> Result<Ended> {
@@ -306,11 +332,11 @@ fn see_to_its_end(
             continue;
         }
         let why = match ending {
-            None if cancelled() => Ended::Cancelled,
+            None if cancelled() && !command.despite_cancel => Ended::Cancelled,
             None if deadline.is_some_and(|deadline| Instant::now() >= deadline) => Ended::TimedOut,
             None => continue,
             Some((_, since)) => {
-                if since.elapsed() > GRACE {
+                if since.elapsed() > command.grace {
                     let _ = child.start_kill();
                 }
                 continue;

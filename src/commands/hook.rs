@@ -1,7 +1,7 @@
 //! `hook command` and `hook pre-exit`: what the plugin's hooks call.
 
 use super::environment::variable;
-use super::{configuration, job_files, reporting, run};
+use super::{configuration, container, job_files, pipeline, reporting, run};
 use crate::cli::{Common, Hook, RunArgs};
 use crate::config::{Config, Mode};
 use crate::exit::Exit;
@@ -11,17 +11,22 @@ use crate::run::shell::Script;
 use anyhow::{Context as _, Result};
 use std::path::Path;
 
+/// What a step without a command of its own runs.
+const RUN: &str = "rust-vmm-ci run";
+
 /// Does what a hook is for.
 ///
 /// # Errors
 /// With the exit code in it; `pre-exit` has none, since it must not fail a job.
-pub fn run(common: &Common, hook: Hook) -> Result<Exit> {
+pub fn run(common: &Common, hook: &Hook) -> Result<Exit> {
     match hook {
         Hook::Command => command(common),
         Hook::PreExit => {
             job_files::remove();
+            container::clean_up();
             Ok(Exit::Passed)
         }
+        Hook::Inside(args) => container::inside(args),
     }
 }
 
@@ -31,9 +36,13 @@ fn command(common: &Common) -> Result<Exit> {
     // The mode decides between entries of a pipeline file only, and in a job the agent has decided.
     let found = configuration::find(common, &root, Mode::Run)?;
     if found.config.mode == Mode::Upload {
-        anyhow::bail!("not available yet");
+        return pipeline::upload(&root, &found);
     }
-    match variable("BUILDKITE_COMMAND") {
+    let script = variable("BUILDKITE_COMMAND");
+    if let Some(container) = container::of_job(common, &root, &found, script.is_none())? {
+        return container::run(&container, &root, script.as_deref().unwrap_or(RUN), found.config.annotate);
+    }
+    match script {
         Some(script) => own_command(&root, &found.config, &script),
         None => {
             let report = run::in_job(common, &RunArgs::default(), &root, &found)?;

@@ -147,6 +147,16 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// One check.
+    pub(super) fn plan_one(
+        &self,
+        item: &Item<'a>,
+        platform: Option<Platform>,
+        of_crate: Option<&CrateFacts>,
+    ) -> Result<PlannedCheck> {
+        self.plan(item, platform, of_crate, &mut Settings::new())
+    }
+
     fn plan(
         &self,
         item: &Item<'a>,

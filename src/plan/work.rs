@@ -3,13 +3,14 @@
 
 use super::facts::{CrateFacts, Facts};
 use super::item::{Item, Kind};
-use super::text::{change_folder, plain, set_variables};
+use super::text::{change_folder, set_variables};
 use super::{BENCH, COVERAGE, Work};
 use crate::checks::cargo::{CargoCommand, Overrides};
 use crate::config::{CheckOptions, Config};
 use crate::exit::usage;
 use crate::model::{FeatureMode, Os, Platform};
 use crate::predecessor::{Legacy, LegacyCheck};
+use crate::workspace::path;
 use anyhow::Result;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -158,7 +159,7 @@ impl<'a> Source<'a> {
                     command.args.retain(|arg| arg != "--all-features");
                 }
                 env.clear();
-                typed = plain(&command);
+                typed = command.to_string();
                 Work::Cargo(command, mode)
             }
             (None, None) => {
@@ -211,7 +212,7 @@ impl<'a> Source<'a> {
             let command = parsed.ok_or_else(|| {
                 self.refuse(key, "the command is no plain cargo command: change it by `command`")
             })?;
-            text = plain(&command.with(&self.overrides()));
+            text = command.with(&self.overrides()).to_string();
             env.clear();
         }
         let directory = self.directory();
@@ -237,16 +238,15 @@ impl<'a> Source<'a> {
         let mut env = legacy.env;
         env.extend(self.options().env.iter().map(|(name, value)| (name.clone(), value.clone())));
         let folder = self.options().working_directory.clone().or(legacy.directory);
-        let folder = folder.filter(|dir| dir != ".");
+        // A path out of the repository stays as it is: the step will say that it is not there.
+        let folder = folder.map(|dir| path::join("", &dir).unwrap_or(dir)).filter(|dir| !dir.is_empty());
         let package =
             legacy.package.or_else(|| self.package_in(folder.as_deref()).filter(|_| legacy.crate_scope));
-        let mut command = "rust-vmm-ci".to_owned();
-        if let (Some(folder), None) = (&folder, &package) {
-            command += &format!(" -C {}", shell_words::quote(folder));
-        }
-        command += &format!(" run {check}");
-        if let Some(package) = &package {
-            command += &format!(" --package {}", shell_words::quote(package));
+        let mut command = format!("rust-vmm-ci run {check}");
+        match (&package, &folder) {
+            (Some(package), _) => command += &format!(" --package {}", shell_words::quote(package)),
+            (None, Some(folder)) => command += &format!(" -C {}", shell_words::quote(folder)),
+            (None, None) => {}
         }
         if legacy.update {
             command += " --update";
@@ -272,14 +272,14 @@ impl<'a> Source<'a> {
 
     /// The package in a folder: a member's, else the step's crate's.
     fn package_in(&self, folder: Option<&str>) -> Option<String> {
-        let dir = folder.unwrap_or(".").trim_end_matches('/');
+        let dir = folder.unwrap_or(".");
         let mut members = self.facts.crates.iter().flatten();
         let found = members.find(|found| found.dir == dir).or(self.of_crate);
         found.map(|found| found.name.clone())
     }
 }
 
-/// A cargo command's text as [`plain`] writes it, to see whether options have changed it.
+/// A cargo command's text as it is written from its parts, to see whether options have changed it.
 fn plain_of(text: &str) -> String {
-    CargoCommand::parse(text).map_or_else(|| text.to_owned(), |command| plain(&command))
+    CargoCommand::parse(text).map_or_else(|| text.to_owned(), |command| command.to_string())
 }

@@ -289,6 +289,10 @@ fn format_check(context: &mut Context<'_>, command: &CargoCommand) -> Result<Jud
     if !command.trailing.is_empty() {
         cargo = cargo.arg("--").args(&command.trailing);
     }
+    if !context.color {
+        // rustfmt asks the terminal's description alone whether it may colour, also into a pipe.
+        cargo = cargo.env("TERM", "dumb");
+    }
     context.say(&format!("$ {}", Command { program: "cargo".into(), env: Vec::new(), ..cargo.clone() }));
     let root = context.root.to_owned();
     let mut output = StyleOutput::default();
