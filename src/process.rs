@@ -396,16 +396,13 @@ fn cancel_flag() -> &'static Arc<AtomicBool> {
     FLAG.get_or_init(Arc::default)
 }
 
-/// Makes SIGTERM (the agent's cancel; on Windows Ctrl-Break), SIGINT and SIGHUP end the children in
-/// order.
+/// Makes a request to end (the agent's cancel: SIGTERM, on Windows Ctrl-Break; a person's Ctrl-C) end
+/// the children in order.
 ///
 /// # Errors
 /// Where the system refuses a handler.
 pub fn heed_signals() -> Result<()> {
-    for signal in system::REQUESTS {
-        signal_hook::flag::register(signal, Arc::clone(cancel_flag())).context("handling signals")?;
-    }
-    Ok(())
+    system::heed_requests(Arc::clone(cancel_flag())).context("handling signals")
 }
 
 /// Whether the job was cancelled.

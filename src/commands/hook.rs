@@ -7,7 +7,7 @@ use crate::config::{Config, Mode};
 use crate::exit::Exit;
 use crate::model::Os;
 use crate::process::{self, Ended};
-use crate::run::shell;
+use crate::run::shell::Script;
 use anyhow::{Context as _, Result};
 use std::path::Path;
 use std::time::Duration;
@@ -64,7 +64,10 @@ fn own_command(root: &Path, config: &Config, script: &str) -> Result<Exit> {
     let files = job_files::make()?;
     let report = files.join(job_files::REPORT);
     let path = job_files::path_with_this_program(&files)?;
-    let shell = shell::command(os, script)
+    let script = Script::new(os, script)?;
+    let shell = script
+        .command
+        .clone()
         .dir(root)
         .env("PATH", path)
         .env(job_files::REPORT_VARIABLE, &report)
