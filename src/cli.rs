@@ -83,6 +83,9 @@ pub struct RunArgs {
     /// Names or labels of checks [default: all of the platform's]
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
+    /// Restrict the checks to a package of the workspace (again for more)
+    #[arg(long, short, value_name = "NAME")]
+    pub package: Vec<String>,
     /// Go on after a failure (the default)
     #[arg(long, overrides_with = "fail_fast")]
     pub keep_going: bool,

@@ -5,7 +5,18 @@
 //! tree ends on a time limit, on a cancel, and when the leader has ended: a process group on Unix, a
 //! Job Object on Windows, both by the crate `process-wrap`.
 //!
+//! What differs between the two stands in `process/unix.rs` and `process/windows.rs`.
+//!
 //! Children get no standard input: under the agent it is a PTY and looks like a person.
+
+#[cfg(test)]
+mod children;
+#[cfg(unix)]
+#[path = "process/unix.rs"]
+mod system;
+#[cfg(windows)]
+#[path = "process/windows.rs"]
+mod system;
 
 use crate::exit;
 use anyhow::{Context, Result};
@@ -130,12 +141,13 @@ pub fn capture(command: &Command) -> Result<Captured> {
 /// # Errors
 /// Where it cannot be started: exit 3, with the program's name.
 pub fn capture_with_input(command: &Command, input: Vec<u8>) -> Result<Captured> {
-    let mut expression = duct::cmd(command.program.clone(), command.args.clone())
+    let mut expression = duct::cmd(system::program(command), command.args.clone())
         .stdin_bytes(input)
         .stdout_capture()
         .stderr_capture()
         .unchecked();
-    for (name, value) in &command.env {
+    // Of two settings of a variable duct heeds the inner one, and the last is meant.
+    for (name, value) in command.env.iter().rev() {
         expression = match value {
             Some(value) => expression.env(name, value),
             None => expression.env_remove(name),
@@ -256,15 +268,13 @@ fn see_to_its_end(
         }
         if let Some((since, status)) = gone {
             if !open || since.elapsed() > STRAGGLERS {
-                return Ok(ending.map_or_else(|| ended(status), |(ending, _)| ending));
+                return Ok(ending.map_or_else(|| system::ended(status), |(ending, _)| ending));
             }
             continue;
         }
-        match ending {
-            None if cancelled() => ending = Some((Ended::Cancelled, Instant::now())),
-            None if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
-                ending = Some((Ended::TimedOut, Instant::now()));
-            }
+        let why = match ending {
+            None if cancelled() => Ended::Cancelled,
+            None if deadline.is_some_and(|deadline| Instant::now() >= deadline) => Ended::TimedOut,
             None => continue,
             Some((_, since)) => {
                 if since.elapsed() > GRACE {
@@ -272,15 +282,17 @@ fn see_to_its_end(
                 }
                 continue;
             }
-        }
-        ask_to_end(child.as_mut());
+        };
+        system::ask_to_end(child.as_mut(), why);
+        ending = Some((why, Instant::now()));
     }
 }
 
 /// Starts a command as the leader of a tree of its own.
 fn spawn(command: &Command, output: fn() -> Stdio) -> Result<Box<dyn ChildWrapper>> {
-    let mut wrap = CommandWrap::with_new(&command.program, |inner| {
-        inner.args(&command.args).stdin(Stdio::null()).stdout(output()).stderr(output());
+    let mut wrap = CommandWrap::with_new(system::program(command), |inner| {
+        system::add_args(inner, command);
+        inner.stdin(Stdio::null()).stdout(output()).stderr(output());
         for (name, value) in &command.env {
             match value {
                 Some(value) => inner.env(name, value),
@@ -291,28 +303,8 @@ fn spawn(command: &Command, output: fn() -> Stdio) -> Result<Box<dyn ChildWrappe
             inner.current_dir(dir);
         }
     });
-    #[cfg(unix)]
-    wrap.wrap(process_wrap::std::ProcessGroup::leader());
-    #[cfg(windows)]
-    wrap.wrap(process_wrap::std::JobObject);
+    system::lead_a_tree(&mut wrap);
     wrap.spawn().map_err(|error| not_started(command, &error))
-}
-
-/// Asks a tree to end; Windows has no such request, so there it is the end.
-fn ask_to_end(child: &mut dyn ChildWrapper) {
-    #[cfg(unix)]
-    let _ = child.signal(signal_hook::consts::SIGTERM);
-    #[cfg(windows)]
-    let _ = child.start_kill();
-}
-
-/// How a process ended that nobody stopped.
-fn ended(status: ExitStatus) -> Ended {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        return Ended::Signaled(signal);
-    }
-    Ended::Exited(status.code().unwrap_or(-1))
 }
 
 /// The lines of both outputs, as threads read them; disconnected when both have ended.
@@ -348,17 +340,13 @@ fn cancel_flag() -> &'static Arc<AtomicBool> {
     FLAG.get_or_init(Arc::default)
 }
 
-/// Makes SIGTERM (the agent's cancel), SIGINT and SIGHUP end the children in order, once each: a
-/// second signal of the kind ends this process at once.
+/// Makes SIGTERM (the agent's cancel; on Windows Ctrl-Break), SIGINT and SIGHUP end the children in
+/// order.
 ///
 /// # Errors
 /// Where the system refuses a handler.
 pub fn heed_signals() -> Result<()> {
-    #[cfg(unix)]
-    let signals = [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT, signal_hook::consts::SIGHUP];
-    #[cfg(windows)]
-    let signals = [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT];
-    for signal in signals {
+    for signal in system::REQUESTS {
         signal_hook::flag::register(signal, Arc::clone(cancel_flag())).context("handling signals")?;
     }
     Ok(())
@@ -425,6 +413,15 @@ mod tests {
             thread::sleep(Duration::from_millis(10));
             std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "))
         })
+    }
+
+    #[test]
+    fn of_two_settings_of_a_variable_the_last_holds() {
+        let command = shell("printf %s \"$X-$Y\"").env("X", "1").env("X", "2").env_remove("Y").env("Y", "3");
+        assert_eq!(capture(&command).unwrap().text(), "2-3");
+        let mut seen = Vec::new();
+        supervise(&command, None, &mut |_, line| seen.extend_from_slice(line)).unwrap();
+        assert_eq!(seen, b"2-3");
     }
 
     #[test]

@@ -5,8 +5,13 @@
 //! repository's own files. A name in [`logic`] has a check's file behind it; the rest are cargo
 //! commands.
 
+pub mod audit;
+pub mod base;
 pub mod cargo;
+pub mod commit_format;
+pub mod lock_file;
 pub mod messages;
+mod own;
 pub mod style;
 pub mod test_output;
 

@@ -31,14 +31,14 @@ fn command(common: &Common) -> Result<Exit> {
     // The mode decides between entries of a pipeline file only, and in a job the agent has decided.
     let found = configuration::find(common, &root, Mode::Run)?;
     if found.config.mode == Mode::Upload {
-        return super::pipeline::upload(&root, &found);
+        anyhow::bail!("not available yet");
     }
     match variable("BUILDKITE_COMMAND") {
         Some(script) => own_command(&root, &found.config, &script),
         None => {
-            let (report, exit) = run::in_job(common, &RunArgs::default(), &root, &found)?;
+            let report = run::in_job(common, &RunArgs::default(), &root, &found)?;
             reporting::tell_buildkite(&root, &report, found.config.annotate);
-            Ok(exit)
+            Ok(report.exit())
         }
     }
 }
@@ -50,7 +50,8 @@ fn own_command(root: &Path, config: &Config, script: &str) -> Result<Exit> {
     let files = job_files::make()?;
     let report = files.join(job_files::REPORT);
     let path = job_files::path_with_this_program(&files)?;
-    let shell = shell::command(os, script).dir(root).env("PATH", path).env(job_files::REPORT_VARIABLE, &report);
+    let shell =
+        shell::command(os, script).dir(root).env("PATH", path).env(job_files::REPORT_VARIABLE, &report);
     let ended = process::supervise_inheriting(&shell, None);
     if let Ok(text) = std::fs::read_to_string(&report) {
         let report = serde_json::from_str(&text).context("reading the report of `rust-vmm-ci run`");

@@ -30,7 +30,9 @@ pub fn make() -> Result<PathBuf> {
     let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(&path).map_err(|error| infrastructure(format!("cannot make {}: {error}", path.display())))?;
+    builder
+        .create(&path)
+        .map_err(|error| infrastructure(format!("cannot make {}: {error}", path.display())))?;
     Ok(path)
 }
 

@@ -38,7 +38,8 @@ fn page(root: &Path, report: &Report) -> String {
 /// Tells the build page, where this is a job of Buildkite's: an annotation where there is something to
 /// see, with the whole report as an artifact.
 pub fn tell_buildkite(root: &Path, report: &Report, annotate: bool) {
-    if !in_buildkite() {
+    // A cancelled job has seconds left, and the agent may try for longer than that.
+    if !in_buildkite() || report.cancelled {
         return;
     }
     let told = tell(root, report, annotate);

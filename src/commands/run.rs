@@ -1,76 +1,108 @@
 //! `run`: the checks, here.
 
-use super::environment;
-use crate::checks::cargo::CargoCommand;
+use super::environment::{self, variable};
+use super::{configuration, facts, reporting};
 use crate::cli::{Common, RunArgs};
-use crate::exit::{self, Exit};
-use crate::model::*;
-use crate::plan::{PlannedCheck, Work};
-use crate::process;
-use crate::report::{Report, VERSION};
+use crate::config::{Config, Found, Mode};
+use crate::exit::{Exit, infrastructure, usage};
+use crate::model::{Os, Platform};
+use crate::plan::{self, Asked, PlannedCheck, Work};
+use crate::report::{Report, VERSION, table};
 use crate::run::console::Console;
 use crate::run::{self, Job, Settings};
-use anyhow::{Context as _, Result};
-use std::path::{Path, PathBuf};
+use crate::{git, process};
+use anyhow::Result;
+use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Runs checks and reports.
+///
+/// # Errors
+/// Exit 2 for what a person got wrong; what goes wrong with a check is its outcome.
 pub fn run(common: &Common, args: &RunArgs) -> Result<Exit> {
     process::heed_signals()?;
-    let root = root(common.dir.as_deref())?;
-    let platform = Platform::of_this_machine().context("platform")?;
-    let os = Os::Linux;
-    let value: serde_json::Value = serde_json::from_str(crate::checks::STANDARD)?;
-    let mut plan = Vec::new();
-    for test in value["tests"].as_array().unwrap() {
-        if test["os"].is_string()
-            || test["platform"].as_array().is_some_and(|a| !a.iter().any(|p| p == platform.as_str()))
-        {
-            continue;
-        }
-        let name = test["test_name"].as_str().unwrap();
-        if !args.names.is_empty() && !args.names.iter().any(|n| n == name) {
-            continue;
-        }
-        let command = test["command"].as_str().unwrap().replace("{target_platform}", platform.as_str());
-        let Some(command) = CargoCommand::parse(&command) else { continue };
-        if command.verb == "x" || command.args.is_empty() {
-            continue;
-        }
-        let name = CheckName::new(name);
-        plan.push(PlannedCheck {
-            label: StepLabel::of(&name, None, None),
-            name,
-            platform: Some(platform),
-            os,
-            work: Work::Cargo(command, FeatureMode::Powerset),
-            directory: None,
-            package: None,
-            soft_fail: false,
-            timeout_in_minutes: None,
-            env: vec![],
-            own: serde_json::Map::default(),
-        });
-    }
-    let report = execute(&root, &plan, platform, os, args);
-    for o in &report.outcomes {
-        println!("{} {} {} {:.1}", o.label, o.verdict.as_str(), o.combinations.len(), o.seconds);
-    }
-    if let Some(file) = &args.report {
-        std::fs::write(file, serde_json::to_string_pretty(&report)?)?;
-    }
-    Ok(report.exit())
+    let root = configuration::root(common)?;
+    let found = configuration::find(common, &root, Mode::Run)?;
+    Ok(in_job(common, args, &root, &found)?.exit())
 }
 
-/// The repository's root: the folder that was named, or this one.
-fn root(dir: Option<&Path>) -> Result<PathBuf> {
-    let dir = dir.unwrap_or(Path::new("."));
-    let root = dir.canonicalize().map_err(|error| exit::usage(format!("-C {}: {error}", dir.display())))?;
-    Ok(root)
+/// Runs checks with a configuration that is known, and returns the report.
+///
+/// # Errors
+/// As [`run`].
+pub fn in_job(common: &Common, args: &RunArgs, root: &Path, found: &Found) -> Result<Report> {
+    let config = &found.config;
+    let os = this_os(common, config)?;
+    let platform = this_platform(common, config)?;
+    let facts = facts::read(root, config, !args.package.is_empty())?;
+    let asked = Asked { names: args.names.clone(), packages: args.package.clone() };
+    let plan = plan::for_run(config, &facts, platform, os, asked)?;
+    refuse_without_manifest(root, &plan.checks)?;
+    for note in facts.notes.iter().chain(&plan.notes) {
+        eprintln!("rust-vmm-ci: note: {note}");
+    }
+    let report = execute(root, &plan.checks, platform, os, args);
+    let text = table::summary(&report, environment::color());
+    print!("{}{text}", if environment::in_buildkite() { "+++ :clipboard: rust-vmm-ci\n" } else { "\n" });
+    reporting::write_files(root, &report, args);
+    Ok(report)
+}
+
+/// The system that checks can run for here.
+fn this_os(common: &Common, config: &Config) -> Result<Os> {
+    let here = Os::of_this_machine().ok_or_else(|| {
+        infrastructure(format!("checks run on Linux and Windows; this is {}", std::env::consts::OS))
+    })?;
+    match common.os.or(config.os) {
+        Some(other) if other != here => Err(usage(format!(
+            "os: {other} is not this machine's ({here}); run it on an agent with `os={other}`, or print its \
+             steps with `rust-vmm-ci pipeline --os {other}`"
+        ))),
+        _ => Ok(here),
+    }
+}
+
+/// The platform that checks can run for here: one of several that are configured is meant.
+fn this_platform(common: &Common, config: &Config) -> Result<Platform> {
+    let here = Platform::of_this_machine().ok_or_else(|| {
+        infrastructure(format!("checks run on x86_64 and aarch64; this is {}", std::env::consts::ARCH))
+    })?;
+    let configured = config.platforms.as_deref().unwrap_or_default();
+    let other = match common.platform {
+        Some(platform) => Some(platform).filter(|platform| *platform != here),
+        None if configured.contains(&here) => None,
+        None => configured.first().copied(),
+    };
+    let Some(other) = other else { return Ok(here) };
+    let how = if other.is_emulated() {
+        "it is emulated in a container: `rust-vmm-ci run --docker`".to_owned()
+    } else {
+        format!("run it on an agent with `platform={}`", other.agent_tag())
+    };
+    Err(usage(format!(
+        "platform: {other} is not this machine's ({here}); {how}, or print its steps with `rust-vmm-ci \
+         pipeline --platform {other}`"
+    )))
+}
+
+/// Refuses to run cargo where there is no package for it.
+fn refuse_without_manifest(root: &Path, checks: &[PlannedCheck]) -> Result<()> {
+    let needs_cargo = |check: &&PlannedCheck| {
+        matches!(check.work, Work::Cargo(..) | Work::Coverage | Work::Audit | Work::Bench)
+            && !root.join(check.directory.as_deref().unwrap_or_default()).join("Cargo.toml").is_file()
+    };
+    let Some(check) = checks.iter().find(needs_cargo) else { return Ok(()) };
+    let folder = root.join(check.directory.as_deref().unwrap_or_default());
+    let above = folder.ancestors().skip(1).find(|folder| folder.join("Cargo.toml").is_file());
+    let how = match above {
+        Some(above) => format!("there is one in {}: use `-C`", above.display()),
+        None => "name the Rust project's folder with `-C DIR`".to_owned(),
+    };
+    Err(usage(format!("{}: there is no Cargo.toml for the check {}; {how}", folder.display(), check.label)))
 }
 
 /// Runs a plan and makes the report.
-fn execute(root: &Path, plan: &[PlannedCheck], platform: Platform, os: Os, args: &RunArgs) -> Report {
+fn execute(root: &Path, checks: &[PlannedCheck], platform: Platform, os: Os, args: &RunArgs) -> Report {
     let begin = Instant::now();
     let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let job = Job::new(root);
@@ -84,15 +116,15 @@ fn execute(root: &Path, plan: &[PlannedCheck], platform: Platform, os: Os, args:
         fail_fast: args.fail_fast,
         jobs: args.jobs.map_or(1, usize::from),
     };
-    let outcomes = run::run(plan, &job, &settings, &console, begin);
+    let outcomes = run::run(checks, &job, &settings, &console, begin);
     Report {
         version: VERSION,
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         platform: platform.to_string(),
         os: os.to_string(),
-        commit: None,
+        commit: git::Git::at(root).ok().and_then(|git| git.resolve("HEAD").ok().flatten()),
         toolchain: job.toolchain().ok().map(|toolchain| toolchain.version.clone()),
-        container: None,
+        container: variable("RUST_VMM_CI_IMAGE"),
         started,
         seconds: begin.elapsed().as_secs_f64(),
         cancelled: process::cancelled(),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 const PLUGIN_YML: &str = include_str!("../../plugin.yml");
-const README: &str = include_str!("../../README-options.part.md");
+const README: &str = include_str!("../../README.md");
 const VALUES: &str = include_str!("../../tests/cases/config/options.yml");
 
 type Set = BTreeSet<String>;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use std::fmt;
 
 /// The options that every check has (design.md, option `checks`).
-pub(super) const COMMON_CHECK_KEYS: [&str; 12] = [
+pub const COMMON_CHECK_KEYS: [&str; 12] = [
     "agents",
     "args",
     "command",

@@ -16,6 +16,7 @@ mod step;
 mod text;
 mod version;
 
+pub use check::COMMON_CHECK_KEYS;
 pub use source::{Found, Given, Text, Wanted};
 pub use version::require_version;
 

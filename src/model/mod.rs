@@ -1,6 +1,7 @@
 //! What the whole program speaks of: platforms, systems, checks' and steps' names. No I/O.
 
 mod feature_mode;
+mod image;
 mod name;
 mod origin;
 mod platform;
@@ -8,6 +9,7 @@ mod step;
 mod suggest;
 
 pub use feature_mode::FeatureMode;
+pub use image::pinned_image;
 pub use name::{CheckName, StepLabel};
 pub use origin::Origin;
 pub use platform::{Os, Platform};

@@ -1,8 +1,10 @@
 //! A check that is to run: what it does, and what holds for it.
 
+use super::StepSettings;
 use crate::checks::cargo::{CargoCommand, FeatureMode};
 use crate::model::{CheckName, Os, Platform, StepLabel};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// A check as it is planned for one platform, whether it will run here or become a step.
 #[derive(Clone, Debug)]
@@ -17,6 +19,8 @@ pub struct PlannedCheck {
     pub os: Os,
     /// What it does.
     pub work: Work,
+    /// What a person would type to do it, and its step's command.
+    pub command: String,
     /// The folder in which it works, from the repository's root.
     pub directory: Option<String>,
     /// The package that it is restricted to, where it is.
@@ -30,6 +34,10 @@ pub struct PlannedCheck {
     /// The options that a check has of its own, as configured (`commit-format`'s `title` …): the
     /// check's file turns them into its type.
     pub own: Map<String, Value>,
+    /// What its step says besides, the same for all crates.
+    pub step: Arc<StepSettings>,
+    /// The paths of which one must have changed for the step to run; none for always.
+    pub if_changed: Option<Arc<[String]>>,
 }
 
 /// What a planned check does.

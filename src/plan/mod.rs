@@ -2,5 +2,61 @@
 //! without starting anything.
 
 mod check;
+mod explain;
+mod facts;
+mod item;
+mod names;
+mod notes;
+mod planner;
+mod select;
+mod settings;
+mod settle;
+mod text;
+mod watch;
+mod work;
 
 pub use check::{PlannedCheck, Work};
+pub use explain::{Explained, Line};
+pub use facts::{CrateFacts, Facts};
+pub use planner::{Asked, Planner};
+pub use settings::{StepSettings, Traced, TracedMap};
+
+use crate::config::Config;
+use crate::model::{Os, Platform};
+use anyhow::Result;
+
+/// The name of the benchmarks' check, which no list has.
+pub const BENCH: &str = "bench";
+
+/// The name of the coverage check.
+pub const COVERAGE: &str = "coverage";
+
+/// The checks that have a file of their own in `checks/`, and so options of their own.
+const LOGIC: [&str; 4] = [BENCH, COVERAGE, "commit-format", "cargo-audit"];
+
+/// Checks to run, and what a person should know of them.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The checks, in order.
+    pub checks: Vec<PlannedCheck>,
+    /// Notes for the log.
+    pub notes: Vec<String>,
+}
+
+/// The checks to run here: those that were asked for, else every one of the platform that the
+/// configuration has.
+///
+/// # Errors
+/// Exit 2 for a name that nothing has, or that is for another platform or system, with what to do.
+pub fn for_run(config: &Config, facts: &Facts, platform: Platform, os: Os, asked: Asked) -> Result<Plan> {
+    let planner = Planner::for_platform(config, facts, platform, os, asked)?;
+    let mut checks: Vec<PlannedCheck> = Vec::new();
+    planner.visit(&mut |check| {
+        checks.push(check);
+        Ok(())
+    })?;
+    planner.refuse_unplanned(&|name| {
+        checks.iter().any(|check| check.name.as_str() == name || check.label.as_str() == name)
+    })?;
+    Ok(Plan { checks, notes: planner.notes() })
+}

@@ -1,4 +1,4 @@
-//! The report as JUnit XML, for Buildkite's Test Engine and others: a suite for each check, in it a
+//! The report as `JUnit` XML, for Buildkite's Test Engine and others: a suite for each check, in it a
 //! case for each of its combinations, or one for the check where it has none.
 
 use super::{Combination, Finding, Outcome, Report, Verdict, text};
@@ -50,8 +50,8 @@ fn suite(report: &Report, outcome: &Outcome) -> TestSuite {
     if told {
         return suite;
     }
-    let findings = outcome.findings.iter().collect();
-    let mut case = TestCase::new(&outcome.name, status(outcome.verdict, outcome, findings));
+    let findings: Vec<_> = outcome.findings.iter().collect();
+    let mut case = TestCase::new(&outcome.name, status(outcome.verdict, outcome, &findings));
     case.set_classname(&outcome.label).set_time(duration(outcome.seconds));
     suite.add_test_case(case);
     suite
@@ -61,14 +61,14 @@ fn suite(report: &Report, outcome: &Outcome) -> TestSuite {
 fn one_of(outcome: &Outcome, combination: &Combination) -> TestCase {
     let name = combination.name();
     let shows = |finding: &&Finding| finding.feature_sets.is_empty() || finding.feature_sets.contains(&name);
-    let findings = outcome.findings.iter().filter(shows).collect();
-    let mut case = TestCase::new(name, status(combination.verdict, outcome, findings));
+    let findings: Vec<_> = outcome.findings.iter().filter(shows).collect();
+    let mut case = TestCase::new(name, status(combination.verdict, outcome, &findings));
     case.set_classname(&outcome.label).set_time(duration(combination.seconds));
     case
 }
 
-/// A verdict in JUnit's words.
-fn status(verdict: Verdict, outcome: &Outcome, findings: Vec<&Finding>) -> TestCaseStatus {
+/// A verdict in the words of `JUnit`.
+fn status(verdict: Verdict, outcome: &Outcome, findings: &[&Finding]) -> TestCaseStatus {
     let mut status = match verdict {
         Verdict::Passed => return TestCaseStatus::success(),
         Verdict::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
@@ -145,6 +145,13 @@ mod tests {
             Outcome { verdict: Verdict::Failed, combinations: vec![combination], ..Outcome::default() };
         let report = parsed(&Report { outcomes: vec![outcome], ..Report::default() });
         assert_eq!((report.tests, report.failures), (2, 1));
+    }
+
+    #[test]
+    fn a_check_without_combinations_is_a_case() {
+        let outcome = Outcome { verdict: Verdict::Passed, ..Outcome::default() };
+        let report = parsed(&Report { outcomes: vec![outcome], ..Report::default() });
+        assert_eq!((report.tests, report.failures), (1, 0));
     }
 
     #[test]

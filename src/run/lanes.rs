@@ -3,7 +3,7 @@
 use super::console::Console;
 use super::context::{Context, Judgement};
 use super::job::Job;
-use super::{cargo, shell};
+use super::{audit, cargo, commit_format, shell};
 use crate::model::{Os, Platform};
 use crate::plan::{PlannedCheck, Work};
 use crate::process::{self, Command};
@@ -129,7 +129,7 @@ fn blank(check: &PlannedCheck) -> Outcome {
         label: check.label.to_string(),
         name: check.name.to_string(),
         soft_fail: check.soft_fail,
-        command: format!("rust-vmm-ci run {}", shell_words::quote(check.name.as_str())),
+        command: check.command.clone(),
         ..Outcome::default()
     }
 }
@@ -200,7 +200,9 @@ fn judge(
     match &check.work {
         Work::Cargo(command, mode) => cargo::run(&mut context, command, *mode, job),
         Work::Shell(script) => shell::run(&mut context, script),
-        Work::Coverage | Work::CommitFormat | Work::Audit | Work::Bench => {
+        Work::CommitFormat => commit_format::run(&mut context, &check.own),
+        Work::Audit => audit::run(&mut context, &check.own),
+        Work::Coverage | Work::Bench => {
             anyhow::bail!("{} is not available yet", check.name)
         }
     }

@@ -3,13 +3,19 @@
 //! A check's file in `checks/` says what it runs and how the answer is read; the file of the same
 //! name here starts it and hands the answer over.
 
+pub mod audit;
+pub mod base;
 mod cargo;
 mod combine;
+pub mod commit_format;
 pub mod console;
 mod context;
 mod job;
 mod lanes;
 pub mod shell;
+mod skeleton;
+#[cfg(test)]
+mod testing;
 mod toolchain;
 
 pub use context::{Context, Judgement};

@@ -2,3 +2,12 @@
 
 pub mod cargo_config;
 pub mod features;
+mod files;
+mod manifest;
+mod members;
+pub mod path;
+
+pub use files::Files;
+#[cfg(test)]
+pub use files::MemoryFiles;
+pub use members::{Crate, Crates};

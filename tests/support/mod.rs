@@ -11,6 +11,7 @@ pub(crate) mod bootstrap;
 pub(crate) mod buildkite;
 pub(crate) mod process;
 pub(crate) mod sandbox;
+pub(crate) mod wine;
 
 use std::io::Write as _;
 use std::thread;

@@ -2,9 +2,9 @@
 //!
 //! Buildkite reads it as Markdown, in which HTML may stand. It is all HTML, a block a line, so that
 //! `maud` escapes what is from outside; and no block has a line end in it, so that Markdown, which an
-//! empty line in an HTML block would begin again (CommonMark 4.6), never reads a word of it.
+//! empty line in an HTML block would begin again (`CommonMark` 4.6), never reads a word of it.
 
-use crate::report::{Artifact, Finding, Outcome, Report, Section, Verdict, text};
+use crate::report::{Artifact, Finding, Level, Outcome, Report, Section, Verdict, text};
 use maud::{Markup, html};
 use std::collections::HashMap;
 
@@ -144,6 +144,7 @@ impl<'a> Body<'a> {
     /// A finding with its frame, or with the label of the check that shows it already.
     fn finding(&self, finding: &Finding, first: Option<&str>) -> Markup {
         let heading = html! {
+            @match finding.level { Level::Error => "", Level::Warning => "warning: ", Level::Note => "note: " }
             @if let Some(place) = finding.place() { code { (words(&place)) } " " }
             (words(&finding.message))
             @if let Some(lint) = &finding.lint { " " code { (words(lint)) } }
@@ -182,7 +183,7 @@ fn row(outcome: &Outcome) -> Markup {
             td { (sign) " " (text::verdict(outcome)) }
             td { (text::combinations(outcome)) }
             td { @if !outcome.findings.is_empty() { (outcome.findings.len()) } }
-            td { (text::duration(outcome.seconds)) }
+            td { @if outcome.seconds > 0.0 { (text::duration(outcome.seconds)) } }
         }
     }
 }
@@ -231,10 +232,10 @@ fn words(text: &str) -> String {
 /// The text, or as much of it as `most` bytes hold and a mark.
 fn cut(text: &str, most: usize) -> String {
     if text.len() <= most {
-        text.to_owned()
-    } else {
-        format!("{} …", &text[..text.floor_char_boundary(most)])
+        return text.to_owned();
     }
+    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    format!("{} …", &text[..end])
 }
 
 #[cfg(test)]
@@ -328,7 +329,7 @@ mod tests {
         let page = page(&render(&report, Some(hostile)));
         assert_eq!(texts(&page, "script, h1, em").len(), 0);
         assert_eq!(texts(&page, "pre code"), [text::block(hostile).into_owned()]);
-        assert_eq!(texts(&page, "a"), [words.clone()]);
+        assert_eq!(texts(&page, "a"), [words.as_str()]);
         for selector in ["h4", "p", "code", "th", "td", "summary"] {
             assert!(texts(&page, selector).iter().any(|text| text.contains(&words)), "{selector}");
         }

@@ -164,6 +164,9 @@ mod tests {
         ] {
             assert_ne!(context(&other), first);
         }
+        let long = "a".repeat(200);
+        let [one, other] = ["1", "2"].map(|n| Job { label: Some(&long), parallel: Some(n), ..job });
+        assert_ne!(context(&one), context(&other));
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub fn render(report: &Report) -> Markup {
         return html! {};
     }
     html! {
-        section {
+        section id="findings" {
             h2 { "Findings " span class="count" { (count) } }
             @for ((_, file), findings) in &files {
                 div class="file" {

@@ -34,11 +34,13 @@ pub fn render(report: &Report, read: &dyn Fn(&Artifact) -> Option<Vec<u8>>) -> S
                 (header(report, &where_to))
                 main {
                     (checks(&report.outcomes))
-                    (timeline::render(report))
-                    @for (number, outcome) in report.outcomes.iter().enumerate() {
-                        @if has_details(outcome) { (details(number, outcome, read)) }
-                    }
+                    (details("What did not pass", report, read, |outcome| outcome.verdict != Verdict::Passed))
                     (findings::render(report))
+                    (details("What the others show", report, read, |outcome| {
+                        outcome.verdict == Verdict::Passed && has_details(outcome)
+                    }))
+                    (timeline::render(report))
+                    (combinations(&report.outcomes))
                     (environment(report))
                 }
                 footer { "Written by rust-vmm-ci " (text::line(&report.tool)) }
@@ -112,55 +114,84 @@ fn check(number: usize, outcome: &Outcome) -> Markup {
             td { (badge(outcome)) }
             td class="number wide" { (text::combinations(outcome)) }
             td class="number wide" { @if !outcome.findings.is_empty() { (outcome.findings.len()) } }
-            td class="number" { (text::duration(outcome.seconds)) }
+            td class="number" { @if outcome.seconds > 0.0 { (text::duration(outcome.seconds)) } }
         }
     }
 }
 
-/// Whether a check has a part of its own on the page.
+/// Whether there is more to see of a check than its line in the table.
 fn has_details(outcome: &Outcome) -> bool {
-    outcome.verdict != Verdict::Passed
-        || !(outcome.sections.is_empty() && outcome.artifacts.is_empty() && outcome.combinations.is_empty())
+    outcome.verdict != Verdict::Passed || !outcome.sections.is_empty() || !outcome.artifacts.is_empty()
 }
 
-/// A check's own part: why, what to do, what it shows, its combinations.
-fn details(number: usize, outcome: &Outcome, read: &dyn Fn(&Artifact) -> Option<Vec<u8>>) -> Markup {
+/// The checks that are `meant`, each with why, what to do, and what it shows.
+fn details(
+    title: &str,
+    report: &Report,
+    read: &dyn Fn(&Artifact) -> Option<Vec<u8>>,
+    meant: impl Fn(&Outcome) -> bool,
+) -> Markup {
+    let meant: Vec<_> = report.outcomes.iter().enumerate().filter(|(_, outcome)| meant(outcome)).collect();
     html! {
-        section id={ "check-" (number) } {
-            h2 { (text::line(&outcome.label)) " " (badge(outcome)) }
-            @if let Some(reason) = &outcome.reason { p class="reason" { (text::line(reason)) } }
-            dl class="facts" {
-                @if let Some(remedy) = &outcome.remedy {
-                    div { dt { "To mend it" } dd { code { (text::line(remedy)) } } }
-                }
-                div { dt { "To repeat it" } dd { code { (text::line(&outcome.command)) } } }
-            }
-            @for section in &outcome.sections { (sections::table(section)) }
-            @for artifact in &outcome.artifacts { (sections::artifact(artifact, read)) }
-            @if !outcome.combinations.is_empty() { (combinations(&outcome.combinations)) }
-        }
-    }
-}
-
-/// A check's combinations, folded.
-fn combinations(combinations: &[Combination]) -> Markup {
-    html! {
-        details {
-            summary { (text::count(combinations.len(), "combination")) " of features" }
-            div class="scroll" {
-                table {
-                    thead {
-                        tr { th { "Features" } th { "Verdict" } th { "Stands for" } th class="number" { "Time" } }
-                    }
-                    tbody {
-                        @for combination in combinations {
-                            tr {
-                                td { code { (text::line(&combination.name())) } }
-                                td { (mark(class(combination.verdict, false), combination.verdict.as_str())) }
-                                td { @for name in &combination.stands_for { code { (text::line(name)) } " " } }
-                                td class="number" { (text::duration(combination.seconds)) }
+        @if !meant.is_empty() {
+            section {
+                h2 { (title) }
+                @for (number, outcome) in meant {
+                    div class="check" id={ "check-" (number) } {
+                        h3 { (text::line(&outcome.label)) " " (badge(outcome)) }
+                        @if let Some(reason) = &outcome.reason { p class="reason" { (text::line(reason)) } }
+                        @if !outcome.findings.is_empty() {
+                            p class="reason" {
+                                a href="#findings" { (text::count(outcome.findings.len(), "finding")) }
                             }
                         }
+                        dl class="facts" {
+                            @if let Some(remedy) = &outcome.remedy {
+                                div { dt { "To mend it" } dd { code { (text::line(remedy)) } } }
+                            }
+                            div { dt { "To repeat it" } dd { code { (text::line(&outcome.command)) } } }
+                        }
+                        @for section in &outcome.sections { (sections::table(section)) }
+                        @for artifact in &outcome.artifacts { (sections::artifact(artifact, read)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The combinations of features that checks ran with, folded.
+fn combinations(outcomes: &[Outcome]) -> Markup {
+    let combined: Vec<_> = outcomes.iter().filter(|outcome| !outcome.combinations.is_empty()).collect();
+    html! {
+        @if !combined.is_empty() {
+            section {
+                h2 { "Combinations of features" }
+                @for outcome in combined {
+                    details class="combinations" {
+                        summary {
+                            (text::line(&outcome.label)) ": " (text::combinations(outcome)) " passed"
+                        }
+                        div class="scroll" { (combination_table(&outcome.combinations)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A check's combinations.
+fn combination_table(combinations: &[Combination]) -> Markup {
+    html! {
+        table {
+            thead { tr { th { "Features" } th { "Verdict" } th { "Stands for" } th class="number" { "Time" } } }
+            tbody {
+                @for combination in combinations {
+                    tr {
+                        td { code { (text::line(&combination.name())) } }
+                        td { (mark(class(combination.verdict, false), combination.verdict.as_str())) }
+                        td { @for name in &combination.stands_for { code { (text::line(name)) } " " } }
+                        td class="number" { (text::duration(combination.seconds)) }
                     }
                 }
             }

@@ -19,7 +19,7 @@ pub fn table(section: &Section) -> Markup {
     let is_share = |column: usize| section.columns.get(column).is_some_and(|name| name == "%");
     html! {
         div class="shown" {
-            h3 { (text::line(&section.title)) }
+            h4 { (text::line(&section.title)) }
             @if !section.text.is_empty() { p { (text::line(&section.text)) } }
             div class="scroll" {
                 table {
@@ -46,20 +46,23 @@ pub fn table(section: &Section) -> Markup {
 
 /// A bar as long as a percentage; nothing where the cell is none.
 fn share(cell: &str) -> Markup {
-    match cell.parse::<f64>() {
-        Ok(share @ 0.0..=100.0) => {
-            html! { span class="share" aria-hidden="true" { span style=(format!("width:{share:.2}%")) {} } }
+    let share = cell.parse::<f64>().ok().filter(|share| (0.0..=100.0).contains(share));
+    html! {
+        @if let Some(share) = share {
+            span class="share" aria-hidden="true" { span style=(format!("width:{share:.2}%")) {} }
         }
-        _ => html! {},
     }
 }
 
 /// A file: an image in place, if it can be had; another by its path.
 pub fn artifact(artifact: &Artifact, read: &dyn Fn(&Artifact) -> Option<Vec<u8>>) -> Markup {
     let name = text::line(&artifact.name);
-    match data_url(artifact, read) {
-        Some(url) => html! { figure { img src=(url) alt=(name); figcaption { (name) } } },
-        None => html! { p class="artifact" { (name) ": " code { (text::line(&artifact.path)) } } },
+    html! {
+        @if let Some(url) = data_url(artifact, read) {
+            figure { img src=(url) alt=(name); figcaption { (name) } }
+        } @else {
+            p class="artifact" { (name) ": " code { (text::line(&artifact.path)) } }
+        }
     }
 }
 

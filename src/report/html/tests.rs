@@ -23,7 +23,7 @@ fn the_page_shows_checks_times_findings_tables_and_where_it_ran() {
         texts(&page, "pre code"),
         [report.outcomes[1].findings[0].rendered.as_ref().unwrap().trim_end()]
     );
-    assert_eq!(texts(&page, ".shown h3"), ["Lines of this change that no test runs", "Coverage by file"]);
+    assert_eq!(texts(&page, ".shown h4"), ["Lines of this change that no test runs", "Coverage by file"]);
     assert_eq!(texts(&page, ".shown td.number:has(.share)"), ["97.10", "75.00"]);
     let facts = texts(&page, "section:last-of-type dd");
     for fact in [&report.commit, &report.toolchain, &report.container] {
@@ -105,10 +105,10 @@ fn markup_from_outside_is_text_wherever_it_stands() {
         "footer",
         ".checks a",
         ".label",
-        "h2",
+        ".check h3",
         ".reason",
         "dt + dd code",
-        ".shown h3",
+        ".shown h4",
         ".shown p",
         "th",
         ".shown td",
@@ -140,9 +140,11 @@ fn times_that_make_no_sense_stay_in_the_track() {
     let outcome = Outcome { started: -5.0, seconds: f64::INFINITY, ..Outcome::default() };
     let late = Outcome { started: 10.0, seconds: 2.0, ..Outcome::default() };
     assert!(!render(&Report { outcomes: vec![outcome], ..Report::default() }, &|_| None).contains("NaN"));
-    let page = page(&Report { outcomes: vec![late], seconds: 1.0, ..Report::default() });
-    let bar = page.select(&Selector::parse(".track span").unwrap()).next().unwrap().value();
-    assert_eq!(bar.attr("style"), Some("left:83.333%;width:16.667%"));
+    let early = Outcome { started: -5.0, seconds: 6.0, ..Outcome::default() };
+    let page = page(&Report { outcomes: vec![late, early], seconds: 1.0, ..Report::default() });
+    let bars = Selector::parse(".row .track span").unwrap();
+    let styles: Vec<_> = page.select(&bars).filter_map(|bar| bar.value().attr("style")).collect();
+    assert_eq!(styles, ["left:83.333%;width:16.667%", "left:0.000%;width:50.000%"]);
 }
 
 #[test]

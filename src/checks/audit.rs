@@ -1,0 +1,278 @@
+//! Advisories against the lock file: `cargo audit --json` → findings. Pure.
+//!
+//! What counts is what `cargo audit --deny warnings` fails on (predecessor's rule): vulnerabilities,
+//! and crates that are unmaintained, unsound or yanked. The JSON is cargo-audit's 0.22 (`rustsec`'s
+//! `Report`); kinds of warnings that it does not have yet count as well.
+
+use super::lock_file::LockFile;
+use super::own;
+use crate::exit;
+use crate::report::{Finding, Level};
+use anyhow::Result;
+use chrono::NaiveDate;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The check's name: its key under `checks`.
+pub const NAME: &str = "cargo-audit";
+/// The key path of [`Options::base`].
+pub const BASE: &str = "checks.cargo-audit.base";
+/// What cargo-audit says where a crate's being yanked cannot be looked up.
+pub const YANKED_UNKNOWN: &str = "couldn't check if the package is yanked";
+
+/// What the check has of its own, under `checks.cargo-audit`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Options {
+    /// Advisories that decide nothing, with reasons.
+    pub ignore: Vec<Ignored>,
+    /// Where the advisories come from; none for `RustSec`'s database.
+    #[serde(deserialize_with = "database")]
+    pub database: Option<Database>,
+    /// Whether an advisory that the base has too only warns.
+    pub new_only: bool,
+    /// With `new-only`, what the change is compared with: a branch, `REMOTE/BRANCH`, or a commit's
+    /// full hash.
+    #[serde(deserialize_with = "own::text")]
+    pub base: Option<String>,
+}
+
+/// An advisory that was looked at and found not to matter here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    /// Its id, such as `RUSTSEC-2020-0001`, or `yanked:NAME@VERSION`.
+    pub id: String,
+    /// Why it does not matter.
+    pub reason: String,
+}
+
+/// An advisory database that is not `RustSec`'s own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// A folder, from the repository's root.
+    Path(String),
+    /// A mirror's address. cargo-audit takes `https://` alone.
+    Mirror(String),
+}
+
+impl<'de> Deserialize<'de> for Ignored {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let text = |key: &str| value[key].as_str().map(str::trim).filter(|text| !text.is_empty());
+        match (text("id"), text("reason"), value.as_object().map(Map::len)) {
+            (Some(id), Some(reason), Some(2)) => Ok(Self { id: id.to_owned(), reason: reason.to_owned() }),
+            _ => Err(D::Error::custom(format!("expected {{\"id\": …, \"reason\": …}}, got {value}"))),
+        }
+    }
+}
+
+fn database<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Database>, D::Error> {
+    let place = own::text(deserializer)?.unwrap_or_default();
+    if place.starts_with("https://") {
+        Ok(Some(Database::Mirror(place)))
+    } else if place.contains("://") || place.starts_with("git@") {
+        let what = "expected a path, or an address that begins with https:// (cargo-audit takes no other)";
+        Err(D::Error::custom(format!("{what}, got \"{place}\"")))
+    } else {
+        Ok(Some(Database::Path(place)))
+    }
+}
+
+/// Reads the check's own options.
+///
+/// # Errors
+/// Exit 2, with the key path, for an unknown option or a value that is none.
+pub fn options(own: &Map<String, Value>) -> Result<Options> {
+    own::read(NAME, own)
+}
+
+/// What cargo-audit found.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Audit {
+    vulnerabilities: Vulnerabilities,
+    #[serde(default)]
+    warnings: BTreeMap<String, Vec<Entry>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Vulnerabilities {
+    list: Vec<Entry>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Entry {
+    package: Package,
+    /// None for a yanked crate.
+    advisory: Option<Advisory>,
+    versions: Option<Versions>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Advisory {
+    id: String,
+    title: String,
+    date: String,
+    url: Option<String>,
+    #[serde(default)]
+    aliases: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Versions {
+    #[serde(default)]
+    patched: Vec<String>,
+}
+
+/// Reads what `cargo audit --json` printed; none where that is no such thing, as where it could not
+/// do its work.
+pub fn parse(json: &[u8]) -> Option<Audit> {
+    serde_json::from_slice(json).ok()
+}
+
+impl Audit {
+    /// All entries, vulnerabilities first, each with its kind.
+    fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        let warnings =
+            self.warnings.iter().flat_map(|(kind, all)| all.iter().map(move |e| (kind.as_str(), e)));
+        self.vulnerabilities.list.iter().map(|entry| ("vulnerable", entry)).chain(warnings)
+    }
+
+    /// What was found, by advisory and crate: what the base has of these, the change did not bring.
+    /// A yanked version is the crate's of that version only.
+    pub fn known(&self) -> BTreeSet<(String, String)> {
+        self.entries().map(|(_, entry)| (entry.id(), entry.package.name.clone())).collect()
+    }
+}
+
+/// What a judgement goes by, beside what was found.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The lock file that was looked at.
+    pub lock: Option<&'a LockFile>,
+    /// Its path from the repository's root, where it is part of the checkout.
+    pub lock_path: Option<&'a str>,
+    /// Today.
+    pub today: NaiveDate,
+    /// What the base has too, where only what is new counts.
+    pub base: Option<&'a BTreeSet<(String, String)>>,
+}
+
+/// Makes findings of what cargo-audit found: errors, but warnings for what the base has too, and
+/// notes for what is ignored. An ignored advisory that was not found is a warning: it can go.
+pub fn judge(audit: &Audit, options: &Options, facts: &Facts<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut unused: BTreeSet<&str> = options.ignore.iter().map(|ignored| ignored.id.as_str()).collect();
+    for (kind, entry) in audit.entries() {
+        let id = entry.id();
+        let mut finding = entry.finding(kind, facts);
+        if let Some(ignored) = options.ignore.iter().find(|ignored| ignored.id == id) {
+            unused.remove(ignored.id.as_str());
+            finding.level = Level::Note;
+            finding.message = format!("{}; ignored: {}", finding.message, ignored.reason);
+        } else if facts.base.is_some_and(|base| base.contains(&(id, entry.package.name.clone()))) {
+            finding.level = Level::Warning;
+            finding.message += "; the base has it too";
+        }
+        findings.push(finding);
+    }
+    findings.sort_by_key(|finding| finding.level);
+    findings.extend(unused.into_iter().map(|id| Finding {
+        level: Level::Warning,
+        lint: Some(id.to_owned()),
+        remedy: Some(format!("remove it from checks.{NAME}.ignore")),
+        ..Finding::error(format!("{id} is ignored and was not found"))
+    }));
+    findings
+}
+
+impl Entry {
+    /// The advisory's id; `yanked:NAME@VERSION` for what has none.
+    fn id(&self) -> String {
+        let yanked = || format!("yanked:{}@{}", self.package.name, self.package.version);
+        self.advisory.as_ref().map_or_else(yanked, |advisory| advisory.id.clone())
+    }
+
+    fn finding(&self, kind: &str, facts: &Facts<'_>) -> Finding {
+        let Package { name, version } = &self.package;
+        let what = match &self.advisory {
+            Some(advisory) => {
+                format!("{} ({}, {kind}, {})", advisory.title, advisory.id, advisory.published(facts.today))
+            }
+            None => format!("this version is {kind}"),
+        };
+        let patched =
+            self.versions.as_ref().map(|versions| versions.patched.join(" or ")).unwrap_or_default();
+        let update = format!("cargo update {name}@{version}");
+        let remedy = match (&self.advisory, patched.is_empty()) {
+            (None, _) => update,
+            (Some(_), false) => format!("{update}    # to {patched}"),
+            (Some(_), true) => {
+                format!("no version of {name} mends it: do without it, or ignore it with a reason")
+            }
+        };
+        let path = facts.lock.and_then(|lock| lock.path_to(name, version));
+        Finding {
+            lint: Some(self.id()),
+            package: Some(name.clone()),
+            file: facts.lock_path.map(str::to_owned),
+            rendered: Some(self.rendered(path.as_deref(), &patched)),
+            remedy: Some(remedy),
+            ..Finding::error(format!("{name} {version}: {what}"))
+        }
+    }
+
+    /// What there is to know about it, a line each.
+    fn rendered(&self, path: Option<&[String]>, patched: &str) -> String {
+        let mut lines = Vec::new();
+        if let Some(path) = path {
+            lines.push(format!("used by:  {}", path.join(" > ")));
+        }
+        if let Some(advisory) = &self.advisory {
+            lines.push(format!("patched:  {}", if patched.is_empty() { "in no version" } else { patched }));
+            if !advisory.aliases.is_empty() {
+                lines.push(format!("also:     {}", advisory.aliases.join(", ")));
+            }
+            lines.push(format!("advisory: https://rustsec.org/advisories/{}", advisory.id));
+            lines.extend(advisory.url.iter().map(|url| format!("more:     {url}")));
+        }
+        lines.join("\n")
+    }
+}
+
+impl Advisory {
+    /// When it was published, and how long ago that is.
+    fn published(&self, today: NaiveDate) -> String {
+        let Ok(date) = self.date.parse::<NaiveDate>() else { return format!("published {}", self.date) };
+        let days = (today - date).num_days();
+        let age = match days {
+            ..=0 => "today".to_owned(),
+            1 => "1 day ago".to_owned(),
+            2..=59 => format!("{days} days ago"),
+            60..=729 => format!("{} months ago", days / 30),
+            _ => format!("{} years ago", days / 365),
+        };
+        format!("published {date}, {age}")
+    }
+}
+
+/// Today by a clock that says so many seconds since 1970.
+///
+/// # Errors
+/// Exit 3 where that is no date.
+pub fn date_of(seconds: u64) -> Result<NaiveDate> {
+    let seconds = i64::try_from(seconds).ok();
+    let time = seconds.and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0));
+    time.map(|time| time.date_naive())
+        .ok_or_else(|| exit::infrastructure("the machine's clock shows no date"))
+}
+
+#[cfg(test)]
+mod tests;

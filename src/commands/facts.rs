@@ -1,0 +1,55 @@
+//! The facts that a plan needs, from the disk and the environment.
+
+use crate::config::Config;
+use crate::plan::Facts;
+use crate::workspace::Files;
+use anyhow::Result;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// A repository's files on disk.
+struct Disk {
+    root: PathBuf,
+}
+
+impl Files for Disk {
+    fn read(&self, path: &str) -> io::Result<Option<String>> {
+        match std::fs::read_to_string(self.root.join(path)) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn list(&self, path: &str) -> io::Result<Vec<(String, bool)>> {
+        let entries = match std::fs::read_dir(self.root.join(path)) {
+            Ok(entries) => entries,
+            Err(error) if is_absent(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            // Links are not followed: `**` could walk in circles.
+            let is_folder = entry.file_type()?.is_dir();
+            // A name that is no text can be in no manifest and no glob.
+            names.extend(entry.file_name().into_string().ok().map(|name| (name, is_folder)));
+        }
+        names.sort();
+        Ok(names)
+    }
+}
+
+/// Whether a path leads to nothing: the file is not there, or what should be its folder is a file.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// Reads the facts of a repository. `packages` asks for the workspace's members.
+///
+/// # Errors
+/// As [`Facts::read`].
+pub fn read(root: &Path, config: &Config, packages: bool) -> Result<Facts> {
+    let variable = |name: &str| std::env::var(name).ok();
+    Facts::read(&Disk { root: root.to_owned() }, &variable, config, packages)
+}

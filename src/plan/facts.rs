@@ -1,0 +1,210 @@
+//! What the repository and the predecessor's variables say, read once before planning.
+
+use super::watch;
+use crate::config::{Config, WorkspaceMode};
+use crate::exit::{infrastructure, usage};
+use crate::model::Platform;
+use crate::predecessor::{self, Description, Variables};
+use crate::workspace::path::{file_in, is_within, join};
+use crate::workspace::{Crate, Crates, Files};
+use anyhow::Result;
+use std::sync::Arc;
+
+/// The folder of descriptions and pipelines, in the root and in each crate.
+const BUILDKITE: &str = ".buildkite";
+
+/// The names under which crates keep descriptions of their own. The predecessor reads the first; the
+/// second is in use for files that are uploaded by name.
+const CRATES_FILES: [&str; 2] = ["test_description.json", "custom-tests.json"];
+
+/// Facts for a plan.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The platforms of the root's `.platform`.
+    pub platforms: Option<Vec<Platform>>,
+    /// The predecessor's variables.
+    pub variables: Variables,
+    /// The standard checks' description.
+    pub standard: Description,
+    /// The files of the option `tests`, in order.
+    pub tests: Vec<Description>,
+    /// The platforms for which the root has a `coverage_config_ARCH.json`.
+    pub coverage: Vec<Platform>,
+    /// The workspace, where the plan needs it.
+    pub crates: Option<Vec<CrateFacts>>,
+    /// What a person should know, though it is no error.
+    pub notes: Vec<String>,
+}
+
+/// A member of the workspace.
+#[derive(Clone, Debug)]
+pub struct CrateFacts {
+    /// Its package's name.
+    pub name: String,
+    /// Its folder, from the root; `.` for the root.
+    pub dir: String,
+    /// The platforms of its own `.platform`.
+    pub platforms: Option<Vec<Platform>>,
+    /// Its own descriptions.
+    pub tests: Vec<Description>,
+    /// The globs of its files, and with `dependents` of those that it depends on by path.
+    pub watched: Arc<[String]>,
+    /// The same and the paths that concern every crate.
+    pub watched_shared: Arc<[String]>,
+}
+
+impl Facts {
+    /// Reads what a plan needs. `variable` gives the predecessor's variables; `packages` asks for the
+    /// workspace's members, which are read in selective mode anyway.
+    ///
+    /// # Errors
+    /// Exit 2 for what is wrong in a file or variable, with its place; exit 3 for a file that cannot
+    /// be read.
+    pub fn read(
+        files: &dyn Files,
+        variable: &dyn Fn(&str) -> Option<String>,
+        config: &Config,
+        packages: bool,
+    ) -> Result<Self> {
+        let variables = Variables::read(variable)?;
+        let mut facts = Self {
+            platforms: platforms(files, "")?,
+            variables,
+            standard: predecessor::standard()?,
+            ..Self::default()
+        };
+        for (index, path) in config.tests.iter().enumerate() {
+            let Some(path) = join("", path) else {
+                return Err(usage(format!("tests[{index}]: {path:?} leads out of the repository")));
+            };
+            let Some(text) = read(files, &path)? else {
+                return Err(usage(format!("tests[{index}]: there is no file {path}")));
+            };
+            facts.tests.push(Description::read(&path, &text)?);
+        }
+        for platform in [Platform::X86_64, Platform::Aarch64] {
+            if read(files, &format!("coverage_config_{platform}.json"))?.is_some() {
+                facts.coverage.push(platform);
+            }
+        }
+        let scoped =
+            facts.tests.iter().flat_map(|file| &file.tests).any(|test| test.command.contains("--test-scope"));
+        if packages || scoped || config.workspace == WorkspaceMode::Selective {
+            facts.read_crates(files, config)?;
+        }
+        facts.note_variables(files, config)?;
+        Ok(facts)
+    }
+
+    fn read_crates(&mut self, files: &dyn Files, config: &Config) -> Result<()> {
+        let crates = Crates::read(files)?;
+        let shared = watch::shared();
+        let names = self.crates_files(config);
+        let members = crates.members();
+        let mut found = Vec::with_capacity(members.len());
+        for member in members {
+            let mut tests = Vec::new();
+            for name in CRATES_FILES {
+                let path = file_in(&member.dir, &format!("{BUILDKITE}/{name}"));
+                // The root's own files are no crate's, and a file that `tests` names is read already.
+                if member.dir.is_empty() || self.tests.iter().any(|file| file.path == path) {
+                    continue;
+                }
+                if names.contains(&name) {
+                    tests
+                        .extend(read(files, &path)?.map(|text| Description::read(&path, &text)).transpose()?);
+                } else if read(files, &path)?.is_some() {
+                    self.notes.push(format!(
+                        "{path} is not read: the predecessor reads crates' {} only; name it in `tests` for its steps",
+                        CRATES_FILES[0]
+                    ));
+                }
+            }
+            let watched = watched(files, &crates, member, config.dependents)?;
+            let watched_shared = watched.iter().cloned().chain(shared.iter().cloned()).collect();
+            found.push(CrateFacts {
+                name: member.name.clone(),
+                dir: if member.dir.is_empty() { ".".into() } else { member.dir.clone() },
+                platforms: if member.dir.is_empty() {
+                    self.platforms.clone()
+                } else {
+                    platforms(files, &member.dir)?
+                },
+                tests,
+                watched: watched.into(),
+                watched_shared,
+            });
+        }
+        self.crates = Some(found);
+        Ok(())
+    }
+
+    /// The names of crates' files that are read: the predecessor's always, the other where `tests`
+    /// names a file like it, or none.
+    fn crates_files(&self, config: &Config) -> Vec<&'static str> {
+        let like = |name: &str| self.tests.iter().any(|file| file.path.ends_with(&format!("/{name}")));
+        let wanted = |name: &&str| *name == CRATES_FILES[0] || config.tests.is_empty() || like(name);
+        CRATES_FILES.into_iter().filter(wanted).collect()
+    }
+
+    /// Every description: the standard checks', the files', the crates'.
+    pub fn descriptions(&self) -> impl Iterator<Item = &Description> {
+        let crates = self.crates.iter().flatten().flat_map(|found| &found.tests);
+        std::iter::once(&self.standard).chain(&self.tests).chain(crates)
+    }
+
+    /// The crate that a file stands in, by the longest folder.
+    pub fn crate_of(&self, path: &str) -> Option<usize> {
+        let crates = self.crates.iter().flatten().enumerate();
+        let within = crates.filter(|(_, found)| found.dir != "." && is_within(path, &found.dir));
+        within.max_by_key(|(_, found)| found.dir.len()).map(|(index, _)| index)
+    }
+
+    fn note_variables(&mut self, files: &dyn Files, config: &Config) -> Result<()> {
+        if self.variables.mentioned().next().is_none() {
+            return Ok(());
+        }
+        let mut known: Vec<&str> =
+            self.descriptions().flat_map(|file| &file.tests).map(|test| test.name.as_str()).collect();
+        known.extend(config.steps.iter().map(|step| step.label.as_str()));
+        known.push(super::BENCH);
+        let notes = self.variables.note_unknown_names(&known, || elsewhere(files))?;
+        self.notes.extend(notes);
+        Ok(())
+    }
+}
+
+/// The names in the repository's other descriptions; a file that cannot be read has none.
+fn elsewhere(files: &dyn Files) -> Vec<String> {
+    let listed = files.list(BUILDKITE).unwrap_or_default();
+    let descriptions = listed.into_iter().filter(|(name, is_folder)| !is_folder && name.ends_with(".json"));
+    let text = |(name, _): (String, bool)| files.read(&file_in(BUILDKITE, &name)).ok().flatten();
+    descriptions.filter_map(text).flat_map(|text| Description::names(&text)).collect()
+}
+
+fn watched(files: &dyn Files, crates: &Crates, member: &Crate, dependents: bool) -> Result<Vec<String>> {
+    let mut dirs = vec![member];
+    if dependents {
+        dirs.extend(crates.dependencies(member));
+    }
+    let mut globs = Vec::new();
+    for found in dirs {
+        if found.dir.is_empty() {
+            let listed =
+                files.list("").map_err(|error| infrastructure(format!("the root folder: {error}")))?;
+            globs.extend(watch::of_root(&listed, crates));
+        } else {
+            globs.push(watch::of_folder(&found.dir));
+        }
+    }
+    Ok(globs)
+}
+
+fn platforms(files: &dyn Files, dir: &str) -> Result<Option<Vec<Platform>>> {
+    let path = file_in(dir, ".platform");
+    read(files, &path)?.map(|text| predecessor::platforms(&path, &text)).transpose()
+}
+
+fn read(files: &dyn Files, path: &str) -> Result<Option<String>> {
+    files.read(path).map_err(|error| infrastructure(format!("{path}: {error}")))
+}

@@ -1,0 +1,125 @@
+//! The names that options may use, and what is said of others.
+
+use super::item::{Item, Kind, items_of_crate};
+use super::{BENCH, LOGIC, Planner};
+use crate::exit::usage;
+use crate::model::did_you_mean;
+use crate::predecessor::Legacy;
+use anyhow::Result;
+use std::collections::BTreeSet;
+
+impl<'a> Planner<'a> {
+    /// Refuses what `checks`, `only`, `skip` and the command line name and nothing here is called.
+    pub(super) fn refuse_unknown(&self) -> Result<()> {
+        let names = self.names();
+        for (name, options) in &self.config.checks {
+            if !names.contains(name.as_str()) {
+                let meant = did_you_mean(name, names.iter().map(String::as_str));
+                return Err(usage(format!("checks.{name}: unknown check{meant}")));
+            }
+            if !self.has_logic(name) {
+                options.refuse_unknown(name, &[])?;
+            }
+        }
+        let only =
+            self.config.only.iter().flatten().enumerate().map(|(at, name)| (format!("only[{at}]"), name));
+        let skip = self.config.skip.iter().enumerate().map(|(at, name)| (format!("skip[{at}]"), name));
+        for (key, name) in only.chain(skip) {
+            if !names.contains(name.as_str()) && !self.is_label(name) {
+                let meant = did_you_mean(name, names.iter().map(String::as_str));
+                return Err(usage(format!("{key}: no check or step is called `{name}`{meant}")));
+            }
+        }
+        for package in &self.asked.packages {
+            let members = self.facts.crates.iter().flatten().map(|found| found.name.as_str());
+            if !members.clone().any(|name| name == package) {
+                return Err(usage(format!(
+                    "--package: no member is called `{package}`{}",
+                    did_you_mean(package, members)
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every name of a check or step, the crates' own among them.
+    pub fn names(&self) -> BTreeSet<String> {
+        let described = self.facts.descriptions().flat_map(|file| &file.tests).map(|test| test.name.as_str());
+        let steps = self.config.steps.iter().map(|step| step.label.as_str());
+        described.chain(steps).chain([BENCH]).map(str::to_owned).collect()
+    }
+
+    /// Whether a check reads options of its own: one with a file in `checks/`, or a test that stands
+    /// for one.
+    fn has_logic(&self, name: &str) -> bool {
+        let mut tests = self.facts.descriptions().flat_map(|file| &file.tests);
+        LOGIC.contains(&name)
+            || tests.any(|test| test.name.as_str() == name && Legacy::check_of(&test.command).is_some())
+    }
+
+    /// Whether a step has this label, on whatever platform and for whatever crate.
+    pub fn is_label(&self, label: &str) -> bool {
+        let mut found = false;
+        self.each_item(&mut |item| found |= self.labels_of(item).any(|known| known == label));
+        found
+    }
+
+    /// Calls `see` with every item, the crates' own among them.
+    pub fn each_item(&self, see: &mut dyn FnMut(&Item<'a>)) {
+        self.items.iter().for_each(&mut *see);
+        for index in 0..self.facts.crates.as_ref().map_or(0, Vec::len) {
+            items_of_crate(self.config, self.facts, index).iter().for_each(&mut *see);
+        }
+    }
+
+    /// The labels that an item's steps can have.
+    fn labels_of<'b>(&'b self, item: &'b Item<'a>) -> impl Iterator<Item = String> + 'b {
+        let crates = self.facts.crates.iter().flatten().map(|found| Some(found.name.as_str()));
+        let packages = std::iter::once(None).chain(crates);
+        packages.flat_map(move |package| {
+            item.slots().into_iter().map(move |platform| item.label(platform, package).as_str().to_owned())
+        })
+    }
+
+    /// Refuses the first name of the command line that none of the planned checks goes by.
+    pub(super) fn refuse_unplanned(&self, planned: &dyn Fn(&str) -> bool) -> Result<()> {
+        let Some(name) = self.asked.names.iter().find(|name| !planned(name)) else { return Ok(()) };
+        let mut reason = None;
+        self.each_item(&mut |item| {
+            let goes_by = item.name() == *name || self.labels_of(item).any(|label| label == *name);
+            if goes_by && reason.is_none() {
+                reason = Some(self.why_unplanned(item));
+            }
+        });
+        Err(usage(match reason {
+            Some(reason) => format!("`{name}`: {reason}"),
+            None => {
+                let names = self.names();
+                format!(
+                    "no check or step is called `{name}`{}",
+                    did_you_mean(name, names.iter().map(String::as_str))
+                )
+            }
+        }))
+    }
+
+    /// Why a check that was asked for does not run here, and what to do.
+    fn why_unplanned(&self, item: &Item<'_>) -> String {
+        let os = item.test.os;
+        if os.is_some_and(|os| os != self.os) || (self.lacks_os(item) && item.kind == Kind::Standard) {
+            let os = os.map_or("linux", crate::model::Os::as_str);
+            return format!("is for {os}, and this run is for {}: run it there", self.os);
+        }
+        let platforms: Vec<&str> =
+            item.slots().into_iter().flatten().map(crate::model::Platform::as_str).collect();
+        if platforms.is_empty() {
+            return "is not for what was asked for".into();
+        }
+        let here =
+            self.fixed.iter().flatten().map(|platform| platform.as_str()).collect::<Vec<_>>().join(", ");
+        let there = platforms.join(", ");
+        format!(
+            "is for {there}, and this run is for {here}: run it on such a machine, or in CI by its step there"
+        )
+    }
+}

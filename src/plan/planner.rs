@@ -1,0 +1,203 @@
+//! Configuration and facts in, planned checks out, one by one: a workspace of a thousand crates has
+//! many thousands, and nobody needs them all at once.
+
+use super::facts::{CrateFacts, Facts};
+use super::item::{Item, Kind, bench, items, items_of_crate};
+use super::select::Target;
+use super::settle::{is_soft, settle};
+use super::work::Source;
+use super::{BENCH, LOGIC, PlannedCheck, StepSettings};
+use crate::config::Config;
+use crate::exit::usage;
+use crate::model::{Origin, Os, Platform};
+use crate::predecessor::{Legacy, minutes};
+use anyhow::Result;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a person asked for on the command line.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// Names or labels; none for all.
+    pub names: Vec<String>,
+    /// The packages to restrict the checks to; none for the whole workspace.
+    pub packages: Vec<String>,
+}
+
+/// Plans the checks of a configuration.
+#[derive(Debug)]
+pub struct Planner<'a> {
+    pub(super) config: &'a Config,
+    pub(super) facts: &'a Facts,
+    pub(super) os: Os,
+    /// The platforms that are set, by the option or because the checks are to run here; none where
+    /// the repository's files say them.
+    pub(super) fixed: Option<Vec<Platform>>,
+    pub(super) asked: Asked,
+    pub(super) items: Vec<Item<'a>>,
+}
+
+/// The settings of an item's steps by platform, made when the first of them is planned.
+type Settings = HashMap<Option<Platform>, Arc<StepSettings>>;
+
+impl<'a> Planner<'a> {
+    /// A plan for an upload.
+    ///
+    /// # Errors
+    /// Exit 2 for a name or an option that nothing here has, with its key path and what was meant.
+    pub fn for_upload(config: &'a Config, facts: &'a Facts) -> Result<Self> {
+        let os = config.os.unwrap_or(Os::Linux);
+        Self::new(config, facts, os, config.platforms.clone(), Asked::default())
+    }
+
+    /// A plan for one platform.
+    ///
+    /// # Errors
+    /// As [`Planner::for_upload`], and for a package that is no member of the workspace.
+    pub fn for_platform(
+        config: &'a Config,
+        facts: &'a Facts,
+        platform: Platform,
+        os: Os,
+        asked: Asked,
+    ) -> Result<Self> {
+        Self::new(config, facts, os, Some(vec![platform]), asked)
+    }
+
+    fn new(
+        config: &'a Config,
+        facts: &'a Facts,
+        os: Os,
+        fixed: Option<Vec<Platform>>,
+        asked: Asked,
+    ) -> Result<Self> {
+        let mut items = items(config, facts);
+        let named = |item: &Item<'_>| item.name() == BENCH;
+        let wanted = asked.names.iter().chain(config.only.iter().flatten()).any(|name| name == BENCH);
+        if wanted && !items.iter().any(named) {
+            items.push(bench());
+        }
+        // Nothing in them is of a platform, whatever the list says: who asks for them gets them.
+        for item in
+            items.iter_mut().filter(|item| item.kind == Kind::Standard && LOGIC.contains(&item.name()))
+        {
+            let asked = asked.names.iter().any(|name| name == item.name());
+            if let (true, Some(here), Some(platforms)) = (asked, &fixed, &mut item.platforms) {
+                platforms.clone_from(here);
+            }
+        }
+        let planner = Self { config, facts, os, fixed, asked, items };
+        planner.refuse_unknown()?;
+        Ok(planner)
+    }
+
+    /// Calls `see` with every planned check, in order.
+    ///
+    /// # Errors
+    /// Exit 2 for a command that asks for what a step has not, for two steps of one label, and
+    /// whatever `see` says.
+    pub fn visit(&self, see: &mut dyn FnMut(PlannedCheck) -> Result<()>) -> Result<()> {
+        let mut labels: HashMap<String, Arc<StepSettings>> = HashMap::new();
+        let mut once = |check: PlannedCheck| {
+            if let Some(first) = labels.insert(check.label.as_str().to_owned(), Arc::clone(&check.step)) {
+                return Err(usage(format!(
+                    "two steps have the label {:?}: {} and {}; branch protection could not tell them apart: \
+                     rename one, or leave it out by `skip` or `only`",
+                    check.label.as_str(),
+                    first.source,
+                    check.step.source
+                )));
+            }
+            see(check)
+        };
+        for item in &self.items {
+            self.visit_item(item, &mut once)?;
+        }
+        for index in 0..self.facts.crates.as_ref().map_or(0, Vec::len) {
+            for item in items_of_crate(self.config, self.facts, index) {
+                self.visit_item(&item, &mut once)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_item(&self, item: &Item<'a>, see: &mut dyn FnMut(PlannedCheck) -> Result<()>) -> Result<()> {
+        let Some(target) = self.target(item) else { return Ok(()) };
+        let slots = item.slots();
+        let mut settings = Settings::new();
+        let mut visit = |of_crate: Option<&CrateFacts>| -> Result<()> {
+            for platform in &slots {
+                if self.out(item, *platform, of_crate).is_none() {
+                    see(self.plan(item, *platform, of_crate, &mut settings)?)?;
+                }
+            }
+            Ok(())
+        };
+        match (target, &self.facts.crates) {
+            (Target::Whole, _) => visit(None),
+            (Target::EachCrate, Some(crates)) => crates.iter().try_for_each(|found| visit(Some(found))),
+            (Target::Crate(index), Some(crates)) => {
+                crates.get(index).map_or(Ok(()), |found| visit(Some(found)))
+            }
+            (_, None) => Ok(()),
+        }
+    }
+
+    fn plan(
+        &self,
+        item: &Item<'a>,
+        platform: Option<Platform>,
+        of_crate: Option<&CrateFacts>,
+        settings: &mut Settings,
+    ) -> Result<PlannedCheck> {
+        let step = settings.entry(platform).or_insert_with(|| Arc::new(self.settings(item, platform)));
+        let step = Arc::clone(step);
+        let source = Source { item, platform, os: self.os, of_crate, config: self.config, facts: self.facts };
+        let made = source.make()?;
+        Ok(PlannedCheck {
+            label: item.label(platform, of_crate.map(|found| found.name.as_str())),
+            name: item.test.name.clone(),
+            platform,
+            os: self.os,
+            work: made.work,
+            command: made.command,
+            directory: made.directory,
+            package: made.package,
+            soft_fail: is_soft(step.attributes.get("soft_fail").map(|soft| &soft.value)),
+            timeout_in_minutes: minutes(&step.timeout.value)
+                .filter(|_| step.timeout.origin != Origin::Default),
+            env: made.env,
+            own: made.own,
+            if_changed: if_changed(item, of_crate),
+            step,
+        })
+    }
+
+    /// What the steps of an item on a platform say.
+    pub fn settings(&self, item: &Item<'_>, platform: Option<Platform>) -> StepSettings {
+        let mut settings = settle(item, platform, self.os, self.config, &self.facts.variables);
+        let emulated = platform.is_some_and(Platform::is_emulated);
+        let overridden = self.config.checks.get(item.name()).is_some_and(|check| check.command.is_some());
+        if item.kind == Kind::Standard && !emulated {
+            settings.check = Some(item.name().to_owned());
+            settings.overrides = vec![item.name().to_owned()];
+        } else if let (Kind::Described, false, Some(check)) =
+            (item.kind, overridden, Legacy::check_of(&item.test.command))
+        {
+            settings.check = Some(check.name().to_owned());
+            settings.overrides = vec![check.name().to_owned(), item.name().to_owned()];
+        }
+        settings
+    }
+}
+
+/// The paths for which a step runs: those written with it are in its attributes already.
+fn if_changed(item: &Item<'_>, of_crate: Option<&CrateFacts>) -> Option<Arc<[String]>> {
+    if item.test.attributes.contains_key("if_changed") {
+        return None;
+    }
+    let found = of_crate?;
+    // A crate's own tests are gated on its files alone (predecessor's rule).
+    let shared = item.owner.is_none();
+    Some(Arc::clone(if shared { &found.watched_shared } else { &found.watched }))
+}

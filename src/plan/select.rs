@@ -1,0 +1,168 @@
+//! Which items have a step on which platform and crate, and why not.
+
+use super::Planner;
+use super::facts::CrateFacts;
+use super::item::{Item, Kind};
+use crate::config::WorkspaceMode;
+use crate::model::{Origin, Os, Platform};
+use crate::predecessor::Scope;
+
+/// Why an item has no step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Out {
+    /// The standard checks are left out.
+    NoStandard,
+    /// It is for another system.
+    OtherOs(Os),
+    /// Its platform is not enabled; where the enabled ones stand.
+    Platform(Platform, Origin),
+    /// It is skipped; where that stands.
+    Skipped(Origin),
+    /// Others are the only ones.
+    NotOnly,
+    /// The crate is left out of the check by the option at this key.
+    Crate(String),
+    /// It was not asked for on the command line.
+    NotAsked,
+}
+
+impl std::fmt::Display for Out {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoStandard => f.write_str("the standard checks are left out (option standard)"),
+            Self::OtherOs(os) => write!(f, "it is for {os} (option os)"),
+            Self::Platform(platform, origin) => write!(f, "{platform} is not among the platforms ({origin})"),
+            Self::Skipped(origin) => write!(f, "it is skipped ({origin})"),
+            Self::NotOnly => f.write_str("it is not among the only ones (option only)"),
+            Self::Crate(key) => write!(f, "the crate is left out (option {key})"),
+            Self::NotAsked => f.write_str("it was not asked for"),
+        }
+    }
+}
+
+/// What an item is planned for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Once, for the whole repository.
+    Whole,
+    /// Each crate.
+    EachCrate,
+    /// One crate, as an index.
+    Crate(usize),
+}
+
+impl Planner<'_> {
+    /// What an item is planned for; nothing where packages were asked for and it has none.
+    pub fn target(&self, item: &Item<'_>) -> Option<Target> {
+        let selective = self.config.workspace == WorkspaceMode::Selective;
+        match (item.owner, item.test.scope) {
+            (Some(index), _) if selective => Some(Target::Crate(index)),
+            (None, Scope::Crate) if selective => Some(Target::EachCrate),
+            _ if self.asked.packages.is_empty() => Some(Target::Whole),
+            // On the command line a package restricts any standard check that can be restricted.
+            _ if item.kind == Kind::Standard
+                && (item.test.scope == Scope::Crate
+                    || self.asked.names.iter().any(|name| name == item.name())) =>
+            {
+                Some(Target::EachCrate)
+            }
+            _ => None,
+        }
+    }
+
+    /// Why an item has no step on a platform, for a crate; none where it has one.
+    pub fn out(
+        &self,
+        item: &Item<'_>,
+        platform: Option<Platform>,
+        of_crate: Option<&CrateFacts>,
+    ) -> Option<Out> {
+        if item.test.os.is_some_and(|os| os != self.os)
+            || (item.kind == Kind::Standard && self.lacks_os(item))
+        {
+            let other = if self.os == Os::Linux { Os::Windows } else { Os::Linux };
+            return Some(Out::OtherOs(item.test.os.unwrap_or(other)));
+        }
+        if let Some(platform) = platform {
+            if !self.is_enabled(platform, of_crate) {
+                return Some(Out::Platform(platform, self.enabled_by(of_crate)));
+            }
+        }
+        if let Some(found) = of_crate {
+            if !self.asked.packages.is_empty() && !self.asked.packages.contains(&found.name) {
+                return Some(Out::NotAsked);
+            }
+            if let Some(key) = self.crate_left_out(item, found) {
+                return Some(Out::Crate(key));
+            }
+        }
+        let goes_by = |name: &str| {
+            name == item.name()
+                || item.label(platform, of_crate.map(|found| found.name.as_str())).as_str() == name
+        };
+        if !self.asked.names.is_empty() {
+            // A repository's own list may have the standard names: then its tests are meant.
+            let own = |other: &Item<'_>| other.kind != Kind::Standard && other.name() == item.name();
+            if item.kind == Kind::Standard && !self.config.standard && self.items.iter().any(own) {
+                return Some(Out::NoStandard);
+            }
+            return (!self.asked.names.iter().any(|name| goes_by(name))).then_some(Out::NotAsked);
+        }
+        if item.kind == Kind::Standard && !self.config.standard {
+            return Some(Out::NoStandard);
+        }
+        let only = self.config.only.as_ref().map(|only| only.iter().any(|name| goes_by(name)));
+        if let Some(at) = self.config.skip.iter().position(|name| goes_by(name)) {
+            return Some(Out::Skipped(Origin::Option(format!("skip[{at}]"))));
+        }
+        match only {
+            Some(false) => Some(Out::NotOnly),
+            // An option wins over the predecessor's variable.
+            Some(true) => None,
+            None if self.facts.variables.skip.iter().any(|name| name == item.name()) => {
+                Some(Out::Skipped(Origin::Variable("TESTS_TO_SKIP")))
+            }
+            None => None,
+        }
+    }
+
+    /// Whether a standard check without system of its own is Linux's, and this is Windows: the list
+    /// says `os` for Windows only, as the predecessor's format has no such key.
+    pub(super) fn lacks_os(&self, item: &Item<'_>) -> bool {
+        self.os == Os::Windows && item.test.os.is_none() && item.name() != super::BENCH
+    }
+
+    /// The key of the option that leaves a crate out of a check that is planned crate by crate.
+    fn crate_left_out(&self, item: &Item<'_>, found: &CrateFacts) -> Option<String> {
+        let options = self.config.checks.get(item.name())?;
+        if let Some(at) = options.exclude.iter().position(|name| *name == found.name) {
+            return Some(format!("checks.{}.exclude[{at}]", item.name()));
+        }
+        let others = !options.packages.is_empty() && !options.packages.contains(&found.name);
+        others.then(|| format!("checks.{}.packages", item.name()))
+    }
+
+    /// Whether steps are made for a platform. Of a crate its own `.platform` counts, and not the root's
+    /// (predecessor's rule); the option `platform` narrows either.
+    pub fn is_enabled(&self, platform: Platform, of_crate: Option<&CrateFacts>) -> bool {
+        let own = match of_crate {
+            Some(found) => found.platforms.as_deref(),
+            None => self.facts.platforms.as_deref().filter(|_| self.fixed.is_none()),
+        };
+        match (&self.fixed, own) {
+            (Some(fixed), own) => fixed.contains(&platform) && own.is_none_or(|own| own.contains(&platform)),
+            (None, own) => own.unwrap_or(&Platform::DEFAULT).contains(&platform),
+        }
+    }
+
+    /// Where the enabled platforms stand.
+    pub fn enabled_by(&self, of_crate: Option<&CrateFacts>) -> Origin {
+        let file = |dir: &str| Origin::File(format!("{dir}.platform"), "its lines".into());
+        match (&self.fixed, of_crate) {
+            (_, Some(CrateFacts { platforms: Some(_), dir, .. })) => file(&format!("{dir}/")),
+            (Some(_), _) => Origin::Option("platform".into()),
+            (None, None) if self.facts.platforms.is_some() => file(""),
+            (None, _) => Origin::Default,
+        }
+    }
+}

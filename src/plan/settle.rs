@@ -1,0 +1,252 @@
+//! What a check's step says, from the defaults, what was written of it, the predecessor's variables
+//! and the options, each over the one before.
+
+use super::item::{Item, Kind};
+use super::{StepSettings, Traced, TracedMap};
+use crate::config::{Config, DockerChoice};
+use crate::model::{Origin, Os, Platform, pinned_image};
+use crate::predecessor::Variables;
+use serde_json::{Value, json};
+
+/// The predecessor's time limit in minutes.
+const TIMEOUT: u32 = 15;
+
+/// Attributes that are settled elsewhere, and not passed on as they are.
+const SETTLED: [&str; 4] = ["label", "agents", "plugins", "if_changed"];
+
+/// What the steps of an item on a platform say.
+pub fn settle(
+    item: &Item<'_>,
+    platform: Option<Platform>,
+    os: Os,
+    config: &Config,
+    variables: &Variables,
+) -> StepSettings {
+    let from = Sources { item, platform, os, config, variables, path: format!("checks.{}", item.name()) };
+    StepSettings {
+        source: item.origin(""),
+        command: from.command(),
+        agents: from.agents(),
+        docker: from.docker(),
+        timeout: from.timeout(),
+        attributes: from.attributes(),
+        plugins: item.test.attributes.get("plugins").map(plugins).unwrap_or_default(),
+        overrides: Vec::new(),
+        check: None,
+    }
+}
+
+struct Sources<'a> {
+    item: &'a Item<'a>,
+    platform: Option<Platform>,
+    os: Os,
+    config: &'a Config,
+    variables: &'a Variables,
+    path: String,
+}
+
+impl Sources<'_> {
+    fn option(&self, key: &str) -> Origin {
+        Origin::Option(format!("{}.{key}", self.path))
+    }
+
+    fn command(&self) -> Origin {
+        match self.config.checks.get(self.item.name()) {
+            Some(check) if check.command.is_some() => self.option("command"),
+            _ => self.item.origin("command"),
+        }
+    }
+
+    fn agents(&self) -> TracedMap {
+        let mut tags = TracedMap::default();
+        let check = self.config.checks.get(self.item.name());
+        if let Some(agents) = check.and_then(|check| check.agents.as_ref()) {
+            tags.lay_over(agents, |tag| self.option(&format!("agents.{tag}")));
+            return tags;
+        }
+        if let Some(agents) = self.item.test.attributes.get("agents") {
+            let agents = as_tags(agents);
+            // A step for several platforms is for machines of each, whatever else it asks of them.
+            if let (false, Some(platform)) = (agents.contains_key("platform"), self.platform) {
+                tags.set("platform", self.agent_platform(platform), Origin::Default);
+            }
+            tags.lay_over(&agents, |tag| self.item.origin(&format!("agents.{tag}")));
+            return tags;
+        }
+        let emulated = self.platform.is_some_and(Platform::is_emulated);
+        match (&self.config.agents, self.variable_agents()) {
+            (Some(agents), _) => tags.lay_over(agents, |tag| Origin::Option(format!("agents.{tag}"))),
+            (None, Some((name, agents))) => {
+                tags.lay_over(agents, |_| Origin::Variable(name));
+                return tags;
+            }
+            (None, None) => self.default_agents(&mut tags),
+        }
+        match (&self.item.test.hypervisor, &self.config.hypervisor) {
+            _ if emulated || self.os == Os::Windows => {}
+            (Some(own), _) => tags.set("hypervisor", own.as_str(), self.item.origin("hypervisor")),
+            (None, Some(option)) => {
+                tags.set("hypervisor", option.as_str(), Origin::Option("hypervisor".into()))
+            }
+            (None, None) => {}
+        }
+        if let Some(queue) = &self.item.test.queue {
+            tags.set("queue", queue.as_str(), self.item.origin("queue"));
+        }
+        tags
+    }
+
+    fn default_agents(&self, tags: &mut TracedMap) {
+        tags.set("os", self.os.as_str(), Origin::Default);
+        match self.platform {
+            Some(platform) => tags.set("platform", self.agent_platform(platform), Origin::Default),
+            // There are no other Windows agents (predecessor's list of 2020).
+            None if self.os == Os::Windows => {
+                tags.set("platform", Platform::X86_64.as_str(), Origin::Default)
+            }
+            None => {}
+        }
+        if self.os == Os::Windows || self.platform.is_some_and(Platform::is_emulated) {
+            return;
+        }
+        match &self.variables.hypervisor {
+            Some(name) if name.is_empty() => {}
+            Some(name) => {
+                tags.set("hypervisor", name.as_str(), Origin::Variable("DEFAULT_AGENT_TAG_HYPERVISOR"));
+            }
+            None => tags.set("hypervisor", "kvm", Origin::Default),
+        }
+    }
+
+    fn agent_platform(&self, platform: Platform) -> &'static str {
+        if self.os == Os::Windows { platform.as_str() } else { platform.agent_tag() }
+    }
+
+    /// The variables are for native Linux steps of a platform; the predecessor took riscv64's for
+    /// x86-64's too, as they run on the same machines (its defect 3).
+    fn variable_agents(&self) -> Option<(&'static str, &serde_json::Map<String, Value>)> {
+        if self.os != Os::Linux {
+            return None;
+        }
+        let (name, selected) = match self.platform? {
+            Platform::X86_64 => ("X86_LINUX_AGENT_TAGS", &self.variables.x86_agents),
+            Platform::Aarch64 => ("AARCH64_LINUX_AGENT_TAGS", &self.variables.aarch64_agents),
+            Platform::Riscv64 => return None,
+        };
+        let selected = selected.as_ref().filter(|selected| selected.is_for(self.item.name()))?;
+        Some((name, &selected.config))
+    }
+
+    fn docker(&self) -> Option<TracedMap> {
+        let emulated = self.platform.is_some_and(Platform::is_emulated);
+        let check =
+            self.config.checks.get(self.item.name()).map_or(&DockerChoice::Unset, |check| &check.docker);
+        let used = match (check, &self.config.docker) {
+            // The emulator is in the image: on the host the step would check another platform.
+            _ if emulated => true,
+            (DockerChoice::Off, _) | (DockerChoice::Unset, DockerChoice::Off) => false,
+            (DockerChoice::Unset, DockerChoice::Unset) => self.os == Os::Linux,
+            _ => true,
+        };
+        if !used {
+            return None;
+        }
+        let mut options = TracedMap::default();
+        if self.os == Os::Linux {
+            options.set("image", pinned_image(self.platform), Origin::Default);
+            options.set("always-pull", true, Origin::Default);
+            options.lay_over(&self.item.test.docker, |key| self.item.origin(&format!("docker_plugin.{key}")));
+            if let Some(selected) =
+                self.variables.docker.as_ref().filter(|docker| docker.is_for(self.item.name()))
+            {
+                options.lay_over(&selected.config, |_| Origin::Variable("DOCKER_PLUGIN_CONFIG"));
+            }
+        }
+        let image = options.get("image").cloned();
+        if let DockerChoice::Options(map) = &self.config.docker {
+            options.lay_over(map, |key| Origin::Option(format!("docker.{key}")));
+        }
+        // Another image for all steps is one for native ones.
+        if let (true, Some(image)) = (emulated, image) {
+            options.set("image", image.value, image.origin);
+        }
+        if let DockerChoice::Options(map) = check {
+            options.lay_over(map, |key| self.option(&format!("docker.{key}")));
+        }
+        Some(options)
+    }
+
+    fn timeout(&self) -> Traced<Value> {
+        let name = self.item.name();
+        let check = self.config.checks.get(name).and_then(|check| check.timeout_in_minutes);
+        if let Some(minutes) = check {
+            return Traced::new(minutes, self.option("timeout-in-minutes"));
+        }
+        if let (Kind::Step, Some(minutes)) = (self.item.kind, &self.item.test.timeout) {
+            return Traced::new(minutes.clone(), self.item.origin("timeout_in_minutes"));
+        }
+        if let Some(minutes) = self.config.timeout_in_minutes {
+            return Traced::new(minutes, Origin::Option("timeout-in-minutes".into()));
+        }
+        if let Some(minutes) = self.variables.timeouts.get(name) {
+            return Traced::new(*minutes, Origin::Variable("TIMEOUTS_MIN"));
+        }
+        match &self.item.test.timeout {
+            Some(minutes) => Traced::new(minutes.clone(), self.item.origin("timeout_in_minutes")),
+            None => Traced::new(TIMEOUT, Origin::Default),
+        }
+    }
+
+    fn attributes(&self) -> TracedMap {
+        let mut attributes = TracedMap::default();
+        attributes.set("retry", json!({"automatic": false}), Origin::Default);
+        for (key, value) in &self.item.test.attributes {
+            if !SETTLED.contains(&key.as_str()) {
+                attributes.set(key, value.clone(), self.item.origin(key));
+            }
+        }
+        match self.config.checks.get(self.item.name()).and_then(|check| check.soft_fail) {
+            Some(true) => attributes.set("soft_fail", true, self.option("soft-fail")),
+            Some(false) => {
+                attributes.remove("soft_fail");
+            }
+            None => {}
+        }
+        attributes
+    }
+}
+
+/// Agent tags in either form that Buildkite takes: a map, or a list of `name=value`.
+fn as_tags(agents: &Value) -> serde_json::Map<String, Value> {
+    match agents {
+        Value::Object(map) => map.clone(),
+        Value::Array(items) => items
+            .iter()
+            .filter_map(|item| item.as_str()?.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect(),
+        _ => serde_json::Map::new(),
+    }
+}
+
+/// A step's own plugins: a list, or a map by reference.
+fn plugins(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Array(items) => items.clone(),
+        Value::Object(map) => map.iter().map(|(name, options)| json!({name: options})).collect(),
+        other => vec![other.clone()],
+    }
+}
+
+/// Whether a step's `soft_fail` makes every failure soft: `true`, in quotes too (which occurs), or a
+/// list with the status `*`.
+pub fn is_soft(value: Option<&Value>) -> bool {
+    match value {
+        Some(Value::Bool(soft)) => *soft,
+        Some(Value::String(text)) => text == "true",
+        Some(Value::Array(items)) => {
+            items.iter().any(|item| item.get("exit_status").is_some_and(|status| status == "*"))
+        }
+        _ => false,
+    }
+}

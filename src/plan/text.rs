@@ -1,0 +1,69 @@
+//! Commands as text: what a person copies from a step, and what a virtual machine is given.
+
+use crate::checks::cargo::CargoCommand;
+use crate::model::Os;
+
+/// A cargo command as a POSIX shell takes it.
+pub fn plain(command: &CargoCommand) -> String {
+    let mut words: Vec<String> =
+        command.env.iter().map(|(name, value)| format!("{name}={}", shell_words::quote(value))).collect();
+    words.push("cargo".into());
+    if command.all_features {
+        words.push("all-features".into());
+    }
+    let quoted = |word: &String| shell_words::quote(word).into_owned();
+    words.push(quoted(&command.verb));
+    words.extend(command.args.iter().map(quoted));
+    if !command.trailing.is_empty() {
+        words.push("--".into());
+        words.extend(command.trailing.iter().map(quoted));
+    }
+    words.join(" ")
+}
+
+/// A command after a change of folder.
+pub fn change_folder(os: Os, folder: Option<&str>, text: &str) -> String {
+    match (folder, os) {
+        (None, _) => text.to_owned(),
+        (Some(folder), Os::Linux) => format!("cd {} && {text}", shell_words::quote(folder)),
+        (Some(folder), Os::Windows) => format!("cd \"{}\" && {text}", folder.replace('/', "\\")),
+    }
+}
+
+/// A command with variables set for all of it. On Windows the step's own `env` has them: `cmd` has no
+/// way to quote every value.
+pub fn set_variables(os: Os, env: &[(String, String)], text: String) -> String {
+    if env.is_empty() || os == Os::Windows {
+        return text;
+    }
+    let set: Vec<String> =
+        env.iter().map(|(name, value)| format!("{name}={}", shell_words::quote(value))).collect();
+    format!("export {}; {text}", set.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cargo_command_is_written_so_that_it_is_read_the_same() {
+        for text in [
+            "RUSTFLAGS='-D warnings' cargo all-features build --release --workspace --all-targets",
+            "cargo clippy --all-features -- -D warnings -D clippy::undocumented_unsafe_blocks",
+            "A='it'\\''s' cargo test 'a b'",
+        ] {
+            let command = CargoCommand::parse(text).unwrap();
+            assert_eq!(plain(&command), text);
+        }
+    }
+
+    #[test]
+    fn folders_and_variables_come_before_the_command() {
+        let env = [("A".to_owned(), "it's $x".to_owned())];
+        let linux =
+            change_folder(Os::Linux, Some("a b"), &set_variables(Os::Linux, &env, "make && x".into()));
+        assert_eq!(linux, r"cd 'a b' && export A='it'\''s $x'; make && x");
+        let windows = change_folder(Os::Windows, Some("a/b"), &set_variables(Os::Windows, &env, "x".into()));
+        assert_eq!(windows, r#"cd "a\b" && x"#);
+    }
+}

@@ -1,0 +1,93 @@
+//! The globs of `if_changed` in selective mode.
+//!
+//! The agent matches a glob against the whole path: `crate/*` matches no file in a folder of the
+//! crate (shared facts of the agent).
+
+use crate::workspace::Crates;
+
+/// What concerns every crate: the predecessor's paths without its submodule, and those that it
+/// forgot (its defect 5).
+const SHARED: [&str; 8] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "rust-toolchain",
+    "rust-toolchain.toml",
+    ".cargo/**",
+    ".buildkite/**",
+    "clippy.toml",
+    ".clippy.toml",
+];
+
+/// The folders of a package that cargo knows; in the root they are watched even while they are not
+/// there, since a change may remove them.
+const CARGOS: [&str; 4] = ["benches", "examples", "src", "tests"];
+
+/// The globs for what concerns every crate.
+pub fn shared() -> Vec<String> {
+    SHARED.map(str::to_owned).to_vec()
+}
+
+/// The glob for everything in a folder.
+pub fn of_folder(dir: &str) -> String {
+    let mut glob = String::with_capacity(dir.len() + 3);
+    for c in dir.chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '{' | '}' | '\\') {
+            glob.push('\\');
+        }
+        glob.push(c);
+    }
+    glob + "/**"
+}
+
+/// The globs for the root's own package: its files, and its folders but for those of other members.
+/// `listed` is what the root holds.
+pub fn of_root(listed: &[(String, bool)], crates: &Crates) -> Vec<String> {
+    let members = crates.members();
+    let is_anothers = |name: &str| {
+        members.iter().any(|member| member.dir == name || member.dir.starts_with(&format!("{name}/")))
+    };
+    let folders = listed.iter().filter(|(_, is_folder)| *is_folder).map(|(name, _)| name.as_str());
+    let own = folders
+        .filter(|name| !CARGOS.contains(name) && !matches!(*name, ".git" | "target") && !is_anothers(name));
+    std::iter::once("*".to_owned()).chain(CARGOS.into_iter().chain(own).map(of_folder)).collect()
+}
+
+/// Whether a hand-written glob looks as if it meant a folder's whole content, and does not: what to
+/// write instead.
+pub fn too_shallow(glob: &str) -> Option<String> {
+    let folder = glob.strip_suffix("/*")?;
+    (!folder.is_empty() && !folder.ends_with("**")).then(|| format!("{folder}/**"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::{Files, MemoryFiles};
+
+    #[test]
+    fn a_folders_glob_reaches_into_it_and_takes_its_name_as_it_is() {
+        assert_eq!(of_folder("crates/a"), "crates/a/**");
+        assert_eq!(of_folder("a[1]"), "a\\[1\\]/**");
+    }
+
+    #[test]
+    fn the_roots_package_is_watched_without_the_other_members() {
+        let files = MemoryFiles::of(&[
+            ("Cargo.toml", "[package]\nname = \"r\"\n[workspace]\nmembers = [\"crates/a\"]"),
+            ("crates/a/Cargo.toml", "[package]\nname = \"a\""),
+            ("docs/x", ""),
+            ("src/lib.rs", ""),
+            ("target/x", ""),
+        ]);
+        let globs = of_root(&files.list("").unwrap(), &Crates::read(&files).unwrap());
+        assert_eq!(globs, ["*", "benches/**", "examples/**", "src/**", "tests/**", "docs/**"]);
+    }
+
+    #[test]
+    fn a_glob_that_stops_at_the_folder_is_pointed_out() {
+        assert_eq!(too_shallow("vm-memory/*").as_deref(), Some("vm-memory/**"));
+        for fine in ["vm-memory/**", "*", "a/**/*", "Cargo.toml"] {
+            assert_eq!(too_shallow(fine), None, "{fine}");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! What a check does, from what was written and what the options change, and the command that a
+//! person would type for it.
+
+use super::facts::{CrateFacts, Facts};
+use super::item::{Item, Kind};
+use super::text::{change_folder, plain, set_variables};
+use super::{BENCH, COVERAGE, Work};
+use crate::checks::cargo::{CargoCommand, Overrides};
+use crate::config::{CheckOptions, Config};
+use crate::exit::usage;
+use crate::model::{FeatureMode, Os, Platform};
+use crate::predecessor::{Legacy, LegacyCheck};
+use anyhow::Result;
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+/// What is planned of a check's work.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// What it does here.
+    pub work: Work,
+    /// What a person types, and the step's command.
+    pub command: String,
+    /// The folder that it works in.
+    pub directory: Option<String>,
+    /// The package that it is restricted to.
+    pub package: Option<String>,
+    /// Its variables.
+    pub env: Vec<(String, String)>,
+    /// The options of its own.
+    pub own: Map<String, Value>,
+}
+
+/// What work is made from.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    /// What was written.
+    pub item: &'a Item<'a>,
+    /// The platform of the step.
+    pub platform: Option<Platform>,
+    /// The system.
+    pub os: Os,
+    /// The crate, where the step is for one.
+    pub of_crate: Option<&'a CrateFacts>,
+    /// The configuration.
+    pub config: &'a Config,
+    /// The facts.
+    pub facts: &'a Facts,
+}
+
+/// The options of a check that has none.
+static NO_OPTIONS: std::sync::LazyLock<CheckOptions> = std::sync::LazyLock::new(CheckOptions::default);
+
+impl<'a> Source<'a> {
+    /// The check's options.
+    fn options(&self) -> &'a CheckOptions {
+        self.config.checks.get(self.item.name()).unwrap_or(&NO_OPTIONS)
+    }
+
+    fn told(&self, what: &str) -> anyhow::Error {
+        usage(format!("{}: {what}", self.item.origin("command")))
+    }
+
+    fn refuse(&self, key: &str, what: &str) -> anyhow::Error {
+        usage(format!("checks.{}.{key}: {what}", self.item.name()))
+    }
+
+    /// The work.
+    ///
+    /// # Errors
+    /// Exit 2 for a placeholder without meaning here, and for options that do not fit the command.
+    pub fn make(&self) -> Result<Made> {
+        let text = self.filled_in()?;
+        if self.item.kind == Kind::Standard {
+            return self.standard(&text);
+        }
+        if self.item.kind == Kind::Described && self.options().command.is_none() {
+            if let Some(legacy) = Legacy::parse(&text) {
+                return Ok(self.legacy(legacy));
+            }
+        }
+        self.shell(text.into_owned())
+    }
+
+    /// The command with its placeholders replaced.
+    fn filled_in(&self) -> Result<Cow<'a, str>> {
+        let written: &'a str = match &self.options().command {
+            Some(command) => command,
+            None => self.item_command(),
+        };
+        let mut text = Cow::Borrowed(written);
+        if !text.contains('{') {
+            return Ok(text);
+        }
+        let test = &self.item.test;
+        let name = self.of_crate.map(|found| found.name.as_str());
+        let dir = test.crate_path.as_deref().or(self.of_crate.map(|found| found.dir.as_str()));
+        let platform = self.platform.map(Platform::as_str);
+        for (placeholder, value, missing) in [
+            ("{target_platform}", platform, "and the test names no `platform`"),
+            ("{crate_path}", dir, "which only `workspace: selective` or the key `crate_path` gives"),
+            ("{crate}", name, "which only `workspace: selective` gives"),
+        ] {
+            if text.contains(placeholder) {
+                let value = value.ok_or_else(|| self.told(&format!("has {placeholder}, {missing}")))?;
+                text = Cow::Owned(text.replace(placeholder, value));
+            }
+        }
+        Ok(text)
+    }
+
+    fn item_command(&self) -> &'a str {
+        &self.item.test.command
+    }
+
+    fn directory(&self) -> Option<String> {
+        let of_crate = self.of_crate.filter(|_| self.item.kind == Kind::Standard);
+        let of_crate = of_crate.map(|found| found.dir.clone()).filter(|dir| dir != ".");
+        self.options().working_directory.clone().or(of_crate)
+    }
+
+    fn overrides(&self) -> Overrides {
+        let options = self.options();
+        let env = options.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let (packages, exclude) = match self.of_crate.filter(|_| self.item.kind == Kind::Standard) {
+            // Without a workspace to choose from there is nothing to leave out.
+            Some(found) => (vec![found.name.clone()], Vec::new()),
+            None => (options.packages.clone(), options.exclude.clone()),
+        };
+        Overrides { args: options.args.clone(), env, packages, exclude }
+    }
+
+    fn standard(&self, text: &str) -> Result<Made> {
+        let options = self.options();
+        let work = match (self.item.name(), &options.command) {
+            (COVERAGE, None) => Some(Work::Coverage),
+            ("commit-format", None) => Some(Work::CommitFormat),
+            ("cargo-audit", None) => Some(Work::Audit),
+            (BENCH, None) => Some(Work::Bench),
+            _ => None,
+        };
+        let emulated = self.platform.is_some_and(Platform::is_emulated);
+        let mut env: Vec<_> = options.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let mut typed = text.to_owned();
+        let work = match (work, CargoCommand::parse(text)) {
+            (Some(work), _) => {
+                if let Some(key) = self.cargo_option() {
+                    return Err(self.refuse(key, "this check is no cargo command that could take it"));
+                }
+                work
+            }
+            (None, Some(command)) => {
+                let mode = options.features.unwrap_or(self.config.features);
+                let mut command = command.with(&self.overrides());
+                if emulated && mode == FeatureMode::Default {
+                    command.args.retain(|arg| arg != "--all-features");
+                }
+                env.clear();
+                typed = plain(&command);
+                Work::Cargo(command, mode)
+            }
+            (None, None) => {
+                if let Some(key) = self.cargo_option() {
+                    return Err(self.refuse(key, "its command is no plain cargo command: write it there"));
+                }
+                Work::Shell(text.to_owned())
+            }
+        };
+        let directory = self.directory();
+        let package = self.of_crate.map(|found| found.name.clone());
+        let command = if emulated && !matches!(work, Work::CommitFormat) {
+            // Nothing of the host is in the virtual machine, this program neither.
+            let text = if typed == plain_of(text) { text.to_owned() } else { typed };
+            change_folder(self.os, directory.as_deref(), &set_variables(self.os, &env, text))
+        } else {
+            let mut command = format!("rust-vmm-ci run {}", self.item.name());
+            if let Some(package) = &package {
+                command += &format!(" --package {}", shell_words::quote(package));
+            }
+            command
+        };
+        Ok(Made { work, command, directory, package, env, own: options.own.clone() })
+    }
+
+    /// The first option that only a cargo command can take.
+    fn cargo_option(&self) -> Option<&'static str> {
+        let options = self.options();
+        [
+            ("args", !options.args.is_empty()),
+            ("packages", !options.packages.is_empty()),
+            ("exclude", !options.exclude.is_empty()),
+            ("features", options.features.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(key, given)| given.then_some(key))
+    }
+
+    /// A command for the shell. What the options change in it must be changed in its text, since the
+    /// step shows it and a person may copy it.
+    fn shell(&self, text: String) -> Result<Made> {
+        let options = self.options();
+        if options.features.is_some() {
+            return Err(self.refuse("features", "only the standard checks have sets of features"));
+        }
+        let mut text = text;
+        let mut env: Vec<_> = options.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        if let Some(key) = self.cargo_option() {
+            let parsed = CargoCommand::parse(&text);
+            let command = parsed.ok_or_else(|| {
+                self.refuse(key, "the command is no plain cargo command: change it by `command`")
+            })?;
+            text = plain(&command.with(&self.overrides()));
+            env.clear();
+        }
+        let directory = self.directory();
+        let shown = set_variables(self.os, &env, text.clone());
+        Ok(Made {
+            command: change_folder(self.os, directory.as_deref(), &shown),
+            work: Work::Shell(text),
+            directory,
+            package: None,
+            env,
+            own: Map::new(),
+        })
+    }
+
+    /// A call of one of the predecessor's Python files is a check of ours.
+    fn legacy(&self, legacy: Legacy) -> Made {
+        let check = legacy.check.name();
+        let mut own = self.config.checks.get(check).map(|options| options.own.clone()).unwrap_or_default();
+        own.extend(self.options().own.clone());
+        if legacy.update {
+            own.insert("update".into(), true.into());
+        }
+        let mut env = legacy.env;
+        env.extend(self.options().env.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let folder = self.options().working_directory.clone().or(legacy.directory);
+        let folder = folder.filter(|dir| dir != ".");
+        let package =
+            legacy.package.or_else(|| self.package_in(folder.as_deref()).filter(|_| legacy.crate_scope));
+        let mut command = "rust-vmm-ci".to_owned();
+        if let (Some(folder), None) = (&folder, &package) {
+            command += &format!(" -C {}", shell_words::quote(folder));
+        }
+        command += &format!(" run {check}");
+        if let Some(package) = &package {
+            command += &format!(" --package {}", shell_words::quote(package));
+        }
+        if legacy.update {
+            command += " --update";
+        }
+        for (name, value) in env.iter().rev() {
+            command = format!("{name}={} {command}", shell_words::quote(value));
+        }
+        let work = match legacy.check {
+            LegacyCheck::Coverage => Work::Coverage,
+            LegacyCheck::CommitFormat => Work::CommitFormat,
+            LegacyCheck::Bench => Work::Bench,
+        };
+        match legacy.around {
+            None => Made { work, command, directory: folder, package, env, own },
+            Some((before, after)) => {
+                let gap = if after.is_empty() || after.starts_with([' ', ';', '\n']) { "" } else { " " };
+                let text = format!("{before}{command}{gap}{after}");
+                let work = Work::Shell(text.clone());
+                Made { work, command: text, directory: None, package: None, env: Vec::new(), own: Map::new() }
+            }
+        }
+    }
+
+    /// The package in a folder: a member's, else the step's crate's.
+    fn package_in(&self, folder: Option<&str>) -> Option<String> {
+        let dir = folder.unwrap_or(".").trim_end_matches('/');
+        let mut members = self.facts.crates.iter().flatten();
+        let found = members.find(|found| found.dir == dir).or(self.of_crate);
+        found.map(|found| found.name.clone())
+    }
+}
+
+/// A cargo command's text as [`plain`] writes it, to see whether options have changed it.
+fn plain_of(text: &str) -> String {
+    CargoCommand::parse(text).map_or_else(|| text.to_owned(), |command| plain(&command))
+}

@@ -1,0 +1,15 @@
+//! The predecessor's formats, read here and nowhere else: descriptions of tests, `.platform`, the six
+//! variables, and commands that call its Python files (shared facts of rust-vmm-ci, 2026-08-14).
+
+mod description;
+mod dollar;
+mod legacy;
+mod platform_file;
+mod test;
+mod variables;
+
+pub use description::{Description, standard};
+pub use legacy::{Legacy, LegacyCheck};
+pub use platform_file::platforms;
+pub use test::{Scope, Test, number as minutes};
+pub use variables::Variables;

@@ -1,0 +1,63 @@
+//! `.platform`: the platforms of a repository or crate, one a line.
+
+use crate::exit::usage;
+use crate::model::Platform;
+use anyhow::Result;
+
+/// The platforms of a file's text, each once, in the file's order. Blank lines, a missing last
+/// newline and Windows' line ends occur (predecessor's inputs).
+///
+/// # Errors
+/// Exit 2 for a name that is no platform, with its line, and for a file without any: the predecessor
+/// took both for "no platform" and printed three steps.
+pub fn platforms(path: &str, text: &str) -> Result<Vec<Platform>> {
+    let mut found = Vec::new();
+    for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+        let name = line.trim();
+        if name.is_empty() {
+            continue;
+        }
+        let platform: Platform =
+            name.parse().map_err(|told| usage(format!("{path}:{}: {told}", index + 1)))?;
+        if !found.contains(&platform) {
+            found.push(platform);
+        }
+    }
+    if found.is_empty() {
+        let all = Platform::ALL.map(Platform::as_str).join(", ");
+        return Err(usage(format!(
+            "{path}: names no platform; write one a line ({all}), or remove the file for x86_64 and aarch64"
+        )));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blank_lines_blanks_and_a_missing_newline_do_no_harm() {
+        for text in
+            ["x86_64\nriscv64\n", "\u{feff}x86_64\r\n\r\n  riscv64", "\nx86_64\nx86_64\n\triscv64\n\n"]
+        {
+            assert_eq!(
+                platforms(".platform", text).unwrap(),
+                [Platform::X86_64, Platform::Riscv64],
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_empty_file_and_a_slip_are_errors_with_their_place() {
+        let told = |text| platforms("a/.platform", text).unwrap_err().to_string();
+        assert_eq!(
+            told("x86_64\n\naarch46\n"),
+            "a/.platform:3: unknown platform `aarch46`; did you mean `aarch64`?"
+        );
+        for empty in ["", "\n \n"] {
+            assert!(told(empty).starts_with("a/.platform: names no platform; write one a line"), "{empty:?}");
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! The six variables by which the predecessor was configured.
+
+use super::dollar::value_at_run_time;
+use super::test::expected;
+use crate::exit::usage;
+use crate::model::{HYPERVISORS, did_you_mean};
+use anyhow::Result;
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+const SKIP: &str = "TESTS_TO_SKIP";
+const TIMEOUTS: &str = "TIMEOUTS_MIN";
+const X86_AGENTS: &str = "X86_LINUX_AGENT_TAGS";
+const AARCH64_AGENTS: &str = "AARCH64_LINUX_AGENT_TAGS";
+const DOCKER: &str = "DOCKER_PLUGIN_CONFIG";
+const HYPERVISOR: &str = "DEFAULT_AGENT_TAG_HYPERVISOR";
+
+/// Their names.
+pub const NAMES: [&str; 6] = [SKIP, TIMEOUTS, X86_AGENTS, AARCH64_AGENTS, DOCKER, HYPERVISOR];
+
+/// A change to single tests: `{"tests": [ … ], "cfg": { … }}`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Selected {
+    /// The tests' names.
+    pub tests: Vec<String>,
+    /// What changes for them.
+    pub config: Map<String, Value>,
+}
+
+impl Selected {
+    /// Whether the change is for the test of this name.
+    pub fn is_for(&self, name: &str) -> bool {
+        self.tests.iter().any(|test| test == name)
+    }
+}
+
+/// What the variables say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Variables {
+    /// `TESTS_TO_SKIP`.
+    pub skip: Vec<String>,
+    /// `TIMEOUTS_MIN`: minutes by name. Without effect in the predecessor (its defect 1).
+    pub timeouts: IndexMap<String, u32>,
+    /// `X86_LINUX_AGENT_TAGS`: in place of all tags of x86-64 steps.
+    pub x86_agents: Option<Selected>,
+    /// `AARCH64_LINUX_AGENT_TAGS`: the same for Arm.
+    pub aarch64_agents: Option<Selected>,
+    /// `DOCKER_PLUGIN_CONFIG`: merged over the container's options.
+    pub docker: Option<Selected>,
+    /// `DEFAULT_AGENT_TAG_HYPERVISOR`; set and empty, it takes the tag away.
+    pub hypervisor: Option<String>,
+}
+
+impl Variables {
+    /// Reads them. One that is empty is as good as unset, but for the hypervisor's.
+    ///
+    /// # Errors
+    /// Exit 2 for what is not JSON or of another shape, with the shape that was expected. The
+    /// predecessor searched a text for names where a list belongs.
+    pub fn read(get: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+        let hypervisor = get(HYPERVISOR).map(|name| name.trim().to_owned());
+        if let Some(name) =
+            hypervisor.as_deref().filter(|name| !name.is_empty() && !HYPERVISORS.contains(name))
+        {
+            return Err(usage(format!(
+                "{HYPERVISOR}: unknown hypervisor `{name}`{}",
+                did_you_mean(name, HYPERVISORS)
+            )));
+        }
+        let mut read = Self { hypervisor, ..Self::default() };
+        for name in [SKIP, TIMEOUTS, X86_AGENTS, AARCH64_AGENTS, DOCKER] {
+            let Some(text) = get(name).filter(|text| !text.trim().is_empty()) else { continue };
+            let mut value: Value = serde_json::from_str(&text).map_err(|error| {
+                usage(format!("{name}: {error}; expected JSON such as {}", example(name)))
+            })?;
+            value_at_run_time(&mut value);
+            read.set(name, value)
+                .map_err(|told| usage(format!("{name}{told}; for example: {name}='{}'", example(name))))?;
+        }
+        Ok(read)
+    }
+
+    /// Sets one; an error begins with the key path behind the variable's name.
+    fn set(&mut self, name: &str, value: Value) -> Result<(), String> {
+        match name {
+            SKIP => self.skip = names(value)?,
+            TIMEOUTS => self.timeouts = timeouts(&value)?,
+            X86_AGENTS => self.x86_agents = Some(selected(value, true)?),
+            AARCH64_AGENTS => self.aarch64_agents = Some(selected(value, true)?),
+            _ => self.docker = Some(selected(value, false)?),
+        }
+        Ok(())
+    }
+
+    /// Every name of a test in a variable, with the variable's.
+    pub fn mentioned(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let selected =
+            [(X86_AGENTS, &self.x86_agents), (AARCH64_AGENTS, &self.aarch64_agents), (DOCKER, &self.docker)];
+        let selected = selected.into_iter().flat_map(|(variable, selected)| {
+            selected.iter().flat_map(|selected| &selected.tests).map(move |test| (variable, test.as_str()))
+        });
+        let skip = self.skip.iter().map(|test| (SKIP, test.as_str()));
+        skip.chain(self.timeouts.keys().map(|test| (TIMEOUTS, test.as_str()))).chain(selected)
+    }
+
+    /// Holds the names against `known`, which are this upload's, and `elsewhere`, which are the
+    /// repository's other files'. One variable often serves several uploads, so a name of none is a
+    /// note.
+    ///
+    /// # Errors
+    /// Exit 2 for a name that is within a slip of a known one.
+    pub fn note_unknown_names(
+        &self,
+        known: &[&str],
+        elsewhere: impl FnOnce() -> Vec<String>,
+    ) -> Result<Vec<String>> {
+        let mut unknown = self.mentioned().filter(|(_, test)| !known.contains(test)).peekable();
+        if unknown.peek().is_none() {
+            return Ok(Vec::new());
+        }
+        let elsewhere = elsewhere();
+        let mut notes = Vec::new();
+        for (variable, test) in unknown.filter(|(_, test)| !elsewhere.iter().any(|name| name == test)) {
+            let all = known.iter().copied().chain(elsewhere.iter().map(String::as_str));
+            if let Some(meant) = slip_of(test, all) {
+                return Err(usage(format!("{variable}: no test is named `{test}`; did you mean `{meant}`?")));
+            }
+            notes.push(format!("{variable}: no test of this upload is named `{test}`"));
+        }
+        Ok(notes)
+    }
+}
+
+/// The name that is a slip of the hand away: one in a short name, two in a longer one. Closer than
+/// for our options, where a name that is unknown is an error anyway.
+fn slip_of<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    const LONG: usize = 8;
+    let allowed = if given.chars().count() < LONG { 1 } else { 2 };
+    let fold = |name: &str| name.to_lowercase().replace('_', "-");
+    let folded = fold(given);
+    names
+        .filter(|name| name.len().abs_diff(given.len()) <= 2)
+        .map(|name| (strsim::damerau_levenshtein(&folded, &fold(name)), name))
+        .filter(|(slips, _)| *slips <= allowed)
+        .min_by_key(|(slips, _)| *slips)
+        .map(|(_, name)| name)
+}
+
+fn example(variable: &str) -> &'static str {
+    match variable {
+        SKIP => r#"["commit-format"]"#,
+        TIMEOUTS => r#"{"style": 30}"#,
+        DOCKER => r#"{"tests": ["coverage"], "cfg": {"privileged": true}}"#,
+        _ => r#"{"tests": ["clippy"], "cfg": {"os": "linux", "queue": "big"}}"#,
+    }
+}
+
+fn names(value: Value) -> Result<Vec<String>, String> {
+    let Value::Array(items) = value else {
+        return Err(format!(": {}", expected("a list of tests' names", &value)));
+    };
+    let name = |(index, item): (usize, Value)| match item {
+        Value::String(name) => Ok(name),
+        other => Err(format!("[{index}]: {}", expected("a test's name", &other))),
+    };
+    items.into_iter().enumerate().map(name).collect()
+}
+
+fn timeouts(value: &Value) -> Result<IndexMap<String, u32>, String> {
+    let Value::Object(map) = value else {
+        return Err(format!(": {}", expected("a map of tests' names and minutes", value)));
+    };
+    let minutes = |(name, value): (&String, &Value)| {
+        let minutes =
+            value.as_u64().and_then(|minutes| u32::try_from(minutes).ok()).filter(|minutes| *minutes > 0);
+        let told = || format!(".{name}: {}", expected("minutes, a number of at least 1", value));
+        minutes.map(|minutes| (name.clone(), minutes)).ok_or_else(told)
+    };
+    map.iter().map(minutes).collect()
+}
+
+fn selected(value: Value, tags: bool) -> Result<Selected, String> {
+    let Value::Object(mut map) = value else {
+        return Err(format!(": {}", expected("a map of `tests` and `cfg`", &value)));
+    };
+    let tests = map.shift_remove("tests").ok_or(": has no `tests`")?;
+    let config = map.shift_remove("cfg").ok_or(": has no `cfg`")?;
+    if let Some(key) = map.keys().next() {
+        return Err(format!(".{key}: unknown key{}", did_you_mean(key, ["tests", "cfg"])));
+    }
+    let tests = names(tests).map_err(|told| format!(".tests{told}"))?;
+    let Value::Object(config) = config else {
+        return Err(format!(".cfg: {}", expected("a map", &config)));
+    };
+    if tags && config.is_empty() {
+        return Err(".cfg: has no agent tag: any agent would take the steps".into());
+    }
+    if let Some(key) = config.iter().find_map(|(key, value)| value.is_null().then_some(key)) {
+        return Err(format!(".cfg.{key}: has no value (null)"));
+    }
+    Ok(Selected { tests, config })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Variables> {
+        Variables::read(&|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into())
+        })
+    }
+
+    fn refusal(name: &str, value: &str) -> String {
+        let error = read(&[(name, value)]).unwrap_err();
+        assert_eq!(crate::exit::of(&error), crate::exit::Exit::Usage);
+        error.to_string()
+    }
+
+    #[test]
+    fn every_variable_is_read() {
+        let read = read(&[
+            (SKIP, r#"["a"]"#),
+            (TIMEOUTS, r#"{"b": 30}"#),
+            (X86_AGENTS, r#"{"tests": ["c"], "cfg": {"queue": "q"}}"#),
+            (AARCH64_AGENTS, " "),
+            (DOCKER, r#"{"tests": ["d"], "cfg": {"volumes": ["$$HOME:/h"]}}"#),
+            (HYPERVISOR, "mshv"),
+        ])
+        .unwrap();
+        let mentioned: Vec<_> = read.mentioned().collect();
+        assert_eq!(mentioned, [(SKIP, "a"), (TIMEOUTS, "b"), (X86_AGENTS, "c"), (DOCKER, "d")]);
+        assert_eq!(read.timeouts["b"], 30);
+        assert_eq!(read.docker.unwrap().config["volumes"][0], "$HOME:/h");
+        assert_eq!((read.hypervisor.as_deref(), read.aarch64_agents), (Some("mshv"), None));
+    }
+
+    #[test]
+    fn an_empty_hypervisor_takes_the_tag_away_and_other_empty_ones_say_nothing() {
+        let empty: Vec<_> = NAMES.iter().map(|name| (*name, "")).collect();
+        let expected = Variables { hypervisor: Some(String::new()), ..Variables::default() };
+        assert_eq!(read(&empty).unwrap(), expected);
+        assert_eq!(read(&[]).unwrap(), Variables::default());
+    }
+
+    #[test]
+    fn another_shape_is_refused_with_its_place_and_an_example() {
+        for (name, value, told) in [
+            (
+                SKIP,
+                "style",
+                "TESTS_TO_SKIP: expected value at line 1 column 1; expected JSON such as [\"commit-format\"]",
+            ),
+            (
+                SKIP,
+                r#""style""#,
+                "TESTS_TO_SKIP: expected a list of tests' names, got \"style\"; for example: TESTS_TO_SKIP='",
+            ),
+            (SKIP, "[5]", "TESTS_TO_SKIP[0]: expected a test's name, got 5"),
+            (TIMEOUTS, r#"["style"]"#, "TIMEOUTS_MIN: expected a map of tests' names and minutes"),
+            (
+                TIMEOUTS,
+                r#"{"style": 0}"#,
+                "TIMEOUTS_MIN.style: expected minutes, a number of at least 1, got 0",
+            ),
+            (
+                X86_AGENTS,
+                r#"{"tests": "style", "cfg": {"a": 1}}"#,
+                "X86_LINUX_AGENT_TAGS.tests: expected a list",
+            ),
+            (X86_AGENTS, r#"{"tests": ["style"], "cfg": {}}"#, "X86_LINUX_AGENT_TAGS.cfg: has no agent tag"),
+            (DOCKER, r#"{"tests": []}"#, "DOCKER_PLUGIN_CONFIG: has no `cfg`"),
+            (
+                DOCKER,
+                r#"{"tests": [], "cfg": {}, "cgf": {}}"#,
+                "DOCKER_PLUGIN_CONFIG.cgf: unknown key; did you mean `cfg`?",
+            ),
+            (
+                HYPERVISOR,
+                "hvm",
+                "DEFAULT_AGENT_TAG_HYPERVISOR: unknown hypervisor `hvm`; did you mean `kvm`?",
+            ),
+        ] {
+            let refusal = refusal(name, value);
+            assert!(refusal.starts_with(told), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_another_file_is_fine_a_slip_an_error_and_another_word_a_note() {
+        let known = ["clippy", "unittests-gnu"];
+        let check = |names: &str| {
+            let read = read(&[(SKIP, names)]).unwrap();
+            read.note_unknown_names(&known, || vec!["bench".into()])
+        };
+        assert_eq!(check(r#"["clippy", "bench"]"#).unwrap(), [""; 0]);
+        assert_eq!(
+            check(r#"["build-alloc"]"#).unwrap(),
+            ["TESTS_TO_SKIP: no test of this upload is named `build-alloc`"]
+        );
+        for slip in ["cliipy", "unitests_gnu", "benhc"] {
+            let told = check(&format!("[{slip:?}]")).unwrap_err().to_string();
+            assert!(
+                told.starts_with(&format!("TESTS_TO_SKIP: no test is named `{slip}`; did you mean `")),
+                "{told}"
+            );
+        }
+    }
+}

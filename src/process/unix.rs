@@ -1,0 +1,37 @@
+//! Processes as Unix has them; `windows.rs` is the twin.
+
+use super::{Command, Ended};
+use process_wrap::std::{ChildWrapper, CommandWrap};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+
+/// The requests to end that this system has, as signals of the C runtime.
+pub(super) const REQUESTS: [i32; 3] = [SIGTERM, SIGINT, SIGHUP];
+
+/// The program to start.
+pub(super) fn program(command: &Command) -> OsString {
+    command.program.clone()
+}
+
+/// Hands the arguments over, so that they arrive as they are.
+pub(super) fn add_args(inner: &mut std::process::Command, command: &Command) {
+    inner.args(&command.args);
+}
+
+/// Makes the process that will be started the leader of a tree that can be ended whole:
+/// a process group.
+pub(super) fn lead_a_tree(wrap: &mut CommandWrap) {
+    wrap.wrap(process_wrap::std::ProcessGroup::leader());
+}
+
+/// Asks a tree to end.
+pub(super) fn ask_to_end(child: &mut dyn ChildWrapper, _: Ended) {
+    let _ = child.signal(SIGTERM);
+}
+
+/// How a process ended that we did not stop.
+pub(super) fn ended(status: ExitStatus) -> Ended {
+    status.signal().map_or_else(|| Ended::Exited(status.code().unwrap_or(-1)), Ended::Signaled)
+}

@@ -1,0 +1,75 @@
+//! Processes as Windows has them; `unix.rs` is the twin.
+//!
+//! The agent cancels by Ctrl-Break to the hook's console group (its
+//! `internal/process/signal_windows.go`), and by ending its Job Object when the grace period is over
+//! or where there is no console. Our children are of that group: they are asked when we are.
+
+use super::{Command, Ended, cancelled};
+use process_wrap::std::{ChildWrapper, CommandWrap};
+use std::ffi::OsString;
+use std::os::windows::process::CommandExt as _;
+use std::path::Path;
+use std::process::ExitStatus;
+
+/// Ctrl-Break, as the C runtime numbers it (`signal.h`).
+const SIGBREAK: i32 = 21;
+/// What a process ends with that Ctrl-C or Ctrl-Break ended: `STATUS_CONTROL_C_EXIT`.
+const CONTROL_C_EXIT: i32 = 0xC000_013A_u32.cast_signed();
+
+/// The requests to end that this system has, as signals of the C runtime.
+pub(super) const REQUESTS: [i32; 3] = [SIGBREAK, signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
+
+/// The program to start: the one that a shell would find by this name.
+pub(super) fn program(command: &Command) -> OsString {
+    let path = Path::new(&command.program);
+    if path.components().count() > 1 || path.extension().is_some() {
+        return command.program.clone();
+    }
+    // The library looks for `.exe` alone, where a shell would find `.bat` and `.cmd` too.
+    let own = command.env.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case("PATH"));
+    let paths = own.map_or_else(|| std::env::var_os("PATH"), |(_, value)| value.clone());
+    // An absolute folder, which entries of PATH that are not are taken from: never the checkout.
+    let found = which::which_in(path, paths, std::env::temp_dir());
+    found.map_or_else(|_| command.program.clone(), Into::into)
+}
+
+/// Hands the arguments over, so that they arrive as they are.
+pub(super) fn add_args(inner: &mut std::process::Command, command: &Command) {
+    let is_shell =
+        Path::new(&command.program).file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case("cmd"));
+    match command.args.split_last() {
+        // It does not take its command line apart as programs do: with `/S`, what stands between
+        // the first quote and the last is the script, as it is.
+        Some((script, options)) if is_shell => {
+            let mut quoted = OsString::from("\"");
+            quoted.push(script);
+            quoted.push("\"");
+            inner.args(options).raw_arg(quoted);
+        }
+        _ => drop(inner.args(&command.args)),
+    }
+}
+
+/// Makes the process that will be started the leader of a tree that can be ended whole:
+/// a Job Object.
+pub(super) fn lead_a_tree(wrap: &mut CommandWrap) {
+    wrap.wrap(process_wrap::std::JobObject);
+}
+
+/// Asks a tree to end: who is cancelled has been asked already, by the console, and for a time limit
+/// there is no request. There it is the end.
+pub(super) fn ask_to_end(child: &mut dyn ChildWrapper, why: Ended) {
+    if why != Ended::Cancelled {
+        let _ = child.start_kill();
+    }
+}
+
+/// How a process ended that we did not stop.
+pub(super) fn ended(status: ExitStatus) -> Ended {
+    let code = status.code().unwrap_or(-1);
+    // It was asked when we were, and may have been quicker.
+    if code == CONTROL_C_EXIT || (code != 0 && cancelled()) {
+        return Ended::Cancelled;
+    }
+    Ended::Exited(code)
+}

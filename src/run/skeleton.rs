@@ -1,0 +1,62 @@
+//! A copy of a workspace that is just enough for cargo to resolve its dependencies: manifests and
+//! configuration as they are, sources empty, nothing else. What cargo writes there never reaches the
+//! checkout.
+
+use anyhow::{Context as _, Result};
+use std::path::Path;
+
+/// Files that cargo reads to resolve dependencies, other than by their extensions.
+const NAMES: [&str; 2] = ["config", ".cargo-checksum.json"];
+
+/// Copies the workspace below a folder.
+///
+/// # Errors
+/// Exit 3 where a file cannot be read or written.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to).with_context(|| format!("making {}", to.display()))?;
+    let entries = std::fs::read_dir(from).with_context(|| format!("reading {}", from.display()))?;
+    for entry in entries {
+        let entry = entry.with_context(|| format!("reading {}", from.display()))?;
+        let (path, copied) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type().with_context(|| format!("reading {}", path.display()))?.is_dir() {
+            // A target directory says that it is one (CACHEDIR.TAG, as cargo writes it).
+            if entry.file_name() != ".git" && !path.join("CACHEDIR.TAG").exists() {
+                copy(&path, &copied)?;
+            }
+            continue;
+        }
+        let name = entry.file_name();
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        match extension {
+            Some("rs") => std::fs::write(&copied, b""),
+            Some("toml") => std::fs::copy(&path, &copied).map(|_| ()),
+            _ if NAMES.iter().any(|known| name == *known) => std::fs::copy(&path, &copied).map(|_| ()),
+            _ => Ok(()),
+        }
+        .with_context(|| format!("copying {}", path.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_skeleton_has_manifests_and_empty_sources_only() {
+        let from = tempfile::tempdir().unwrap();
+        let to = tempfile::tempdir().unwrap();
+        let files =
+            ["Cargo.toml", "a/src/lib.rs", "a/data.bin", ".git/config", "target/x.rs", ".cargo/config"];
+        for file in files.iter().chain(&["target/CACHEDIR.TAG"]) {
+            let path = from.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "text").unwrap();
+        }
+        copy(from.path(), to.path()).unwrap();
+        let read = |file: &str| std::fs::read_to_string(to.path().join(file)).ok();
+        let copied = files.map(read);
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(copied, [text("text"), text(""), None, None, None, text("text")]);
+    }
+}

@@ -1,0 +1,37 @@
+//! A cancel ends the children, and the report says so.
+
+use super::Sample;
+use super::support::process::Running;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_cancel_ends_the_whole_tree_within_five_seconds_and_is_reported() {
+    let library = "#[test]\nfn hangs() {\n    println!(\"begun\");\n    std::fs::write(\"pid\", std::process::id().to_string()).unwrap();\n    \
+                   std::thread::sleep(std::time::Duration::from_secs(600));\n}\n";
+    let sample = Sample::new(&[("src/lib.rs", library)]);
+    let report = sample.sandbox.path().join("report.json");
+    let mut command = sample.command(&[
+        "run",
+        "unittests-gnu",
+        "style",
+        "--jobs",
+        "1",
+        "--report",
+        report.to_str().unwrap(),
+    ]);
+    let running = Running::start(&mut command, sample.sandbox.path().join("log"));
+    let pid_file = sample.repository.path().join("pid");
+    let begun =
+        super::support::eventually(Duration::from_secs(120), || std::fs::read_to_string(&pid_file).ok());
+    let pid = begun.unwrap_or_else(|| panic!("{}", running.output()));
+    let asked = Instant::now();
+    running.terminate();
+    let finished = running.finish(Duration::from_secs(20));
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert_eq!(finished.status, 3, "{}", finished.output);
+    let gone = || (!std::path::Path::new(&format!("/proc/{}", pid.trim())).exists()).then_some(());
+    assert!(super::support::eventually(Duration::from_secs(2), gone).is_some(), "the test goes on");
+    let report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(report).unwrap()).unwrap();
+    assert_eq!(report["cancelled"], true);
+    assert!(report["outcomes"].as_array().unwrap().iter().all(|outcome| outcome["verdict"] == "cancelled"));
+}

@@ -1,0 +1,90 @@
+//! What a person gets wrong is said once, with what to do, and ends with 2.
+
+use super::{Sample, said};
+use serde_json::json;
+
+/// Arguments, and what the refusal must say.
+fn refused(sample: &Sample, args: &[&str], expected: &[&str]) {
+    let said = sample.run(args);
+    assert_eq!(said.code, Some(2), "{args:?}: {}", said.text);
+    for text in expected {
+        assert!(said.text.contains(text), "{args:?} should say {text:?}:\n{}", said.text);
+    }
+    let errors =
+        said.text.lines().filter(|line| line.starts_with("rust-vmm-ci:") || line.starts_with("error:"));
+    assert_eq!(errors.count(), 1, "{args:?}: one error:\n{}", said.text);
+}
+
+#[test]
+fn names_that_are_none_are_refused_with_what_was_meant() {
+    let sample = Sample::new(&[]);
+    refused(&sample, &["run", "cliippy"], &["cliippy", "clippy"]);
+    refused(&sample, &["run", "--platform", "x86-64"], &["x86_64"]);
+    refused(&sample, &["run", "--os", "linus"], &["linux"]);
+    refused(&sample, &["run", "--no-such-option"], &["--no-such-option"]);
+}
+
+#[test]
+fn another_machines_platform_is_refused_with_what_to_do() {
+    let sample = Sample::new(&[]);
+    let other = if cfg!(target_arch = "x86_64") { "aarch64" } else { "x86_64" };
+    refused(&sample, &["run", "--platform", other], &[other, "machine"]);
+    refused(&sample, &["run", "--os", "windows"], &["windows", "machine"]);
+}
+
+#[test]
+fn a_folder_without_a_manifest_is_no_rust_project() {
+    let sample = Sample::new(&[("empty/.keep", "")]);
+    refused(&sample, &["run", "-C", "empty"], &["Cargo.toml"]);
+    refused(&sample, &["run", "-C", "nowhere"], &["nowhere"]);
+    refused(&sample, &["run", "-C", "Cargo.toml"], &["not a folder"]);
+}
+
+#[test]
+fn a_configuration_is_refused_with_the_key_and_what_was_meant() {
+    let sample = Sample::new(&[]);
+    let cases = [
+        (json!({"platfrom": "x86_64"}).to_string(), vec!["platfrom", "platform"]),
+        (
+            json!({"checks": {"clippy": {"timeout": 3}}}).to_string(),
+            vec!["checks.clippy", "timeout-in-minutes"],
+        ),
+        (json!({"checks": {"cliipy": {"args": []}}}).to_string(), vec!["checks.cliipy", "clippy"]),
+        (json!({"checks": {"clippy": {"title": 3}}}).to_string(), vec!["checks.clippy.title"]),
+        (json!({"only": ["stile"]}).to_string(), vec!["only", "stile", "style"]),
+        (json!({"skip": ["docs"]}).to_string(), vec!["skip", "docs", "doc"]),
+        ("{\"mode\": ".to_owned(), vec!["BUILDKITE_PLUGIN_CONFIGURATION"]),
+        (json!({"checks": {"clippy": null}}).to_string(), vec!["checks.clippy", "null"]),
+    ];
+    for (configuration, expected) in cases {
+        let said = said(sample.command(&["run"]).env("BUILDKITE_PLUGIN_CONFIGURATION", &configuration));
+        assert_eq!(said.code, Some(2), "{configuration}: {}", said.text);
+        for text in expected {
+            assert!(said.text.contains(text), "{configuration} should say {text:?}:\n{}", said.text);
+        }
+    }
+}
+
+#[test]
+fn a_file_of_tests_is_refused_with_its_place() {
+    let cases = [
+        ("", "tests.json"),
+        (r#"{"tests": [{"test_name": "a", "command": "true", "platform": "x86_64"}]}"#, "platform"),
+        (r#"{"tests": [{"test_name": "a", "comand": "true"}]}"#, "command"),
+        (
+            r#"{"tests": [{"test_name": "a", "command": "true"}, {"test_name": "a", "command": "false"}]}"#,
+            "a",
+        ),
+    ];
+    for (text, expected) in cases {
+        let sample = Sample::new(&[("tests.json", text)]);
+        let configuration = json!({"tests": "tests.json", "standard": false}).to_string();
+        let said = said(sample.command(&["run"]).env("BUILDKITE_PLUGIN_CONFIGURATION", configuration));
+        assert_eq!(said.code, Some(2), "{text}: {}", said.text);
+        assert!(said.text.contains("tests.json") && said.text.contains(expected), "{text}: {}", said.text);
+    }
+    let sample = Sample::new(&[]);
+    let configuration = json!({"tests": "missing.json"}).to_string();
+    let said = said(sample.command(&["run"]).env("BUILDKITE_PLUGIN_CONFIGURATION", configuration));
+    assert_eq!((said.code, said.text.contains("missing.json")), (Some(2), true), "{}", said.text);
+}

@@ -1,0 +1,219 @@
+//! Windows as far as Wine is it: the program, the agent and the tools, and jobs that they run.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::buildkite::{Build, Buildkite, of_build};
+use super::process::Running;
+use super::sandbox::{File, Sandbox};
+use super::{eventually, skip};
+
+/// Where the plugin seems to come from.
+const PLUGIN: &str = "https://example.org/rust-vmm-ci-buildkite-plugin.git#v1.0.0";
+/// The shell that an agent for Windows is started with by default (`clicommand/agent_start.go`).
+const SHELL: &str = r"C:\windows\system32\cmd.exe /S /C";
+/// A job, Wine's start and a cold build of a small crate with it.
+pub(crate) const LIMIT: Duration = Duration::from_secs(240);
+
+/// What is built once for all tests.
+pub(crate) struct Wine {
+    /// `rust-vmm-ci.exe`.
+    pub(crate) program: PathBuf,
+    /// `buildkite-agent.exe`.
+    agent: PathBuf,
+    /// The Linux side of the bridge.
+    bridge: PathBuf,
+    /// The folder whose `bin` has the tools.
+    toolchain: PathBuf,
+    run: PathBuf,
+}
+
+/// Wine with all that the tests need in it. `None` is a reason to return from the test, which has
+/// then been reported as skipped.
+pub(crate) fn wine() -> Option<&'static Wine> {
+    static WINE: OnceLock<Result<Wine, String>> = OnceLock::new();
+    match WINE.get_or_init(Wine::prepare) {
+        Ok(wine) => Some(wine),
+        Err(lacking) => {
+            skip(lacking);
+            None
+        }
+    }
+}
+
+/// A path as programs under Wine have it.
+pub(crate) fn windows(path: &Path) -> String {
+    format!("Z:{}", path.display()).replace('/', "\\")
+}
+
+impl Wine {
+    fn prepare() -> Result<Self, String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let script = root.join(".ci/wine-bridge");
+        let bridge = answer(&mut Command::new(script))?;
+        let mut lines = bridge.lines();
+        let mut next = || lines.next().map(PathBuf::from).expect("four lines");
+        let (run, bridge, toolchain, program) = (next(), next(), next(), next());
+        let agent = answer(Command::new(root.join(".ci/build-agent")).arg("--windows"))?;
+        Ok(Self { program, agent: agent.trim_end().into(), bridge, toolchain, run })
+    }
+
+    /// A program under Wine, with the tools and these folders on PATH.
+    pub(crate) fn command(&self, sandbox: &Sandbox, program: impl AsRef<Path>, folders: &[PathBuf]) -> Command {
+        let mut command = sandbox.command(&self.bridge);
+        let tools = [self.toolchain.join("bin")];
+        let path: Vec<_> = folders.iter().chain(&tools).map(|folder| windows(folder)).collect();
+        command.arg(&self.toolchain).arg(&self.run).arg(program.as_ref());
+        command.env("WINE_RUN", &self.run).env("WINEPATH", path.join(";"));
+        command
+    }
+}
+
+/// What a script of the project says; why not, where it lacks something.
+fn answer(command: &mut Command) -> Result<String, String> {
+    let output = command.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    match output.status.code() {
+        Some(0) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        Some(3) => Err(said.trim_end().to_owned()),
+        _ => panic!("{command:?}: {}:\n{said}", output.status),
+    }
+}
+
+/// A machine with an agent for Windows, the plugin laid where it would check it out, and a
+/// repository that is checked out already.
+pub(crate) struct Machine {
+    pub(crate) wine: &'static Wine,
+    pub(crate) sandbox: Sandbox,
+    buildkite: Buildkite,
+    path: Vec<PathBuf>,
+    env: Vec<(String, String)>,
+}
+
+impl Machine {
+    /// A machine with this repository. `None`: this machine has no Wine.
+    pub(crate) fn new(files: &[File<'_>]) -> Option<Self> {
+        let wine = wine()?;
+        let sandbox = Sandbox::new();
+        let source = sandbox.repository("build/loopback/rust-vmm/crate-ci", files);
+        source.git(&["remote", "add", "origin", &source.url()]);
+        let plugin = sandbox.this_plugin();
+        // As a clone has it, so that the agent uses what is there.
+        let id: String = PLUGIN.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { ' ' }).collect();
+        let id = id.split_whitespace().collect::<Vec<_>>().join("-");
+        let checkout = sandbox.folder("plugins/loopback").join(id);
+        std::fs::rename(plugin.path(), &checkout).expect("a folder for the plugin");
+        let buildkite = Buildkite::new(&source);
+        let env = of_build(&source).into_iter().collect();
+        let machine = Self { wine, sandbox, buildkite, path: Vec::new(), env };
+        Some(machine.env("RUST_VMM_CI_BINARY", &windows(&wine.program)))
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.retain(|(other, _)| other != name);
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Takes a variable away.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.env.retain(|(other, _)| other != name);
+        self
+    }
+
+    /// Puts a folder before the tools on PATH.
+    pub(crate) fn on_path(mut self, folder: PathBuf) -> Self {
+        self.path.push(folder);
+        self
+    }
+
+    /// The folder of the repository.
+    pub(crate) fn checkout(&self) -> PathBuf {
+        self.sandbox.path().join("build/loopback/rust-vmm/crate-ci")
+    }
+
+    /// The folder of the plugin.
+    pub(crate) fn plugin(&self) -> PathBuf {
+        let mut entries = std::fs::read_dir(self.sandbox.folder("plugins/loopback")).expect("a folder");
+        entries.next().expect("the plugin").expect("an entry").path()
+    }
+
+    /// Starts a job with this configuration and command by `bootstrap`, with the log in a file of
+    /// this name.
+    pub(crate) fn start(&self, log: &str, configuration: &Value, command: Option<&str>) -> Running {
+        let mut job = self.wine.command(&self.sandbox, &self.wine.agent, &self.path);
+        job.arg("bootstrap")
+            .envs(self.env.iter().cloned())
+            .env("BUILDKITE_JOB_ID", format!("33333333-0000-4000-8000-{:0>12}", log.len()))
+            .env("BUILDKITE_STEP_ID", "33333333-0000-4000-8000-000000000000")
+            .env("BUILDKITE_AGENT_ACCESS_TOKEN", "of-the-job")
+            .env("BUILDKITE_AGENT_ENDPOINT", self.buildkite.endpoint())
+            .env("BUILDKITE_PLUGINS", json!([{ PLUGIN: configuration }]).to_string())
+            .env("BUILDKITE_SKIP_CHECKOUT", "true")
+            .env("BUILDKITE_SHELL", SHELL)
+            .env("BUILDKITE_COMMAND", command.unwrap_or_default())
+            .env("BUILDKITE_BIN_PATH", windows(self.wine.agent.parent().expect("a folder")));
+        for name in ["build", "plugins", "hooks", "sockets"] {
+            let variable = format!("BUILDKITE_{}_PATH", name.to_uppercase());
+            job.env(variable, windows(&self.sandbox.folder(name)));
+        }
+        Running::start(&mut job, self.sandbox.path().join(log))
+    }
+
+    /// Runs a job to its end: its status, its log, and what the build was told.
+    pub(crate) fn run(&self, configuration: &Value, command: Option<&str>) -> Outcome {
+        let finished = self.start("log", configuration, command).finish(LIMIT);
+        Outcome { status: finished.status, log: finished.output, build: self.buildkite.build() }
+    }
+
+    /// Runs a step by an agent that stays, as one on a real machine does; it can be cancelled.
+    pub(crate) fn start_agent(&self, step: &Value) -> Running {
+        let mut step = step.clone();
+        let configuration = step["plugins"].take();
+        step["plugins"] = json!([{ PLUGIN: configuration }]);
+        self.buildkite.queue(&step);
+        let configuration = self.sandbox.path().join("agent.cfg");
+        std::fs::write(&configuration, "").expect("a configuration that says nothing");
+        let mut agent = self.wine.command(&self.sandbox, &self.wine.agent, &self.path);
+        agent
+            .args(["start", "--token", "of-the-registration", "--name", "loopback", "--no-color"])
+            .args(["--ping-mode", "poll-only", "--disconnect-after-uptime", "600", "--skip-checkout"])
+            .args(["--shell", SHELL, "--endpoint", &self.buildkite.endpoint()])
+            .args(["--config", &windows(&configuration)]);
+        for name in ["build", "plugins", "hooks", "sockets"] {
+            agent.args([&format!("--{name}-path"), &windows(&self.sandbox.folder(name))]);
+        }
+        // What a job is told besides, the loopback tells it.
+        for (name, value) in self.env.iter().filter(|(name, _)| !name.starts_with("BUILDKITE")) {
+            agent.env(name, value);
+        }
+        Running::start(&mut agent, self.sandbox.path().join("agent.log"))
+    }
+
+    /// The Buildkite that its jobs talk to.
+    pub(crate) fn buildkite(&self) -> &Buildkite {
+        &self.buildkite
+    }
+}
+
+/// What a job leaves.
+pub(crate) struct Outcome {
+    pub(crate) status: i32,
+    pub(crate) log: String,
+    pub(crate) build: Build,
+}
+
+/// Whether nobody adds to a file any more, or does not within two seconds.
+pub(crate) fn is_left_alone(file: &Path) -> bool {
+    let length = || std::fs::metadata(file).map_or(0, |file| file.len());
+    let still = || {
+        let before = length();
+        std::thread::sleep(Duration::from_millis(300));
+        (before == length()).then_some(())
+    };
+    eventually(Duration::from_secs(2), still).is_some()
+}
