@@ -2,6 +2,7 @@
 
 pub mod cargo_config;
 pub mod features;
+pub mod flags;
 mod files;
 mod manifest;
 mod members;

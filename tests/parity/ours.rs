@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::transcript::Transcript;
+use super::transcript::{Transcript, from_root};
 
 /// A check's outcome.
 #[derive(Debug)]
@@ -45,14 +45,14 @@ pub(crate) fn outcome(report: &Value, log: &str, check: &str, root: &Path) -> Ou
     let mut runs = Vec::new();
     for combination in outcome["combinations"].as_array().unwrap_or(&none) {
         let name = name(text(&combination["package"]), text(&combination["features"]));
-        let mut run = OurRun { diagnostics: diagnostics(findings, Some(&name)), ..OurRun::default() };
+        let mut run = OurRun { diagnostics: diagnostics(findings, Some(&name), root), ..OurRun::default() };
         run.stands_for.push(name);
         let others = combination["stands_for"].as_array().unwrap_or(&none);
         run.stands_for.extend(others.iter().map(|other| text(other).to_owned()));
         runs.push(run);
     }
     if runs.is_empty() {
-        runs.push(OurRun { diagnostics: diagnostics(findings, None), ..OurRun::default() });
+        runs.push(OurRun { diagnostics: diagnostics(findings, None, root), ..OurRun::default() });
     }
     for (run, said) in runs.iter_mut().zip(said) {
         run.said = said;
@@ -71,7 +71,7 @@ fn text(value: &Value) -> &str {
 }
 
 /// The findings of one combination that are diagnostics with a place.
-fn diagnostics(findings: &[Value], combination: Option<&str>) -> BTreeSet<String> {
+fn diagnostics(findings: &[Value], combination: Option<&str>, root: &Path) -> BTreeSet<String> {
     let of_it = |finding: &&Value| match finding["feature_sets"].as_array() {
         Some(sets) if !sets.is_empty() => sets.iter().any(|set| set.as_str() == combination),
         _ => true,
@@ -79,7 +79,9 @@ fn diagnostics(findings: &[Value], combination: Option<&str>) -> BTreeSet<String
     let placed = findings.iter().filter(of_it).filter(|finding| finding["lint"] != "test").filter_map(|f| {
         let message = if f["lint"] == "rustfmt" { "format" } else { text(&f["message"]) };
         let message = message.lines().next().unwrap_or_default();
-        Some(format!("{}:{}: {message}", f["file"].as_str()?, f["line"].as_u64()?))
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        let place = format!("{}:{}", f["file"].as_str()?, f["line"].as_u64()?);
+        Some(format!("{}: {message}", from_root(root, &place)))
     });
     placed.collect()
 }

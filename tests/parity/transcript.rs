@@ -23,6 +23,7 @@ pub(crate) struct Transcript {
     /// How often a test came to a result: `NAME ... RESULT`.
     pub(crate) tests: BTreeMap<String, u32>,
     message: Option<String>,
+    testing: bool,
 }
 
 impl Transcript {
@@ -33,7 +34,14 @@ impl Transcript {
 
     /// Takes a line.
     pub(crate) fn read(&mut self, line: &str) {
-        if let Some(message) = message(line) {
+        let begin = line.trim_start();
+        // From here on it is tests that speak, or the compiler about an example in documentation.
+        self.testing |= begin.starts_with("Running unittests ")
+            || begin.starts_with("Running tests/")
+            || begin.starts_with("Doc-tests ");
+        if !self.testing
+            && let Some(message) = message(line)
+        {
             self.message = Some(message.to_owned());
         } else if let Some(place) = line.trim_start().strip_prefix("--> ")
             && let Some(message) = self.message.take()
@@ -54,10 +62,21 @@ impl Transcript {
         }
     }
 
-    fn from_root<'l>(&self, place: &'l str) -> &'l str {
-        let place = place.strip_prefix(self.root.to_str().unwrap_or_default()).unwrap_or(place);
-        place.trim_start_matches('/').trim_start_matches("./")
+    fn from_root(&self, place: &str) -> String {
+        from_root(&self.root, place)
     }
+}
+
+/// A place, `FILE:LINE`, as both sides may name it: from the root where it is below it, without the
+/// hash in the name of a build script's folder, which differs with the flags.
+pub(crate) fn from_root(root: &Path, place: &str) -> String {
+    let place = place.strip_prefix(root.to_str().unwrap_or_default()).unwrap_or(place);
+    let place = place.trim_start_matches('/').trim_start_matches("../").trim_start_matches("./");
+    let parts = place.split('/').map(|part| match part.rsplit_once('-') {
+        Some((name, hash)) if hash.len() == 16 && hash.chars().all(|c| c.is_ascii_hexdigit()) => name,
+        _ => part,
+    });
+    parts.collect::<Vec<_>>().join("/")
 }
 
 /// The message of `error: MESSAGE`, `warning: MESSAGE` or `error[E0001]: MESSAGE`.
