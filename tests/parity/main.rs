@@ -9,6 +9,7 @@
 
 mod case;
 mod compare;
+mod folder;
 mod ours;
 mod predecessor;
 #[path = "../support/sandbox.rs"]
@@ -83,10 +84,10 @@ fn planted(case: &Case) -> Result<(), Failed> {
 }
 
 /// Both sides on a copy of somebody's crate.
-fn own(folder: &Path, checks: &[String]) -> Result<(), Failed> {
+fn own(from: &Path, checks: &[String]) -> Result<(), Failed> {
     let sandbox = Sandbox::new();
     let root = sandbox.folder("work");
-    copy(folder, &root);
+    folder::copy(from, &root);
     let (differences, failed) = both(&sandbox, &root, &root, checks);
     eprintln!("the predecessor fails {failed:?}");
     if differences.is_empty() { Ok(()) } else { Err(differences.join("\n").into()) }
@@ -94,22 +95,22 @@ fn own(folder: &Path, checks: &[String]) -> Result<(), Failed> {
 
 /// Runs the checks by both sides; returns where they differ, and what the predecessor fails. Prints
 /// what each took.
-fn both(sandbox: &Sandbox, root: &Path, folder: &Path, checks: &[String]) -> (Vec<String>, Vec<String>) {
+fn both(sandbox: &Sandbox, root: &Path, work: &Path, checks: &[String]) -> (Vec<String>, Vec<String>) {
     let root = &fs::canonicalize(root).unwrap();
-    let folder = &fs::canonicalize(folder).unwrap();
+    let work = &fs::canonicalize(work).unwrap();
     let mut theirs: Vec<(Usage, String)> = Vec::new();
     for check in checks {
-        clean(root);
-        let mut shell = predecessor::shell(check, folder, |program| command(sandbox, program));
+        folder::clean(root);
+        let mut shell = predecessor::shell(check, work, |program| command(sandbox, program));
         let log = sandbox.path().join(format!("{check}.log"));
         let usage = usage::measure(&mut shell, &log);
         theirs.push((usage, read(&log)));
     }
-    clean(root);
+    folder::clean(root);
     let report = sandbox.path().join("report.json");
     let binary = command(sandbox, env!("CARGO_BIN_EXE_rust-vmm-ci"));
     let log = sandbox.path().join("run.log");
-    let usage = usage::measure(&mut ours::command(binary, checks, &report, folder), &log);
+    let usage = usage::measure(&mut ours::command(binary, checks, &report, work), &log);
     let said = read(&log);
     let report = fs::read(&report).map_err(|error| format!("no report: {error}\n{said}"));
     let report: serde_json::Value = match report {
@@ -156,31 +157,6 @@ fn command(sandbox: &Sandbox, program: &str) -> Command {
 fn read(log: &Path) -> String {
     let text = String::from_utf8_lossy(&fs::read(log).unwrap()).into_owned();
     anstream::adapter::strip_str(&text).to_string()
-}
-
-/// Takes away what was built, wherever a case has its target directory.
-fn clean(root: &Path) {
-    for entry in fs::read_dir(root).unwrap() {
-        let path = entry.unwrap().path();
-        if path.join("CACHEDIR.TAG").is_file() {
-            fs::remove_dir_all(&path).unwrap();
-        } else if path.is_dir() {
-            clean(&path);
-        }
-    }
-}
-
-/// Copies a folder, without what was built.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.join("CACHEDIR.TAG").is_file() || path.is_symlink() {
-            continue;
-        }
-        if path.is_dir() { copy(&path, &target) } else { drop(fs::copy(&path, &target).unwrap()) }
-    }
 }
 
 /// Whether a target's standard library is there.
