@@ -99,7 +99,7 @@ impl<'a> Messages<'a> {
                 .any(|kind| matches!(kind, TargetKind::CustomBuild | TargetKind::ProcMacro));
         let deniable = lint.as_deref().is_some_and(|lint| !UNDENIABLE.contains(&lint));
         let denied = self.deny_warnings && is_warning && deniable && !host_only;
-        let finding = self.finding(&package, diagnostic, lint);
+        let finding = self.finding(&package, &diagnostic, lint);
         self.seen.push(Seen {
             unit: (package, message.target.name),
             denied_if_built_for_target: denied,
@@ -107,7 +107,7 @@ impl<'a> Messages<'a> {
         });
     }
 
-    fn finding(&self, package: &str, diagnostic: Diagnostic, lint: Option<String>) -> Finding {
+    fn finding(&self, package: &str, diagnostic: &Diagnostic, lint: Option<String>) -> Finding {
         let place = diagnostic.spans.iter().find(|span| span.is_primary).or(diagnostic.spans.first());
         let place = place.map(|span| (self.in_repository(span), span));
         let (file, span) = match place {

@@ -129,7 +129,9 @@ fn override_platforms(items: &mut [Item<'_>], config: &Config) {
     for (name, options) in &config.checks {
         let Some(wanted) = &options.platforms else { continue };
         let systems = [None, Some(Os::Linux), Some(Os::Windows)];
-        systems.into_iter().for_each(|os| override_platforms_of(items, name, os, wanted));
+        for os in systems {
+            override_platforms_of(items, name, os, wanted);
+        }
     }
 }
 

@@ -21,6 +21,8 @@ use std::time::Instant;
 const DENY: &str = "-D warnings";
 /// How many of cargo's last lines say why it failed, where no message does.
 const LAST_WORDS: usize = 30;
+/// How much of one such line is kept, in characters.
+const LONGEST_WORDS: usize = 1000;
 
 /// Runs the check.
 ///
@@ -319,7 +321,7 @@ fn format_check(context: &mut Context<'_>, command: &CargoCommand) -> Result<Jud
         _ => Verdict::Failed,
     };
     let reason = (ended == Ended::TimedOut).then(|| "ran over its time limit".to_owned());
-    Ok(Judgement { verdict, findings, reason, ..Judgement::default() })
+    Ok(Judgement { verdict, reason, findings, ..Judgement::default() })
 }
 
 /// The last lines of a standard error.
@@ -332,8 +334,8 @@ impl LastWords {
         if self.0.len() == LAST_WORDS {
             self.0.pop_front();
         }
-        let mut text = anstream::adapter::strip_str(&String::from_utf8_lossy(line)).to_string();
-        text.truncate(text.floor_char_boundary(1000));
+        let text = anstream::adapter::strip_str(&String::from_utf8_lossy(line)).to_string();
+        let text: String = text.chars().take(LONGEST_WORDS).collect();
         self.0.push_back(text);
     }
 

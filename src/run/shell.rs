@@ -14,6 +14,7 @@ pub struct Script {
     /// The shell with the script.
     pub command: Command,
     /// What the shell reads, for as long as it runs.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the file goes with it"))]
     file: Option<TempPath>,
 }
 

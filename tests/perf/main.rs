@@ -5,7 +5,7 @@
 //! changed, again after one source file changed, and our own process apart from cargo and what cargo
 //! starts. Nothing is compared here but times: `tests/parity` compares verdicts.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "what cannot be measured ends the run")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::wrong_self_convention, reason = "what cannot be measured ends the run")]
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 
 #[path = "../parity/folder.rs"]
@@ -25,7 +25,6 @@ mod usage;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use sandbox::Sandbox;
 use usage::Usage;
