@@ -1,0 +1,1 @@
+//! The hooks find the binary, or build it.
