@@ -20,34 +20,48 @@ pub fn print(common: &Common, format: Format) -> Result<Exit> {
     let found = configuration::find(common, &root, Mode::Upload)?;
     let found = with_command_line(found, common);
     let facts = facts::read(&root, &found.config, false)?;
-    let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-    match format {
-        Format::Json => {
-            let mut count = 0_u64;
-            out.write_all(b"{\"steps\":[")?;
-            let notes = each_step(&found, &facts, &mut |step| {
-                out.write_all(if count == 0 { b"\n" } else { b",\n" })?;
-                count += 1;
-                Ok(serde_json::to_writer(&mut out, &step)?)
-            })?;
-            out.write_all(if count == 0 { b"]}\n" } else { b"\n]}\n" })?;
-            say(&notes, count);
+    let mut out = BufWriter::with_capacity(HELD_BACK, std::io::stdout().lock());
+    let written = write(&found, &facts, format, &mut out);
+    let (notes, count) = match written {
+        Ok(written) => written,
+        Err(error) => {
+            // Whoever reads the output must not take a part for the whole.
+            let _ = out.into_parts();
+            return Err(error);
         }
-        Format::Yaml => {
-            let mut steps: Vec<serde_json::Value> = Vec::new();
-            let notes = each_step(&found, &facts, &mut |step| {
-                steps.push(serde_json::to_value(&step)?);
-                Ok(())
-            })?;
-            let count = steps.len() as u64;
-            let pipeline = serde_json::json!({"steps": steps});
-            let text = serde_saphyr::to_string(&pipeline).context("writing the pipeline as YAML")?;
-            out.write_all(text.as_bytes())?;
-            say(&notes, count);
-        }
-    }
+    };
     out.flush()?;
+    say(&notes, count);
     Ok(Exit::Passed)
+}
+
+/// How much of the output is held back, in bytes, until nothing more can be wrong with it. Of the
+/// pipelines that are longer, an error leaves a part that is no JSON.
+const HELD_BACK: usize = 1 << 20;
+
+/// Writes the pipeline; returns the notes and the number of steps.
+fn write(found: &Found, facts: &Facts, format: Format, out: &mut impl Write) -> Result<(Vec<String>, u64)> {
+    let mut count = 0_u64;
+    if format == Format::Json {
+        out.write_all(b"{\"steps\":[")?;
+        let notes = each_step(found, facts, &mut |step| {
+            out.write_all(if count == 0 { b"\n" } else { b",\n" })?;
+            count += 1;
+            Ok(serde_json::to_writer(&mut *out, &step)?)
+        })?;
+        out.write_all(if count == 0 { b"]}\n" } else { b"\n]}\n" })?;
+        return Ok((notes, count));
+    }
+    let mut steps: Vec<serde_json::Value> = Vec::new();
+    let notes = each_step(found, facts, &mut |step| {
+        steps.push(serde_json::to_value(&step)?);
+        count += 1;
+        Ok(())
+    })?;
+    let pipeline = serde_json::json!({"steps": steps});
+    let text = serde_saphyr::to_string(&pipeline).context("writing the pipeline as YAML")?;
+    out.write_all(text.as_bytes())?;
+    Ok((notes, count))
 }
 
 /// Uploads the pipeline to the running build. Nothing to upload is no failure.
