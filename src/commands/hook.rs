@@ -10,6 +10,7 @@ use crate::process::{self, Ended};
 use crate::run::shell::Script;
 use anyhow::{Context as _, Result};
 use std::path::Path;
+use std::time::Duration;
 
 /// What a step without a command of its own runs.
 const RUN: &str = "rust-vmm-ci run";
@@ -52,6 +53,10 @@ fn command(common: &Common) -> Result<Exit> {
     }
 }
 
+/// What a step's own command is given to end in: `rust-vmm-ci run` in it has checks to end and a report
+/// to write first.
+const GRACE: Duration = Duration::from_secs(4);
+
 /// Runs the step's own command. `rust-vmm-ci run …` in it leaves its report where it is told to, and
 /// the build is told of it from here: in a container there is no agent.
 fn own_command(root: &Path, config: &Config, script: &str) -> Result<Exit> {
@@ -60,7 +65,13 @@ fn own_command(root: &Path, config: &Config, script: &str) -> Result<Exit> {
     let report = files.join(job_files::REPORT);
     let path = job_files::path_with_this_program(&files)?;
     let script = Script::new(os, script)?;
-    let shell = script.command.clone().dir(root).env("PATH", path).env(job_files::REPORT_VARIABLE, &report);
+    let shell = script
+        .command
+        .clone()
+        .dir(root)
+        .env("PATH", path)
+        .env(job_files::REPORT_VARIABLE, &report)
+        .grace(GRACE);
     let ended = process::supervise_inheriting(&shell, None);
     if let Ok(text) = std::fs::read_to_string(&report) {
         let report = serde_json::from_str(&text).context("reading the report of `rust-vmm-ci run`");

@@ -11,7 +11,7 @@ use crate::checks;
 use crate::config::Config;
 use crate::exit::usage;
 use crate::model::{Origin, Os, Platform};
-use crate::predecessor::{Legacy, minutes};
+use crate::predecessor::minutes;
 use anyhow::Result;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -42,7 +42,7 @@ pub struct Planner<'a> {
 }
 
 /// The settings of an item's steps by platform, made when the first of them is planned.
-type Settings = HashMap<Option<Platform>, Arc<StepSettings>>;
+type Settings = Vec<(Option<Platform>, Arc<StepSettings>)>;
 
 impl<'a> Planner<'a> {
     /// A plan for an upload.
@@ -164,8 +164,12 @@ impl<'a> Planner<'a> {
         of_crate: Option<&CrateFacts>,
         settings: &mut Settings,
     ) -> Result<PlannedCheck> {
-        let step = settings.entry(platform).or_insert_with(|| Arc::new(self.settings(item, platform)));
-        let step = Arc::clone(step);
+        let known = settings.iter().find(|(of, _)| *of == platform).map(|(_, step)| Arc::clone(step));
+        let step = known.unwrap_or_else(|| {
+            let step = Arc::new(self.settings(item, platform));
+            settings.push((platform, Arc::clone(&step)));
+            step
+        });
         let source = Source {
             item,
             platform,
@@ -204,11 +208,10 @@ impl<'a> Planner<'a> {
         if item.kind == Kind::Standard && !emulated {
             settings.check = Some(item.name().to_owned());
             settings.overrides = vec![item.name().to_owned()];
-        } else if let (Kind::Described, false, Some(check)) =
-            (item.kind, overridden, Legacy::check_of(&item.test.command))
-        {
-            settings.check = Some(check.name().to_owned());
-            settings.overrides = vec![check.name().to_owned(), item.name().to_owned()];
+        } else if let (false, Some(legacy)) = (overridden, &item.legacy) {
+            let check = legacy.check.name();
+            settings.check = Some(check.to_owned());
+            settings.overrides = vec![check.to_owned(), item.name().to_owned()];
         }
         settings
     }

@@ -3,7 +3,7 @@
 
 use super::combine::CargoRun;
 use super::context::{Context, Judgement};
-use super::job::{DOC_CFG, Job};
+use super::job::Job;
 use crate::checks::cargo::CargoCommand;
 use crate::checks::messages::Messages;
 use crate::checks::style::StyleOutput;
@@ -11,6 +11,7 @@ use crate::checks::test_output::TestOutput;
 use crate::model::FeatureMode;
 use crate::process::{Command, Ended, Stream};
 use crate::report::{Combination, Finding, Level, Verdict};
+use crate::workspace::flags::DOC_CFG;
 use anyhow::Result;
 use cargo_metadata::Metadata;
 use std::collections::VecDeque;
@@ -71,10 +72,14 @@ pub fn run(
             return Ok(Judgement::by_findings(vec![Finding::error(reason)]));
         }
     };
-    let mut flags =
-        Flags::of(command, || job.has_flags(&context.directory, target.unwrap_or(&toolchain.host)));
-    if flags.by_message && command.verb == "doc" && job.mentions_doc_cfg(metadata) {
-        flags = Flags::as_described(command);
+    // A member's folder may have a configuration of its own.
+    let triple = target.unwrap_or(&toolchain.host);
+    let mut flags = Flags::of(command, || runs.iter().any(|run| job.has_flags(&run.dir, triple)));
+    if flags.by_message {
+        let mentions = job.mentions(metadata);
+        if mentions.variable || if flags.deny { mentions.warnings } else { mentions.doc_cfg } {
+            flags = Flags::as_described(command);
+        }
     }
     Check { context, command, flags, metadata, job }.run_all(runs)
 }
@@ -347,5 +352,15 @@ impl LastWords {
 
 /// A finding that is a tool's own words.
 pub(super) fn refusal(message: &str, words: &str) -> Finding {
-    Finding { rendered: Some(words.trim_end().to_owned()), ..Finding::error(message) }
+    let (file, line, column) = place(words).unwrap_or_default();
+    let rendered = Some(words.trim_end().to_owned());
+    Finding { file, line, column, rendered, ..Finding::error(message) }
+}
+
+/// The first place that a tool points at in its words: ` --> FILE:LINE:COLUMN`.
+fn place(words: &str) -> Option<(Option<String>, Option<u32>, Option<u32>)> {
+    let place = words.lines().find_map(|line| line.trim_start().strip_prefix("--> "))?;
+    let mut parts = place.trim_end().rsplitn(3, ':');
+    let (column, line, file) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((Some(file.to_owned()), line.parse().ok(), column.parse().ok()))
 }
