@@ -9,6 +9,7 @@ mod support;
 mod command;
 mod end;
 mod find_binary;
+mod pipeline;
 
 /// A library without features.
 const MANIFEST: &str = "[package]\nname = \"sample\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
