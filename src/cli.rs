@@ -2,6 +2,7 @@
 
 use crate::model::{Os, Platform};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// The rust-vmm CI: the standard checks of a platform, here or in Buildkite.
@@ -54,18 +55,51 @@ pub enum Command {
         /// The step's label, or the check's name
         label: String,
     },
+    /// List or remove what is kept between the jobs of this machine
+    Cache {
+        /// What to do with it [default: list]
+        #[command(subcommand)]
+        command: Option<CacheCommand>,
+    },
     /// What the plugin's hooks call
     #[command(subcommand)]
     Hook(Hook),
 }
 
 /// The hooks.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub enum Hook {
     /// Do the job's work
     Command,
     /// Take away what the job may have left
     PreExit,
+    /// Run a command in a container, as the command hook does
+    #[command(hide = true)]
+    Inside(InsideArgs),
+}
+
+/// Options of `hook inside`.
+#[derive(Clone, Debug, Args)]
+pub struct InsideArgs {
+    /// The checkout's folder here
+    #[arg(long, value_name = "DIR")]
+    pub checkout: PathBuf,
+    /// The target directory is a volume that is kept
+    #[arg(long)]
+    pub target: bool,
+    /// The command; without one, files are given to their owner
+    #[arg(last = true)]
+    pub command: Vec<OsString>,
+}
+
+/// What is done with what is kept between jobs.
+#[derive(Clone, Copy, Debug, Default, Subcommand)]
+pub enum CacheCommand {
+    /// List the volumes, oldest first
+    #[default]
+    List,
+    /// Remove those that no job uses
+    Clean,
 }
 
 /// How a pipeline is printed.

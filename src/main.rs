@@ -10,17 +10,25 @@ mod config;
 mod exit;
 mod git;
 mod model;
+mod pipeline;
 mod plan;
 mod predecessor;
 mod process;
 mod report;
 mod run;
+mod venue;
 mod workspace;
 
 use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(replaced) = run::instrument::act_as_wrapper(std::env::args_os()) {
+        return replaced.unwrap_or_else(|error| {
+            eprintln!("rust-vmm-ci: {error:#}");
+            ExitCode::from(exit::of(&error).code())
+        });
+    }
     let cli = cli::Cli::parse();
     let exit = commands::dispatch(&cli).unwrap_or_else(|error| {
         eprintln!("rust-vmm-ci: {error:#}");

@@ -25,7 +25,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitCode, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
@@ -43,12 +43,23 @@ pub struct Command {
     pub env: Vec<(OsString, Option<OsString>)>,
     /// Working folder; this process's where there is none.
     pub dir: Option<PathBuf>,
+    /// What a supervised tree is given between the request to end and the kill.
+    pub grace: Duration,
+    /// Whether a supervised tree goes on when the job is cancelled: it clears up.
+    pub despite_cancel: bool,
 }
 
 impl Command {
     /// A program without arguments.
     pub fn new(program: impl Into<OsString>) -> Self {
-        Self { program: program.into(), args: Vec::new(), env: Vec::new(), dir: None }
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            dir: None,
+            grace: GRACE,
+            despite_cancel: false,
+        }
     }
 
     /// Adds an argument.
@@ -76,6 +87,20 @@ impl Command {
     #[must_use]
     pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
         self.env.push((name.into(), None));
+        self
+    }
+
+    /// Gives a supervised tree another time to end in.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Lets a supervised tree go on when the job is cancelled.
+    #[must_use]
+    pub fn despite_cancel(mut self) -> Self {
+        self.despite_cancel = true;
         self
     }
 
@@ -172,6 +197,39 @@ pub fn answer(command: &Command) -> Result<Captured> {
     Err(exit::infrastructure(format!("`{command}` failed ({}): {}", captured.status, captured.complaint())))
 }
 
+/// Becomes the command: for this program in the place of another, which must not add to what the
+/// other costs. Where the system cannot, runs it to its end with this process's inputs and outputs.
+///
+/// # Errors
+/// Where it cannot be started: exit 3, with the program's name.
+#[allow(clippy::disallowed_methods, reason = "this is the place that the lint leads to")]
+pub fn replace(command: &Command) -> Result<ExitCode> {
+    let mut inner = std::process::Command::new(&command.program);
+    inner.args(&command.args);
+    adjust(&mut inner, command);
+    #[cfg(unix)]
+    return Err(not_started(command, &std::os::unix::process::CommandExt::exec(&mut inner)));
+    #[cfg(not(unix))]
+    {
+        let status = inner.status().map_err(|error| not_started(command, &error))?;
+        let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+        Ok(ExitCode::from(code))
+    }
+}
+
+/// Gives a process the command's environment and folder.
+fn adjust(inner: &mut std::process::Command, command: &Command) {
+    for (name, value) in &command.env {
+        match value {
+            Some(value) => inner.env(name, value),
+            None => inner.env_remove(name),
+        };
+    }
+    if let Some(dir) = &command.dir {
+        inner.current_dir(dir);
+    }
+}
+
 /// Why a program could not be started.
 fn not_started(command: &Command, error: &std::io::Error) -> anyhow::Error {
     let folder = command.dir.as_ref().map_or(String::new(), |dir| format!(" in {}", dir.display()));
@@ -226,7 +284,7 @@ pub fn supervise(
     on_line: &mut dyn FnMut(Stream, &[u8]),
 ) -> Result<Ended> {
     let child = spawn(command, Stdio::piped)?;
-    see_to_its_end(child, deadline, on_line)
+    see_to_its_end(child, command, deadline, on_line)
 }
 
 /// As [`supervise`], with this process's own outputs: for a person's command, which may write as it
@@ -236,12 +294,13 @@ pub fn supervise(
 /// Where it cannot be started: exit 3.
 pub fn supervise_inheriting(command: &Command, deadline: Option<Instant>) -> Result<Ended> {
     let child = spawn(command, Stdio::inherit)?;
-    see_to_its_end(child, deadline, &mut |_, _| {})
+    see_to_its_end(child, command, deadline, &mut |_, _| {})
 }
 
 /// Waits for a child, passes its lines on, and ends its tree.
 fn see_to_its_end(
     mut child: Box<dyn ChildWrapper>,
+    command: &Command,
     deadline: Option<Instant>,
     on_line: &mut dyn FnMut(Stream, &[u8]),
 ) -> Result<Ended> {
@@ -262,22 +321,27 @@ fn see_to_its_end(
         if gone.is_none()
             && let Some(status) = child.try_wait().context("waiting for a child")?
         {
-            // What the leader left running would hold its output open, and is nobody's any more.
-            let _ = child.start_kill();
             gone = Some((Instant::now(), status));
         }
         if let Some((since, status)) = gone {
+            // What the leader left running would hold its output open, and is nobody's any more; but
+            // what was asked to end may have a tree of its own to end first.
+            let asked = ending.is_some_and(|(_, asked)| asked.elapsed() < command.grace);
+            if asked && system::is_anyone_left(child.as_ref()) {
+                continue;
+            }
+            let _ = child.start_kill();
             if !open || since.elapsed() > STRAGGLERS {
                 return Ok(ending.map_or_else(|| system::ended(status), |(ending, _)| ending));
             }
             continue;
         }
         let why = match ending {
-            None if cancelled() => Ended::Cancelled,
+            None if cancelled() && !command.despite_cancel => Ended::Cancelled,
             None if deadline.is_some_and(|deadline| Instant::now() >= deadline) => Ended::TimedOut,
             None => continue,
             Some((_, since)) => {
-                if since.elapsed() > GRACE {
+                if since.elapsed() > command.grace {
                     let _ = child.start_kill();
                 }
                 continue;
@@ -293,15 +357,7 @@ fn spawn(command: &Command, output: fn() -> Stdio) -> Result<Box<dyn ChildWrappe
     let mut wrap = CommandWrap::with_new(system::program(command), |inner| {
         system::add_args(inner, command);
         inner.stdin(Stdio::null()).stdout(output()).stderr(output());
-        for (name, value) in &command.env {
-            match value {
-                Some(value) => inner.env(name, value),
-                None => inner.env_remove(name),
-            };
-        }
-        if let Some(dir) = &command.dir {
-            inner.current_dir(dir);
-        }
+        adjust(inner, command);
     });
     system::lead_a_tree(&mut wrap);
     wrap.spawn().map_err(|error| not_started(command, &error))

@@ -7,8 +7,11 @@
 
 pub mod audit;
 pub mod base;
+pub mod bench;
+pub mod bench_plot;
 pub mod cargo;
 pub mod commit_format;
+pub mod coverage;
 pub mod lock_file;
 pub mod messages;
 mod own;

@@ -1,7 +1,7 @@
 //! `hook command` and `hook pre-exit`: what the plugin's hooks call.
 
 use super::environment::variable;
-use super::{configuration, job_files, reporting, run};
+use super::{configuration, container, job_files, pipeline, reporting, run};
 use crate::cli::{Common, Hook, RunArgs};
 use crate::config::{Config, Mode};
 use crate::exit::Exit;
@@ -10,18 +10,24 @@ use crate::process::{self, Ended};
 use crate::run::shell;
 use anyhow::{Context as _, Result};
 use std::path::Path;
+use std::time::Duration;
+
+/// What a step without a command of its own runs.
+const RUN: &str = "rust-vmm-ci run";
 
 /// Does what a hook is for.
 ///
 /// # Errors
 /// With the exit code in it; `pre-exit` has none, since it must not fail a job.
-pub fn run(common: &Common, hook: Hook) -> Result<Exit> {
+pub fn run(common: &Common, hook: &Hook) -> Result<Exit> {
     match hook {
         Hook::Command => command(common),
         Hook::PreExit => {
             job_files::remove();
+            container::clean_up();
             Ok(Exit::Passed)
         }
+        Hook::Inside(args) => container::inside(args),
     }
 }
 
@@ -31,9 +37,13 @@ fn command(common: &Common) -> Result<Exit> {
     // The mode decides between entries of a pipeline file only, and in a job the agent has decided.
     let found = configuration::find(common, &root, Mode::Run)?;
     if found.config.mode == Mode::Upload {
-        anyhow::bail!("not available yet");
+        return pipeline::upload(&root, &found);
     }
-    match variable("BUILDKITE_COMMAND") {
+    let script = variable("BUILDKITE_COMMAND");
+    if let Some(container) = container::of_job(common, &root, &found, script.is_none())? {
+        return container::run(&container, &root, script.as_deref().unwrap_or(RUN), found.config.annotate);
+    }
+    match script {
         Some(script) => own_command(&root, &found.config, &script),
         None => {
             let report = run::in_job(common, &RunArgs::default(), &root, &found)?;
@@ -43,6 +53,10 @@ fn command(common: &Common) -> Result<Exit> {
     }
 }
 
+/// What a step's own command is given to end in: `rust-vmm-ci run` in it has checks to end and a report
+/// to write first.
+const GRACE: Duration = Duration::from_secs(4);
+
 /// Runs the step's own command. `rust-vmm-ci run …` in it leaves its report where it is told to, and
 /// the build is told of it from here: in a container there is no agent.
 fn own_command(root: &Path, config: &Config, script: &str) -> Result<Exit> {
@@ -50,8 +64,11 @@ fn own_command(root: &Path, config: &Config, script: &str) -> Result<Exit> {
     let files = job_files::make()?;
     let report = files.join(job_files::REPORT);
     let path = job_files::path_with_this_program(&files)?;
-    let shell =
-        shell::command(os, script).dir(root).env("PATH", path).env(job_files::REPORT_VARIABLE, &report);
+    let shell = shell::command(os, script)
+        .dir(root)
+        .env("PATH", path)
+        .env(job_files::REPORT_VARIABLE, &report)
+        .grace(GRACE);
     let ended = process::supervise_inheriting(&shell, None);
     if let Ok(text) = std::fs::read_to_string(&report) {
         let report = serde_json::from_str(&text).context("reading the report of `rust-vmm-ci run`");

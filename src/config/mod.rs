@@ -63,8 +63,8 @@ pub struct Config {
     pub hypervisor: Option<String>,
     /// The time limit of every step in minutes.
     pub timeout_in_minutes: Option<u32>,
-    /// What is kept between jobs.
-    pub cache: Cache,
+    /// What is kept between jobs; none for what the agent's policy says, or the registry.
+    pub cache: Option<Cache>,
     /// Whether a failing run annotates its build.
     pub annotate: bool,
     /// What the binary's version must be.
@@ -93,7 +93,7 @@ impl Default for Config {
             agents: None,
             hypervisor: None,
             timeout_in_minutes: None,
-            cache: Cache::default(),
+            cache: None,
             annotate: true,
             version: None,
         }

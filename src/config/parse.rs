@@ -1,10 +1,10 @@
 //! A configuration from what was written, or the error that says where it is wrong and how to mend
 //! it.
 
+use super::Config;
 use super::form::unexpected;
 use super::raw::RawConfig;
 use super::text::printable;
-use super::{Cache, Config};
 use crate::exit::usage;
 use crate::model::did_you_mean;
 use anyhow::Result;
@@ -44,10 +44,7 @@ impl Config {
 
 /// Options whose feature is still to come: refused, never ignored.
 type NotYet = (&'static str, fn(&Config) -> bool);
-const NOT_YET: &[NotYet] = &[
-    ("split: more than 1", |config| config.split > 1),
-    ("cache: target", |config| config.cache == Cache::Target),
-];
+const NOT_YET: &[NotYet] = &[("split: more than 1", |config| config.split > 1)];
 
 /// What to say of the nested `null`s in a value, with the key path of each; nothing where it has none.
 pub fn nulls_told(value: &Value) -> Option<String> {
@@ -174,7 +171,7 @@ mod tests {
         assert_eq!(config.agents, json!({"os": "linux", "large": true}).as_object().cloned());
         assert_eq!(config.hypervisor.as_deref(), Some("mshv"));
         assert_eq!(config.timeout_in_minutes, Some(30));
-        assert_eq!(config.cache, Cache::None);
+        assert_eq!(config.cache, Some(crate::config::Cache::None));
         assert!(!config.annotate);
         assert!(config.version.unwrap().matches(&semver::Version::new(1, 2, 0)));
     }

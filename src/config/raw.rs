@@ -57,7 +57,7 @@ impl From<RawConfig> for Config {
             agents: raw.agents.map(|Leaf(Agents(tags))| tags),
             hypervisor: raw.hypervisor.map(|Leaf(Hypervisor(name))| name),
             timeout_in_minutes: raw.timeout_in_minutes.map(|Leaf(Minutes(minutes))| minutes),
-            cache: set(raw.cache, unset.cache),
+            cache: raw.cache.map(|Leaf(cache)| cache),
             annotate: set(raw.annotate, unset.annotate),
             version: raw.version.map(|Leaf(requirement)| requirement),
         }

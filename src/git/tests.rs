@@ -67,6 +67,21 @@ fn a_shallow_clone_is_deepened_below_commits_that_only_it_has() {
 }
 
 #[test]
+fn a_step_deepens_the_change_and_not_only_the_base() {
+    let origin = Repository::new();
+    origin.commit("one");
+    origin.git(&["checkout", "--quiet", "-b", "work"]);
+    for number in 0..10 {
+        origin.commit(number.to_string());
+    }
+    let clone = Repository::clone_of(&origin, &["--depth=1", "--branch=work"]);
+    let git = Git::at(&clone.root).unwrap();
+    git.fetch("origin", Wanted::Branch("main"), Depth::More(3), None).unwrap();
+    assert_eq!(clone.git(&["rev-list", "--count", "HEAD"]), "4");
+    assert!(git.is_shallow().unwrap());
+}
+
+#[test]
 fn added_lines_are_those_of_the_tree_against_a_commit() {
     let repository = Repository::new();
     repository.write("src/a b.rs", "1\n2\n3\n").write("gone", "x\n");

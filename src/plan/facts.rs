@@ -1,6 +1,7 @@
 //! What the repository and the predecessor's variables say, read once before planning.
 
 use super::watch;
+use crate::checks::STANDARD;
 use crate::config::{Config, WorkspaceMode};
 use crate::exit::{infrastructure, usage};
 use crate::model::Platform;
@@ -70,7 +71,7 @@ impl Facts {
         let mut facts = Self {
             platforms: platforms(files, "")?,
             variables,
-            standard: predecessor::standard()?,
+            standard: Description::read("the standard checks", STANDARD)?,
             ..Self::default()
         };
         for (index, path) in config.tests.iter().enumerate() {
@@ -87,9 +88,12 @@ impl Facts {
                 facts.coverage.push(platform);
             }
         }
+        let selective = config.workspace == WorkspaceMode::Selective;
+        let mut tests = facts.tests.iter().flat_map(|file| &file.tests);
+        // A call of the predecessor's coverage for one crate becomes a check of that package.
         let scoped =
-            facts.tests.iter().flat_map(|file| &file.tests).any(|test| test.command.contains("--test-scope"));
-        if packages || scoped || config.workspace == WorkspaceMode::Selective {
+            tests.any(|test| test.command.contains("--test-scope")) && read(files, "Cargo.toml")?.is_some();
+        if packages || selective || scoped {
             facts.read_crates(files, config)?;
         }
         facts.note_variables(files, config)?;

@@ -6,12 +6,14 @@ use super::item::{Item, Kind, bench, items, items_of_crate};
 use super::select::Target;
 use super::settle::{is_soft, settle};
 use super::work::Source;
-use super::{BENCH, LOGIC, PlannedCheck, StepSettings};
+use super::{BENCH, LOGIC, PlannedCheck, StepSettings, Work};
+use crate::checks;
 use crate::config::Config;
 use crate::exit::usage;
 use crate::model::{Origin, Os, Platform};
-use crate::predecessor::{Legacy, minutes};
+use crate::predecessor::minutes;
 use anyhow::Result;
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -33,12 +35,14 @@ pub struct Planner<'a> {
     /// The platforms that are set, by the option or because the checks are to run here; none where
     /// the repository's files say them.
     pub(super) fixed: Option<Vec<Platform>>,
+    /// The platform of the job, where the checks are to run in one.
+    pub(super) job: Option<Platform>,
     pub(super) asked: Asked,
     pub(super) items: Vec<Item<'a>>,
 }
 
 /// The settings of an item's steps by platform, made when the first of them is planned.
-type Settings = HashMap<Option<Platform>, Arc<StepSettings>>;
+type Settings = Vec<(Option<Platform>, Arc<StepSettings>)>;
 
 impl<'a> Planner<'a> {
     /// A plan for an upload.
@@ -61,7 +65,7 @@ impl<'a> Planner<'a> {
         os: Os,
         asked: Asked,
     ) -> Result<Self> {
-        Self::new(config, facts, os, Some(vec![platform]), asked)
+        Ok(Self { job: Some(platform), ..Self::new(config, facts, os, Some(vec![platform]), asked)? })
     }
 
     fn new(
@@ -86,7 +90,7 @@ impl<'a> Planner<'a> {
                 platforms.clone_from(here);
             }
         }
-        let planner = Self { config, facts, os, fixed, asked, items };
+        let planner = Self { config, facts, os, fixed, job: None, asked, items };
         planner.refuse_unknown()?;
         Ok(planner)
     }
@@ -143,6 +147,16 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// One check.
+    pub(super) fn plan_one(
+        &self,
+        item: &Item<'a>,
+        platform: Option<Platform>,
+        of_crate: Option<&CrateFacts>,
+    ) -> Result<PlannedCheck> {
+        self.plan(item, platform, of_crate, &mut Settings::new())
+    }
+
     fn plan(
         &self,
         item: &Item<'a>,
@@ -150,10 +164,23 @@ impl<'a> Planner<'a> {
         of_crate: Option<&CrateFacts>,
         settings: &mut Settings,
     ) -> Result<PlannedCheck> {
-        let step = settings.entry(platform).or_insert_with(|| Arc::new(self.settings(item, platform)));
-        let step = Arc::clone(step);
-        let source = Source { item, platform, os: self.os, of_crate, config: self.config, facts: self.facts };
+        let known = settings.iter().find(|(of, _)| *of == platform).map(|(_, step)| Arc::clone(step));
+        let step = known.unwrap_or_else(|| {
+            let step = Arc::new(self.settings(item, platform));
+            settings.push((platform, Arc::clone(&step)));
+            step
+        });
+        let source = Source {
+            item,
+            platform,
+            target: platform.or(self.job),
+            os: self.os,
+            of_crate,
+            config: self.config,
+            facts: self.facts,
+        };
         let made = source.make()?;
+        refuse_own_options(&made.work, &made.own)?;
         Ok(PlannedCheck {
             label: item.label(platform, of_crate.map(|found| found.name.as_str())),
             name: item.test.name.clone(),
@@ -181,11 +208,10 @@ impl<'a> Planner<'a> {
         if item.kind == Kind::Standard && !emulated {
             settings.check = Some(item.name().to_owned());
             settings.overrides = vec![item.name().to_owned()];
-        } else if let (Kind::Described, false, Some(check)) =
-            (item.kind, overridden, Legacy::check_of(&item.test.command))
-        {
-            settings.check = Some(check.name().to_owned());
-            settings.overrides = vec![check.name().to_owned(), item.name().to_owned()];
+        } else if let (false, Some(legacy)) = (overridden, &item.legacy) {
+            let check = legacy.check.name();
+            settings.check = Some(check.to_owned());
+            settings.overrides = vec![check.to_owned(), item.name().to_owned()];
         }
         settings
     }
@@ -200,4 +226,14 @@ fn if_changed(item: &Item<'_>, of_crate: Option<&CrateFacts>) -> Option<Arc<[Str
     // A crate's own tests are gated on its files alone (predecessor's rule).
     let shared = item.owner.is_none();
     Some(Arc::clone(if shared { &found.watched_shared } else { &found.watched }))
+}
+/// Refuses what a check does not know among its own options, before anything runs.
+fn refuse_own_options(work: &Work, own: &Map<String, Value>) -> Result<()> {
+    match work {
+        Work::Coverage => checks::coverage::options(own),
+        Work::CommitFormat => checks::commit_format::options(own).map(drop),
+        Work::Audit => checks::audit::options(own).map(drop),
+        Work::Bench => checks::bench::options(own).map(drop),
+        Work::Cargo(..) | Work::Shell(_) => Ok(()),
+    }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const TIMEOUT: u32 = 15;
 
 /// Attributes that are settled elsewhere, and not passed on as they are.
-const SETTLED: [&str; 4] = ["label", "agents", "plugins", "if_changed"];
+const SETTLED: [&str; 3] = ["label", "agents", "plugins"];
 
 /// What the steps of an item on a platform say.
 pub fn settle(

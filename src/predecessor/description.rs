@@ -1,7 +1,6 @@
 //! Descriptions of tests: `{"tests": [ … ]}`, a repository's own and the standard list.
 
 use super::test::{Test, expected};
-use crate::checks::STANDARD;
 use crate::exit::usage;
 use crate::model::did_you_mean;
 use anyhow::Result;
@@ -14,14 +13,6 @@ pub struct Description {
     pub path: String,
     /// Its tests, in order; none is no error (kvm and vhost have such files).
     pub tests: Vec<Test>,
-}
-
-/// The standard checks.
-///
-/// # Errors
-/// Where our own list is wrong, which a test rules out.
-pub fn standard() -> Result<Description> {
-    Description::read("the standard checks", STANDARD)
 }
 
 impl Description {
@@ -82,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_standard_list_is_read_by_the_same_parser() {
-        let standard = standard().unwrap();
+        let standard = Description::read("the standard checks", crate::checks::STANDARD).unwrap();
         assert!(
             standard
                 .tests

@@ -1,6 +1,7 @@
 //! The predecessor's formats, read here and nowhere else: descriptions of tests, `.platform`, the six
-//! variables, and commands that call its Python files (shared facts of rust-vmm-ci, 2026-08-14).
+//! variables, coverage files, and commands that call its Python files (shared facts of rust-vmm-ci, 2026-08-14).
 
+pub mod coverage_file;
 mod description;
 mod dollar;
 mod legacy;
@@ -8,7 +9,7 @@ mod platform_file;
 mod test;
 mod variables;
 
-pub use description::{Description, standard};
+pub use description::Description;
 pub use legacy::{Legacy, LegacyCheck};
 pub use platform_file::platforms;
 pub use test::{Scope, Test, number as minutes};

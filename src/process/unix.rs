@@ -31,6 +31,12 @@ pub(super) fn ask_to_end(child: &mut dyn ChildWrapper, _: Ended) {
     let _ = child.signal(SIGTERM);
 }
 
+/// Whether a process of the tree goes on after its leader.
+pub(super) fn is_anyone_left(child: &dyn ChildWrapper) -> bool {
+    let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+    group.is_some_and(|group| rustix::process::test_kill_process_group(group).is_ok())
+}
+
 /// How a process ended that we did not stop.
 pub(super) fn ended(status: ExitStatus) -> Ended {
     status.signal().map_or_else(|| Ended::Exited(status.code().unwrap_or(-1)), Ended::Signaled)

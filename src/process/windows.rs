@@ -64,6 +64,11 @@ pub(super) fn ask_to_end(child: &mut dyn ChildWrapper, why: Ended) {
     }
 }
 
+/// Whether a process of the tree goes on after its leader: the request to end was the end of all.
+pub(super) fn is_anyone_left(_: &dyn ChildWrapper) -> bool {
+    false
+}
+
 /// How a process ended that we did not stop.
 pub(super) fn ended(status: ExitStatus) -> Ended {
     let code = status.code().unwrap_or(-1);

@@ -294,6 +294,10 @@ fn format_check(context: &mut Context<'_>, command: &CargoCommand) -> Result<Jud
     if !command.trailing.is_empty() {
         cargo = cargo.arg("--").args(&command.trailing);
     }
+    if !context.color {
+        // rustfmt asks the terminal's description alone whether it may colour, also into a pipe.
+        cargo = cargo.env("TERM", "dumb");
+    }
     context.say(&format!("$ {}", Command { program: "cargo".into(), env: Vec::new(), ..cargo.clone() }));
     let root = context.root.to_owned();
     let mut output = StyleOutput::default();
@@ -307,7 +311,12 @@ fn format_check(context: &mut Context<'_>, command: &CargoCommand) -> Result<Jud
     })?;
     let mut findings = output.findings();
     if ended != Ended::Exited(0) && findings.is_empty() {
-        findings.extend(words.finding(ended));
+        // rustfmt names files by their whole paths.
+        let prefix = format!("{}{}", root.display(), std::path::MAIN_SEPARATOR);
+        findings.extend(words.finding(ended).map(|finding| Finding {
+            file: finding.file.map(|file| file.strip_prefix(&prefix).unwrap_or(&file).to_owned()),
+            ..finding
+        }));
     }
     let verdict = match ended {
         Ended::Exited(0) => Verdict::Passed,
@@ -320,10 +329,11 @@ fn format_check(context: &mut Context<'_>, command: &CargoCommand) -> Result<Jud
 
 /// The last lines of a standard error.
 #[derive(Default)]
-struct LastWords(VecDeque<String>);
+pub(super) struct LastWords(VecDeque<String>);
 
 impl LastWords {
-    fn read(&mut self, line: &[u8]) {
+    /// Takes a line.
+    pub(super) fn read(&mut self, line: &[u8]) {
         if self.0.len() == LAST_WORDS {
             self.0.pop_front();
         }
@@ -333,7 +343,7 @@ impl LastWords {
     }
 
     /// A finding with the words, for a failure that nothing else explains.
-    fn finding(self, ended: Ended) -> Option<Finding> {
+    pub(super) fn finding(self, ended: Ended) -> Option<Finding> {
         let words: String = self.0.into_iter().collect();
         let first = words.lines().find(|line| line.starts_with("error")).map(ToOwned::to_owned);
         let message = match ended {
@@ -346,7 +356,7 @@ impl LastWords {
 }
 
 /// A finding that is a tool's own words.
-fn refusal(message: &str, words: &str) -> Finding {
+pub(super) fn refusal(message: &str, words: &str) -> Finding {
     let (file, line, column) = place(words).unwrap_or_default();
     let rendered = Some(words.trim_end().to_owned());
     Finding { file, line, column, rendered, ..Finding::error(message) }

@@ -3,7 +3,7 @@
 use super::console::Console;
 use super::context::{Context, Judgement};
 use super::job::Job;
-use super::{audit, cargo, commit_format, shell};
+use super::{audit, bench, cargo, commit_format, coverage, shell};
 use crate::model::{Os, Platform};
 use crate::plan::{PlannedCheck, Work};
 use crate::process::{self, Command};
@@ -17,6 +17,7 @@ const DEFAULT_TIMEOUT: u32 = 15;
 
 /// How a run goes about its checks.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Settings {
     /// The platform that the checks are for.
     pub platform: Platform,
@@ -30,6 +31,8 @@ pub struct Settings {
     pub fail_fast: bool,
     /// How many checks may run at once.
     pub jobs: usize,
+    /// Whether `coverage` writes its file.
+    pub update: bool,
 }
 
 /// What two checks may not use at once: cargo locks a target directory's profile, and the second
@@ -151,7 +154,9 @@ fn run_check(
         log.line(format!("{reason}\n").as_bytes());
         Judgement { verdict: Verdict::Broken, reason: Some(reason), ..Judgement::default() }
     });
-    if judgement.verdict == Verdict::Skipped && (settings.ci || settings.strict) {
+    // What has no remedy is not missing: there is nothing to do on this platform.
+    let missing = judgement.verdict == Verdict::Skipped && judgement.remedy.is_some();
+    if missing && (settings.ci || settings.strict) {
         judgement.verdict = Verdict::Broken;
     }
     let outcome = Outcome {
@@ -206,10 +211,12 @@ fn judge(
     match &check.work {
         Work::Cargo(command, mode) => cargo::run(&mut context, command, *mode, job),
         Work::Shell(script) => shell::run(&mut context, script),
+        Work::Coverage => coverage::run(&mut context, check.package.as_deref(), job, settings.update),
+        Work::Bench => {
+            let options = crate::checks::bench::options(&check.own)?;
+            bench::run(&mut context, check.package.as_deref(), job, &options)
+        }
         Work::CommitFormat => commit_format::run(&mut context, &check.own),
         Work::Audit => audit::run(&mut context, &check.own),
-        Work::Coverage | Work::Bench => {
-            anyhow::bail!("{} is not available yet", check.name)
-        }
     }
 }

@@ -5,13 +5,17 @@
 
 pub mod audit;
 pub mod base;
+mod bench;
 mod cargo;
 mod combine;
 pub mod commit_format;
 pub mod console;
 mod context;
+pub mod coverage;
+pub mod instrument;
 mod job;
 mod lanes;
+mod llvm;
 pub mod shell;
 mod skeleton;
 #[cfg(test)]

@@ -51,6 +51,12 @@ impl Toolchain {
             || (rustup_name(&self.sysroot).is_none() && which::which(program).is_ok())
     }
 
+    /// Where rustup puts a tool of LLVM's, such as `llvm-cov` (component `llvm-tools`), where it did.
+    pub fn llvm_tool(&self, name: &str) -> Option<PathBuf> {
+        let tool = self.sysroot.join("lib/rustlib").join(&self.host).join("bin").join(executable(name));
+        tool.is_file().then_some(tool)
+    }
+
     /// Whether the standard library of a target triple is installed.
     pub fn has_target(&self, triple: &str) -> bool {
         self.sysroot.join("lib/rustlib").join(triple).join("lib").is_dir()

@@ -63,7 +63,12 @@ impl Wine {
     }
 
     /// A program under Wine, with the tools and these folders on PATH.
-    pub(crate) fn command(&self, sandbox: &Sandbox, program: impl AsRef<Path>, folders: &[PathBuf]) -> Command {
+    pub(crate) fn command(
+        &self,
+        sandbox: &Sandbox,
+        program: impl AsRef<Path>,
+        folders: &[PathBuf],
+    ) -> Command {
         let mut command = sandbox.command(&self.bridge);
         let tools = [self.toolchain.join("bin")];
         let path: Vec<_> = folders.iter().chain(&tools).map(|folder| windows(folder)).collect();

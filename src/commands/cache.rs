@@ -1,0 +1,67 @@
+//! `cache`: what is kept between the jobs of this machine.
+
+use crate::cli::CacheCommand;
+use crate::exit::Exit;
+use crate::venue::{self, Job, Volume};
+use anyhow::Result;
+use comfy_table::{Table, presets};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Lists or removes the volumes that are recorded for this user.
+///
+/// # Errors
+/// Exit 3 where an engine does not remove one.
+pub fn cache(command: CacheCommand) -> Result<Exit> {
+    let state = Job::here(Path::new(".")).state;
+    let (volumes, none) = match command {
+        CacheCommand::List => (venue::list(&state), "nothing is kept"),
+        CacheCommand::Clean => (venue::clean(&state)?, "nothing to remove"),
+    };
+    if volumes.is_empty() {
+        println!("{none}");
+        return Ok(Exit::Passed);
+    }
+    if let CacheCommand::Clean = command {
+        println!("removed:");
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    println!("{}", table(&volumes, now));
+    Ok(Exit::Passed)
+}
+
+fn table(volumes: &[Volume], now: u64) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["volume", "of", "used", "size", ""]);
+    for volume in volumes {
+        let size = volume.bytes.map_or("not measured".into(), |bytes| format!("{} MB", bytes / 1_000_000));
+        let in_use = if volume.locked { "in use" } else { "" };
+        let (name, of) = (volume.name.clone(), volume.of.clone());
+        table.add_row([name, of, ago(now.saturating_sub(volume.used)), size, in_use.into()]);
+    }
+    table.to_string()
+}
+
+/// A time that has passed, in its largest unit.
+fn ago(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s ago"),
+        60..3600 => format!("{} min ago", seconds / 60),
+        3600..86400 => format!("{} h ago", seconds / 3600),
+        _ => format!("{} d ago", seconds / 86400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_told_in_its_largest_unit() {
+        let cases = [(5, "5 s ago"), (3599, "59 min ago"), (7200, "2 h ago"), (200_000, "2 d ago")];
+        for (seconds, expected) in cases {
+            assert_eq!(ago(seconds), expected);
+        }
+    }
+}
