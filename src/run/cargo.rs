@@ -313,7 +313,12 @@ fn format_check(context: &mut Context<'_>, command: &CargoCommand) -> Result<Jud
     })?;
     let mut findings = output.findings();
     if ended != Ended::Exited(0) && findings.is_empty() {
-        findings.extend(words.finding(ended));
+        // rustfmt names files by their whole paths.
+        let prefix = format!("{}{}", root.display(), std::path::MAIN_SEPARATOR);
+        findings.extend(words.finding(ended).map(|finding| Finding {
+            file: finding.file.map(|file| file.strip_prefix(&prefix).unwrap_or(&file).to_owned()),
+            ..finding
+        }));
     }
     let verdict = match ended {
         Ended::Exited(0) => Verdict::Passed,
