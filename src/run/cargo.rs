@@ -76,7 +76,7 @@ pub fn run(
     };
     // A member's folder may have a configuration of its own.
     let triple = target.unwrap_or(&toolchain.host);
-    let mut flags = Flags::of(command, || runs.iter().any(|run| job.has_flags(&run.dir, triple)));
+    let mut flags = Flags::of(command, || runs.iter().any(|run| Job::has_flags(&run.dir, triple)));
     if flags.by_message {
         let mentions = job.mentions(metadata);
         if mentions.variable || if flags.deny { mentions.warnings } else { mentions.doc_cfg } {
