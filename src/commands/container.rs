@@ -28,7 +28,7 @@ pub fn of_job(common: &Common, root: &Path, found: &Found, checks: bool) -> Resu
         common.platform.or_else(|| (!configured.contains(&here)).then(|| configured.first().copied())?);
     let platform = platform.unwrap_or(here);
     let os = common.os.or(config.os).or_else(Os::of_this_machine).unwrap_or(Os::Linux);
-    let mut wanted = Wanted { os, platform, privileged: false, cache: Some(config.cache), nested };
+    let mut wanted = Wanted { os, platform, privileged: false, cache: config.cache, nested };
     if checks && !nested && config.docker != DockerChoice::Off {
         let facts = facts::read(root, config, false)?;
         let plan = plan::for_run(config, &facts, platform, os, Asked::default())?;

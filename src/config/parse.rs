@@ -1,10 +1,10 @@
 //! A configuration from what was written, or the error that says where it is wrong and how to mend
 //! it.
 
+use super::Config;
 use super::form::unexpected;
 use super::raw::RawConfig;
 use super::text::printable;
-use super::{Cache, Config};
 use crate::exit::usage;
 use crate::model::did_you_mean;
 use anyhow::Result;
@@ -103,7 +103,7 @@ fn explain(path: &str, message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{DockerChoice, Jobs, Mode, WorkspaceMode, text};
+    use crate::config::{Cache, DockerChoice, Jobs, Mode, WorkspaceMode, text};
     use crate::exit::{self, Exit};
     use crate::model::{Os, Platform};
     use serde_json::json;
