@@ -19,6 +19,25 @@ const CRATE: &str = "vm-superio";
 const MESSAGE: &str = "Bring the crate as it was published\n\nIt is what the checks are shown on.\n\n\
                        Signed-off-by: A Person <person@example.org>\n";
 
+/// What the published crate lacks of the repository that it is from: the coverage that holds there, and
+/// a pipeline. The advisories are left out, since their database comes over the network.
+const FILES: [(&str, &str); 6] = [
+    (".gitignore", "target\nCargo.lock\n"),
+    ("coverage_config_x86_64.json", COVERAGE),
+    ("coverage_config_aarch64.json", COVERAGE),
+    (".buildkite/pipeline.yml", PIPELINE),
+    // Without them, rustfmt and clippy would take this project's.
+    ("rustfmt.toml", ""),
+    ("clippy.toml", ""),
+];
+const COVERAGE: &str = "{\"coverage_score\": 96.06, \"exclude_path\": \"\", \"crate_features\": \"\"}\n";
+const PIPELINE: &str = "steps:
+  - label: all checks
+    plugins:
+      - rust-vmm/rust-vmm-ci#v1.0.0:
+          skip: cargo-audit
+";
+
 fn main() -> Result<ExitCode> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -33,7 +52,11 @@ fn main() -> Result<ExitCode> {
         clear(&copy)?;
     }
     copy_folder(source.as_std_path(), &copy)?;
-    fs::write(copy.join(".gitignore"), "target\nCargo.lock\n")?;
+    for (file, text) in FILES {
+        let file = copy.join(file);
+        fs::create_dir_all(file.parent().context("a file has a folder")?)?;
+        fs::write(file, text)?;
+    }
     git(&copy, &["init", "--quiet", "--initial-branch=main"])?;
     git(&copy, &["commit", "--quiet", "--allow-empty", "--message", MESSAGE])?;
     git(&copy, &["switch", "--quiet", "--create", "change"])?;

@@ -250,9 +250,8 @@ fn answer(command: &Command) -> Result<Captured> {
 /// in a container: git compares it with the real path, with `/` on Windows too. Only this folder,
 /// not `*`: a repository that somebody planted in a folder above is still refused.
 fn trusted(dir: &Path) -> String {
-    let real = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-    let real = real.to_string_lossy();
-    if cfg!(windows) { real.trim_start_matches(r"\\?\").replace('\\', "/") } else { real.into_owned() }
+    let real = dunce::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
+    real.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
 }
 
 /// The error of a call that failed: the call as a person would repeat it, and git's own words.

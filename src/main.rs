@@ -10,6 +10,7 @@ mod config;
 mod exit;
 mod git;
 mod model;
+mod pipeline;
 mod plan;
 mod predecessor;
 mod process;

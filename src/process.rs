@@ -321,11 +321,16 @@ fn see_to_its_end(
         if gone.is_none()
             && let Some(status) = child.try_wait().context("waiting for a child")?
         {
-            // What the leader left running would hold its output open, and is nobody's any more.
-            let _ = child.start_kill();
             gone = Some((Instant::now(), status));
         }
         if let Some((since, status)) = gone {
+            // What the leader left running would hold its output open, and is nobody's any more; but
+            // what was asked to end may have a tree of its own to end first.
+            let asked = ending.is_some_and(|(_, asked)| asked.elapsed() < command.grace);
+            if asked && system::is_anyone_left(child.as_ref()) {
+                continue;
+            }
+            let _ = child.start_kill();
             if !open || since.elapsed() > STRAGGLERS {
                 return Ok(ending.map_or_else(|| system::ended(status), |(ending, _)| ending));
             }
@@ -391,16 +396,13 @@ fn cancel_flag() -> &'static Arc<AtomicBool> {
     FLAG.get_or_init(Arc::default)
 }
 
-/// Makes SIGTERM (the agent's cancel; on Windows Ctrl-Break), SIGINT and SIGHUP end the children in
-/// order.
+/// Makes a request to end (the agent's cancel: SIGTERM, on Windows Ctrl-Break; a person's Ctrl-C) end
+/// the children in order.
 ///
 /// # Errors
 /// Where the system refuses a handler.
 pub fn heed_signals() -> Result<()> {
-    for signal in system::REQUESTS {
-        signal_hook::flag::register(signal, Arc::clone(cancel_flag())).context("handling signals")?;
-    }
-    Ok(())
+    system::heed_requests(Arc::clone(cancel_flag())).context("handling signals")
 }
 
 /// Whether the job was cancelled.

@@ -2,6 +2,8 @@
 //! --release --workspace`: taken apart from the text of its description, and changed by options.
 
 pub use crate::model::FeatureMode;
+use std::borrow::Cow;
+use std::fmt;
 
 /// What a check's options change in its command (design.md, option `checks`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,6 +110,33 @@ impl CargoCommand {
     }
 }
 
+impl fmt::Display for CargoCommand {
+    /// As a POSIX shell takes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.env {
+            write!(f, "{name}={} ", quoted(value))?;
+        }
+        f.write_str(if self.all_features { "cargo all-features" } else { "cargo" })?;
+        for word in [&self.verb].into_iter().chain(&self.args) {
+            write!(f, " {}", quoted(word))?;
+        }
+        if !self.trailing.is_empty() {
+            f.write_str(" --")?;
+        }
+        self.trailing.iter().try_for_each(|word| write!(f, " {}", quoted(word)))
+    }
+}
+
+/// A word in quotes where it needs them: `shell_words` puts every `=` in quotes too.
+fn quoted(word: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        Cow::Borrowed(word)
+    } else {
+        shell_words::quote(word)
+    }
+}
+
 /// `NAME=value`, where a word is one.
 fn assignment(word: &str) -> Option<(String, String)> {
     let (name, value) = word.split_once('=')?;
@@ -136,6 +165,17 @@ mod tests {
     fn what_needs_a_shell_or_another_toolchain_is_left_to_it() {
         for text in ["cd a && cargo test", "cargo test $X", "cargo +nightly miri test", "make", "cargo"] {
             assert_eq!(CargoCommand::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_written_so_that_it_is_read_the_same() {
+        for text in [
+            "RUSTFLAGS='-D warnings' cargo all-features build --release --workspace --all-targets",
+            "cargo clippy --all-features -- -D warnings -D clippy::undocumented_unsafe_blocks",
+            "A='it'\\''s' cargo test 'a b' --package=x",
+        ] {
+            assert_eq!(CargoCommand::parse(text).unwrap().to_string(), text);
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::report::{Finding, Level};
 use cargo_metadata::diagnostic::{Diagnostic, DiagnosticLevel, DiagnosticSpan};
 use cargo_metadata::{Artifact, CompilerMessage, Message, TargetKind};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Reads the messages of one cargo command.
@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 /// (facts: the same code built for the build check and for the tests), replace the repository's own
 /// rustflags, and hide what comes after the first warning. What is denied is what `RUSTFLAGS="-D
 /// warnings"` denies: lints, in every package that is no registry's (cargo caps those), in host code
-/// (build scripts, procedural macros) only where no `--target` is given, and not where the source
-/// itself says `#![warn(warnings)]`, which wins over the command line.
+/// (build scripts, procedural macros) only where no `--target` is given. Where a source or a manifest
+/// sets the level of `warnings` itself, messages do not tell, and the flag is given
+/// ([`crate::workspace::flags`]).
 pub struct Messages<'a> {
     /// Folder that rustc's relative paths are relative to: the workspace's root.
     workspace_root: &'a Path,
@@ -23,9 +24,11 @@ pub struct Messages<'a> {
     target: Option<&'a str>,
     deny_warnings: bool,
     seen: Vec<Seen>,
-    spared: HashSet<(String, String)>,
     built_for_target: HashMap<UnitName, bool>,
 }
+
+/// Lints that `-D warnings` leaves alone (rustc's list of lints that warn by default).
+const UNDENIABLE: [&str; 2] = ["linker_messages", "linker_info"];
 
 /// Package and target, as cargo names a unit; it does not say for which machine.
 type UnitName = (String, String);
@@ -50,7 +53,6 @@ impl<'a> Messages<'a> {
             target,
             deny_warnings,
             seen: Vec::new(),
-            spared: HashSet::new(),
             built_for_target: HashMap::new(),
         }
     }
@@ -88,15 +90,6 @@ impl<'a> Messages<'a> {
         }
         let package = message.package_id.repr;
         let lint = diagnostic.code.as_ref().map(|code| code.code.clone());
-        if let Some(lint) = &lint
-            && diagnostic
-                .children
-                .iter()
-                .any(|child| child.message.contains("implied by `#[warn(warnings)]`"))
-        {
-            self.spared.insert((package.clone(), lint.clone()));
-        }
-        let spared = lint.as_ref().is_some_and(|lint| self.spared.contains(&(package.clone(), lint.clone())));
         let is_warning = diagnostic.level == DiagnosticLevel::Warning;
         let host_only = self.target.is_some()
             && message
@@ -104,8 +97,9 @@ impl<'a> Messages<'a> {
                 .kind
                 .iter()
                 .any(|kind| matches!(kind, TargetKind::CustomBuild | TargetKind::ProcMacro));
-        let denied = self.deny_warnings && is_warning && lint.is_some() && !spared && !host_only;
-        let finding = self.finding(&package, diagnostic, lint);
+        let deniable = lint.as_deref().is_some_and(|lint| !UNDENIABLE.contains(&lint));
+        let denied = self.deny_warnings && is_warning && deniable && !host_only;
+        let finding = self.finding(&package, &diagnostic, lint);
         self.seen.push(Seen {
             unit: (package, message.target.name),
             denied_if_built_for_target: denied,
@@ -113,7 +107,7 @@ impl<'a> Messages<'a> {
         });
     }
 
-    fn finding(&self, package: &str, diagnostic: Diagnostic, lint: Option<String>) -> Finding {
+    fn finding(&self, package: &str, diagnostic: &Diagnostic, lint: Option<String>) -> Finding {
         let place = diagnostic.spans.iter().find(|span| span.is_primary).or(diagnostic.spans.first());
         let place = place.map(|span| (self.in_repository(span), span));
         let (file, span) = match place {
@@ -239,15 +233,9 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_that_only_warns_of_warnings_is_spared_as_rustc_spares_it() {
-        let note = "`#[warn(unused_variables)]` implied by `#[warn(warnings)]`";
-        let lint = Some("unused_variables");
-        let found = read(
-            &[message("warning", lint, "lib", "a.rs", &[note]), message("warning", lint, "lib", "b.rs", &[])],
-            true,
-            None,
-        );
-        assert!(found.iter().all(|finding| finding.level == Level::Warning));
+    fn what_the_linker_says_is_never_denied() {
+        let found = read(&[message("warning", Some("linker_messages"), "bin", "a.rs", &[])], true, None);
+        assert_eq!(found[0].level, Level::Warning);
     }
 
     #[test]

@@ -13,7 +13,8 @@ impl StyleOutput {
     /// Takes a line of standard output: `Diff in FILE:LINE:` begins a difference, what follows shows
     /// it. `root` is the repository's root.
     pub fn read(&mut self, line: &[u8], root: &Path) {
-        let text = String::from_utf8_lossy(line);
+        // rustfmt colours into pipes too.
+        let text = anstream::adapter::strip_str(&String::from_utf8_lossy(line)).to_string();
         if let Some((file, line)) = text.strip_prefix("Diff in ").and_then(place) {
             let path = Path::new(file);
             let file = path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/");
@@ -53,7 +54,7 @@ mod tests {
         let mut output = StyleOutput::default();
         for line in [
             "Diff in /r/it's/src/win.rs:1:\n",
-            "-pub   fn\n",
+            "\u{1b}[31m-pub   fn\n",
             "+pub fn\n",
             "Diff in /r/b.rs at line 7:\n",
             "-x\n",

@@ -23,8 +23,7 @@ pub fn root(common: &Common) -> Result<PathBuf> {
         return Err(told(if dir.exists() { "not a folder" } else { "no such folder" }));
     }
     // On Windows the canonical form begins with `\\?\`, which few tools understand.
-    if cfg!(windows) { std::path::absolute(dir) } else { dir.canonicalize() }
-        .map_err(|error| told(&error.to_string()))
+    dunce::canonicalize(dir).map_err(|error| told(&error.to_string()))
 }
 
 /// Finds and reads the configuration.

@@ -1,15 +1,16 @@
 //! `hook command` and `hook pre-exit`: what the plugin's hooks call.
 
 use super::environment::variable;
-use super::{configuration, container, job_files, reporting, run};
+use super::{configuration, container, job_files, pipeline, reporting, run};
 use crate::cli::{Common, Hook, RunArgs};
 use crate::config::{Config, Mode};
 use crate::exit::Exit;
 use crate::model::Os;
 use crate::process::{self, Ended};
-use crate::run::shell;
+use crate::run::shell::Script;
 use anyhow::{Context as _, Result};
 use std::path::Path;
+use std::time::Duration;
 
 /// What a step without a command of its own runs.
 const RUN: &str = "rust-vmm-ci run";
@@ -36,7 +37,7 @@ fn command(common: &Common) -> Result<Exit> {
     // The mode decides between entries of a pipeline file only, and in a job the agent has decided.
     let found = configuration::find(common, &root, Mode::Run)?;
     if found.config.mode == Mode::Upload {
-        anyhow::bail!("not available yet");
+        return pipeline::upload(&root, &found);
     }
     let script = variable("BUILDKITE_COMMAND");
     if let Some(container) = container::of_job(common, &root, &found, script.is_none())? {
@@ -52,6 +53,10 @@ fn command(common: &Common) -> Result<Exit> {
     }
 }
 
+/// What a step's own command is given to end in: `rust-vmm-ci run` in it has checks to end and a report
+/// to write first.
+const GRACE: Duration = Duration::from_secs(4);
+
 /// Runs the step's own command. `rust-vmm-ci run …` in it leaves its report where it is told to, and
 /// the build is told of it from here: in a container there is no agent.
 fn own_command(root: &Path, config: &Config, script: &str) -> Result<Exit> {
@@ -59,8 +64,14 @@ fn own_command(root: &Path, config: &Config, script: &str) -> Result<Exit> {
     let files = job_files::make()?;
     let report = files.join(job_files::REPORT);
     let path = job_files::path_with_this_program(&files)?;
-    let shell =
-        shell::command(os, script).dir(root).env("PATH", path).env(job_files::REPORT_VARIABLE, &report);
+    let script = Script::new(os, script)?;
+    let shell = script
+        .command
+        .clone()
+        .dir(root)
+        .env("PATH", path)
+        .env(job_files::REPORT_VARIABLE, &report)
+        .grace(GRACE);
     let ended = process::supervise_inheriting(&shell, None);
     if let Ok(text) = std::fs::read_to_string(&report) {
         let report = serde_json::from_str(&text).context("reading the report of `rust-vmm-ci run`");

@@ -4,14 +4,17 @@ mod cache;
 mod configuration;
 mod container;
 mod environment;
+mod explain;
 mod facts;
 mod hook;
 mod job_files;
+mod list;
+mod pipeline;
 mod reporting;
 mod run;
 
 use crate::cli::{Cli, Command};
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use anyhow::Result;
 
 /// Does what the command line says.
@@ -21,8 +24,10 @@ use anyhow::Result;
 pub fn dispatch(cli: &Cli) -> Result<Exit> {
     match &cli.command {
         Command::Run(args) => run::run(&cli.common, args),
+        Command::Pipeline { format } => pipeline::print(&cli.common, *format),
+        Command::List => list::run(&cli.common),
+        Command::Explain { label } => explain::run(&cli.common, label),
         Command::Cache { command } => cache::cache(command.unwrap_or_default()),
         Command::Hook(which) => hook::run(&cli.common, which),
-        _ => Err(exit::usage("not available yet")),
     }
 }

@@ -38,7 +38,7 @@ pub fn in_job(common: &Common, args: &RunArgs, root: &Path, found: &Found) -> Re
     let asked = Asked { names: args.names.clone(), packages: args.package.clone() };
     let plan = plan::for_run(config, &facts, platform, os, asked)?;
     refuse_without_manifest(root, &plan.checks)?;
-    for note in facts.notes.iter().chain(&plan.notes) {
+    for note in &plan.notes {
         eprintln!("rust-vmm-ci: note: {note}");
     }
     let report = execute(root, &plan.checks, platform, os, args);

@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(config.agents, json!({"os": "linux", "large": true}).as_object().cloned());
         assert_eq!(config.hypervisor.as_deref(), Some("mshv"));
         assert_eq!(config.timeout_in_minutes, Some(30));
-        assert_eq!(config.cache, Some(Cache::None));
+        assert_eq!(config.cache, Some(crate::config::Cache::None));
         assert!(!config.annotate);
         assert!(config.version.unwrap().matches(&semver::Version::new(1, 2, 0)));
     }

@@ -4,7 +4,6 @@ use super::Git;
 use crate::exit;
 use crate::process::{self, Ended, Stream};
 use anyhow::Result;
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -36,7 +35,8 @@ impl Git {
     /// Fetches a branch or commit from a remote (a name or a URL) and returns its hash. Neither
     /// `FETCH_HEAD` nor a remote-tracking branch moves, no tag comes along, no hook runs.
     ///
-    /// With a [`Depth`] other than [`Depth::Same`], the history of `HEAD` is deepened too.
+    /// With a [`Depth`] other than [`Depth::Same`], every history is deepened whose cut the remote has
+    /// a ref for, that of `HEAD` too (`--deepen` and `--unshallow` in git-fetch(1)).
     ///
     /// # Errors
     /// Exit 3, with git's words, where the remote does not answer in time or has no such thing.
@@ -69,11 +69,6 @@ impl Git {
             Depth::Whole => command.arg("--unshallow"),
         };
         command = command.args(["--", remote, &format!("+{source}:{private}")]);
-        if depth != Depth::Same {
-            // A server deepens only what is asked for, and knows HEAD's newest commits only if they
-            // were pushed; where the history was cut it does know.
-            command = command.args(self.cuts()?);
-        }
         let limit = Instant::now() + PATIENCE;
         let limit = deadline.map_or(limit, |deadline| deadline.min(limit));
         let mut stderr = Vec::new();
@@ -117,14 +112,5 @@ impl Git {
         let range = format!("{base}..{head}");
         let args = ["rev-list", "--max-parents=0", "--max-count=1", "--end-of-options", &range, "--"];
         Ok(self.line(args)?.is_empty())
-    }
-
-    /// The commits of HEAD's history whose parents are not here although they have some.
-    fn cuts(&self) -> Result<Vec<String>> {
-        let file = self.dir.join(self.line(["rev-parse", "--git-path", "shallow"])?);
-        let shallow = std::fs::read_to_string(file).unwrap_or_default();
-        let shallow: BTreeSet<&str> = shallow.lines().collect();
-        let roots = self.line(["rev-list", "--max-parents=0", "HEAD", "--"])?;
-        Ok(roots.lines().filter(|root| shallow.contains(root)).map(str::to_owned).collect())
     }
 }

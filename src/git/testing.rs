@@ -25,7 +25,7 @@ impl Repository {
     /// A folder without a repository.
     pub fn nowhere() -> Self {
         let home = Rc::new(tempfile::tempdir().unwrap());
-        let root = home.path().canonicalize().unwrap().join("work");
+        let root = dunce::canonicalize(home.path()).unwrap().join("work");
         std::fs::create_dir(&root).unwrap();
         Self { home, root }
     }
@@ -48,7 +48,9 @@ impl Repository {
 
     /// The address that others fetch it from.
     pub fn url(&self) -> String {
-        format!("file://{}", self.root.display())
+        let path = self.root.to_str().unwrap().replace(std::path::MAIN_SEPARATOR, "/");
+        // On Windows a drive comes first.
+        format!("file:///{}", path.trim_start_matches('/'))
     }
 
     /// Runs git here and returns what it says, without the last line's end.

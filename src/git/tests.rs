@@ -67,19 +67,35 @@ fn a_shallow_clone_is_deepened_below_commits_that_only_it_has() {
 }
 
 #[test]
+fn a_step_deepens_the_change_and_not_only_the_base() {
+    let origin = Repository::new();
+    origin.commit("one");
+    origin.git(&["checkout", "--quiet", "-b", "work"]);
+    for number in 0..10 {
+        origin.commit(number.to_string());
+    }
+    let clone = Repository::clone_of(&origin, &["--depth=1", "--branch=work"]);
+    let git = Git::at(&clone.root).unwrap();
+    git.fetch("origin", Wanted::Branch("main"), Depth::More(3), None).unwrap();
+    assert_eq!(clone.git(&["rev-list", "--count", "HEAD"]), "4");
+    assert!(git.is_shallow().unwrap());
+}
+
+#[test]
 fn added_lines_are_those_of_the_tree_against_a_commit() {
     let repository = Repository::new();
+    // What git quotes; Windows has no such name.
+    let odd = if cfg!(windows) { "\u{e4}.rs" } else { "\u{e4}\"\t.rs" };
     repository.write("src/a b.rs", "1\n2\n3\n").write("gone", "x\n");
     let base = repository.commit("one");
-    repository.write("src/a b.rs", "1\nnew\n3\nlast\n").write("\u{e4}\"\t.rs", "1\n2");
+    repository.write("src/a b.rs", "1\nnew\n3\nlast\n").write(odd, "1\n2");
     std::fs::remove_file(repository.root.join("gone")).unwrap();
     repository.commit("two");
     repository.write("src/a b.rs", "0\n1\nnew\n3\nlast\n");
     repository.git(&["config", "diff.noprefix", "true"]);
     repository.git(&["config", "diff.interHunkContext", "9"]);
     let added = Git::at(&repository.root).unwrap().added_lines(&base).unwrap();
-    let expected =
-        [("src/a b.rs".to_owned(), vec![1..=1, 3..=3, 5..=5]), ("\u{e4}\"\t.rs".to_owned(), vec![1..=2])];
+    let expected = [("src/a b.rs".to_owned(), vec![1..=1, 3..=3, 5..=5]), (odd.to_owned(), vec![1..=2])];
     assert_eq!(added, expected.into());
 }
 

@@ -30,14 +30,18 @@ impl StepLabel {
     /// The label of a step: `NAME-PLATFORM`, `NAME` without platform, and `CRATE: ` before it in
     /// selective mode (predecessor's rule).
     pub fn of(name: &CheckName, platform: Option<Platform>, package: Option<&str>) -> Self {
-        let package = package.map_or(String::new(), |package| format!("{package}: "));
-        let platform = platform.map_or(String::new(), |platform| format!("-{platform}"));
-        Self(format!("{package}{name}{platform}"))
-    }
-
-    /// A label that a person wrote.
-    pub fn written(label: impl Into<String>) -> Self {
-        Self(label.into())
+        let room = package.map_or(0, |package| package.len() + 2) + name.0.len() + "-aarch64".len();
+        let mut label = String::with_capacity(room);
+        if let Some(package) = package {
+            label.push_str(package);
+            label.push_str(": ");
+        }
+        label.push_str(&name.0);
+        if let Some(platform) = platform {
+            label.push('-');
+            label.push_str(platform.as_str());
+        }
+        Self(label)
     }
 
     /// The text of the label.

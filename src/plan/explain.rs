@@ -2,10 +2,10 @@
 
 use super::facts::CrateFacts;
 use super::item::{Item, items_of_crate};
-use super::select::Target;
-use super::{Planner, StepSettings};
+use super::select::{Out, Target};
+use super::{PlannedCheck, Planner, StepSettings};
 use crate::exit::usage;
-use crate::model::{Origin, Platform, did_you_mean};
+use crate::model::{Origin, Platform, closest, did_you_mean};
 use anyhow::Result;
 
 /// A value of a step, and its origin.
@@ -20,18 +20,20 @@ pub struct Line {
 }
 
 /// What there is to say of one step.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Explained {
     /// Its label.
     pub label: String,
     /// Where the check is described.
     pub source: Origin,
     /// Why it is not there; none where it is.
-    pub out: Option<String>,
+    pub out: Option<Out>,
     /// Where the platforms stand that its own is among; none for a step without platform.
     pub enabled_by: Option<Origin>,
     /// Its values; of a step that is not there, those that it would have.
     pub lines: Vec<Line>,
+    /// What is planned of it; none of a step that is not there.
+    pub check: Option<PlannedCheck>,
 }
 
 impl<'a> Planner<'a> {
@@ -50,15 +52,19 @@ impl<'a> Planner<'a> {
                 labels.push(label.as_str().to_owned());
             }
         });
+        let mut found: Vec<Explained> = found.into_iter().collect::<Result<_>>()?;
         if found.is_empty() {
-            let meant = did_you_mean(name, labels.iter().map(String::as_str));
+            let names = self.names();
+            // All of them would be a long list to read: a check's name stands for its labels.
+            let meant = match closest(name, labels.iter().map(String::as_str)) {
+                Some(label) => format!("; did you mean `{label}`?"),
+                None => did_you_mean(name, names.iter().map(String::as_str)),
+            };
             return Err(usage(format!("no step has the label `{name}`, and no check the name{meant}")));
         }
-        // A check of the other system says nothing where this system has one of the same label.
-        if found.iter().any(|step| step.out.is_none()) {
-            let there: Vec<String> =
-                found.iter().filter(|step| step.out.is_none()).map(|step| step.label.clone()).collect();
-            found.retain(|step| step.out.is_none() || !there.contains(&step.label));
+        // The other system's checks say something only where this one has none of the name.
+        if found.iter().any(|step| !matches!(step.out, Some(Out::OtherOs(_)))) {
+            found.retain(|step| !matches!(step.out, Some(Out::OtherOs(_))));
         }
         Ok(found)
     }
@@ -89,21 +95,39 @@ impl<'a> Planner<'a> {
         item: &Item<'a>,
         platform: Option<Platform>,
         of_crate: Option<&CrateFacts>,
-    ) -> Explained {
+    ) -> Result<Explained> {
         let settings = self.settings(item, platform);
+        let out = self.out(item, platform, of_crate);
+        let check = match &out {
+            None => Some(self.plan_one(item, platform, of_crate)?),
+            Some(_) => None,
+        };
         let label = item.label(platform, of_crate.map(|found| found.name.as_str()));
-        Explained {
-            label: label.as_str().to_owned(),
-            source: item.origin(""),
-            out: self.out(item, platform, of_crate).map(|out| out.to_string()),
-            enabled_by: platform.map(|_| self.enabled_by(of_crate)),
-            lines: lines(&settings),
+        let label = label.as_str().to_owned();
+        let name_key = if item.test.attributes.contains_key("label") { "label" } else { "test_name" };
+        let line = |key: &str, value: &str, origin| Line { key: key.into(), value: value.into(), origin };
+        let mut lines = vec![line("label", &label, item.origin(name_key))];
+        if let Some(check) = &check {
+            lines.push(line("command", &check.command, settings.command.clone()));
         }
+        lines.extend(lines_of(&settings));
+        if let Some(paths) = check.as_ref().and_then(|check| check.if_changed.as_ref()) {
+            let option = if paths.len() > 1 { "workspace, dependents" } else { "workspace" };
+            lines.push(line("if_changed", &paths.join(" "), Origin::Option(option.into())));
+        }
+        Ok(Explained {
+            label,
+            source: item.origin(""),
+            out,
+            enabled_by: platform.map(|_| self.enabled_by(of_crate)),
+            lines,
+            check,
+        })
     }
 }
 
 /// The values of a step's settings.
-fn lines(settings: &StepSettings) -> Vec<Line> {
+fn lines_of(settings: &StepSettings) -> Vec<Line> {
     let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let map = |prefix: &'static str, map: &super::TracedMap| -> Vec<Line> {
         map.iter()

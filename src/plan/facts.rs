@@ -88,9 +88,12 @@ impl Facts {
                 facts.coverage.push(platform);
             }
         }
+        let selective = config.workspace == WorkspaceMode::Selective;
+        let mut tests = facts.tests.iter().flat_map(|file| &file.tests);
+        // A call of the predecessor's coverage for one crate becomes a check of that package.
         let scoped =
-            facts.tests.iter().flat_map(|file| &file.tests).any(|test| test.command.contains("--test-scope"));
-        if packages || scoped || config.workspace == WorkspaceMode::Selective {
+            tests.any(|test| test.command.contains("--test-scope")) && read(files, "Cargo.toml")?.is_some();
+        if packages || selective || scoped {
             facts.read_crates(files, config)?;
         }
         facts.note_variables(files, config)?;

@@ -4,7 +4,7 @@
 use super::{BENCH, Facts};
 use crate::config::{Config, ExtraStep};
 use crate::model::{CheckName, Origin, Os, Platform, StepLabel};
-use crate::predecessor::{Scope, Test};
+use crate::predecessor::{Legacy, Scope, Test};
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -32,12 +32,15 @@ pub struct Item<'a> {
     pub owner: Option<usize>,
     /// The platforms that it is for, with the option `checks` applied; none for any.
     pub platforms: Option<Vec<Platform>>,
+    /// The call of one of the predecessor's Python files that it is, its placeholders still in it.
+    pub legacy: Option<Legacy>,
 }
 
 impl<'a> Item<'a> {
     fn new(kind: Kind, path: &'a str, test: Cow<'a, Test>, owner: Option<usize>) -> Self {
         let platforms = test.platforms.clone();
-        Self { kind, path, test, owner, platforms }
+        let legacy = if kind == Kind::Described { Legacy::parse(&test.command) } else { None };
+        Self { kind, path, test, owner, platforms, legacy }
     }
 
     /// Its name, by which options and variables know it.
@@ -69,11 +72,6 @@ impl<'a> Item<'a> {
             Some(platforms) => platforms.iter().copied().map(Some).collect(),
             None => vec![None],
         }
-    }
-
-    /// Whether its text asks for a crate.
-    pub fn names_a_crate(&self) -> bool {
-        self.test.command.contains("{crate}") || self.test.command.contains("{crate_path}")
     }
 }
 
@@ -131,7 +129,9 @@ fn override_platforms(items: &mut [Item<'_>], config: &Config) {
     for (name, options) in &config.checks {
         let Some(wanted) = &options.platforms else { continue };
         let systems = [None, Some(Os::Linux), Some(Os::Windows)];
-        systems.into_iter().for_each(|os| override_platforms_of(items, name, os, wanted));
+        for os in systems {
+            override_platforms_of(items, name, os, wanted);
+        }
     }
 }
 
@@ -169,6 +169,7 @@ fn test_of(step: &ExtraStep, index: usize) -> Test {
         scope: Scope::Workspace,
         ..Test::default()
     };
+    // Selective mode: one that asks for a crate is for each.
     if test.command.contains("{crate}") || test.command.contains("{crate_path}") {
         test.scope = Scope::Crate;
     }

@@ -16,8 +16,8 @@ mod watch;
 mod work;
 
 pub use check::{PlannedCheck, Work};
-pub use explain::{Explained, Line};
-pub use facts::{CrateFacts, Facts};
+pub use explain::Explained;
+pub use facts::Facts;
 pub use planner::{Asked, Planner};
 pub use settings::{StepSettings, Traced, TracedMap};
 
@@ -26,10 +26,10 @@ use crate::model::{Os, Platform};
 use anyhow::Result;
 
 /// The name of the benchmarks' check, which no list has.
-pub const BENCH: &str = "bench";
+const BENCH: &str = "bench";
 
 /// The name of the coverage check.
-pub const COVERAGE: &str = "coverage";
+const COVERAGE: &str = "coverage";
 
 /// The checks that have a file of their own in `checks/`, and so options of their own.
 const LOGIC: [&str; 4] = [BENCH, COVERAGE, "commit-format", "cargo-audit"];

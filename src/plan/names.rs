@@ -2,9 +2,10 @@
 
 use super::item::{Item, Kind, items_of_crate};
 use super::{BENCH, LOGIC, Planner};
+use crate::checks;
 use crate::exit::usage;
 use crate::model::did_you_mean;
-use crate::predecessor::Legacy;
+use crate::predecessor::{Legacy, LegacyCheck};
 use anyhow::Result;
 use std::collections::BTreeSet;
 
@@ -17,8 +18,12 @@ impl<'a> Planner<'a> {
                 let meant = did_you_mean(name, names.iter().map(String::as_str));
                 return Err(usage(format!("checks.{name}: unknown check{meant}")));
             }
-            if !self.has_logic(name) {
-                options.refuse_unknown(name, &[])?;
+            match self.logic_of(name) {
+                Some("commit-format") => drop(checks::commit_format::options(&options.own)?),
+                Some("cargo-audit") => drop(checks::audit::options(&options.own)?),
+                Some(BENCH) => drop(checks::bench::options(&options.own)?),
+                Some(_) => checks::coverage::options(&options.own)?,
+                None => options.refuse_unknown(name, &[])?,
             }
         }
         let only =
@@ -49,12 +54,15 @@ impl<'a> Planner<'a> {
         described.chain(steps).chain([BENCH]).map(str::to_owned).collect()
     }
 
-    /// Whether a check reads options of its own: one with a file in `checks/`, or a test that stands
-    /// for one.
-    fn has_logic(&self, name: &str) -> bool {
-        let mut tests = self.facts.descriptions().flat_map(|file| &file.tests);
-        LOGIC.contains(&name)
-            || tests.any(|test| test.name.as_str() == name && Legacy::check_of(&test.command).is_some())
+    /// The check whose own options hold for a name: itself, or the one that a test of the name has
+    /// become.
+    fn logic_of(&self, name: &str) -> Option<&'static str> {
+        let itself = LOGIC.into_iter().find(|known| *known == name);
+        itself.or_else(|| {
+            let mut tests = self.facts.descriptions().flat_map(|file| &file.tests);
+            let named = tests.find(|test| test.name.as_str() == name)?;
+            Legacy::check_of(&named.command).map(LegacyCheck::name)
+        })
     }
 
     /// Whether a step has this label, on whatever platform and for whatever crate.

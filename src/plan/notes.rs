@@ -4,7 +4,6 @@ use super::item::{Item, Kind};
 use super::{Planner, watch};
 use crate::config::DockerChoice;
 use crate::model::Platform;
-use crate::predecessor::Legacy;
 use serde_json::Value;
 
 impl Planner<'_> {
@@ -59,8 +58,8 @@ fn of_item(item: &Item<'_>) -> Vec<String> {
     if item.kind != Kind::Described {
         return notes;
     }
-    if let Some(check) = Legacy::check_of(&item.test.command) {
-        let (name, file) = (check.name(), check.file());
+    if let Some(legacy) = &item.legacy {
+        let (name, file) = (legacy.check.name(), legacy.check.file());
         notes.push(format!(
             "{}: runs {file}, which is the check `rust-vmm-ci run {name}` now",
             item.origin("command")

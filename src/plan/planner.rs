@@ -6,12 +6,14 @@ use super::item::{Item, Kind, bench, items, items_of_crate};
 use super::select::Target;
 use super::settle::{is_soft, settle};
 use super::work::Source;
-use super::{BENCH, LOGIC, PlannedCheck, StepSettings};
+use super::{BENCH, LOGIC, PlannedCheck, StepSettings, Work};
+use crate::checks;
 use crate::config::Config;
 use crate::exit::usage;
 use crate::model::{Origin, Os, Platform};
-use crate::predecessor::{Legacy, minutes};
+use crate::predecessor::minutes;
 use anyhow::Result;
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -40,7 +42,7 @@ pub struct Planner<'a> {
 }
 
 /// The settings of an item's steps by platform, made when the first of them is planned.
-type Settings = HashMap<Option<Platform>, Arc<StepSettings>>;
+type Settings = Vec<(Option<Platform>, Arc<StepSettings>)>;
 
 impl<'a> Planner<'a> {
     /// A plan for an upload.
@@ -145,6 +147,16 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// One check.
+    pub(super) fn plan_one(
+        &self,
+        item: &Item<'a>,
+        platform: Option<Platform>,
+        of_crate: Option<&CrateFacts>,
+    ) -> Result<PlannedCheck> {
+        self.plan(item, platform, of_crate, &mut Settings::new())
+    }
+
     fn plan(
         &self,
         item: &Item<'a>,
@@ -152,8 +164,12 @@ impl<'a> Planner<'a> {
         of_crate: Option<&CrateFacts>,
         settings: &mut Settings,
     ) -> Result<PlannedCheck> {
-        let step = settings.entry(platform).or_insert_with(|| Arc::new(self.settings(item, platform)));
-        let step = Arc::clone(step);
+        let known = settings.iter().find(|(of, _)| *of == platform).map(|(_, step)| Arc::clone(step));
+        let step = known.unwrap_or_else(|| {
+            let step = Arc::new(self.settings(item, platform));
+            settings.push((platform, Arc::clone(&step)));
+            step
+        });
         let source = Source {
             item,
             platform,
@@ -164,6 +180,7 @@ impl<'a> Planner<'a> {
             facts: self.facts,
         };
         let made = source.make()?;
+        refuse_own_options(&made.work, &made.own)?;
         Ok(PlannedCheck {
             label: item.label(platform, of_crate.map(|found| found.name.as_str())),
             name: item.test.name.clone(),
@@ -191,11 +208,10 @@ impl<'a> Planner<'a> {
         if item.kind == Kind::Standard && !emulated {
             settings.check = Some(item.name().to_owned());
             settings.overrides = vec![item.name().to_owned()];
-        } else if let (Kind::Described, false, Some(check)) =
-            (item.kind, overridden, Legacy::check_of(&item.test.command))
-        {
-            settings.check = Some(check.name().to_owned());
-            settings.overrides = vec![check.name().to_owned(), item.name().to_owned()];
+        } else if let (false, Some(legacy)) = (overridden, &item.legacy) {
+            let check = legacy.check.name();
+            settings.check = Some(check.to_owned());
+            settings.overrides = vec![check.to_owned(), item.name().to_owned()];
         }
         settings
     }
@@ -210,4 +226,14 @@ fn if_changed(item: &Item<'_>, of_crate: Option<&CrateFacts>) -> Option<Arc<[Str
     // A crate's own tests are gated on its files alone (predecessor's rule).
     let shared = item.owner.is_none();
     Some(Arc::clone(if shared { &found.watched_shared } else { &found.watched }))
+}
+/// Refuses what a check does not know among its own options, before anything runs.
+fn refuse_own_options(work: &Work, own: &Map<String, Value>) -> Result<()> {
+    match work {
+        Work::Coverage => checks::coverage::options(own),
+        Work::CommitFormat => checks::commit_format::options(own).map(drop),
+        Work::Audit => checks::audit::options(own).map(drop),
+        Work::Bench => checks::bench::options(own).map(drop),
+        Work::Cargo(..) | Work::Shell(_) => Ok(()),
+    }
 }

@@ -83,10 +83,10 @@ impl Planner<'_> {
             let other = if self.os == Os::Linux { Os::Windows } else { Os::Linux };
             return Some(Out::OtherOs(item.test.os.unwrap_or(other)));
         }
-        if let Some(platform) = platform {
-            if !self.is_enabled(platform, of_crate) {
-                return Some(Out::Platform(platform, self.enabled_by(of_crate)));
-            }
+        if let Some(platform) = platform
+            && !self.is_enabled(platform, of_crate)
+        {
+            return Some(Out::Platform(platform, self.enabled_by(of_crate)));
         }
         if let Some(found) = of_crate {
             if !self.asked.packages.is_empty() && !self.asked.packages.contains(&found.name) {
@@ -118,11 +118,10 @@ impl Planner<'_> {
         match only {
             Some(false) => Some(Out::NotOnly),
             // An option wins over the predecessor's variable.
-            Some(true) => None,
             None if self.facts.variables.skip.iter().any(|name| name == item.name()) => {
                 Some(Out::Skipped(Origin::Variable("TESTS_TO_SKIP")))
             }
-            None => None,
+            Some(true) | None => None,
         }
     }
 

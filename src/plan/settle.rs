@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const TIMEOUT: u32 = 15;
 
 /// Attributes that are settled elsewhere, and not passed on as they are.
-const SETTLED: [&str; 4] = ["label", "agents", "plugins", "if_changed"];
+const SETTLED: [&str; 3] = ["label", "agents", "plugins"];
 
 /// What the steps of an item on a platform say.
 pub fn settle(
@@ -86,7 +86,7 @@ impl Sources<'_> {
             _ if emulated || self.os == Os::Windows => {}
             (Some(own), _) => tags.set("hypervisor", own.as_str(), self.item.origin("hypervisor")),
             (None, Some(option)) => {
-                tags.set("hypervisor", option.as_str(), Origin::Option("hypervisor".into()))
+                tags.set("hypervisor", option.as_str(), Origin::Option("hypervisor".into()));
             }
             (None, None) => {}
         }
@@ -102,7 +102,7 @@ impl Sources<'_> {
             Some(platform) => tags.set("platform", self.agent_platform(platform), Origin::Default),
             // There are no other Windows agents (predecessor's list of 2020).
             None if self.os == Os::Windows => {
-                tags.set("platform", Platform::X86_64.as_str(), Origin::Default)
+                tags.set("platform", Platform::X86_64.as_str(), Origin::Default);
             }
             None => {}
         }

@@ -1,25 +1,6 @@
 //! Commands as text: what a person copies from a step, and what a virtual machine is given.
 
-use crate::checks::cargo::CargoCommand;
 use crate::model::Os;
-
-/// A cargo command as a POSIX shell takes it.
-pub fn plain(command: &CargoCommand) -> String {
-    let mut words: Vec<String> =
-        command.env.iter().map(|(name, value)| format!("{name}={}", shell_words::quote(value))).collect();
-    words.push("cargo".into());
-    if command.all_features {
-        words.push("all-features".into());
-    }
-    let quoted = |word: &String| shell_words::quote(word).into_owned();
-    words.push(quoted(&command.verb));
-    words.extend(command.args.iter().map(quoted));
-    if !command.trailing.is_empty() {
-        words.push("--".into());
-        words.extend(command.trailing.iter().map(quoted));
-    }
-    words.join(" ")
-}
 
 /// A command after a change of folder.
 pub fn change_folder(os: Os, folder: Option<&str>, text: &str) -> String {
@@ -44,18 +25,6 @@ pub fn set_variables(os: Os, env: &[(String, String)], text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_cargo_command_is_written_so_that_it_is_read_the_same() {
-        for text in [
-            "RUSTFLAGS='-D warnings' cargo all-features build --release --workspace --all-targets",
-            "cargo clippy --all-features -- -D warnings -D clippy::undocumented_unsafe_blocks",
-            "A='it'\\''s' cargo test 'a b'",
-        ] {
-            let command = CargoCommand::parse(text).unwrap();
-            assert_eq!(plain(&command), text);
-        }
-    }
 
     #[test]
     fn folders_and_variables_come_before_the_command() {

@@ -3,13 +3,14 @@
 
 use super::facts::{CrateFacts, Facts};
 use super::item::{Item, Kind};
-use super::text::{change_folder, plain, set_variables};
+use super::text::{change_folder, set_variables};
 use super::{BENCH, COVERAGE, Work};
 use crate::checks::cargo::{CargoCommand, Overrides};
 use crate::config::{CheckOptions, Config};
 use crate::exit::usage;
 use crate::model::{FeatureMode, Os, Platform};
 use crate::predecessor::{Legacy, LegacyCheck};
+use crate::workspace::path;
 use anyhow::Result;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -50,6 +51,11 @@ pub struct Source<'a> {
     pub facts: &'a Facts,
 }
 
+/// What a command may ask for (predecessor's format).
+const PLATFORM: &str = "{target_platform}";
+const CRATE_PATH: &str = "{crate_path}";
+const PLACEHOLDERS: [&str; 3] = [PLATFORM, CRATE_PATH, "{crate}"];
+
 /// The options of a check that has none.
 static NO_OPTIONS: std::sync::LazyLock<CheckOptions> = std::sync::LazyLock::new(CheckOptions::default);
 
@@ -57,10 +63,6 @@ impl<'a> Source<'a> {
     /// The check's options.
     fn options(&self) -> &'a CheckOptions {
         self.config.checks.get(self.item.name()).unwrap_or(&NO_OPTIONS)
-    }
-
-    fn told(&self, what: &str) -> anyhow::Error {
-        usage(format!("{}: {what}", self.item.origin("command")))
     }
 
     fn refuse(&self, key: &str, what: &str) -> anyhow::Error {
@@ -72,47 +74,52 @@ impl<'a> Source<'a> {
     /// # Errors
     /// Exit 2 for a placeholder without meaning here, and for options that do not fit the command.
     pub fn make(&self) -> Result<Made> {
-        let text = self.filled_in()?;
-        if self.item.kind == Kind::Standard {
-            return self.standard(&text);
+        let overridden = self.options().command.as_deref();
+        if let (Some(legacy), None) = (&self.item.legacy, overridden) {
+            return self.legacy(legacy);
         }
-        if self.item.kind == Kind::Described && self.options().command.is_none() {
-            if let Some(legacy) = Legacy::parse(&text) {
-                return Ok(self.legacy(legacy));
-            }
-        }
-        self.shell(text.into_owned())
+        let text = self.fill(overridden.unwrap_or(&self.item.test.command), true)?;
+        if self.item.kind == Kind::Standard { self.standard(&text) } else { self.shell(text.into_owned()) }
     }
 
-    /// The command with its placeholders replaced.
-    fn filled_in(&self) -> Result<Cow<'a, str>> {
-        let written: &'a str = match &self.options().command {
-            Some(command) => command,
-            None => self.item_command(),
-        };
-        let mut text = Cow::Borrowed(written);
+    /// A text with its placeholders replaced. What takes their place is one word to a shell, whatever
+    /// characters a folder's name has; `quote` says whether the text is for one.
+    fn fill<'t>(&self, text: &'t str, quote: bool) -> Result<Cow<'t, str>> {
         if !text.contains('{') {
-            return Ok(text);
+            return Ok(Cow::Borrowed(text));
         }
-        let test = &self.item.test;
-        let name = self.of_crate.map(|found| found.name.as_str());
-        let dir = test.crate_path.as_deref().or(self.of_crate.map(|found| found.dir.as_str()));
-        let platform = self.target.map(Platform::as_str);
-        for (placeholder, value, missing) in [
-            ("{target_platform}", platform, "and the test names no `platform`"),
-            ("{crate_path}", dir, "which only `workspace: selective` or the key `crate_path` gives"),
-            ("{crate}", name, "which only `workspace: selective` gives"),
-        ] {
-            if text.contains(placeholder) {
-                let value = value.ok_or_else(|| self.told(&format!("has {placeholder}, {missing}")))?;
-                text = Cow::Owned(text.replace(placeholder, value));
+        let mut filled = String::with_capacity(text.len() + 32);
+        let mut rest = text;
+        while let Some(at) = rest.find('{') {
+            filled.push_str(&rest[..at]);
+            rest = &rest[at..];
+            match PLACEHOLDERS.iter().find(|placeholder| rest.starts_with(**placeholder)) {
+                Some(placeholder) => {
+                    let value = self.value_of(placeholder)?;
+                    filled.push_str(&if quote { shell_words::quote(value) } else { Cow::Borrowed(value) });
+                    rest = &rest[placeholder.len()..];
+                }
+                None => {
+                    filled.push('{');
+                    rest = &rest[1..];
+                }
             }
         }
-        Ok(text)
+        filled.push_str(rest);
+        Ok(Cow::Owned(filled))
     }
 
-    fn item_command(&self) -> &'a str {
-        &self.item.test.command
+    fn value_of(&self, placeholder: &str) -> Result<&'a str> {
+        let of_crate = self.of_crate;
+        let (value, missing) = match placeholder {
+            PLATFORM => (self.target.map(Platform::as_str), "and the test names no `platform`"),
+            CRATE_PATH => (
+                self.item.test.crate_path.as_deref().or(of_crate.map(|found| found.dir.as_str())),
+                "which only `workspace: selective` or the key `crate_path` gives",
+            ),
+            _ => (of_crate.map(|found| found.name.as_str()), "which only `workspace: selective` gives"),
+        };
+        value.ok_or_else(|| usage(format!("{}: has {placeholder}, {missing}", self.item.origin("command"))))
     }
 
     fn directory(&self) -> Option<String> {
@@ -121,9 +128,14 @@ impl<'a> Source<'a> {
         self.options().working_directory.clone().or(of_crate)
     }
 
+    /// The variables that the options set.
+    fn variables(&self) -> Vec<(String, String)> {
+        self.options().env.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     fn overrides(&self) -> Overrides {
         let options = self.options();
-        let env = options.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let env = self.variables();
         let (packages, exclude) = match self.of_crate.filter(|_| self.item.kind == Kind::Standard) {
             // Without a workspace to choose from there is nothing to leave out.
             Some(found) => (vec![found.name.clone()], Vec::new()),
@@ -142,7 +154,7 @@ impl<'a> Source<'a> {
             _ => None,
         };
         let emulated = self.platform.is_some_and(Platform::is_emulated);
-        let mut env: Vec<_> = options.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let mut env = self.variables();
         let mut typed = text.to_owned();
         let work = match (work, CargoCommand::parse(text)) {
             (Some(work), _) => {
@@ -158,7 +170,7 @@ impl<'a> Source<'a> {
                     command.args.retain(|arg| arg != "--all-features");
                 }
                 env.clear();
-                typed = plain(&command);
+                typed = command.to_string();
                 Work::Cargo(command, mode)
             }
             (None, None) => {
@@ -170,7 +182,7 @@ impl<'a> Source<'a> {
         };
         let directory = self.directory();
         let package = self.of_crate.map(|found| found.name.clone());
-        let command = if emulated && !matches!(work, Work::CommitFormat) {
+        let command = if emulated {
             // Nothing of the host is in the virtual machine, this program neither.
             let text = if typed == plain_of(text) { text.to_owned() } else { typed };
             change_folder(self.os, directory.as_deref(), &set_variables(self.os, &env, text))
@@ -205,13 +217,13 @@ impl<'a> Source<'a> {
             return Err(self.refuse("features", "only the standard checks have sets of features"));
         }
         let mut text = text;
-        let mut env: Vec<_> = options.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let mut env = self.variables();
         if let Some(key) = self.cargo_option() {
             let parsed = CargoCommand::parse(&text);
             let command = parsed.ok_or_else(|| {
                 self.refuse(key, "the command is no plain cargo command: change it by `command`")
             })?;
-            text = plain(&command.with(&self.overrides()));
+            text = command.with(&self.overrides()).to_string();
             env.clear();
         }
         let directory = self.directory();
@@ -227,59 +239,64 @@ impl<'a> Source<'a> {
     }
 
     /// A call of one of the predecessor's Python files is a check of ours.
-    fn legacy(&self, legacy: Legacy) -> Made {
+    fn legacy(&self, legacy: &Legacy) -> Result<Made> {
+        let options = self.options();
         let check = legacy.check.name();
         let mut own = self.config.checks.get(check).map(|options| options.own.clone()).unwrap_or_default();
-        own.extend(self.options().own.clone());
-        if legacy.update {
-            own.insert("update".into(), true.into());
+        own.extend(options.own.clone());
+        let mut env = Vec::new();
+        for (name, value) in &legacy.env {
+            env.push((name.clone(), self.fill(value, false)?.into_owned()));
         }
-        let mut env = legacy.env;
-        env.extend(self.options().env.iter().map(|(name, value)| (name.clone(), value.clone())));
-        let folder = self.options().working_directory.clone().or(legacy.directory);
-        let folder = folder.filter(|dir| dir != ".");
-        let package =
-            legacy.package.or_else(|| self.package_in(folder.as_deref()).filter(|_| legacy.crate_scope));
-        let mut command = "rust-vmm-ci".to_owned();
-        if let (Some(folder), None) = (&folder, &package) {
-            command += &format!(" -C {}", shell_words::quote(folder));
+        env.extend(options.env.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let fill = |text: &Option<String>| -> Result<Option<String>> {
+            text.as_deref().map(|text| self.fill(text, false).map(Cow::into_owned)).transpose()
+        };
+        let folder =
+            options.working_directory.clone().map_or_else(|| fill(&legacy.directory), |dir| Ok(Some(dir)))?;
+        // A path out of the repository stays as it is: the step will say that it is not there.
+        let folder = folder.map(|dir| path::join("", &dir).unwrap_or(dir)).filter(|dir| !dir.is_empty());
+        let in_folder = || self.package_in(folder.as_deref()).filter(|_| legacy.crate_scope);
+        let package = fill(&legacy.package)?.or_else(in_folder);
+        let mut command = String::new();
+        for (name, value) in &env {
+            command += &format!("{name}={} ", shell_words::quote(value));
         }
-        command += &format!(" run {check}");
-        if let Some(package) = &package {
-            command += &format!(" --package {}", shell_words::quote(package));
+        command += "rust-vmm-ci run ";
+        command += check;
+        match (&package, &folder) {
+            (Some(package), _) => command += &format!(" --package {}", shell_words::quote(package)),
+            (None, Some(folder)) => command += &format!(" -C {}", shell_words::quote(folder)),
+            (None, None) => {}
         }
         if legacy.update {
             command += " --update";
-        }
-        for (name, value) in env.iter().rev() {
-            command = format!("{name}={} {command}", shell_words::quote(value));
         }
         let work = match legacy.check {
             LegacyCheck::Coverage => Work::Coverage,
             LegacyCheck::CommitFormat => Work::CommitFormat,
             LegacyCheck::Bench => Work::Bench,
         };
-        match legacy.around {
-            None => Made { work, command, directory: folder, package, env, own },
-            Some((before, after)) => {
-                let gap = if after.is_empty() || after.starts_with([' ', ';', '\n']) { "" } else { " " };
-                let text = format!("{before}{command}{gap}{after}");
-                let work = Work::Shell(text.clone());
-                Made { work, command: text, directory: None, package: None, env: Vec::new(), own: Map::new() }
-            }
-        }
+        let Some((before, after)) = &legacy.around else {
+            return Ok(Made { work, command, directory: folder, package, env, own });
+        };
+        let (before, after) = (self.fill(before, true)?, self.fill(after, true)?);
+        let gap = if after.is_empty() || after.starts_with([' ', ';', '\n']) { "" } else { " " };
+        let text = format!("{before}{command}{gap}{after}");
+        let work = Work::Shell(text.clone());
+        Ok(Made { work, command: text, directory: None, package: None, env: Vec::new(), own: Map::new() })
     }
 
     /// The package in a folder: a member's, else the step's crate's.
     fn package_in(&self, folder: Option<&str>) -> Option<String> {
-        let dir = folder.unwrap_or(".").trim_end_matches('/');
+        let dir = folder.unwrap_or(".");
         let mut members = self.facts.crates.iter().flatten();
         let found = members.find(|found| found.dir == dir).or(self.of_crate);
         found.map(|found| found.name.clone())
     }
 }
 
-/// A cargo command's text as [`plain`] writes it, to see whether options have changed it.
+/// A cargo command's text as it is written from its parts, to see whether options have changed it.
 fn plain_of(text: &str) -> String {
-    CargoCommand::parse(text).map_or_else(|| text.to_owned(), |command| plain(&command))
+    CargoCommand::parse(text).map_or_else(|| text.to_owned(), |command| command.to_string())
 }

@@ -1,6 +1,6 @@
 //! One test of a description: what the predecessor's keys say, checked.
 
-use super::dollar::{at_run_time, interpolated, value_at_run_time};
+use super::dollar::{interpolated, value_at_run_time};
 use crate::model::{BUILDKITE_STEP_KEYS, CheckName, HYPERVISORS, Os, Platform, closest, did_you_mean};
 use serde_json::{Map, Value};
 

@@ -57,6 +57,21 @@ fn plays_its_part() {
                 grandchild.wait().unwrap();
             }
         }
+        "is cancelled" => {
+            heed_signals().unwrap();
+            let file = PathBuf::from(file);
+            let begun = file.clone();
+            thread::spawn(move || {
+                wait_until(|| fs::metadata(&begun).is_ok_and(|file| file.len() > 0));
+                #[cfg(unix)]
+                signal_hook::low_level::raise(signal_hook::consts::SIGTERM).unwrap();
+                // What the handler does: Wine has no Ctrl-Break to call it by.
+                #[cfg(windows)]
+                cancel_flag().store(true, Ordering::Relaxed);
+            });
+            let command = child("waits for its child", &file);
+            assert_eq!(supervise(&command, None, &mut |_, _| {}).unwrap(), Ended::Cancelled);
+        }
         "lives on" => {
             let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
             for _ in 0..3000 {
@@ -156,5 +171,17 @@ fn a_grandchild_that_is_left_running_ends_with_its_parent() {
     let file = folder.path().join("alive");
     let command = child("has a child that lives on", &file);
     assert_eq!(supervise(&command, None, &mut |_, _| {}).unwrap(), Ended::Exited(0));
+    assert!(nobody_lives_on(&file));
+}
+
+#[test]
+fn a_grandchild_ends_with_a_cancel() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("alive");
+    // Who is cancelled must be a process of its own: the flag is for good.
+    let begin = Instant::now();
+    let cancelled = capture(&child("is cancelled", &file)).unwrap();
+    assert!(cancelled.status.success(), "{}", cancelled.text());
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
     assert!(nobody_lives_on(&file));
 }

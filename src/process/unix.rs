@@ -1,14 +1,22 @@
 //! Processes as Unix has them; `windows.rs` is the twin.
 
 use super::{Command, Ended};
+use anyhow::Result;
 use process_wrap::std::{ChildWrapper, CommandWrap};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-/// The requests to end that this system has, as signals of the C runtime.
-pub(super) const REQUESTS: [i32; 3] = [SIGTERM, SIGINT, SIGHUP];
+/// Sets the flag when this process is asked to end.
+pub(super) fn heed_requests(flag: &Arc<AtomicBool>) -> Result<()> {
+    for signal in [SIGTERM, SIGINT, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(flag))?;
+    }
+    Ok(())
+}
 
 /// The program to start.
 pub(super) fn program(command: &Command) -> OsString {
@@ -29,6 +37,12 @@ pub(super) fn lead_a_tree(wrap: &mut CommandWrap) {
 /// Asks a tree to end.
 pub(super) fn ask_to_end(child: &mut dyn ChildWrapper, _: Ended) {
     let _ = child.signal(SIGTERM);
+}
+
+/// Whether a process of the tree goes on after its leader.
+pub(super) fn is_anyone_left(child: &dyn ChildWrapper) -> bool {
+    let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+    group.is_some_and(|group| rustix::process::test_kill_process_group(group).is_ok())
 }
 
 /// How a process ended that we did not stop.

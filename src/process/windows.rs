@@ -5,19 +5,23 @@
 //! or where there is no console. Our children are of that group: they are asked when we are.
 
 use super::{Command, Ended, cancelled};
+use anyhow::Result;
 use process_wrap::std::{ChildWrapper, CommandWrap};
 use std::ffi::OsString;
 use std::os::windows::process::CommandExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Ctrl-Break, as the C runtime numbers it (`signal.h`).
-const SIGBREAK: i32 = 21;
 /// What a process ends with that Ctrl-C or Ctrl-Break ended: `STATUS_CONTROL_C_EXIT`.
 const CONTROL_C_EXIT: i32 = 0xC000_013A_u32.cast_signed();
 
-/// The requests to end that this system has, as signals of the C runtime.
-pub(super) const REQUESTS: [i32; 3] = [SIGBREAK, signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
+/// Sets the flag when this process is asked to end: by Ctrl-Break, Ctrl-C, or the console's end.
+pub(super) fn heed_requests(flag: Arc<AtomicBool>) -> Result<()> {
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
+    Ok(())
+}
 
 /// The program to start: the one that a shell would find by this name.
 pub(super) fn program(command: &Command) -> OsString {
@@ -62,6 +66,11 @@ pub(super) fn ask_to_end(child: &mut dyn ChildWrapper, why: Ended) {
     if why != Ended::Cancelled {
         let _ = child.start_kill();
     }
+}
+
+/// Whether a process of the tree goes on after its leader: the request to end was the end of all.
+pub(super) fn is_anyone_left(_: &dyn ChildWrapper) -> bool {
+    false
 }
 
 /// How a process ended that we did not stop.

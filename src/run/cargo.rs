@@ -3,7 +3,7 @@
 
 use super::combine::CargoRun;
 use super::context::{Context, Judgement};
-use super::job::{DOC_CFG, Job};
+use super::job::Job;
 use crate::checks::cargo::CargoCommand;
 use crate::checks::messages::Messages;
 use crate::checks::style::StyleOutput;
@@ -11,6 +11,7 @@ use crate::checks::test_output::TestOutput;
 use crate::model::FeatureMode;
 use crate::process::{Command, Ended, Stream};
 use crate::report::{Combination, Finding, Level, Verdict};
+use crate::workspace::flags::DOC_CFG;
 use anyhow::Result;
 use cargo_metadata::Metadata;
 use std::collections::VecDeque;
@@ -20,6 +21,8 @@ use std::time::Instant;
 const DENY: &str = "-D warnings";
 /// How many of cargo's last lines say why it failed, where no message does.
 const LAST_WORDS: usize = 30;
+/// How much of one such line is kept, in characters.
+const LONGEST_WORDS: usize = 1000;
 
 /// Runs the check.
 ///
@@ -71,10 +74,14 @@ pub fn run(
             return Ok(Judgement::by_findings(vec![Finding::error(reason)]));
         }
     };
-    let mut flags =
-        Flags::of(command, || job.has_flags(&context.directory, target.unwrap_or(&toolchain.host)));
-    if flags.by_message && command.verb == "doc" && job.mentions_doc_cfg(metadata) {
-        flags = Flags::as_described(command);
+    // A member's folder may have a configuration of its own.
+    let triple = target.unwrap_or(&toolchain.host);
+    let mut flags = Flags::of(command, || runs.iter().any(|run| job.has_flags(&run.dir, triple)));
+    if flags.by_message {
+        let mentions = job.mentions(metadata);
+        if mentions.variable || if flags.deny { mentions.warnings } else { mentions.doc_cfg } {
+            flags = Flags::as_described(command);
+        }
     }
     Check { context, command, flags, metadata, job }.run_all(runs)
 }
@@ -289,6 +296,10 @@ fn format_check(context: &mut Context<'_>, command: &CargoCommand) -> Result<Jud
     if !command.trailing.is_empty() {
         cargo = cargo.arg("--").args(&command.trailing);
     }
+    if !context.color {
+        // rustfmt asks the terminal's description alone whether it may colour, also into a pipe.
+        cargo = cargo.env("TERM", "dumb");
+    }
     context.say(&format!("$ {}", Command { program: "cargo".into(), env: Vec::new(), ..cargo.clone() }));
     let root = context.root.to_owned();
     let mut output = StyleOutput::default();
@@ -302,7 +313,12 @@ fn format_check(context: &mut Context<'_>, command: &CargoCommand) -> Result<Jud
     })?;
     let mut findings = output.findings();
     if ended != Ended::Exited(0) && findings.is_empty() {
-        findings.extend(words.finding(ended));
+        // rustfmt names files by their whole paths.
+        let prefix = format!("{}{}", root.display(), std::path::MAIN_SEPARATOR);
+        findings.extend(words.finding(ended).map(|finding| Finding {
+            file: finding.file.map(|file| file.strip_prefix(&prefix).unwrap_or(&file).to_owned()),
+            ..finding
+        }));
     }
     let verdict = match ended {
         Ended::Exited(0) => Verdict::Passed,
@@ -310,7 +326,7 @@ fn format_check(context: &mut Context<'_>, command: &CargoCommand) -> Result<Jud
         _ => Verdict::Failed,
     };
     let reason = (ended == Ended::TimedOut).then(|| "ran over its time limit".to_owned());
-    Ok(Judgement { verdict, findings, reason, ..Judgement::default() })
+    Ok(Judgement { verdict, reason, findings, ..Judgement::default() })
 }
 
 /// The last lines of a standard error.
@@ -323,8 +339,8 @@ impl LastWords {
         if self.0.len() == LAST_WORDS {
             self.0.pop_front();
         }
-        let mut text = anstream::adapter::strip_str(&String::from_utf8_lossy(line)).to_string();
-        text.truncate(text.floor_char_boundary(1000));
+        let text = anstream::adapter::strip_str(&String::from_utf8_lossy(line)).to_string();
+        let text: String = text.chars().take(LONGEST_WORDS).collect();
         self.0.push_back(text);
     }
 
@@ -343,5 +359,15 @@ impl LastWords {
 
 /// A finding that is a tool's own words.
 pub(super) fn refusal(message: &str, words: &str) -> Finding {
-    Finding { rendered: Some(words.trim_end().to_owned()), ..Finding::error(message) }
+    let (file, line, column) = place(words).unwrap_or_default();
+    let rendered = Some(words.trim_end().to_owned());
+    Finding { file, line, column, rendered, ..Finding::error(message) }
+}
+
+/// The first place that a tool points at in its words: ` --> FILE:LINE:COLUMN`.
+fn place(words: &str) -> Option<(Option<String>, Option<u32>, Option<u32>)> {
+    let place = words.lines().find_map(|line| line.trim_start().strip_prefix("--> "))?;
+    let mut parts = place.trim_end().rsplitn(3, ':');
+    let (column, line, file) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((Some(file.to_owned()), line.parse().ok(), column.parse().ok()))
 }

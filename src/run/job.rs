@@ -6,6 +6,7 @@ use crate::checks::cargo::CargoCommand;
 use crate::model::FeatureMode;
 use crate::process::{self, Command};
 use crate::workspace::cargo_config;
+use crate::workspace::flags::Mentions;
 use anyhow::{Context as _, Result};
 use cargo_metadata::Metadata;
 use std::collections::HashMap;
@@ -19,12 +20,8 @@ pub struct Job {
     toolchain: OnceLock<Result<Toolchain, String>>,
     metadata: Mutex<HashMap<PathBuf, Arc<Result<Metadata, String>>>>,
     resolutions: Mutex<Resolutions>,
-    mentions: OnceLock<bool>,
+    mentions: OnceLock<Mentions>,
 }
-
-/// The `cfg` by which a crate says that its documentation may be made with features that exclude
-/// each other (predecessor's doc check).
-pub const DOC_CFG: &str = "RUSTDOC_disable_feature_compat_errors";
 
 impl Job {
     /// A job in a repository.
@@ -80,12 +77,21 @@ impl Job {
         runs(command, mode, metadata, dir, cargo, &mut resolutions)
     }
 
-    /// Whether the workspace's own sources mention [`DOC_CFG`].
-    pub fn mentions_doc_cfg(&self, metadata: &Metadata) -> bool {
+    /// What the files of the workspace and of its path dependencies mention that bears on flags.
+    pub fn mentions(&self, metadata: &Metadata) -> Mentions {
         *self.mentions.get_or_init(|| {
             let own = metadata.packages.iter().filter(|package| package.source.is_none());
-            own.filter_map(|package| package.manifest_path.parent())
-                .any(|folder| mentions(folder.as_std_path(), metadata.target_directory.as_std_path()))
+            own.filter_map(|package| package.manifest_path.parent()).fold(
+                Mentions::default(),
+                |all, folder| {
+                    // A manifest may take its lints from that of a workspace above it.
+                    let manifests =
+                        folder.ancestors().filter_map(|above| read(above.join("Cargo.toml").as_std_path()));
+                    let manifests = manifests.map(|text| Mentions::of_manifest(&text));
+                    let target = metadata.target_directory.as_std_path();
+                    manifests.fold(all.or(in_sources(folder.as_std_path(), target)), Mentions::or)
+                },
+            )
         })
     }
 
@@ -110,17 +116,23 @@ fn config_files(dir: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Whether a Rust source below a folder mentions [`DOC_CFG`].
-fn mentions(folder: &Path, target: &Path) -> bool {
-    let Ok(entries) = std::fs::read_dir(folder) else { return false };
-    entries.filter_map(Result::ok).any(|entry| {
+/// What the Rust sources below a folder mention.
+fn in_sources(folder: &Path, target: &Path) -> Mentions {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Mentions::default() };
+    entries.filter_map(Result::ok).fold(Mentions::default(), |all, entry| {
         let path = entry.path();
-        let Ok(kind) = entry.file_type() else { return false };
+        let Ok(kind) = entry.file_type() else { return all };
         if kind.is_dir() {
-            path != target && !entry.file_name().to_string_lossy().starts_with('.') && mentions(&path, target)
-        } else {
-            path.extension().is_some_and(|extension| extension == "rs")
-                && std::fs::read_to_string(&path).is_ok_and(|text| text.contains(DOC_CFG))
+            let hidden = entry.file_name().to_string_lossy().starts_with('.');
+            return if hidden || path == target { all } else { all.or(in_sources(&path, target)) };
         }
+        let source = path.extension().is_some_and(|extension| extension == "rs");
+        let text = if source { read(&path) } else { None };
+        text.map_or(all, |text| all.or(Mentions::of_source(&text)))
     })
+}
+
+/// A file's text, bytes that are none replaced.
+fn read(file: &Path) -> Option<String> {
+    std::fs::read(file).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -184,7 +184,13 @@ fn judge(
     run_started: Instant,
     log: &mut super::console::CheckLog<'_>,
 ) -> Result<Judgement> {
-    let cargo = job.toolchain().map_or_else(|_| Command::new("cargo"), |toolchain| toolchain.cargo.clone());
+    let mut cargo =
+        job.toolchain().map_or_else(|_| Command::new("cargo"), |toolchain| toolchain.cargo.clone());
+    if settings.ci && std::env::var_os("CARGO_INCREMENTAL").is_none() {
+        // What it saves at the next build it costs at every first one; a person's own builds, in the
+        // same target directory, would no longer share with ours.
+        cargo = cargo.env("CARGO_INCREMENTAL", "0");
+    }
     let directory = check.directory.as_ref().map_or_else(|| job.root.clone(), |dir| job.root.join(dir));
     // Both callbacks write to the one log; only one is ever called at a time.
     let log = std::cell::RefCell::new(log);
@@ -197,7 +203,6 @@ fn judge(
         env: &check.env,
         deadline,
         run_started,
-        ci: settings.ci,
         color,
         log: &mut |line| log.borrow_mut().line(line),
         progress: &mut |index, count, what| log.borrow_mut().progress(index, count, what),

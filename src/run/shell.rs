@@ -4,15 +4,59 @@ use super::context::{Context, Judgement};
 use crate::model::Os;
 use crate::process::{Command, Ended};
 use crate::report::{Finding, Verdict};
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use std::ffi::{OsStr, OsString};
+use std::io::Write as _;
+use tempfile::TempPath;
 
-/// The command line that gives `script` to a system's shell: the agent's own on Windows, and on
-/// Linux the docker plugin's, which the predecessor's steps ran under.
-pub fn command(os: Os, script: &str) -> Command {
-    match os {
-        Os::Linux => Command::new("/bin/sh").args(["-e", "-c", script]),
-        Os::Windows => Command::new("cmd.exe").args(["/S", "/C", script]),
+/// A script as a system's shell takes it.
+pub struct Script {
+    /// The shell with the script.
+    pub command: Command,
+    /// What the shell reads, for as long as it runs.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the file goes with it"))]
+    file: Option<TempPath>,
+}
+
+impl Script {
+    /// The command line that gives `script` to a system's shell: on Linux the docker plugin's, which
+    /// the predecessor's steps ran under; on Windows the agent's own. That one takes a single line,
+    /// and so of several the agent makes a batch file (its `internal/job/executor.go`,
+    /// `writeBatchScript`), as is done here.
+    ///
+    /// # Errors
+    /// Where the batch file cannot be written: exit 3.
+    pub fn new(os: Os, script: &str) -> Result<Self> {
+        let mut lines = script.lines().filter(|line| !line.trim().is_empty());
+        let (first, more) = (lines.next().unwrap_or_default(), lines.next().is_some());
+        let cmd = |line: &OsStr| Command::new("cmd.exe").args(["/S", "/C"]).arg(line);
+        Ok(match os {
+            Os::Linux => Self { command: Command::new("/bin/sh").args(["-e", "-c", script]), file: None },
+            Os::Windows if !more => Self { command: cmd(first.as_ref()), file: None },
+            Os::Windows => {
+                let file = tempfile::Builder::new().prefix("rust-vmm-ci-").suffix(".bat").tempfile();
+                let mut file = file.context("a batch file for the command")?;
+                file.write_all(batch(script).as_bytes()).context("writing the command's batch file")?;
+                // A closed file: cmd shares it with nobody who writes.
+                let file = file.into_temp_path();
+                let quoted =
+                    [OsStr::new("\""), file.as_os_str(), OsStr::new("\"")].into_iter().collect::<OsString>();
+                Self { command: cmd(&quoted), file: Some(file) }
+            }
+        })
     }
+}
+
+/// Several lines as a batch file that ends at the first that fails. A batch file that is not called
+/// would not come back.
+fn batch(script: &str) -> String {
+    let mut text = "@ECHO OFF\r\n".to_owned();
+    for line in script.lines().filter(|line| !line.trim().is_empty()) {
+        let program = line.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+        let call = if program.ends_with(".bat") || program.ends_with(".cmd") { "CALL " } else { "" };
+        text.push_str(&format!("{call}{line}\r\nIF %ERRORLEVEL% NEQ 0 EXIT %ERRORLEVEL%\r\n"));
+    }
+    text
 }
 
 /// Runs the step.
@@ -20,7 +64,8 @@ pub fn command(os: Os, script: &str) -> Command {
 /// # Errors
 /// Where the shell cannot be started: the check is broken.
 pub fn run(context: &mut Context<'_>, script: &str) -> Result<Judgement> {
-    let mut shell = command(context.os, script).dir(&context.directory);
+    let script_of_shell = Script::new(context.os, script)?;
+    let mut shell = script_of_shell.command.clone().dir(&context.directory);
     for (name, value) in context.env {
         shell = shell.env(name, value);
     }
@@ -34,4 +79,31 @@ pub fn run(context: &mut Context<'_>, script: &str) -> Result<Judgement> {
         Ended::TimedOut => failed("the command ran over its time limit".into()),
         Ended::Cancelled => Judgement { verdict: Verdict::Cancelled, ..Judgement::default() },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(os: Os, script: &str) -> String {
+        Script::new(os, script).unwrap().command.to_string()
+    }
+
+    #[test]
+    fn a_line_is_given_to_the_shell_as_it_is() {
+        assert_eq!(shown(Os::Linux, "a\nb"), "/bin/sh -e -c 'a\nb'");
+        assert_eq!(shown(Os::Windows, "\r\necho \"a\" 100%\r\n"), "cmd.exe /S /C 'echo \"a\" 100%'");
+    }
+
+    #[test]
+    fn of_several_lines_a_batch_file_is_made_that_ends_at_the_first_failure() {
+        let script = Script::new(Os::Windows, "set A=1\n\n b.CMD x\n").unwrap();
+        let written = std::fs::read_to_string(script.file.as_ref().unwrap()).unwrap();
+        let check = "IF %ERRORLEVEL% NEQ 0 EXIT %ERRORLEVEL%\r\n";
+        assert_eq!(written, format!("@ECHO OFF\r\nset A=1\r\n{check}CALL  b.CMD x\r\n{check}"));
+        let path = script.file.as_ref().unwrap().to_path_buf();
+        assert!(script.command.args[2].to_string_lossy().contains(".bat\""));
+        drop(script);
+        assert!(!path.exists());
+    }
 }

@@ -83,6 +83,11 @@ pub fn contradiction(packages: &[Package]) -> Option<String> {
     })
 }
 
+/// Whether a package's metadata leave it out.
+pub fn is_skipped(package: &Package) -> bool {
+    Settings::of(package).skip_package
+}
+
 /// The feature sets of one workspace member, in the order of `cargo all-features`; none where its
 /// metadata skip the package.
 ///

@@ -101,13 +101,9 @@ impl Crates {
     }
 
     /// The member of this name.
-    pub fn member(&self, name: &str) -> Option<&Crate> {
+    #[cfg(test)]
+    fn member(&self, name: &str) -> Option<&Crate> {
         self.all.iter().find(|found| found.member && found.name == name)
-    }
-
-    /// The member in this folder.
-    pub fn member_in(&self, dir: &str) -> Option<&Crate> {
-        self.all.iter().find(|found| found.member && found.dir == dir)
     }
 
     /// Every crate of the repository that one depends on by path, directly or not, in the order in

@@ -3,6 +3,7 @@
 pub mod cargo_config;
 pub mod features;
 mod files;
+pub mod flags;
 mod manifest;
 mod members;
 pub mod path;

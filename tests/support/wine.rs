@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -14,6 +15,8 @@ use super::{eventually, skip};
 
 /// Where the plugin seems to come from.
 const PLUGIN: &str = "https://example.org/rust-vmm-ci-buildkite-plugin.git#v1.0.0";
+/// What the agent calls its checkout.
+const CHECKOUT: &str = "example-org-rust-vmm-ci-buildkite-plugin-git-v1-0-0";
 /// The shell that an agent for Windows is started with by default (`clicommand/agent_start.go`).
 const SHELL: &str = r"C:\windows\system32\cmd.exe /S /C";
 /// A job, Wine's start and a cold build of a small crate with it.
@@ -28,7 +31,7 @@ pub(crate) struct Wine {
     /// The Linux side of the bridge.
     bridge: PathBuf,
     /// The folder whose `bin` has the tools.
-    toolchain: PathBuf,
+    pub(crate) toolchain: PathBuf,
     run: PathBuf,
 }
 
@@ -108,9 +111,7 @@ impl Machine {
         source.git(&["remote", "add", "origin", &source.url()]);
         let plugin = sandbox.this_plugin();
         // As a clone has it, so that the agent uses what is there.
-        let id: String = PLUGIN.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { ' ' }).collect();
-        let id = id.split_whitespace().collect::<Vec<_>>().join("-");
-        let checkout = sandbox.folder("plugins/loopback").join(id);
+        let checkout = sandbox.folder("plugins/loopback").join(CHECKOUT);
         std::fs::rename(plugin.path(), &checkout).expect("a folder for the plugin");
         let buildkite = Buildkite::new(&source);
         let env = of_build(&source).into_iter().collect();
@@ -143,8 +144,7 @@ impl Machine {
 
     /// The folder of the plugin.
     pub(crate) fn plugin(&self) -> PathBuf {
-        let mut entries = std::fs::read_dir(self.sandbox.folder("plugins/loopback")).expect("a folder");
-        entries.next().expect("the plugin").expect("an entry").path()
+        self.sandbox.path().join("plugins/loopback").join(CHECKOUT)
     }
 
     /// Starts a job with this configuration and command by `bootstrap`, with the log in a file of
@@ -153,7 +153,7 @@ impl Machine {
         let mut job = self.wine.command(&self.sandbox, &self.wine.agent, &self.path);
         job.arg("bootstrap")
             .envs(self.env.iter().cloned())
-            .env("BUILDKITE_JOB_ID", format!("33333333-0000-4000-8000-{:0>12}", log.len()))
+            .env("BUILDKITE_JOB_ID", new_id())
             .env("BUILDKITE_STEP_ID", "33333333-0000-4000-8000-000000000000")
             .env("BUILDKITE_AGENT_ACCESS_TOKEN", "of-the-job")
             .env("BUILDKITE_AGENT_ENDPOINT", self.buildkite.endpoint())
@@ -175,7 +175,8 @@ impl Machine {
         Outcome { status: finished.status, log: finished.output, build: self.buildkite.build() }
     }
 
-    /// Runs a step by an agent that stays, as one on a real machine does; it can be cancelled.
+    /// Runs a step by an agent that stays, as one on a real machine does; it can be cancelled. It
+    /// does so as where it has no console, by ending its Job Object: Wine has no Ctrl-Break.
     pub(crate) fn start_agent(&self, step: &Value) -> Running {
         let mut step = step.clone();
         let configuration = step["plugins"].take();
@@ -203,6 +204,12 @@ impl Machine {
     pub(crate) fn buildkite(&self) -> &Buildkite {
         &self.buildkite
     }
+}
+
+/// An id that no other job of this Wine has: they share a folder for temporary files.
+fn new_id() -> String {
+    static IDS: AtomicU32 = AtomicU32::new(0);
+    format!("{:08x}-0000-4000-8000-{:012}", std::process::id(), IDS.fetch_add(1, Ordering::Relaxed))
 }
 
 /// What a job leaves.

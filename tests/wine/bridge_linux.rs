@@ -8,6 +8,7 @@ use std::io::{self, BufRead as _, BufReader, Read};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -39,6 +40,7 @@ fn byte(status: std::process::ExitStatus) -> u8 {
 }
 
 fn serve(mut stream: TcpStream, toolchain: &str) {
+    let _ = stream.set_nodelay(true);
     let Ok((_, request)) = read_frame(&mut stream) else { return };
     let request = String::from_utf8(request).unwrap();
     let mut parts = request.split('\0');
@@ -52,9 +54,7 @@ fn serve(mut stream: TcpStream, toolchain: &str) {
         return;
     }
     let mut command = Command::new(tool);
-    if tool != "git" {
-        // cargo's own programs are asked for by their names alone, to see whether they are there.
-        command = Command::new(if tool == "rustc" { "rustc" } else { "cargo" });
+    if ["cargo", "rustc"].contains(&tool) {
         command.arg("+cross");
     }
     for (name, _) in std::env::vars().filter(|(name, _)| handed_over(name)) {
@@ -99,16 +99,22 @@ fn see_to_its_end(mut child: Child, tool: &str, stream: &Arc<Mutex<TcpStream>>) 
         pass_on(child.stdout.take().unwrap(), STDOUT, tool, Arc::clone(stream)),
         pass_on(child.stderr.take().unwrap(), STDERR, tool, Arc::clone(stream)),
     ];
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
+    let group = format!("-{}", child.id());
+    let over = Arc::new(AtomicBool::new(false));
+    std::thread::spawn({
+        let (over, stream) = (Arc::clone(&over), Arc::clone(stream));
+        move || {
+            while !over.load(Ordering::Relaxed) {
+                if write_frame(&mut *stream.lock().unwrap(), STILL_THERE, &[]).is_err() {
+                    let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
         }
-        std::thread::sleep(Duration::from_millis(20));
-        if write_frame(&mut *stream.lock().unwrap(), STILL_THERE, &[]).is_err() {
-            let group = format!("-{}", child.id());
-            let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
-        }
-    };
+    });
+    let status = child.wait().unwrap();
+    over.store(true, Ordering::Relaxed);
     for output in outputs {
         let _ = output.join();
     }
@@ -123,14 +129,19 @@ fn pass_on(
 ) -> std::thread::JoinHandle<()> {
     let tool = tool.to_owned();
     std::thread::spawn(move || {
-        let mut from = BufReader::new(from);
-        let mut line = Vec::new();
+        let mut from = BufReader::with_capacity(64 << 10, from);
+        let (mut line, mut said) = (Vec::new(), Vec::new());
         while from.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
-            let said = paths::said_on_windows(&tool, &line);
-            if write_frame(&mut *to.lock().unwrap(), kind, &said).is_err() {
-                break;
-            }
+            said.extend_from_slice(&paths::said_on_windows(&tool, &line));
             line.clear();
+            // A frame costs as much as a thousand lines.
+            if from.buffer().is_empty() {
+                if write_frame(&mut *to.lock().unwrap(), kind, &said).is_err() {
+                    break;
+                }
+                said.clear();
+            }
         }
+        let _ = write_frame(&mut *to.lock().unwrap(), kind, &said);
     })
 }

@@ -1,0 +1,57 @@
+//! `explain`: why a step is there or not, and where every value in it came from.
+
+use super::{configuration, facts, pipeline};
+use crate::cli::Common;
+use crate::config::{Config, Mode};
+use crate::exit::Exit;
+use crate::model::Origin;
+use crate::pipeline::job_options;
+use crate::plan::{Explained, Planner};
+use anyhow::Result;
+use std::fmt::Write as _;
+
+/// Prints what there is to say of a label or a check's name.
+///
+/// # Errors
+/// Exit 2 where nothing goes by it, and for what is wrong in the configuration, in files or in
+/// variables.
+pub fn run(common: &Common, label: &str) -> Result<Exit> {
+    let root = configuration::root(common)?;
+    let found = pipeline::with_command_line(configuration::find(common, &root, Mode::Upload)?, common);
+    let facts = facts::read(&root, &found.config, false)?;
+    let planner = Planner::for_upload(&found.config, &facts)?;
+    let steps: Vec<String> = planner.explain(label)?.iter().map(|step| told(step, &found.config)).collect();
+    print!("{}", steps.join("\n"));
+    Ok(Exit::Passed)
+}
+
+/// One step's lines.
+fn told(step: &Explained, config: &Config) -> String {
+    let mut text = format!("{}\n", step.label);
+    let enabled =
+        step.enabled_by.as_ref().map_or(String::new(), |origin| format!("; its platform: {origin}"));
+    let _ = match &step.out {
+        None => writeln!(text, "  is a step: described by {}{enabled}", step.source),
+        Some(reason) => writeln!(text, "  is no step: {reason} (described by {})", step.source),
+    };
+    let width = step.lines.iter().map(|line| line.key.chars().count()).max().unwrap_or_default();
+    for line in &step.lines {
+        let _ = writeln!(text, "  {:width$}  {}  ({})", line.key, line.value, line.origin);
+    }
+    // The container's stand above, as the step's own.
+    let options = step.check.iter().flat_map(|check| job_options(config, check));
+    for (name, value) in options.filter(|(name, _)| name != "docker") {
+        let _ = writeln!(text, "  {:width$}  {value}  ({})", format!("options.{name}"), origin(&name, step));
+    }
+    text
+}
+
+/// Where an option of the step's job came from: its platform and system from the step, its time limit
+/// from wherever the step's did, the rest from the options of the upload.
+fn origin(name: &str, step: &Explained) -> Origin {
+    match (name, &step.check) {
+        ("platform" | "os", _) => Origin::Default,
+        ("timeout-in-minutes", Some(check)) => check.step.timeout.origin.clone(),
+        _ => Origin::Option(name.to_owned()),
+    }
+}

@@ -1,0 +1,147 @@
+//! A command step, in its simplest legal form.
+
+use super::options;
+use crate::config::Config;
+use crate::plan::{PlannedCheck, StepSettings};
+use anyhow::Result;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A command step. Parts that many steps share are rendered once.
+#[derive(Debug)]
+pub struct Step {
+    /// Its label.
+    pub label: String,
+    /// Its command.
+    pub command: String,
+    /// What it shares with others.
+    pub shared: Arc<Shared>,
+    /// The paths for which it runs.
+    pub if_changed: Option<Arc<RawValue>>,
+}
+
+/// The parts of a step that other steps of its check have too.
+#[derive(Debug)]
+pub struct Shared {
+    agents: Box<RawValue>,
+    plugins: Box<RawValue>,
+    timeout: Value,
+    attributes: Map<String, Value>,
+}
+
+impl Shared {
+    /// Renders the parts. `plugins` is the whole list, this plugin's entry among them.
+    ///
+    /// # Errors
+    /// Where a value cannot be written as JSON, which none of ours is.
+    pub fn new(
+        agents: &Map<String, Value>,
+        plugins: &[Value],
+        timeout: Value,
+        attributes: Map<String, Value>,
+    ) -> Result<Self> {
+        Ok(Self { agents: to_raw_value(agents)?, plugins: to_raw_value(plugins)?, timeout, attributes })
+    }
+}
+
+impl Step {
+    /// An attribute of the step other than those that every step has.
+    pub fn attribute(&self, name: &str) -> Option<&Value> {
+        self.shared.attributes.get(name)
+    }
+}
+
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("label", &self.label)?;
+        map.serialize_entry("command", &self.command)?;
+        if let Some(retry) = self.shared.attributes.get("retry") {
+            map.serialize_entry("retry", retry)?;
+        }
+        if self.shared.agents.get() != "{}" {
+            map.serialize_entry("agents", &self.shared.agents)?;
+        }
+        map.serialize_entry("plugins", &self.shared.plugins)?;
+        map.serialize_entry("timeout_in_minutes", &self.shared.timeout)?;
+        for (name, value) in self.shared.attributes.iter().filter(|(name, _)| *name != "retry") {
+            map.serialize_entry(name, value)?;
+        }
+        if let Some(paths) = &self.if_changed {
+            map.serialize_entry("if_changed", &**paths)?;
+        }
+        map.end()
+    }
+}
+
+/// Turns planned checks into steps.
+#[derive(Debug)]
+pub struct Renderer<'a> {
+    config: &'a Config,
+    reference: &'a str,
+    /// The settings that were rendered last: checks come crate by crate, each with a few platforms.
+    recent: Vec<(Arc<StepSettings>, Arc<Shared>)>,
+    /// By the address of what is held beside it.
+    paths: HashMap<*const String, (Arc<[String]>, Arc<RawValue>)>,
+}
+
+/// How many settings are kept: one for each platform and one for none.
+const RECENT: usize = 4;
+
+impl<'a> Renderer<'a> {
+    /// `reference` is this plugin's, as the uploading job has it.
+    pub fn new(config: &'a Config, reference: &'a str) -> Self {
+        Self { config, reference, recent: Vec::new(), paths: HashMap::new() }
+    }
+
+    /// The step of a check.
+    ///
+    /// # Errors
+    /// As [`Shared::new`].
+    pub fn step(&mut self, check: &PlannedCheck) -> Result<Step> {
+        Ok(Step {
+            label: check.label.as_str().to_owned(),
+            command: check.command.clone(),
+            shared: self.shared(check)?,
+            if_changed: check.if_changed.as_ref().map(|paths| self.paths(paths)).transpose()?,
+        })
+    }
+
+    fn shared(&mut self, check: &PlannedCheck) -> Result<Arc<Shared>> {
+        if let Some((_, shared)) = self.recent.iter().find(|(known, _)| Arc::ptr_eq(known, &check.step)) {
+            return Ok(Arc::clone(shared));
+        }
+        let settings = &check.step;
+        let options = options::of_check(self.config, check);
+        let shared = Arc::new(Shared::new(
+            &settings.agents.to_map(),
+            &plugins(self.reference, options, &settings.plugins),
+            settings.timeout.value.clone(),
+            settings.attributes.to_map(),
+        )?);
+        if self.recent.len() == RECENT {
+            self.recent.remove(0);
+        }
+        self.recent.push((Arc::clone(settings), Arc::clone(&shared)));
+        Ok(shared)
+    }
+
+    fn paths(&mut self, paths: &Arc<[String]>) -> Result<Arc<RawValue>> {
+        if let Some((_, rendered)) = self.paths.get(&paths.as_ptr()) {
+            return Ok(Arc::clone(rendered));
+        }
+        let rendered: Arc<RawValue> = to_raw_value(&**paths)?.into();
+        self.paths.insert(paths.as_ptr(), (Arc::clone(paths), Arc::clone(&rendered)));
+        Ok(rendered)
+    }
+}
+
+/// A step's plugins: this one with its options, then the step's own.
+pub fn plugins(reference: &str, options: Map<String, Value>, own: &[Value]) -> Vec<Value> {
+    let mut entry = Map::new();
+    entry.insert(reference.to_owned(), Value::Object(options));
+    std::iter::once(Value::Object(entry)).chain(own.iter().cloned()).collect()
+}

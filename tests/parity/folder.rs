@@ -1,0 +1,36 @@
+//! Folders of crates: copied, and freed of what was built.
+
+use std::fs;
+use std::path::Path;
+
+/// Takes away what was built, wherever a target directory is.
+pub(crate) fn clean(root: &Path) {
+    for entry in fs::read_dir(root).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_symlink() || !path.is_dir() {
+            continue;
+        }
+        if path.join("CACHEDIR.TAG").is_file() {
+            fs::remove_dir_all(&path).unwrap();
+        } else {
+            clean(&path);
+        }
+    }
+}
+
+/// Copies a folder, without what was built and without links, which may lead anywhere.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.join("CACHEDIR.TAG").is_file() || path.is_symlink() {
+            continue;
+        }
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}

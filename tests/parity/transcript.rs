@@ -1,0 +1,91 @@
+//! What cargo says for people: diagnostics with their places, tests with their results.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// One run of cargo.
+#[derive(Debug, Default)]
+pub(crate) struct Run {
+    /// The member whose features were combined; empty where nobody said.
+    pub(crate) package: String,
+    /// The features, joined with commas.
+    pub(crate) features: String,
+    /// What was said.
+    pub(crate) said: Transcript,
+}
+
+/// Reads cargo's output.
+#[derive(Debug, Default)]
+pub(crate) struct Transcript {
+    root: PathBuf,
+    /// Diagnostics that have a place: `FILE:LINE: MESSAGE`.
+    pub(crate) diagnostics: std::collections::BTreeSet<String>,
+    /// How often a test came to a result: `NAME ... RESULT`.
+    pub(crate) tests: BTreeMap<String, u32>,
+    message: Option<String>,
+    testing: bool,
+}
+
+impl Transcript {
+    /// A reader; paths below `root` are told from there.
+    pub(crate) fn new(root: &Path) -> Self {
+        Self { root: root.to_owned(), ..Self::default() }
+    }
+
+    /// Takes a line.
+    pub(crate) fn read(&mut self, line: &str) {
+        let begin = line.trim_start();
+        // From here on it is tests that speak, or the compiler about an example in documentation.
+        self.testing |= begin.starts_with("Running unittests ")
+            || begin.starts_with("Running tests/")
+            || begin.starts_with("Doc-tests ");
+        if !self.testing
+            && let Some(message) = message(line)
+        {
+            self.message = Some(message.to_owned());
+        } else if let Some(place) = line.trim_start().strip_prefix("--> ")
+            && let Some(message) = self.message.take()
+        {
+            let (file_line, _column) = place.rsplit_once(':').unwrap_or((place, ""));
+            self.diagnostics.insert(format!("{}: {message}", self.from_root(file_line)));
+        } else if let Some(place) =
+            line.strip_prefix("Diff in ").and_then(|rest| rest.trim_end().strip_suffix(':'))
+        {
+            self.diagnostics.insert(format!("{}: format", self.from_root(place)));
+        } else if let Some(test) = line.strip_prefix("test ")
+            && let Some((name, result)) = test.rsplit_once(" ... ")
+        {
+            // libtest says why a test was left out, and how long one took, if asked.
+            let result = result.split([',', ' ']).next().unwrap_or(result);
+            if ["ok", "FAILED", "ignored"].contains(&result) {
+                *self.tests.entry(format!("{name} ... {result}")).or_default() += 1;
+            }
+        }
+    }
+
+    fn from_root(&self, place: &str) -> String {
+        from_root(&self.root, place)
+    }
+}
+
+/// A place, `FILE:LINE`, as both sides may name it: from the root where it is below it, without the
+/// hash in the name of a build script's folder, which differs with the flags.
+pub(crate) fn from_root(root: &Path, place: &str) -> String {
+    let place = place.strip_prefix(root.to_str().unwrap_or_default()).unwrap_or(place);
+    let place = place.trim_start_matches('/').trim_start_matches("../").trim_start_matches("./");
+    let parts = place.split('/').map(|part| match part.rsplit_once('-') {
+        Some((name, hash)) if hash.len() == 16 && hash.chars().all(|c| c.is_ascii_hexdigit()) => name,
+        _ => part,
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// The message of `error: MESSAGE`, `warning: MESSAGE` or `error[E0001]: MESSAGE`.
+fn message(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("error").or_else(|| line.strip_prefix("warning"))?;
+    let rest = match rest.strip_prefix('[') {
+        Some(code) => code.split_once(']')?.1,
+        None => rest,
+    };
+    rest.strip_prefix(": ")
+}

@@ -1,0 +1,116 @@
+//! What a job of ours takes against the predecessor's separate jobs: `cargo test --release --test
+//! perf -- DIR...`, each a crate's folder, which is copied; `--checks a,b` in place of all.
+//!
+//! Four measures a crate, both sides in one run: from an empty target directory, again with nothing
+//! changed, again after one source file changed, and our own process apart from cargo and what cargo
+//! starts. Nothing is compared here but times: `tests/parity` compares verdicts.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::wrong_self_convention, reason = "what cannot be measured ends the run")]
+#![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
+
+#[path = "../parity/folder.rs"]
+mod folder;
+#[path = "../parity/predecessor.rs"]
+#[allow(dead_code)]
+mod predecessor;
+#[path = "../support/sandbox.rs"]
+#[allow(dead_code)]
+mod sandbox;
+#[path = "../parity/transcript.rs"]
+#[allow(dead_code)]
+mod transcript;
+#[path = "../parity/usage.rs"]
+mod usage;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use sandbox::Sandbox;
+use usage::Usage;
+
+/// The checks of a platform that are cargo commands and need no other target.
+const CHECKS: &str = "build-gnu,style,doc,unittests-gnu,unittests-gnu-release,clippy";
+
+fn main() {
+    let mut checks = CHECKS.to_owned();
+    let mut folders: Vec<PathBuf> = Vec::new();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--checks" => checks = arguments.next().unwrap(),
+            // What `cargo test` hands to every test program.
+            _ if argument.starts_with('-') => {}
+            _ => folders.push(argument.into()),
+        }
+    }
+    let checks: Vec<String> = checks.split(',').map(ToOwned::to_owned).collect();
+    if folders.is_empty() {
+        println!("skipped: name crates' folders to measure: `cargo test --release --test perf -- DIR...`");
+    }
+    for folder in folders {
+        measure(&folder, &checks);
+    }
+}
+
+fn measure(folder: &Path, checks: &[String]) {
+    let sandbox = Sandbox::new();
+    let root = sandbox.folder("work");
+    folder::copy(folder, &root);
+    let root = fs::canonicalize(root).unwrap();
+    // Both sides are to find the lock file and the registry as they will be.
+    for arguments in [&["generate-lockfile"][..], &["fetch"]] {
+        if arguments[0] == "fetch" || !root.join("Cargo.lock").exists() {
+            let status = sandbox.command("cargo").args(arguments).arg("--quiet").current_dir(&root).status();
+            assert!(status.unwrap().success(), "cargo {arguments:?}");
+        }
+    }
+    println!("# {}", folder.display());
+    let mut apart = Usage { success: true, ..Usage::default() };
+    for check in checks {
+        folder::clean(&root);
+        let mut shell = predecessor::shell(check, &root, |program| sandbox.command(program));
+        let usage = usage::measure(&mut shell, &sandbox.path().join(format!("{check}.log")));
+        print(&format!("apart: {check}"), &usage, None);
+        apart.cpu += usage.cpu;
+        apart.wall += usage.wall;
+        apart.success &= usage.success;
+    }
+    print("apart: sum", &apart, None);
+    folder::clean(&root);
+    print("together", &together(&sandbox, &root, checks), Some(&apart));
+    print("again, nothing changed", &together(&sandbox, &root, checks), Some(&apart));
+    let source = source(&root);
+    fs::OpenOptions::new().append(true).open(&source).unwrap().write_all(b"// Changed.\n").unwrap();
+    let what = format!("again, {} changed", source.strip_prefix(&root).unwrap().display());
+    print(&what, &together(&sandbox, &root, checks), Some(&apart));
+}
+
+/// All checks by `run`, in one job, as in CI.
+fn together(sandbox: &Sandbox, root: &Path, checks: &[String]) -> Usage {
+    let mut run = sandbox.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
+    run.arg("run").args(checks).current_dir(root);
+    run.env("CI", "true").env("BUILDKITE_PLUGIN_CONFIGURATION", r#"{"docker": false}"#);
+    usage::measure(&mut run, &sandbox.path().join("run.log"))
+}
+
+/// A library's root file: of the package here, or of the last member that has one.
+fn source(root: &Path) -> PathBuf {
+    let members = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
+    let mut folders: Vec<PathBuf> = members.filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders.push(root.to_owned());
+    let sources = folders.into_iter().rev().map(|folder| folder.join("src/lib.rs"));
+    sources.into_iter().find(|file| file.is_file()).expect("a crate has a library")
+}
+
+fn print(what: &str, usage: &Usage, against: Option<&Usage>) {
+    let verdict = if usage.success { "passed" } else { "FAILED" };
+    print!("{what:32} {verdict}  CPU {:7.2} s  wall {:7.2} s", usage.cpu, usage.wall);
+    if let Some(apart) = against {
+        print!("  ratio {:.3} CPU, {:.3} wall", usage.cpu / apart.cpu, usage.wall / apart.wall);
+        let memory = usage.own_memory / 1024;
+        print!("  ours {:.2} % CPU, {memory} MB", 100.0 * usage.own_cpu / usage.cpu);
+    }
+    println!();
+}

@@ -1,0 +1,106 @@
+//! `explain` and `list`.
+
+use super::case::{Case, Printed};
+use serde_json::{Value, json};
+
+/// A repository with every kind of origin.
+fn case() -> Case {
+    Case::new(&json!({
+        "files": {
+            ".platform": "x86_64\n",
+            "t.json": {"tests": [{"test_name": "miri", "command": "cargo miri test", "platform": ["x86_64", "aarch64"],
+                                  "docker_plugin": {"privileged": true}}]},
+        },
+        "variables": {"TESTS_TO_SKIP": ["style"], "TIMEOUTS_MIN": {"clippy": 42}},
+        "config": {"tests": "t.json", "skip": ["doc"], "checks": {"clippy": {"env": {"A": "b"}}},
+                   "steps": [{"label": "mine", "command": "make", "soft_fail": true}]},
+    }))
+}
+
+fn explained(name: &str) -> String {
+    let Printed { code, out, err } = case().run(&["explain", name]);
+    assert_eq!(code, Some(0), "{err}");
+    out
+}
+
+#[test]
+fn every_value_of_a_step_has_its_origin() {
+    for (name, lines) in [
+        (
+            "clippy-x86_64",
+            vec![
+                "is a step: described by standard; its platform: file .platform",
+                "command                     rust-vmm-ci run clippy  (standard)",
+                "agents.platform             x86_64.metal  (default)",
+                "timeout_in_minutes          42  (variable TIMEOUTS_MIN)",
+                r#"options.checks              {"clippy":{"env":{"A":"b"}}}  (option checks)"#,
+            ],
+        ),
+        (
+            "miri-x86_64",
+            vec![
+                "described by file t.json, tests[0];",
+                "command                     cargo miri test  (file t.json, tests[0].command)",
+                "docker.privileged           true  (file t.json, tests[0].docker_plugin.privileged)",
+            ],
+        ),
+        ("mine", vec!["described by option steps[0]", "true  (option steps[0].soft_fail)"]),
+    ] {
+        let told = explained(name);
+        let told: String =
+            told.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n").collect();
+        for line in lines {
+            let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(told.contains(&line), "{line} in\n{told}");
+        }
+    }
+}
+
+#[test]
+fn a_step_that_is_not_there_has_its_reason() {
+    for (name, reason) in [
+        ("style", "is no step: it is skipped (variable TESTS_TO_SKIP)"),
+        ("doc", "is no step: it is skipped (option skip[0])"),
+        ("miri-aarch64", "is no step: aarch64 is not among the platforms (file .platform"),
+        ("unittests-msvc", "is no step: it is for windows (option os)"),
+    ] {
+        let told = explained(name);
+        assert!(told.contains(reason), "{reason} in\n{told}");
+    }
+}
+
+#[test]
+fn a_checks_name_explains_all_of_its_steps() {
+    let told = explained("miri");
+    assert!(
+        told.contains("miri-x86_64\n  is a step") && told.contains("miri-aarch64\n  is no step"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_label_of_nothing_is_refused_with_what_was_meant() {
+    for (name, meant) in
+        [("cliipy-x86_64", "did you mean `clippy-x86_64`?"), ("cliipy", "did you mean `clippy`?")]
+    {
+        let Printed { code, err, .. } = case().run(&["explain", name]);
+        assert!(code == Some(2) && err.contains(meant), "{err}");
+    }
+}
+
+#[test]
+fn the_list_has_every_step_with_its_command_and_its_origin() {
+    let Printed { code, out, err } = case().run(&["list"]);
+    assert_eq!(code, Some(0), "{err}");
+    let pipeline: Value = serde_json::from_str(&case().pipeline(&[]).out).unwrap();
+    for step in pipeline["steps"].as_array().unwrap() {
+        let label = step["label"].as_str().unwrap();
+        assert!(
+            out.lines().any(|line| line.trim_start().starts_with(&format!("{label} "))),
+            "{label} in\n{out}"
+        );
+    }
+    assert!(out.contains("\nx86_64\n") && out.contains("\nany platform\n"), "{out}");
+    let miri = out.lines().find(|line| line.contains("miri-x86_64")).unwrap();
+    assert!(miri.contains("cargo miri test") && miri.contains("file t.json, tests[0]"), "{miri}");
+}
