@@ -9,6 +9,8 @@
 pub(crate) mod agent;
 pub(crate) mod bootstrap;
 pub(crate) mod buildkite;
+#[cfg(target_os = "linux")]
+pub(crate) mod docker;
 pub(crate) mod process;
 pub(crate) mod sandbox;
 pub(crate) mod wine;
