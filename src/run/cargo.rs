@@ -64,7 +64,9 @@ pub fn run(
         Ok(metadata) => metadata,
         Err(words) => {
             context.say(words);
-            return Ok(Judgement::by_findings(vec![refusal("cargo cannot read the workspace", words)]));
+            let first = words.lines().find(|line| line.starts_with("error"));
+            let message = first.unwrap_or("cargo cannot read the workspace");
+            return Ok(Judgement::by_findings(vec![refusal(message, words)]));
         }
     };
     let runs = match job.runs(command, mode, metadata, &context.directory, &context.cargo())? {
