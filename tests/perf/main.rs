@@ -30,6 +30,7 @@ mod usage;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use sandbox::Sandbox;
 use usage::Usage;
