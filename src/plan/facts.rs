@@ -7,8 +7,9 @@ use crate::exit::{infrastructure, usage};
 use crate::model::Platform;
 use crate::predecessor::{self, Description, Variables};
 use crate::workspace::path::{file_in, is_within, join};
-use crate::workspace::{Crate, Crates, Files};
+use crate::workspace::{Crate, Crates, Files, Reach, parallel};
 use anyhow::Result;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The folder of descriptions and pipelines, in the root and in each crate.
@@ -33,6 +34,8 @@ pub struct Facts {
     pub coverage: Vec<Platform>,
     /// The workspace, where the plan needs it.
     pub crates: Option<Vec<CrateFacts>>,
+    /// The crates' indices by folder.
+    crate_in: HashMap<String, usize>,
     /// What a person should know, though it is no error.
     pub notes: Vec<String>,
 }
@@ -104,43 +107,62 @@ impl Facts {
         let crates = Crates::read(files)?;
         let shared = watch::shared();
         let names = self.crates_files(config);
+        let mut reach = Reach::new(&crates);
         let members = crates.members();
-        let mut found = Vec::with_capacity(members.len());
-        for member in members {
-            let mut tests = Vec::new();
-            for name in CRATES_FILES {
-                let path = file_in(&member.dir, &format!("{BUILDKITE}/{name}"));
-                // The root's own files are no crate's, and a file that `tests` names is read already.
-                if member.dir.is_empty() || self.tests.iter().any(|file| file.path == path) {
-                    continue;
-                }
-                if names.contains(&name) {
-                    tests
-                        .extend(read(files, &path)?.map(|text| Description::read(&path, &text)).transpose()?);
-                } else if read(files, &path)?.is_some() {
-                    self.notes.push(format!(
-                        "{path} is not read: the predecessor reads crates' {} only; name it in `tests` for its steps",
-                        CRATES_FILES[0]
-                    ));
-                }
-            }
-            let watched = watched(files, &crates, member, config.dependents)?;
-            let watched_shared = watched.iter().cloned().chain(shared.iter().cloned()).collect();
-            found.push(CrateFacts {
+        let reached: Vec<(&Crate, Vec<&Crate>)> = members
+            .into_iter()
+            .map(|member| (member, if config.dependents { reach.dependencies(member) } else { Vec::new() }))
+            .collect();
+        let read = parallel::map(&reached, |(member, on)| -> Result<(CrateFacts, Option<String>)> {
+            let (tests, note) = self.descriptions_of(files, member, &names)?;
+            let watched = watched(files, &crates, member, on)?;
+            let watched_shared = watched.iter().chain(&shared).cloned().collect();
+            let is_root = member.dir.is_empty();
+            let found = CrateFacts {
                 name: member.name.clone(),
-                dir: if member.dir.is_empty() { ".".into() } else { member.dir.clone() },
-                platforms: if member.dir.is_empty() {
-                    self.platforms.clone()
-                } else {
-                    platforms(files, &member.dir)?
-                },
+                dir: if is_root { ".".into() } else { member.dir.clone() },
+                platforms: if is_root { self.platforms.clone() } else { platforms(files, &member.dir)? },
                 tests,
                 watched: watched.into(),
                 watched_shared,
-            });
+            };
+            Ok((found, note))
+        });
+        let mut found = Vec::with_capacity(read.len());
+        for facts in read {
+            let (facts, note) = facts?;
+            self.notes.extend(note);
+            self.crate_in.insert(facts.dir.clone(), found.len());
+            found.push(facts);
         }
         self.crates = Some(found);
         Ok(())
+    }
+
+    /// A crate's own descriptions, and a note on the file that is not read.
+    fn descriptions_of(
+        &self,
+        files: &dyn Files,
+        member: &Crate,
+        names: &[&str],
+    ) -> Result<(Vec<Description>, Option<String>)> {
+        let (mut tests, mut note) = (Vec::new(), None);
+        // The root's own files are no crate's.
+        for name in CRATES_FILES.into_iter().filter(|_| !member.dir.is_empty()) {
+            let path = file_in(&member.dir, &format!("{BUILDKITE}/{name}"));
+            // A file that `tests` names is read already.
+            let is_read = self.tests.iter().any(|file| file.path == path);
+            let Some(text) = (if is_read { None } else { read(files, &path)? }) else { continue };
+            if names.contains(&name) {
+                tests.push(Description::read(&path, &text)?);
+            } else {
+                note = Some(format!(
+                    "{path} is not read: the predecessor reads crates' {} only; name it in `tests` for its steps",
+                    CRATES_FILES[0]
+                ));
+            }
+        }
+        Ok((tests, note))
     }
 
     /// The names of crates' files that are read: the predecessor's always, the other where `tests`
@@ -155,6 +177,11 @@ impl Facts {
     pub fn descriptions(&self) -> impl Iterator<Item = &Description> {
         let crates = self.crates.iter().flatten().flat_map(|found| &found.tests);
         std::iter::once(&self.standard).chain(&self.tests).chain(crates)
+    }
+
+    /// The crate in a folder; `.` is the root's.
+    pub fn crate_in(&self, dir: &str) -> Option<&CrateFacts> {
+        self.crates.as_ref()?.get(*self.crate_in.get(dir)?)
     }
 
     /// The crate that a file stands in, by the longest folder.
@@ -186,13 +213,9 @@ fn elsewhere(files: &dyn Files) -> Vec<String> {
     descriptions.filter_map(text).flat_map(|text| Description::names(&text)).collect()
 }
 
-fn watched(files: &dyn Files, crates: &Crates, member: &Crate, dependents: bool) -> Result<Vec<String>> {
-    let mut dirs = vec![member];
-    if dependents {
-        dirs.extend(crates.dependencies(member));
-    }
-    let mut globs = Vec::new();
-    for found in dirs {
+fn watched(files: &dyn Files, crates: &Crates, member: &Crate, on: &[&Crate]) -> Result<Vec<String>> {
+    let mut globs = Vec::with_capacity(on.len() + 1);
+    for found in std::iter::once(&member).chain(on) {
         if found.dir.is_empty() {
             let listed =
                 files.list("").map_err(|error| infrastructure(format!("the root folder: {error}")))?;

@@ -29,10 +29,10 @@ pub fn shared() -> Vec<String> {
 
 /// The glob for everything in a folder.
 pub fn of_folder(dir: &str) -> String {
-    const SPECIAL: [char; 7] = ['*', '?', '[', ']', '{', '}', '\\'];
+    const SPECIAL: &[u8] = b"*?[]{}\\";
     let mut glob = String::with_capacity(dir.len() + 3);
     let mut rest = dir;
-    while let Some(at) = rest.find(SPECIAL) {
+    while let Some(at) = rest.bytes().position(|byte| SPECIAL.contains(&byte)) {
         glob.push_str(&rest[..at]);
         glob.push('\\');
         glob.push_str(&rest[at..=at]);

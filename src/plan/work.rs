@@ -290,8 +290,7 @@ impl<'a> Source<'a> {
     /// The package in a folder: a member's, else the step's crate's.
     fn package_in(&self, folder: Option<&str>) -> Option<String> {
         let dir = folder.unwrap_or(".");
-        let mut members = self.facts.crates.iter().flatten();
-        let found = members.find(|found| found.dir == dir).or(self.of_crate);
+        let found = self.facts.crate_in(dir).or(self.of_crate);
         found.map(|found| found.name.clone())
     }
 }

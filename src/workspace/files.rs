@@ -4,7 +4,7 @@
 use std::io;
 
 /// A repository's files. Paths are from its root, with `/`; the root itself is the empty path.
-pub trait Files {
+pub trait Files: Sync {
     /// The text of a file; none where there is no such file.
     ///
     /// # Errors

@@ -6,7 +6,9 @@
 //! dependency of a member, of any kind, that stands below the root.
 
 use super::Files;
+use super::globs::{expand, is_glob};
 use super::manifest::{Dependency, Manifest};
+use super::parallel;
 use super::path::{file_in, is_within, join};
 use crate::exit::{infrastructure, usage};
 use anyhow::Result;
@@ -49,31 +51,36 @@ impl Crates {
             exclude: workspace.map(|workspace| workspace.exclude.as_slice()).unwrap_or_default(),
             inherited: workspace.map(|workspace| &workspace.dependencies),
             by_dir: HashMap::new(),
+            pending: Vec::new(),
             all: Vec::new(),
         };
-        let mut named = Vec::new();
+        if manifest.package.is_some() {
+            walk.add("", &manifest, true);
+        }
+        let mut named: Vec<(String, &String)> = Vec::new();
         for pattern in walk.members {
             let found = expand(files, pattern)?;
             named.extend(found.into_iter().filter(|dir| !walk.is_excluded(dir)).map(|dir| (dir, pattern)));
         }
-        if manifest.package.is_some() {
-            walk.add("", &manifest, true);
-        }
-        for (dir, pattern) in named {
-            if walk.by_dir.contains_key(&dir) {
-                continue;
-            }
-            let path = file_in(&dir, "Cargo.toml");
-            let Some(found) = self::manifest(files, &dir)? else {
+        let manifests = parallel::map(&named, |(dir, _)| self::manifest(files, dir));
+        for ((dir, pattern), found) in named.iter().zip(manifests) {
+            let path = file_in(dir, "Cargo.toml");
+            let Some(found) = found? else {
                 // A glob may match folders that are no crates.
                 if is_glob(pattern) {
                     continue;
                 }
                 return Err(usage(format!("Cargo.toml: workspace.members: {pattern:?}: there is no {path}")));
             };
-            if walk.add(&dir, &found, true).is_none() {
+            if walk.by_dir.contains_key(dir) {
+                continue;
+            }
+            if walk.add(dir, &found, true).is_none() {
                 return Err(usage(format!("{path}: a member of the workspace without [package]")));
             }
+            walk.pending.push((found, dir.clone()));
+        }
+        for (found, dir) in std::mem::take(&mut walk.pending) {
             walk.follow(&found, &dir)?;
         }
         walk.follow(&manifest, "")?;
@@ -99,25 +106,38 @@ impl Crates {
         members.sort_by(|a, b| a.name.cmp(&b.name));
         members
     }
+}
 
-    /// The member of this name.
-    #[cfg(test)]
-    fn member(&self, name: &str) -> Option<&Crate> {
-        self.all.iter().find(|found| found.member && found.name == name)
+/// Follows path dependencies. One for many crates: what it has seen for one need not be cleared for
+/// the next.
+#[derive(Debug)]
+pub struct Reach<'a> {
+    crates: &'a Crates,
+    /// The crate for which each was met last, by index.
+    met_for: Vec<usize>,
+    count: usize,
+}
+
+impl<'a> Reach<'a> {
+    /// Within these crates.
+    pub fn new(crates: &'a Crates) -> Self {
+        Self { crates, met_for: vec![0; crates.all.len()], count: 0 }
     }
 
     /// Every crate of the repository that one depends on by path, directly or not, in the order in
     /// which they are met; without itself.
-    pub fn dependencies<'a>(&'a self, of: &'a Crate) -> Vec<&'a Crate> {
-        let mut seen = std::collections::HashSet::new();
+    pub fn dependencies(&mut self, of: &'a Crate) -> Vec<&'a Crate> {
+        self.count += 1;
         let mut found = Vec::new();
         let mut pending: Vec<usize> = of.depends_on.iter().rev().copied().collect();
         while let Some(index) = pending.pop() {
-            let dependency = &self.all[index];
-            if dependency.dir != of.dir && seen.insert(index) {
-                found.push(dependency);
-                pending.extend(dependency.depends_on.iter().rev());
+            let dependency = &self.crates.all[index];
+            if self.met_for[index] == self.count || dependency.dir == of.dir {
+                continue;
             }
+            self.met_for[index] = self.count;
+            found.push(dependency);
+            pending.extend(dependency.depends_on.iter().rev());
         }
         found
     }
@@ -131,6 +151,8 @@ struct Walk<'a> {
     exclude: &'a [String],
     inherited: Option<&'a BTreeMap<String, Dependency>>,
     by_dir: HashMap<String, usize>,
+    /// The named members, whose dependencies are followed when all of them are known.
+    pending: Vec<(Manifest, String)>,
     all: Vec<Crate>,
 }
 
@@ -218,59 +240,6 @@ fn manifest(files: &dyn Files, dir: &str) -> Result<Option<Manifest>> {
     }
 }
 
-/// The folders that a pattern of `members` names: itself where it is no glob, else every one that it
-/// matches.
-fn expand(files: &dyn Files, pattern: &str) -> Result<Vec<String>> {
-    let Some(path) = join("", pattern) else {
-        return Err(usage(format!("Cargo.toml: workspace.members: {pattern:?} leads out of the repository")));
-    };
-    if !is_glob(&path) {
-        return Ok(vec![path]);
-    }
-    let mut found = vec![String::new()];
-    for segment in path.split('/') {
-        let glob = glob::Pattern::new(segment)
-            .map_err(|error| usage(format!("Cargo.toml: workspace.members: {pattern:?}: {error}")))?;
-        let mut next = Vec::new();
-        for dir in &found {
-            if segment == "**" {
-                below(files, dir, &mut next)?;
-            } else if is_glob(segment) {
-                next.extend(
-                    folders(files, dir)?
-                        .into_iter()
-                        .filter(|name| glob.matches(name))
-                        .map(|name| file_in(dir, &name)),
-                );
-            } else {
-                next.push(file_in(dir, segment));
-            }
-        }
-        found = next;
-    }
-    Ok(found)
-}
-
-fn is_glob(pattern: &str) -> bool {
-    pattern.contains(['*', '?', '['])
-}
-
-/// A folder and every one below it.
-fn below(files: &dyn Files, dir: &str, found: &mut Vec<String>) -> Result<()> {
-    found.push(dir.to_owned());
-    for name in folders(files, dir)? {
-        if name != "target" && name != ".git" {
-            below(files, &file_in(dir, &name), found)?;
-        }
-    }
-    Ok(())
-}
-
-fn folders(files: &dyn Files, dir: &str) -> Result<Vec<String>> {
-    let listed = files.list(dir).map_err(|error| infrastructure(format!("{dir}: {error}")))?;
-    Ok(listed.into_iter().filter(|(_, is_folder)| *is_folder).map(|(name, _)| name).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,7 +253,8 @@ mod tests {
     fn members(files: &[(&str, &str)]) -> Vec<String> {
         let crates = Crates::read(&MemoryFiles::of(files)).unwrap();
         let told = |member: &Crate| {
-            let on: Vec<&str> = crates.dependencies(member).into_iter().map(|on| on.dir.as_str()).collect();
+            let on: Vec<&str> =
+                Reach::new(&crates).dependencies(member).into_iter().map(|on| on.dir.as_str()).collect();
             format!("{} {:?} {}", member.name, member.dir, on.join(",")).trim_end().to_owned()
         };
         crates.members().into_iter().map(told).collect()
@@ -403,6 +373,6 @@ mod tests {
             files.0.insert(format!("c{index}/Cargo.toml"), package(&format!("c{index}"), &on));
         }
         let crates = Crates::read(&files).unwrap();
-        assert_eq!(crates.dependencies(crates.member("c5").unwrap()).len(), 9_999);
+        assert_eq!(Reach::new(&crates).dependencies(crates.members()[5]).len(), 9_999);
     }
 }

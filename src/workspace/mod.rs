@@ -4,11 +4,13 @@ pub mod cargo_config;
 pub mod features;
 mod files;
 pub mod flags;
+mod globs;
 mod manifest;
 mod members;
+pub mod parallel;
 pub mod path;
 
 pub use files::Files;
 #[cfg(test)]
 pub use files::MemoryFiles;
-pub use members::{Crate, Crates};
+pub use members::{Crate, Crates, Reach};
