@@ -4,7 +4,6 @@
 use super::combine::CargoRun;
 use super::context::{Context, Judgement};
 use super::job::Job;
-use crate::workspace::flags::DOC_CFG;
 use crate::checks::cargo::CargoCommand;
 use crate::checks::messages::Messages;
 use crate::checks::style::StyleOutput;
@@ -12,6 +11,7 @@ use crate::checks::test_output::TestOutput;
 use crate::model::FeatureMode;
 use crate::process::{Command, Ended, Stream};
 use crate::report::{Combination, Finding, Level, Verdict};
+use crate::workspace::flags::DOC_CFG;
 use anyhow::Result;
 use cargo_metadata::Metadata;
 use std::collections::VecDeque;

@@ -81,13 +81,17 @@ impl Job {
     pub fn mentions(&self, metadata: &Metadata) -> Mentions {
         *self.mentions.get_or_init(|| {
             let own = metadata.packages.iter().filter(|package| package.source.is_none());
-            own.filter_map(|package| package.manifest_path.parent()).fold(Mentions::default(), |all, folder| {
-                // A manifest may take its lints from that of a workspace above it.
-                let manifests = folder.ancestors().filter_map(|above| read(above.join("Cargo.toml").as_std_path()));
-                let manifests = manifests.map(|text| Mentions::of_manifest(&text));
-                let target = metadata.target_directory.as_std_path();
-                manifests.fold(all.or(in_sources(folder.as_std_path(), target)), Mentions::or)
-            })
+            own.filter_map(|package| package.manifest_path.parent()).fold(
+                Mentions::default(),
+                |all, folder| {
+                    // A manifest may take its lints from that of a workspace above it.
+                    let manifests =
+                        folder.ancestors().filter_map(|above| read(above.join("Cargo.toml").as_std_path()));
+                    let manifests = manifests.map(|text| Mentions::of_manifest(&text));
+                    let target = metadata.target_directory.as_std_path();
+                    manifests.fold(all.or(in_sources(folder.as_std_path(), target)), Mentions::or)
+                },
+            )
         })
     }
 

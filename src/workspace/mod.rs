@@ -2,8 +2,8 @@
 
 pub mod cargo_config;
 pub mod features;
-pub mod flags;
 mod files;
+pub mod flags;
 mod manifest;
 mod members;
 pub mod path;

@@ -4,7 +4,7 @@
 //! `cargo test --test parity [NAME]` for the planted cases; `PARITY_CRATE=DIR cargo test --test
 //! parity crate` for a crate of one's own, with `PARITY_CHECKS=a,b` in place of all.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what cannot be set up fails the test")]
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 
 mod case;
@@ -28,8 +28,7 @@ use sandbox::Sandbox;
 use usage::Usage;
 
 /// The checks that a crate of one's own is given to; those for musl are asked for by name.
-const CHECKS: [&str; 6] =
-    ["build-gnu", "style", "doc", "unittests-gnu", "unittests-gnu-release", "clippy"];
+const CHECKS: [&str; 6] = ["build-gnu", "style", "doc", "unittests-gnu", "unittests-gnu-release", "clippy"];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();

@@ -48,7 +48,8 @@ impl Transcript {
         {
             let (file_line, _column) = place.rsplit_once(':').unwrap_or((place, ""));
             self.diagnostics.insert(format!("{}: {message}", self.from_root(file_line)));
-        } else if let Some(place) = line.strip_prefix("Diff in ").and_then(|rest| rest.trim_end().strip_suffix(':'))
+        } else if let Some(place) =
+            line.strip_prefix("Diff in ").and_then(|rest| rest.trim_end().strip_suffix(':'))
         {
             self.diagnostics.insert(format!("{}: format", self.from_root(place)));
         } else if let Some(test) = line.strip_prefix("test ")

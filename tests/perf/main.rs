@@ -5,9 +5,11 @@
 //! changed, again after one source file changed, and our own process apart from cargo and what cargo
 //! starts. Nothing is compared here but times: `tests/parity` compares verdicts.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "what cannot be measured ends the run")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what cannot be measured ends the run")]
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 
+#[path = "../parity/folder.rs"]
+mod folder;
 #[path = "../parity/predecessor.rs"]
 #[allow(dead_code)]
 mod predecessor;
@@ -19,8 +21,6 @@ mod sandbox;
 mod transcript;
 #[path = "../parity/usage.rs"]
 mod usage;
-#[path = "../parity/folder.rs"]
-mod folder;
 
 use std::fs;
 use std::io::Write as _;
@@ -41,9 +41,9 @@ fn main() {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--checks" => checks = arguments.next().unwrap(),
-            // What `cargo test` hands to every test program.
-            _ if argument.starts_with('-') => {}
-            _ => folders.push(argument.into()),
+            _ if Path::new(&argument).join("Cargo.toml").is_file() => folders.push(argument.into()),
+            // `cargo test` hands every test program the same arguments: a name's part, libtest's options.
+            _ => {}
         }
     }
     let checks: Vec<String> = checks.split(',').map(ToOwned::to_owned).collect();
