@@ -6,7 +6,7 @@ use crate::config::{Config, Mode};
 use crate::exit::Exit;
 use crate::model::Origin;
 use crate::pipeline::job_options;
-use crate::plan::{Explained, Planner};
+use crate::plan::{Explained, PlannedCheck, Planner, shares};
 use anyhow::Result;
 use std::fmt::Write as _;
 
@@ -20,13 +20,20 @@ pub fn run(common: &Common, label: &str) -> Result<Exit> {
     let found = pipeline::with_command_line(configuration::find(common, &root, Mode::Upload)?, common);
     let facts = facts::read(&root, &found.config, false)?;
     let planner = Planner::for_upload(&found.config, &facts)?;
-    let steps: Vec<String> = planner.explain(label)?.iter().map(|step| told(step, &found.config)).collect();
+    let mut checks = Vec::new();
+    // What keeps the whole from being planned is no reason to say nothing of one step.
+    let _ = planner.visit(&mut |check| {
+        checks.push(check);
+        Ok(())
+    });
+    let found_steps = planner.explain(label)?;
+    let steps: Vec<String> = found_steps.iter().map(|step| told(step, &found.config, &checks)).collect();
     print!("{}", steps.join("\n"));
     Ok(Exit::Passed)
 }
 
 /// One step's lines.
-fn told(step: &Explained, config: &Config) -> String {
+fn told(step: &Explained, config: &Config, checks: &[PlannedCheck]) -> String {
     let mut text = format!("{}\n", step.label);
     let enabled =
         step.enabled_by.as_ref().map_or(String::new(), |origin| format!("; its platform: {origin}"));
@@ -42,6 +49,9 @@ fn told(step: &Explained, config: &Config) -> String {
     let options = step.check.iter().flat_map(|check| job_options(config, check));
     for (name, value) in options.filter(|(name, _)| name != "docker") {
         let _ = writeln!(text, "  {:width$}  {value}  ({})", format!("options.{name}"), origin(&name, step));
+    }
+    for shared in step.check.iter().flat_map(|check| shares(check, checks)) {
+        let _ = writeln!(text, "  shares in one job: {} with {}", shared.what, shared.with.join(", "));
     }
     text
 }

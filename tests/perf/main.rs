@@ -46,9 +46,9 @@ fn main() {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--checks" => checks = arguments.next().unwrap(),
-            // What `cargo test` hands to every test program.
-            _ if argument.starts_with('-') => {}
-            _ => folders.push(argument.into()),
+            _ if Path::new(&argument).join("Cargo.toml").is_file() => folders.push(argument.into()),
+            // `cargo test` hands every test program the same arguments: a name's part, libtest's options.
+            _ => {}
         }
     }
     let checks: Vec<String> = checks.split(',').map(ToOwned::to_owned).collect();
@@ -81,8 +81,10 @@ fn measure(folder: &Path, checks: &[String]) {
         } else {
             predecessor::shell(check, &root, |program| command(&sandbox, program))
         };
-        let usage = usage::measure(&mut shell, &sandbox.path().join(format!("{check}.log")));
+        let log = sandbox.path().join(format!("{check}.log"));
+        let usage = usage::measure(&mut shell, &log);
         print(&format!("apart: {check}"), &usage, None);
+        show_failure(&usage, &log);
         apart.cpu += usage.cpu;
         apart.wall += usage.wall;
         apart.success &= usage.success;
@@ -127,7 +129,19 @@ fn together(sandbox: &Sandbox, root: &Path, checks: &[String]) -> Usage {
     let mut run = command(sandbox, env!("CARGO_BIN_EXE_rust-vmm-ci"));
     run.arg("run").args(checks).current_dir(root);
     run.env("CI", "true").env("BUILDKITE_PLUGIN_CONFIGURATION", r#"{"docker": false}"#);
-    usage::measure(&mut run, &sandbox.path().join("run.log"))
+    let log = sandbox.path().join("run.log");
+    let usage = usage::measure(&mut run, &log);
+    show_failure(&usage, &log);
+    usage
+}
+
+/// The end of a failure's log: a measure of half the work is none.
+fn show_failure(usage: &Usage, log: &Path) {
+    if !usage.success {
+        let said = String::from_utf8_lossy(&fs::read(log).unwrap()).into_owned();
+        let lines: Vec<&str> = said.lines().collect();
+        println!("{}", lines[lines.len().saturating_sub(15)..].join("\n"));
+    }
 }
 
 /// A library's root file: of the package here, or of the last member that has one.
