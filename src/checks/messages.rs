@@ -99,8 +99,7 @@ impl<'a> Messages<'a> {
                 .iter()
                 .any(|kind| matches!(kind, TargetKind::CustomBuild | TargetKind::ProcMacro));
         let by_default = diagnostic.children.iter().any(|child| child.message.contains("on by default"));
-        let deniable =
-            lint.as_deref().is_some_and(|lint| !(by_default && OF_THE_LINKER.contains(&lint)));
+        let deniable = lint.as_deref().is_some_and(|lint| !(by_default && OF_THE_LINKER.contains(&lint)));
         let denied = self.deny_warnings && is_warning && deniable && !host_only;
         let finding = self.finding(&package, &diagnostic, lint);
         self.seen.push(Seen {
@@ -241,7 +240,8 @@ mod tests {
             ("`#[warn(linker_messages)]` on by default", Level::Warning),
             ("requested on the command line with `-W linker-messages`", Level::Error),
         ] {
-            let found = read(&[message("warning", Some("linker_messages"), "bin", "a.rs", &[note])], true, None);
+            let found =
+                read(&[message("warning", Some("linker_messages"), "bin", "a.rs", &[note])], true, None);
             assert_eq!(found[0].level, level, "{note}");
         }
     }
