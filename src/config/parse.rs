@@ -103,7 +103,7 @@ fn explain(path: &str, message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Cache, DockerChoice, Jobs, Mode, WorkspaceMode, text};
+    use crate::config::{DockerChoice, Jobs, Mode, WorkspaceMode, text};
     use crate::exit::{self, Exit};
     use crate::model::{Os, Platform};
     use serde_json::json;

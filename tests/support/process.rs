@@ -108,11 +108,11 @@ impl Drop for Running {
 /// The process whose command line has this in it, but for shells and this one.
 pub(crate) fn find(words: &str) -> Option<i32> {
     let processes = fs::read_dir("/proc").expect("/proc").filter_map(Result::ok);
-    let found = processes.filter(|process| {
+    let mut found = processes.filter(|process| {
         let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
         String::from_utf8_lossy(&line).replace('\0', " ").contains(words)
     });
-    found.filter_map(|process| process.file_name().to_str()?.parse().ok()).next()
+    found.find_map(|process| process.file_name().to_str()?.parse().ok())
 }
 
 /// SIGKILL to a process.
