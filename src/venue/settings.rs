@@ -91,6 +91,11 @@ impl Settings {
         }
     }
 
+    /// Every option that is set, with where it is from, for `explain`.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Setting)> {
+        self.all.iter().map(|(name, setting)| (*name, setting))
+    }
+
     /// Whether an option is `true`.
     pub fn flag(&self, name: &str) -> bool {
         self.given(name) == Some(&Given::Flag(true))

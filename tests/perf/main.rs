@@ -5,7 +5,12 @@
 //! changed, again after one source file changed, and our own process apart from cargo and what cargo
 //! starts. Nothing is compared here but times: `tests/parity` compares verdicts.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::wrong_self_convention, reason = "what cannot be measured ends the run")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::wrong_self_convention,
+    reason = "what cannot be measured ends the run"
+)]
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 
 #[path = "../parity/folder.rs"]
