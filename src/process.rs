@@ -242,6 +242,7 @@ pub enum Ended {
     /// By itself, with this status.
     Exited(i32),
     /// By a signal that was not ours.
+    #[cfg_attr(windows, allow(dead_code, reason = "there are none on Windows"))]
     Signaled(i32),
     /// By us: it ran over its time.
     TimedOut,

@@ -47,14 +47,14 @@ fn write(found: &Found, facts: &Facts, format: Format, out: &mut impl Write) -> 
         let notes = each_step(found, facts, &mut |step| {
             out.write_all(if count == 0 { b"\n" } else { b",\n" })?;
             count += 1;
-            Ok(serde_json::to_writer(&mut *out, &step)?)
+            Ok(serde_json::to_writer(&mut *out, step)?)
         })?;
         out.write_all(if count == 0 { b"]}\n" } else { b"\n]}\n" })?;
         return Ok((notes, count));
     }
     let mut steps: Vec<serde_json::Value> = Vec::new();
     let notes = each_step(found, facts, &mut |step| {
-        steps.push(serde_json::to_value(&step)?);
+        steps.push(serde_json::to_value(step)?);
         count += 1;
         Ok(())
     })?;
@@ -72,7 +72,7 @@ fn write(found: &Found, facts: &Facts, format: Format, out: &mut impl Write) -> 
 pub fn upload(root: &Path, found: &Found) -> Result<Exit> {
     let facts = facts::read(root, &found.config, false)?;
     let mut uploads = Uploads::default();
-    let notes = each_step(found, &facts, &mut |step| uploads.add(&step))?;
+    let notes = each_step(found, &facts, &mut |step| uploads.add(step))?;
     let (steps, jobs) = (uploads.steps, uploads.all_jobs);
     say(&notes, steps);
     if jobs > JOBS_PER_BUILD {
@@ -104,14 +104,18 @@ pub fn with_command_line(mut found: Found, common: &Common) -> Found {
 }
 
 /// Calls `see` with every step, in order, and returns the plan's notes.
-fn each_step(found: &Found, facts: &Facts, see: &mut dyn FnMut(Step) -> Result<()>) -> Result<Vec<String>> {
+fn each_step(
+    found: &Found,
+    facts: &Facts,
+    see: &mut dyn FnMut(&Step<'_>) -> Result<()>,
+) -> Result<Vec<String>> {
     let config: &Config = &found.config;
     let reference = found.reference.clone().unwrap_or_else(own_reference);
     let planner = Planner::for_upload(config, facts)?;
     match config.jobs {
         Jobs::PerCheck => {
             let mut renderer = Renderer::new(config, &reference);
-            planner.visit(&mut |check| see(renderer.step(&check)?))?;
+            planner.visit(&mut |check| see(&renderer.step(&check)?))?;
         }
         Jobs::PerPlatform => {
             let mut checks = Vec::new();
@@ -119,7 +123,7 @@ fn each_step(found: &Found, facts: &Facts, see: &mut dyn FnMut(Step) -> Result<(
                 checks.push(check);
                 Ok(())
             })?;
-            Groups::of(checks)?.steps(config, &reference)?.into_iter().try_for_each(see)?;
+            Groups::of(checks)?.steps(config, &reference)?.iter().try_for_each(see)?;
         }
     }
     Ok(planner.notes())

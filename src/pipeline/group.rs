@@ -53,7 +53,7 @@ impl Groups {
     ///
     /// # Errors
     /// As [`Renderer::step`].
-    pub fn steps(&self, config: &Config, reference: &str) -> Result<Vec<Step>> {
+    pub fn steps(&self, config: &Config, reference: &str) -> Result<Vec<Step<'_>>> {
         let mut steps = Vec::new();
         for (platform, checks) in &self.platforms {
             steps.push(step(*platform, checks, config, reference)?);
@@ -67,7 +67,12 @@ impl Groups {
 }
 
 /// The step of a platform.
-fn step(platform: Platform, checks: &[PlannedCheck], config: &Config, reference: &str) -> Result<Step> {
+fn step(
+    platform: Platform,
+    checks: &[PlannedCheck],
+    config: &Config,
+    reference: &str,
+) -> Result<Step<'static>> {
     let os = checks.first().map_or(Os::Linux, |check| check.os);
     let settings = checks.iter().find(|check| check.platform.is_some()).map(|check| &check.step);
     let agents = settings.map(|settings| settings.agents.to_map()).unwrap_or_default();
@@ -87,8 +92,8 @@ fn step(platform: Platform, checks: &[PlannedCheck], config: &Config, reference:
     let command = if platform.is_emulated() { one_script(checks) } else { "rust-vmm-ci run".to_owned() };
     let attributes = settings.map(|settings| settings.attributes.to_map()).unwrap_or_default();
     Ok(Step {
-        label: label(platform, os, config),
-        command,
+        label: label(platform, os, config).into(),
+        command: command.into(),
         shared: Arc::new(Shared::new(
             &agents,
             &plugins(reference, options, &[]),

@@ -27,7 +27,7 @@ impl Uploads {
     ///
     /// # Errors
     /// Where it cannot be written as JSON, which none of ours is.
-    pub fn add(&mut self, step: &Step) -> Result<()> {
+    pub fn add(&mut self, step: &Step<'_>) -> Result<()> {
         let jobs = jobs(step);
         if self.jobs > 0 && self.jobs + jobs > JOBS_PER_UPLOAD {
             self.close();
@@ -58,7 +58,7 @@ impl Uploads {
 }
 
 /// The jobs that a step becomes: one, times its parallelism, times its matrix.
-fn jobs(step: &Step) -> u64 {
+fn jobs(step: &Step<'_>) -> u64 {
     let parallelism = step.attribute("parallelism").and_then(Value::as_u64).unwrap_or(1);
     let of_matrix = match step.attribute("matrix") {
         Some(Value::Array(values)) => length(values),

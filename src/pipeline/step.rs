@@ -7,16 +7,17 @@ use anyhow::Result;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A command step. Parts that many steps share are rendered once.
 #[derive(Debug)]
-pub struct Step {
+pub struct Step<'a> {
     /// Its label.
-    pub label: String,
+    pub label: Cow<'a, str>,
     /// Its command.
-    pub command: String,
+    pub command: Cow<'a, str>,
     /// What it shares with others.
     pub shared: Arc<Shared>,
     /// The paths for which it runs.
@@ -47,14 +48,14 @@ impl Shared {
     }
 }
 
-impl Step {
+impl Step<'_> {
     /// An attribute of the step other than those that every step has.
     pub fn attribute(&self, name: &str) -> Option<&Value> {
         self.shared.attributes.get(name)
     }
 }
 
-impl Serialize for Step {
+impl Serialize for Step<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("label", &self.label)?;
@@ -101,10 +102,10 @@ impl<'a> Renderer<'a> {
     ///
     /// # Errors
     /// As [`Shared::new`].
-    pub fn step(&mut self, check: &PlannedCheck) -> Result<Step> {
+    pub fn step<'b>(&mut self, check: &'b PlannedCheck) -> Result<Step<'b>> {
         Ok(Step {
-            label: check.label.as_str().to_owned(),
-            command: check.command.clone(),
+            label: check.label.as_str().into(),
+            command: check.command.as_str().into(),
             shared: self.shared(check)?,
             if_changed: check.if_changed.as_ref().map(|paths| self.paths(paths)).transpose()?,
         })

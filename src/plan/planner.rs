@@ -101,7 +101,10 @@ impl<'a> Planner<'a> {
     /// Exit 2 for a command that asks for what a step has not, for two steps of one label, and
     /// whatever `see` says.
     pub fn visit(&self, see: &mut dyn FnMut(PlannedCheck) -> Result<()>) -> Result<()> {
-        let mut labels: HashMap<String, Arc<StepSettings>> = HashMap::new();
+        let in_question = |item: &&Item<'_>| self.config.standard || item.kind != Kind::Standard;
+        let crates = self.facts.crates.as_ref().map_or(1, Vec::len);
+        let steps = self.items.iter().filter(in_question).count() * crates;
+        let mut labels: HashMap<String, Arc<StepSettings>> = HashMap::with_capacity(steps);
         let mut once = |check: PlannedCheck| {
             if let Some(first) = labels.insert(check.label.as_str().to_owned(), Arc::clone(&check.step)) {
                 return Err(usage(format!(

@@ -29,14 +29,18 @@ pub fn shared() -> Vec<String> {
 
 /// The glob for everything in a folder.
 pub fn of_folder(dir: &str) -> String {
+    const SPECIAL: [char; 7] = ['*', '?', '[', ']', '{', '}', '\\'];
     let mut glob = String::with_capacity(dir.len() + 3);
-    for c in dir.chars() {
-        if matches!(c, '*' | '?' | '[' | ']' | '{' | '}' | '\\') {
-            glob.push('\\');
-        }
-        glob.push(c);
+    let mut rest = dir;
+    while let Some(at) = rest.find(SPECIAL) {
+        glob.push_str(&rest[..at]);
+        glob.push('\\');
+        glob.push_str(&rest[at..=at]);
+        rest = &rest[at + 1..];
     }
-    glob + "/**"
+    glob.push_str(rest);
+    glob.push_str("/**");
+    glob
 }
 
 /// The globs for the root's own package: its files, and its folders but for those of other members.

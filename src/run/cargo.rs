@@ -64,7 +64,9 @@ pub fn run(
         Ok(metadata) => metadata,
         Err(words) => {
             context.say(words);
-            return Ok(Judgement::by_findings(vec![refusal("cargo cannot read the workspace", words)]));
+            let first = words.lines().find(|line| line.starts_with("error"));
+            let message = first.unwrap_or("cargo cannot read the workspace");
+            return Ok(Judgement::by_findings(vec![refusal(message, words)]));
         }
     };
     let runs = match job.runs(command, mode, metadata, &context.directory, &context.cargo())? {
@@ -76,7 +78,7 @@ pub fn run(
     };
     // A member's folder may have a configuration of its own.
     let triple = target.unwrap_or(&toolchain.host);
-    let mut flags = Flags::of(command, || runs.iter().any(|run| job.has_flags(&run.dir, triple)));
+    let mut flags = Flags::of(command, || runs.iter().any(|run| Job::has_flags(&run.dir, triple)));
     if flags.by_message {
         let mentions = job.mentions(metadata);
         if mentions.variable || if flags.deny { mentions.warnings } else { mentions.doc_cfg } {

@@ -30,12 +30,14 @@ mod usage;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use sandbox::Sandbox;
 use usage::Usage;
 
-/// The checks of a platform that are cargo commands and need no other target.
-const CHECKS: &str = "build-gnu,style,doc,unittests-gnu,unittests-gnu-release,clippy";
+/// The checks of a platform that compile, and need no other target. `coverage` needs cargo-llvm-cov
+/// and LLVM's tools (`LLVM_COV`, `LLVM_PROFDATA`), and a coverage file in the crate.
+const CHECKS: &str = "build-gnu,style,doc,unittests-gnu,unittests-gnu-release,clippy,coverage";
 
 fn main() {
     let mut checks = CHECKS.to_owned();
@@ -74,7 +76,11 @@ fn measure(folder: &Path, checks: &[String]) {
     let mut apart = Usage { success: true, ..Usage::default() };
     for check in checks {
         folder::clean(&root);
-        let mut shell = predecessor::shell(check, &root, |program| sandbox.command(program));
+        let mut shell = if check == "coverage" {
+            coverage(&sandbox, &root)
+        } else {
+            predecessor::shell(check, &root, |program| command(&sandbox, program))
+        };
         let usage = usage::measure(&mut shell, &sandbox.path().join(format!("{check}.log")));
         print(&format!("apart: {check}"), &usage, None);
         apart.cpu += usage.cpu;
@@ -91,9 +97,34 @@ fn measure(folder: &Path, checks: &[String]) {
     print(&what, &together(&sandbox, &root, checks), Some(&apart));
 }
 
+/// A program as both sides are started: where LLVM's tools are is no setting of the caller's.
+fn command(sandbox: &Sandbox, program: &str) -> Command {
+    let mut command = sandbox.command(program);
+    let tools = ["LLVM_COV", "LLVM_PROFDATA"];
+    command.envs(tools.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command
+}
+
+/// The predecessor's measurement of coverage, with the features and exclusions of the crate's file.
+fn coverage(sandbox: &Sandbox, root: &Path) -> Command {
+    let file = root.join(format!("coverage_config_{}.json", std::env::consts::ARCH));
+    let config: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let mut cargo = command(sandbox, "cargo");
+    cargo.args(["llvm-cov", "test", "--json", "--summary-only", "--workspace"]).current_dir(root);
+    match config["crate_features"].as_str() {
+        None => cargo.arg("--all-features"),
+        Some("") => &mut cargo,
+        Some(features) => cargo.args(["--features", features]),
+    };
+    if let Some(excluded) = config["exclude_path"].as_str().filter(|excluded| !excluded.is_empty()) {
+        cargo.args(["--ignore-filename-regex", excluded]);
+    }
+    cargo
+}
+
 /// All checks by `run`, in one job, as in CI.
 fn together(sandbox: &Sandbox, root: &Path, checks: &[String]) -> Usage {
-    let mut run = sandbox.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
+    let mut run = command(sandbox, env!("CARGO_BIN_EXE_rust-vmm-ci"));
     run.arg("run").args(checks).current_dir(root);
     run.env("CI", "true").env("BUILDKITE_PLUGIN_CONFIGURATION", r#"{"docker": false}"#);
     usage::measure(&mut run, &sandbox.path().join("run.log"))

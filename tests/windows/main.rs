@@ -1,7 +1,12 @@
 //! The plugin in jobs of the real agent for Windows, under Wine. What Wine cannot show is in
 //! docs/windows.md.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test fails where it stands")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test fails where it stands"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -48,7 +48,7 @@ fn said(sandbox: &Sandbox, command: &mut Command) -> (Option<i32>, Vec<u8>) {
     let path = sandbox.path().join("said");
     let file = std::fs::File::create(&path).unwrap();
     let mut child = command.stdin(Stdio::null()).stdout(file).stderr(Stdio::null()).spawn().unwrap();
-    let status = eventually(LIMIT, || child.try_wait().unwrap()).expect("an end");
+    let status = eventually(LIMIT, || child.try_wait().unwrap()).unwrap();
     (status.code(), std::fs::read(path).unwrap())
 }
 
