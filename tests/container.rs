@@ -1,6 +1,12 @@
 //! Jobs in real containers: what a step does there, what it leaves, and what is said when the engine
 //! fails.
 #![cfg(target_os = "linux")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::needless_pass_by_value,
+    reason = "a test starts programs as users do"
+)]
+#![allow(clippy::from_iter_instead_of_collect, reason = "a value of values")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod support;

@@ -1,6 +1,12 @@
 //! Jobs killed at random moments: what is left of them, and what is said of them.
 //! `tests/perf/kill-50` runs it.
 #![cfg(target_os = "linux")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::needless_pass_by_value,
+    reason = "a test starts programs as users do"
+)]
+#![allow(clippy::match_same_arms, reason = "a case is a line of the table")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod support;

@@ -89,7 +89,9 @@ mod tests {
     fn told(name: &str) -> Vec<String> {
         let config = Config { standard: true, ..Config::default() };
         let standard = Description::read("the standard checks", STANDARD).unwrap();
-        let facts = Facts { standard, coverage: vec![Platform::X86_64], ..Facts::default() };
+        let mut facts = Facts::default();
+        facts.standard = standard;
+        facts.coverage = vec![Platform::X86_64];
         let plan = for_run(&config, &facts, Platform::X86_64, Os::Linux, Asked::default()).unwrap();
         let check = plan.checks.iter().find(|check| check.name.as_str() == name).unwrap();
         shares(check, &plan.checks)

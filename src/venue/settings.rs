@@ -91,8 +91,7 @@ impl Settings {
         }
     }
 
-    /// Every option that is set, with where it is from.
-    #[cfg(test)]
+    /// Every option that is set, with where it is from, for `explain`.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Setting)> {
         self.all.iter().map(|(name, setting)| (*name, setting))
     }

@@ -202,6 +202,18 @@ impl Agent {
         json!({"image": IMAGE, "always-pull": false})
     }
 
+    /// `rust-vmm-ci cache`, as the agent's user.
+    pub(crate) fn cache(&self, what: &str) -> Command {
+        let mut cache = self.hook("pre-exit", "none", &json!({}), "");
+        let program: Vec<_> =
+            cache.get_args().take_while(|word| *word != "hook").map(ToOwned::to_owned).collect();
+        let mut command = Command::new("setpriv");
+        command.args(program).args(["cache", what]).env_clear().current_dir(self.path("checkout"));
+        command.envs(cache.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        cache.env_clear();
+        command
+    }
+
     /// A hook of ours, as the agent's user, in a job with this configuration.
     pub(crate) fn hook(&self, hook: &str, job: &str, configuration: &Value, command: &str) -> Command {
         let mut hooked = Command::new("setpriv");
