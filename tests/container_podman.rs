@@ -1,6 +1,11 @@
 //! A job whose container Podman runs. Its agent is root: Podman without root takes a machine that was
 //! set up for it.
 #![cfg(target_os = "linux")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unnecessary_debug_formatting,
+    reason = "a test starts programs as users do"
+)]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod support;
