@@ -11,6 +11,8 @@ mod planner;
 mod select;
 mod settings;
 mod settle;
+#[cfg(test)]
+mod tests;
 mod text;
 mod watch;
 mod work;
