@@ -44,11 +44,6 @@ impl StepLabel {
         Self(label)
     }
 
-    /// A label that a person wrote.
-    pub fn written(label: impl Into<String>) -> Self {
-        Self(label.into())
-    }
-
     /// The text of the label.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -51,10 +51,10 @@ fn add_common(options: &mut Map<String, Value>, config: &Config, settings: &Step
         }
         None => {}
     }
-    if settings.timeout.origin != Origin::Default {
-        if let Some(limit) = minutes(&settings.timeout.value) {
-            options.insert("timeout-in-minutes".into(), limit.into());
-        }
+    if let Some(limit) =
+        minutes(&settings.timeout.value).filter(|_| settings.timeout.origin != Origin::Default)
+    {
+        options.insert("timeout-in-minutes".into(), limit.into());
     }
     add_job_options(options, config);
 }

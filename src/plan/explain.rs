@@ -36,6 +36,9 @@ pub struct Explained {
     pub check: Option<PlannedCheck>,
 }
 
+/// Sees an item on a platform, or on none, for a crate, or for the whole repository.
+type See<'s, 'a> = dyn FnMut(&Item<'a>, Option<Platform>, Option<&CrateFacts>) + 's;
+
 impl<'a> Planner<'a> {
     /// What there is to say of the steps that go by a label or a check's name.
     ///
@@ -70,7 +73,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Every step that there is or could be.
-    fn each_step(&self, see: &mut dyn FnMut(&Item<'a>, Option<Platform>, Option<&CrateFacts>)) {
+    fn each_step(&self, see: &mut See<'_, 'a>) {
         let mut of_item = |item: &Item<'a>| {
             let crates = self.facts.crates.as_deref().unwrap_or_default();
             let chosen: Vec<Option<&CrateFacts>> = match self.target(item) {

@@ -128,8 +128,9 @@ pub fn bench() -> Item<'static> {
 fn override_platforms(items: &mut [Item<'_>], config: &Config) {
     for (name, options) in &config.checks {
         let Some(wanted) = &options.platforms else { continue };
-        let systems = [None, Some(Os::Linux), Some(Os::Windows)];
-        systems.into_iter().for_each(|os| override_platforms_of(items, name, os, wanted));
+        for os in [None, Some(Os::Linux), Some(Os::Windows)] {
+            override_platforms_of(items, name, os, wanted);
+        }
     }
 }
 

@@ -86,7 +86,7 @@ impl Sources<'_> {
             _ if emulated || self.os == Os::Windows => {}
             (Some(own), _) => tags.set("hypervisor", own.as_str(), self.item.origin("hypervisor")),
             (None, Some(option)) => {
-                tags.set("hypervisor", option.as_str(), Origin::Option("hypervisor".into()))
+                tags.set("hypervisor", option.as_str(), Origin::Option("hypervisor".into()));
             }
             (None, None) => {}
         }
@@ -102,7 +102,7 @@ impl Sources<'_> {
             Some(platform) => tags.set("platform", self.agent_platform(platform), Origin::Default),
             // There are no other Windows agents (predecessor's list of 2020).
             None if self.os == Os::Windows => {
-                tags.set("platform", Platform::X86_64.as_str(), Origin::Default)
+                tags.set("platform", Platform::X86_64.as_str(), Origin::Default);
             }
             None => {}
         }
