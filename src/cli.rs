@@ -25,11 +25,11 @@ pub struct Common {
     /// The repository's folder
     #[arg(short = 'C', value_name = "DIR", global = true)]
     pub dir: Option<PathBuf>,
-    /// The plugin's configuration as JSON or YAML [default: BUILDKITE_PLUGIN_CONFIGURATION, else this
+    /// The plugin's configuration as JSON or YAML [default: `BUILDKITE_PLUGIN_CONFIGURATION`, else this
     /// plugin's entry in .buildkite/pipeline.yml]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
-    /// The platform: x86_64, aarch64, riscv64
+    /// The platform: `x86_64`, aarch64, riscv64
     #[arg(long, value_name = "NAME", global = true)]
     pub platform: Option<Platform>,
     /// The operating system: linux, windows
@@ -135,7 +135,7 @@ pub struct RunArgs {
     /// Write the report as JSON
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Write the report as JUnit XML
+    /// Write the report as `JUnit` XML
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
     /// Write the report as one HTML page

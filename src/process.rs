@@ -242,6 +242,7 @@ pub enum Ended {
     /// By itself, with this status.
     Exited(i32),
     /// By a signal that was not ours.
+    #[cfg_attr(windows, allow(dead_code, reason = "there are none on Windows"))]
     Signaled(i32),
     /// By us: it ran over its time.
     TimedOut,
@@ -402,7 +403,7 @@ fn cancel_flag() -> &'static Arc<AtomicBool> {
 /// # Errors
 /// Where the system refuses a handler.
 pub fn heed_signals() -> Result<()> {
-    system::heed_requests(Arc::clone(cancel_flag())).context("handling signals")
+    system::heed_requests(cancel_flag()).context("handling signals")
 }
 
 /// Whether the job was cancelled.
@@ -487,6 +488,6 @@ mod tests {
     #[test]
     fn a_command_is_shown_as_a_person_would_type_it() {
         let command = Command::new("cargo").args(["test", "a b", "it's"]).env("RUSTFLAGS", "-D warnings");
-        assert_eq!(command.to_string(), r#"RUSTFLAGS='-D warnings' cargo test 'a b' 'it'\''s'"#);
+        assert_eq!(command.to_string(), r"RUSTFLAGS='-D warnings' cargo test 'a b' 'it'\''s'");
     }
 }

@@ -26,7 +26,10 @@ FOR /F "usebackq tokens=1,2 delims== " %%A IN ("%root%\Cargo.toml") DO IF "%%A"=
 REM The tree's name, not the commit's: a vendored plugin has no commit of its own.
 SET "tree="
 FOR %%I IN (git.exe) DO SET "git=%%~$PATH:I"
-IF DEFINED git FOR /F "usebackq" %%T IN (`"%git%" -C "%root%" rev-parse HEAD:./`) DO SET "tree=%%T"
+REM By its bare name, from a folder of ours: cmd takes a quote away from a command line with several.
+PUSHD "%root%"
+IF DEFINED git FOR /F %%T IN ('git rev-parse HEAD:./') DO SET "tree=%%T"
+POPD
 IF NOT DEFINED tree SET "tree=nocommit"
 REM One for all agents of a host, whose checkouts are apart; never in the job's own checkout.
 SET "store=%root%\..\.rust-vmm-ci"
@@ -66,7 +69,7 @@ REM Not from the job's checkout, nor from a plugin vendored in it: there cargo a
 REM the repository's .cargo\config.toml and rust-toolchain.toml.
 PUSHD "%store%"
 SET "host="
-FOR /F "usebackq tokens=1,2" %%A IN (`"%cargo%" -vV`) DO IF "%%A"=="host:" SET "host=%%B"
+FOR /F "tokens=1,2" %%A IN ('cargo -vV') DO IF "%%A"=="host:" SET "host=%%B"
 IF NOT DEFINED host CALL :fail "'%cargo% -vV' failed; its words are above" "make cargo work for the agent's user, or install rust-vmm-ci on the agent's PATH"
 IF NOT DEFINED host POPD
 IF NOT DEFINED host GOTO none
@@ -100,8 +103,13 @@ EXIT /B
 
 :fail
 IF "%~3"=="--no-build" EXIT /B
-ECHO rust-vmm-ci: %~1 1>&2
-ECHO rust-vmm-ci: to mend it: %~2 1>&2
+REM Expanded late, so that no sign in a path is cmd's.
+SET "what=%~1"
+SET "mend=%~2"
+SETLOCAL EnableDelayedExpansion
+ECHO rust-vmm-ci: !what! 1>&2
+ECHO rust-vmm-ci: to mend it: !mend! 1>&2
+ENDLOCAL
 EXIT /B
 
 REM Where the registry and the toolchains are is the agent's affair, and stays.

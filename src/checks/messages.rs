@@ -27,8 +27,9 @@ pub struct Messages<'a> {
     built_for_target: HashMap<UnitName, bool>,
 }
 
-/// Lints that `-D warnings` leaves alone (rustc's list of lints that warn by default).
-const UNDENIABLE: [&str; 2] = ["linker_messages", "linker_info"];
+/// Lints of what the linker says. Where they are on by default, `-D warnings` leaves them alone; where
+/// somebody asked for them, it does not (seen with 1.95, in which they are off by default).
+const OF_THE_LINKER: [&str; 2] = ["linker_messages", "linker_info"];
 
 /// Package and target, as cargo names a unit; it does not say for which machine.
 type UnitName = (String, String);
@@ -97,9 +98,10 @@ impl<'a> Messages<'a> {
                 .kind
                 .iter()
                 .any(|kind| matches!(kind, TargetKind::CustomBuild | TargetKind::ProcMacro));
-        let deniable = lint.as_deref().is_some_and(|lint| !UNDENIABLE.contains(&lint));
+        let by_default = diagnostic.children.iter().any(|child| child.message.contains("on by default"));
+        let deniable = lint.as_deref().is_some_and(|lint| !(by_default && OF_THE_LINKER.contains(&lint)));
         let denied = self.deny_warnings && is_warning && deniable && !host_only;
-        let finding = self.finding(&package, diagnostic, lint);
+        let finding = self.finding(&package, &diagnostic, lint);
         self.seen.push(Seen {
             unit: (package, message.target.name),
             denied_if_built_for_target: denied,
@@ -107,7 +109,7 @@ impl<'a> Messages<'a> {
         });
     }
 
-    fn finding(&self, package: &str, diagnostic: Diagnostic, lint: Option<String>) -> Finding {
+    fn finding(&self, package: &str, diagnostic: &Diagnostic, lint: Option<String>) -> Finding {
         let place = diagnostic.spans.iter().find(|span| span.is_primary).or(diagnostic.spans.first());
         let place = place.map(|span| (self.in_repository(span), span));
         let (file, span) = match place {
@@ -233,9 +235,15 @@ mod tests {
     }
 
     #[test]
-    fn what_the_linker_says_is_never_denied() {
-        let found = read(&[message("warning", Some("linker_messages"), "bin", "a.rs", &[])], true, None);
-        assert_eq!(found[0].level, Level::Warning);
+    fn what_the_linker_says_is_denied_only_where_somebody_asked_for_it() {
+        for (note, level) in [
+            ("`#[warn(linker_messages)]` on by default", Level::Warning),
+            ("requested on the command line with `-W linker-messages`", Level::Error),
+        ] {
+            let found =
+                read(&[message("warning", Some("linker_messages"), "bin", "a.rs", &[note])], true, None);
+            assert_eq!(found[0].level, level, "{note}");
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub fn of_job(common: &Common, root: &Path, found: &Found, checks: bool) -> Resu
                 .is_some_and(|set| set.value == Value::Bool(true))
         });
     }
-    let policy = Policy::read(variable(venue::POLICY_VARIABLE).as_deref().map(Path::new))?;
+    let policy = policy()?;
     match venue::resolve(&config.docker, wanted, &policy)? {
         Venue::Host if platform.is_emulated() && !nested => {
             Err(usage(format!("docker: {platform} is emulated in a container; take `docker: false` away")))
@@ -47,6 +47,14 @@ pub fn of_job(common: &Common, root: &Path, found: &Found, checks: bool) -> Resu
         Venue::Host => Ok(None),
         Venue::Container(container) => Ok(Some(*container)),
     }
+}
+
+/// The policy of this machine.
+///
+/// # Errors
+/// Exit 3 where it is wrong, or is named and not there.
+pub fn policy() -> Result<Policy> {
+    Policy::read(variable(venue::POLICY_VARIABLE).as_deref().map(Path::new))
 }
 
 /// Runs a job's command in its container and tells the build what it reported.

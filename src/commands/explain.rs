@@ -1,12 +1,13 @@
 //! `explain`: why a step is there or not, and where every value in it came from.
 
-use super::{configuration, facts, pipeline};
+use super::{configuration, container, facts, pipeline};
 use crate::cli::Common;
-use crate::config::{Config, Mode};
+use crate::config::{Config, DockerChoice, Mode};
 use crate::exit::Exit;
-use crate::model::Origin;
+use crate::model::{Origin, Platform};
 use crate::pipeline::job_options;
-use crate::plan::{Explained, Planner};
+use crate::plan::{Explained, PlannedCheck, Planner, shares};
+use crate::venue::{self, Policy, Venue, Wanted};
 use anyhow::Result;
 use std::fmt::Write as _;
 
@@ -20,13 +21,24 @@ pub fn run(common: &Common, label: &str) -> Result<Exit> {
     let found = pipeline::with_command_line(configuration::find(common, &root, Mode::Upload)?, common);
     let facts = facts::read(&root, &found.config, false)?;
     let planner = Planner::for_upload(&found.config, &facts)?;
-    let steps: Vec<String> = planner.explain(label)?.iter().map(|step| told(step, &found.config)).collect();
+    let mut checks = Vec::new();
+    // What keeps the whole from being planned is no reason to say nothing of one step.
+    let _ = planner.visit(&mut |check| {
+        checks.push(check);
+        Ok(())
+    });
+    let policy = container::policy()?;
+    let mut steps = Vec::new();
+    for step in planner.explain(label)? {
+        let of_policy = of_policy(&step, &found.config, &policy)?;
+        steps.push(told(&step, &found.config, &checks) + &of_policy);
+    }
     print!("{}", steps.join("\n"));
     Ok(Exit::Passed)
 }
 
 /// One step's lines.
-fn told(step: &Explained, config: &Config) -> String {
+fn told(step: &Explained, config: &Config, checks: &[PlannedCheck]) -> String {
     let mut text = format!("{}\n", step.label);
     let enabled =
         step.enabled_by.as_ref().map_or(String::new(), |origin| format!("; its platform: {origin}"));
@@ -43,7 +55,31 @@ fn told(step: &Explained, config: &Config) -> String {
     for (name, value) in options.filter(|(name, _)| name != "docker") {
         let _ = writeln!(text, "  {:width$}  {value}  ({})", format!("options.{name}"), origin(&name, step));
     }
+    for shared in step.check.iter().flat_map(|check| shares(check, checks)) {
+        let _ = writeln!(text, "  shares in one job: {} with {}", shared.what, shared.with.join(", "));
+    }
     text
+}
+
+/// What the policy of this machine, were it the step's agent, makes of the step's container.
+fn of_policy(step: &Explained, config: &Config, policy: &Policy) -> Result<String> {
+    let Some(check) = &step.check else { return Ok(String::new()) };
+    let choice = match &check.step.docker {
+        Some(docker) => DockerChoice::Options(docker.to_map()),
+        None => DockerChoice::Off,
+    };
+    let platform = check.platform.unwrap_or(Platform::X86_64);
+    let wanted = Wanted { os: check.os, platform, privileged: false, cache: config.cache, nested: false };
+    let mut text = String::new();
+    if let Venue::Container(container) = venue::resolve(&choice, wanted, policy)? {
+        for (name, set) in
+            container.settings.iter().filter(|(_, set)| matches!(set.origin, Origin::Policy(_)))
+        {
+            let _ =
+                writeln!(text, "  here: docker.{name}  {}  ({} of {})", set.given, set.origin, policy.file);
+        }
+    }
+    Ok(text)
 }
 
 /// Where an option of the step's job came from: its platform and system from the step, its time limit

@@ -27,11 +27,7 @@ fn path() -> PathBuf {
 pub fn make() -> Result<PathBuf> {
     remove();
     let path = path();
-    let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(&path)
+    folder_of_ones_own(&path)
         .map_err(|error| infrastructure(format!("cannot make {}: {error}", path.display())))?;
     Ok(path)
 }
@@ -58,6 +54,18 @@ pub fn path_with_this_program(files: &Path) -> Result<OsString> {
     };
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(&path))).context("PATH")
+}
+
+#[cfg(unix)]
+fn folder_of_ones_own(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().mode(0o700).create(path)
+}
+
+#[cfg(windows)]
+fn folder_of_ones_own(path: &Path) -> std::io::Result<()> {
+    // The folder for temporary files is each user's own there.
+    std::fs::create_dir(path)
 }
 
 #[cfg(unix)]

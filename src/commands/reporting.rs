@@ -11,11 +11,14 @@ use std::path::Path;
 /// The page that has the whole report, as an artifact of the job.
 const PAGE: &str = "rust-vmm-ci-report.html";
 
+/// Makes the text of one form of the report.
+type Render<'a> = &'a dyn Fn() -> Result<String>;
+
 /// Writes the files that a person asked for, and the one that the hook around this process waits for.
 pub fn write_files(root: &Path, report: &Report, args: &RunArgs) {
     let json = || serde_json::to_string_pretty(report).context("the report as JSON");
     let for_hook = variable(super::job_files::REPORT_VARIABLE);
-    let files: [(Option<&Path>, &dyn Fn() -> Result<String>); 4] = [
+    let files: [(Option<&Path>, Render<'_>); 4] = [
         (args.report.as_deref(), &json),
         (for_hook.as_deref().map(Path::new), &json),
         (args.junit.as_deref(), &|| junit::render(report)),

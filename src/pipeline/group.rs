@@ -5,7 +5,7 @@ use super::step::{Renderer, Shared, Step, plugins};
 use crate::config::{CheckOptions, Config};
 use crate::exit::usage;
 use crate::model::{CheckName, FeatureMode, Origin, Os, Platform, StepLabel};
-use crate::plan::{PlannedCheck, StepSettings, TracedMap};
+use crate::plan::{PlannedCheck, StepSettings};
 use crate::predecessor::minutes;
 use anyhow::Result;
 use indexmap::IndexMap;
@@ -168,7 +168,7 @@ fn part(checks: &mut Vec<PlannedCheck>, alone: &mut Vec<PlannedCheck>) {
 fn merged_docker(checks: &[PlannedCheck]) -> Map<String, Value> {
     let mut merged = Map::new();
     let maps = checks.iter().filter_map(|check| check.step.docker.as_ref());
-    for (name, value) in maps.flat_map(TracedMap::to_map) {
+    for (name, value) in maps.flat_map(crate::plan::TracedMap::to_map) {
         match (merged.get_mut(&name), value) {
             (Some(Value::Array(all)), Value::Array(more)) => {
                 let more: Vec<Value> = more.into_iter().filter(|item| !all.contains(item)).collect();

@@ -51,8 +51,8 @@ fn add_common(options: &mut Map<String, Value>, config: &Config, settings: &Step
         }
         None => {}
     }
-    if let Some(limit) =
-        minutes(&settings.timeout.value).filter(|_| settings.timeout.origin != Origin::Default)
+    if settings.timeout.origin != Origin::Default
+        && let Some(limit) = minutes(&settings.timeout.value)
     {
         options.insert("timeout-in-minutes".into(), limit.into());
     }

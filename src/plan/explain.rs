@@ -36,7 +36,7 @@ pub struct Explained {
     pub check: Option<PlannedCheck>,
 }
 
-/// Sees an item on a platform, or on none, for a crate, or for the whole repository.
+/// Told of an item, the platform of a step of its, and the crate that the step is for.
 type See<'s, 'a> = dyn FnMut(&Item<'a>, Option<Platform>, Option<&CrateFacts>) + 's;
 
 impl<'a> Planner<'a> {

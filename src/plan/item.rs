@@ -128,7 +128,8 @@ pub fn bench() -> Item<'static> {
 fn override_platforms(items: &mut [Item<'_>], config: &Config) {
     for (name, options) in &config.checks {
         let Some(wanted) = &options.platforms else { continue };
-        for os in [None, Some(Os::Linux), Some(Os::Windows)] {
+        let systems = [None, Some(Os::Linux), Some(Os::Windows)];
+        for os in systems {
             override_platforms_of(items, name, os, wanted);
         }
     }

@@ -11,6 +11,7 @@ mod planner;
 mod select;
 mod settings;
 mod settle;
+mod shares;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -22,6 +23,7 @@ pub use explain::Explained;
 pub use facts::Facts;
 pub use planner::{Asked, Planner};
 pub use settings::{StepSettings, Traced, TracedMap};
+pub use shares::shares;
 
 use crate::config::Config;
 use crate::model::{Os, Platform};

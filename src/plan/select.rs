@@ -83,7 +83,9 @@ impl Planner<'_> {
             let other = if self.os == Os::Linux { Os::Windows } else { Os::Linux };
             return Some(Out::OtherOs(item.test.os.unwrap_or(other)));
         }
-        if let Some(platform) = platform.filter(|platform| !self.is_enabled(*platform, of_crate)) {
+        if let Some(platform) = platform
+            && !self.is_enabled(platform, of_crate)
+        {
             return Some(Out::Platform(platform, self.enabled_by(of_crate)));
         }
         if let Some(found) = of_crate {
@@ -113,12 +115,14 @@ impl Planner<'_> {
         if let Some(at) = self.config.skip.iter().position(|name| goes_by(name)) {
             return Some(Out::Skipped(Origin::Option(format!("skip[{at}]"))));
         }
-        // An option wins over the predecessor's variable.
-        if let Some(is_among) = only {
-            return (!is_among).then_some(Out::NotOnly);
+        match only {
+            Some(false) => Some(Out::NotOnly),
+            // An option wins over the predecessor's variable.
+            None if self.facts.variables.skip.iter().any(|name| name == item.name()) => {
+                Some(Out::Skipped(Origin::Variable("TESTS_TO_SKIP")))
+            }
+            Some(true) | None => None,
         }
-        let skipped = self.facts.variables.skip.iter().any(|name| name == item.name());
-        skipped.then_some(Out::Skipped(Origin::Variable("TESTS_TO_SKIP")))
     }
 
     /// Whether a standard check without system of its own is Linux's, and this is Windows: the list

@@ -1,6 +1,9 @@
 //! Tests by real children, on every system alike: this very test program, which plays the part that
 //! a variable names.
 
+#![allow(clippy::disallowed_methods, reason = "a grandchild is nobody's to supervise")]
+#![allow(clippy::zombie_processes, reason = "one is left running, which is what is tested")]
+
 use super::*;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;

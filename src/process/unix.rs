@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Sets the flag when this process is asked to end.
-pub(super) fn heed_requests(flag: Arc<AtomicBool>) -> Result<()> {
+pub(super) fn heed_requests(flag: &Arc<AtomicBool>) -> Result<()> {
     for signal in [SIGTERM, SIGINT, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&flag))?;
+        signal_hook::flag::register(signal, Arc::clone(flag))?;
     }
     Ok(())
 }

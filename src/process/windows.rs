@@ -18,7 +18,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const CONTROL_C_EXIT: i32 = 0xC000_013A_u32.cast_signed();
 
 /// Sets the flag when this process is asked to end: by Ctrl-Break, Ctrl-C, or the console's end.
-pub(super) fn heed_requests(flag: Arc<AtomicBool>) -> Result<()> {
+pub(super) fn heed_requests(flag: &Arc<AtomicBool>) -> Result<()> {
+    let flag = Arc::clone(flag);
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
     Ok(())
 }

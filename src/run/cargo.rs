@@ -21,6 +21,8 @@ use std::time::Instant;
 const DENY: &str = "-D warnings";
 /// How many of cargo's last lines say why it failed, where no message does.
 const LAST_WORDS: usize = 30;
+/// How much of one such line is kept, in characters.
+const LONGEST_WORDS: usize = 1000;
 
 /// Runs the check.
 ///
@@ -62,7 +64,9 @@ pub fn run(
         Ok(metadata) => metadata,
         Err(words) => {
             context.say(words);
-            return Ok(Judgement::by_findings(vec![refusal("cargo cannot read the workspace", words)]));
+            let first = words.lines().find(|line| line.starts_with("error"));
+            let message = first.unwrap_or("cargo cannot read the workspace");
+            return Ok(Judgement::by_findings(vec![refusal(message, words)]));
         }
     };
     let runs = match job.runs(command, mode, metadata, &context.directory, &context.cargo())? {
@@ -74,7 +78,7 @@ pub fn run(
     };
     // A member's folder may have a configuration of its own.
     let triple = target.unwrap_or(&toolchain.host);
-    let mut flags = Flags::of(command, || runs.iter().any(|run| job.has_flags(&run.dir, triple)));
+    let mut flags = Flags::of(command, || runs.iter().any(|run| Job::has_flags(&run.dir, triple)));
     if flags.by_message {
         let mentions = job.mentions(metadata);
         if mentions.variable || if flags.deny { mentions.warnings } else { mentions.doc_cfg } {
@@ -311,7 +315,12 @@ fn format_check(context: &mut Context<'_>, command: &CargoCommand) -> Result<Jud
     })?;
     let mut findings = output.findings();
     if ended != Ended::Exited(0) && findings.is_empty() {
-        findings.extend(words.finding(ended));
+        // rustfmt names files by their whole paths.
+        let prefix = format!("{}{}", root.display(), std::path::MAIN_SEPARATOR);
+        findings.extend(words.finding(ended).map(|finding| Finding {
+            file: finding.file.map(|file| file.strip_prefix(&prefix).unwrap_or(&file).to_owned()),
+            ..finding
+        }));
     }
     let verdict = match ended {
         Ended::Exited(0) => Verdict::Passed,
@@ -319,7 +328,7 @@ fn format_check(context: &mut Context<'_>, command: &CargoCommand) -> Result<Jud
         _ => Verdict::Failed,
     };
     let reason = (ended == Ended::TimedOut).then(|| "ran over its time limit".to_owned());
-    Ok(Judgement { verdict, findings, reason, ..Judgement::default() })
+    Ok(Judgement { verdict, reason, findings, ..Judgement::default() })
 }
 
 /// The last lines of a standard error.
@@ -332,8 +341,8 @@ impl LastWords {
         if self.0.len() == LAST_WORDS {
             self.0.pop_front();
         }
-        let mut text = anstream::adapter::strip_str(&String::from_utf8_lossy(line)).to_string();
-        text.truncate(text.floor_char_boundary(1000));
+        let text = anstream::adapter::strip_str(&String::from_utf8_lossy(line)).to_string();
+        let text: String = text.chars().take(LONGEST_WORDS).collect();
         self.0.push_back(text);
     }
 

@@ -78,15 +78,6 @@ impl Console {
         CheckLog { console: self, id, heading, spool, bar, label }
     }
 
-    /// Writes text that is no check's.
-    pub fn say(&self, text: &str) {
-        if self.kind == Kind::Terminal {
-            self.bars.suspend(|| self.stage().write(text.as_bytes()));
-        } else {
-            self.stage().write(text.as_bytes());
-        }
-    }
-
     fn stage(&self) -> MutexGuard<'_, Stage> {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -122,7 +113,7 @@ impl Stage {
             match piece {
                 Piece::Text(text) => self.write(text.as_bytes()),
                 Piece::Spool(mut spool) => {
-                    let mut buffer = [0; 64 << 10];
+                    let mut buffer = [0; 8 << 10];
                     let _ = spool.seek(SeekFrom::Start(0));
                     while let Ok(count @ 1..) = spool.read(&mut buffer) {
                         self.write(&buffer[..count]);

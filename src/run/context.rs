@@ -25,8 +25,6 @@ pub struct Context<'a> {
     pub deadline: Option<Instant>,
     /// When the run began: outcomes count from here.
     pub run_started: Instant,
-    /// Whether this is CI and not a person's machine.
-    pub ci: bool,
     /// Whether tools may colour what they say.
     pub color: bool,
     /// The check's log: each line is shown or kept as the console sees fit.
@@ -39,11 +37,6 @@ impl Context<'_> {
     /// cargo, in the check's folder and with its variables.
     pub fn cargo(&self) -> Command {
         self.with_env(self.cargo.clone())
-    }
-
-    /// A command in the check's folder and with its variables.
-    pub fn tool(&self, program: &str) -> Command {
-        self.with_env(Command::new(program))
     }
 
     fn with_env(&self, command: Command) -> Command {

@@ -97,7 +97,7 @@ impl Job {
 
     /// Whether flags for rustc are in effect for code that is built for `triple` in `dir`, whoever
     /// set them: files of the repository and the person, or variables.
-    pub fn has_flags(&self, dir: &Path, triple: &str) -> bool {
+    pub fn has_flags(dir: &Path, triple: &str) -> bool {
         let variables = std::env::vars_os().any(|(name, value)| {
             !value.is_empty() && cargo_config::variable_has_flags(&name.to_string_lossy(), triple)
         });

@@ -203,7 +203,6 @@ fn judge(
         env: &check.env,
         deadline,
         run_started,
-        ci: settings.ci,
         color,
         log: &mut |line| log.borrow_mut().line(line),
         progress: &mut |index, count, what| log.borrow_mut().progress(index, count, what),

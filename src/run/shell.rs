@@ -7,6 +7,7 @@ use crate::report::{Finding, Verdict};
 use anyhow::{Context as _, Result};
 use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
+use std::path::Path;
 use tempfile::TempPath;
 
 /// A script as a system's shell takes it.
@@ -14,6 +15,7 @@ pub struct Script {
     /// The shell with the script.
     pub command: Command,
     /// What the shell reads, for as long as it runs.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the file goes with it"))]
     file: Option<TempPath>,
 }
 
@@ -51,9 +53,14 @@ impl Script {
 fn batch(script: &str) -> String {
     let mut text = "@ECHO OFF\r\n".to_owned();
     for line in script.lines().filter(|line| !line.trim().is_empty()) {
-        let program = line.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
-        let call = if program.ends_with(".bat") || program.ends_with(".cmd") { "CALL " } else { "" };
-        text.push_str(&format!("{call}{line}\r\nIF %ERRORLEVEL% NEQ 0 EXIT %ERRORLEVEL%\r\n"));
+        let program = Path::new(line.split_whitespace().next().unwrap_or_default());
+        let extension = program.extension().unwrap_or_default();
+        let batch = ["bat", "cmd"].iter().any(|batch| extension.eq_ignore_ascii_case(batch));
+        text.extend([
+            if batch { "CALL " } else { "" },
+            line,
+            "\r\nIF %ERRORLEVEL% NEQ 0 EXIT %ERRORLEVEL%\r\n",
+        ]);
     }
     text
 }

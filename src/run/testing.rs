@@ -24,7 +24,6 @@ pub fn judged(
         env: &[],
         deadline: None,
         run_started: Instant::now(),
-        ci: true,
         color: false,
         log: &mut |line| said.extend_from_slice(line),
         progress: &mut |_, _, _| {},

@@ -119,7 +119,7 @@ impl Engine {
                 _ => {}
             }
             if attempt >= pull.tries || !failure::is_passing(said.as_str()) {
-                if image.contains("@sha256:") && self.has(image) {
+                if image.contains("@sha256:") && self.image_id(image).is_ok() {
                     let note = format!(
                         "warning: {image} could not be pulled; it is pinned by its digest and here already\n"
                     );
@@ -135,11 +135,6 @@ impl Engine {
             pause *= 2;
         }
         Ok(())
-    }
-
-    /// Whether an image is on this machine.
-    pub fn has(self, image: &str) -> bool {
-        self.answer(["image", "inspect", "--format", "{{.Id}}", image]).is_ok()
     }
 
     /// An image's own digest, by which a change of what a tag names is noticed.

@@ -23,7 +23,7 @@ const IMAGE: &str = "check `docker.image`, and `docker login` for a private one"
 
 /// The first that is found decides: the special stand before the general. Texts of Docker 20.10 to 28
 /// and Podman 4.3.
-const FAILURES: [Known; 21] = [
+const FAILURES: [Known; 22] = [
     known("permission denied while trying to connect", "add the agent's user to the group docker"),
     known("cannot connect to the docker daemon", DAEMON),
     known("error during connect", DAEMON),
@@ -33,6 +33,7 @@ const FAILURES: [Known; 21] = [
         "make room on the agent: `rust-vmm-ci cache clean`, `docker system prune`",
     ),
     passing("toomanyrequests", "log the agent in to the registry, or name a `registry-mirror` in its policy"),
+    known("unexpected eof", "the daemon went away while the job ran: see its log (journalctl -u docker)"),
     known("manifest unknown", IMAGE),
     known("manifest for ", IMAGE),
     known("pull access denied", IMAGE),
@@ -53,7 +54,7 @@ const FAILURES: [Known; 21] = [
     passing("timeout", NETWORK),
     passing("connection refused", NETWORK),
     passing("connection reset", NETWORK),
-    passing("eof", NETWORK),
+    passing(": eof", NETWORK),
 ];
 
 /// What mends a failure with these words, where it is known.

@@ -6,6 +6,7 @@
 
 use crate::model::did_you_mean;
 use serde_json::Value;
+use std::fmt;
 
 /// One option.
 #[derive(Debug)]
@@ -142,6 +143,17 @@ pub enum Given {
     List(Vec<String>),
     /// A number.
     Count(u32),
+}
+
+impl fmt::Display for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => flag.fmt(f),
+            Self::Text(text) => Value::from(text.as_str()).fmt(f),
+            Self::List(items) => Value::from(items.as_slice()).fmt(f),
+            Self::Count(number) => number.fmt(f),
+        }
+    }
 }
 
 /// The option of this name and the value that is written for it.

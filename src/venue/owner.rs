@@ -1,6 +1,8 @@
 //! Whose files are.
 
-use anyhow::{Context as _, Result};
+#[cfg(unix)]
+use anyhow::Context as _;
+use anyhow::Result;
 use std::fs::{self, File};
 use std::path::Path;
 

@@ -225,10 +225,13 @@ impl Kept {
         if container.cache != Cache::Target || !is_wrapped(container) {
             return Ok(kept);
         }
-        if !container.engine.has(image) {
-            container.engine.pull(image, container.pull, &pause, on_line)?;
-        }
-        let id = container.engine.image_id(image)?;
+        let id = match container.engine.image_id(image) {
+            Err(error) if failure::is_no_image(&error.to_string()) => {
+                container.engine.pull(image, container.pull, &pause, on_line)?;
+                container.engine.image_id(image)?
+            }
+            id => id?,
+        };
         let folder = job.checkout.join("target");
         kept.made = make_mount_point(&folder);
         if folder.is_symlink() || !folder.is_dir() {

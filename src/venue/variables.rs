@@ -224,7 +224,10 @@ mod tests {
         let names = ["A", "DEPLOY_TOKEN", "X_SECRET", "api_key", "BUILDKITE_STEP_KEY", "DB_PASSWORD"];
         let agent = ["BUILDKITE_AGENT_ACCESS_TOKEN", "BUILDKITE_AGENT_ENDPOINT", "BUILDKITE_AGENT_NAME"];
         let all: Vec<_> = names.iter().chain(&agent).map(|name| (*name, "value")).collect();
-        let file: String = all.iter().map(|(name, _)| format!("{name}=\"a\\nb\"\n")).collect();
+        let mut file = String::new();
+        for (name, _) in &all {
+            file.push_str(&format!("{name}=\"a\\nb\"\n"));
+        }
         let passed = words(json!({"propagate-environment": true}), &job(&all), Some(&file)).unwrap();
         assert_eq!(passed, ["BUILDKITE_STEP_KEY", "A", "BUILDKITE_AGENT_NAME"]);
     }

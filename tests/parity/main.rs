@@ -4,7 +4,12 @@
 //! `cargo test --test parity [NAME]` for the planted cases; `PARITY_CRATE=DIR cargo test --test
 //! parity crate` for a crate of one's own, with `PARITY_CHECKS=a,b` in place of all.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::wrong_self_convention,
+    reason = "what cannot be set up fails the test"
+)]
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 
 mod case;

@@ -5,7 +5,12 @@
 //! changed, again after one source file changed, and our own process apart from cargo and what cargo
 //! starts. Nothing is compared here but times: `tests/parity` compares verdicts.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "what cannot be measured ends the run")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::wrong_self_convention,
+    reason = "what cannot be measured ends the run"
+)]
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 
 #[path = "../parity/folder.rs"]
@@ -30,8 +35,9 @@ use std::process::Command;
 use sandbox::Sandbox;
 use usage::Usage;
 
-/// The checks of a platform that are cargo commands and need no other target.
-const CHECKS: &str = "build-gnu,style,doc,unittests-gnu,unittests-gnu-release,clippy";
+/// The checks of a platform that compile, and need no other target. `coverage` needs cargo-llvm-cov
+/// and LLVM's tools (`LLVM_COV`, `LLVM_PROFDATA`), and a coverage file in the crate.
+const CHECKS: &str = "build-gnu,style,doc,unittests-gnu,unittests-gnu-release,clippy,coverage";
 
 fn main() {
     let mut checks = CHECKS.to_owned();
@@ -40,9 +46,9 @@ fn main() {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--checks" => checks = arguments.next().unwrap(),
-            // What `cargo test` hands to every test program.
-            _ if argument.starts_with('-') => {}
-            _ => folders.push(argument.into()),
+            _ if Path::new(&argument).join("Cargo.toml").is_file() => folders.push(argument.into()),
+            // `cargo test` hands every test program the same arguments: a name's part, libtest's options.
+            _ => {}
         }
     }
     let checks: Vec<String> = checks.split(',').map(ToOwned::to_owned).collect();
@@ -70,9 +76,15 @@ fn measure(folder: &Path, checks: &[String]) {
     let mut apart = Usage { success: true, ..Usage::default() };
     for check in checks {
         folder::clean(&root);
-        let mut shell = predecessor::shell(check, &root, |program| sandbox.command(program));
-        let usage = usage::measure(&mut shell, &sandbox.path().join(format!("{check}.log")));
+        let mut shell = if check == "coverage" {
+            coverage(&sandbox, &root)
+        } else {
+            predecessor::shell(check, &root, |program| command(&sandbox, program))
+        };
+        let log = sandbox.path().join(format!("{check}.log"));
+        let usage = usage::measure(&mut shell, &log);
         print(&format!("apart: {check}"), &usage, None);
+        show_failure(&usage, &log);
         apart.cpu += usage.cpu;
         apart.wall += usage.wall;
         apart.success &= usage.success;
@@ -87,12 +99,49 @@ fn measure(folder: &Path, checks: &[String]) {
     print(&what, &together(&sandbox, &root, checks), Some(&apart));
 }
 
+/// A program as both sides are started: where LLVM's tools are is no setting of the caller's.
+fn command(sandbox: &Sandbox, program: &str) -> Command {
+    let mut command = sandbox.command(program);
+    let tools = ["LLVM_COV", "LLVM_PROFDATA"];
+    command.envs(tools.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command
+}
+
+/// The predecessor's measurement of coverage, with the features and exclusions of the crate's file.
+fn coverage(sandbox: &Sandbox, root: &Path) -> Command {
+    let file = root.join(format!("coverage_config_{}.json", std::env::consts::ARCH));
+    let config: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let mut cargo = command(sandbox, "cargo");
+    cargo.args(["llvm-cov", "test", "--json", "--summary-only", "--workspace"]).current_dir(root);
+    match config["crate_features"].as_str() {
+        None => cargo.arg("--all-features"),
+        Some("") => &mut cargo,
+        Some(features) => cargo.args(["--features", features]),
+    };
+    if let Some(excluded) = config["exclude_path"].as_str().filter(|excluded| !excluded.is_empty()) {
+        cargo.args(["--ignore-filename-regex", excluded]);
+    }
+    cargo
+}
+
 /// All checks by `run`, in one job, as in CI.
 fn together(sandbox: &Sandbox, root: &Path, checks: &[String]) -> Usage {
-    let mut run = sandbox.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
+    let mut run = command(sandbox, env!("CARGO_BIN_EXE_rust-vmm-ci"));
     run.arg("run").args(checks).current_dir(root);
     run.env("CI", "true").env("BUILDKITE_PLUGIN_CONFIGURATION", r#"{"docker": false}"#);
-    usage::measure(&mut run, &sandbox.path().join("run.log"))
+    let log = sandbox.path().join("run.log");
+    let usage = usage::measure(&mut run, &log);
+    show_failure(&usage, &log);
+    usage
+}
+
+/// The end of a failure's log: a measure of half the work is none.
+fn show_failure(usage: &Usage, log: &Path) {
+    if !usage.success {
+        let said = String::from_utf8_lossy(&fs::read(log).unwrap()).into_owned();
+        let lines: Vec<&str> = said.lines().collect();
+        println!("{}", lines[lines.len().saturating_sub(15)..].join("\n"));
+    }
 }
 
 /// A library's root file: of the package here, or of the last member that has one.

@@ -1,6 +1,11 @@
 //! `rust-vmm-ci run` as a person uses it: verdicts, what is shown, what is refused.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test fails where it stands")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test fails where it stands"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -4,11 +4,19 @@
 // Each test binary compiles this module whole and uses a part of it.
 #![allow(dead_code, unused_imports)]
 // A test's support fails the test where it stands, as a test does, and starts processes as users do.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::disallowed_methods)]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::zombie_processes,
+    clippy::needless_pass_by_value
+)]
 
 pub(crate) mod agent;
 pub(crate) mod bootstrap;
 pub(crate) mod buildkite;
+#[cfg(target_os = "linux")]
+pub(crate) mod docker;
 pub(crate) mod process;
 pub(crate) mod sandbox;
 pub(crate) mod wine;

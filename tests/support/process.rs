@@ -59,6 +59,11 @@ impl Running {
         self.signal(Signal::TERM);
     }
 
+    /// SIGKILL to the process alone: what it started goes on.
+    pub(crate) fn kill(&self) {
+        kill(i32::try_from(self.child.id()).expect("a process id"));
+    }
+
     /// Waits for the end; fails when it has not come within the limit.
     pub(crate) fn finish(mut self, limit: Duration) -> Finished {
         use std::os::unix::process::ExitStatusExt as _;
@@ -98,4 +103,21 @@ impl Drop for Running {
         self.signal(Signal::KILL);
         let _ = self.child.wait();
     }
+}
+
+/// The process whose command line has this in it, but for shells and this one.
+pub(crate) fn find(words: &str) -> Option<i32> {
+    let processes = fs::read_dir("/proc").expect("/proc").filter_map(Result::ok);
+    let mut found = processes.filter(|process| {
+        let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).replace('\0', " ").contains(words)
+    });
+    found.find_map(|process| process.file_name().to_str()?.parse().ok())
+}
+
+/// SIGKILL to a process.
+pub(crate) fn kill(process: i32) {
+    let process = Pid::from_raw(process).expect("a process id");
+    // One that is gone is what we want.
+    let _ = rustix::process::kill_process(process, Signal::KILL);
 }

@@ -31,7 +31,7 @@ pub(crate) struct Wine {
     /// The Linux side of the bridge.
     bridge: PathBuf,
     /// The folder whose `bin` has the tools.
-    toolchain: PathBuf,
+    pub(crate) toolchain: PathBuf,
     run: PathBuf,
 }
 

@@ -1,1 +1,57 @@
-//! The hooks find the binary, or build it.
+//! Without a binary the hook builds one.
+
+use super::support::wine::{LIMIT, Machine, windows};
+use super::{LIBRARY, machine};
+use serde_json::json;
+use std::fs;
+use std::path::PathBuf;
+
+/// A machine without the binary, and what its cargo notes.
+fn machine_without_binary() -> Option<(Machine, PathBuf)> {
+    let machine = machine(LIBRARY)?.without("RUST_VMM_CI_BINARY");
+    let folder = machine.sandbox.folder("cargo (x86) & more");
+    fs::copy(machine.wine.toolchain.join("bin/stub.exe"), folder.join("cargo.exe")).unwrap();
+    fs::write(machine.plugin().join("Cargo.toml"), "[package]\nversion = \"1.0.0\"\n").unwrap();
+    let program = windows(&machine.wine.program);
+    let log = folder.join("cargo.log");
+    Some((machine.env("RUST_VMM_CI_TEST_PROGRAM", &program).on_path(folder), log))
+}
+
+fn kept(machine: &Machine) -> Vec<PathBuf> {
+    let store = fs::read_dir(machine.sandbox.path().join("plugins/.rust-vmm-ci")).into_iter().flatten();
+    store.map(|entry| entry.unwrap().path().join("rust-vmm-ci.exe")).filter(|path| path.exists()).collect()
+}
+
+#[test]
+fn two_jobs_at_once_without_a_binary_keep_one_that_both_use() {
+    let Some((machine, log)) = machine_without_binary() else { return };
+    let machine = machine.env("RUSTFLAGS", "-D warnings").env("CARGO_NET_OFFLINE", "true");
+    let command = Some("echo it ran & echo %RUSTFLAGS%");
+    let jobs = ["one", "another"].map(|name| machine.start(name, &json!({}), command));
+    for job in jobs {
+        let finished = job.finish(LIMIT);
+        assert_eq!(finished.status, 0, "{}", finished.output);
+        assert!(finished.output.contains("it ran"), "{}", finished.output);
+        assert!(finished.output.contains("-D warnings"), "the job's variables stay: {}", finished.output);
+    }
+    assert_eq!(kept(&machine).len(), 1);
+    assert_eq!(fs::read(&kept(&machine)[0]).unwrap(), fs::read(&machine.wine.program).unwrap());
+
+    let calls = fs::read_to_string(&log).unwrap();
+    assert!(calls.contains("build --release --locked --bin rust-vmm-ci"), "{calls}");
+    assert!(calls.contains("  RUSTFLAGS=-C target-feature=+crt-static"), "{calls}");
+    assert!(calls.contains("  CARGO_NET_OFFLINE=true"), "{calls}");
+    let third = machine.run(&json!({}), command);
+    assert_eq!(third.status, 0, "{}", third.log);
+    assert_eq!(fs::read_to_string(&log).unwrap(), calls, "what is kept is not built again");
+}
+
+#[test]
+fn a_variable_that_names_no_file_is_refused() {
+    let Some(machine) = machine(LIBRARY) else { return };
+    let machine = machine.env("RUST_VMM_CI_BINARY", r"Z:\no\such file.exe");
+    let outcome = machine.run(&json!({}), Some("echo never"));
+    assert_eq!(outcome.status, 3, "{}", outcome.log);
+    assert!(outcome.log.contains("which is no file"), "{}", outcome.log);
+    assert!(!outcome.log.contains("never"), "{}", outcome.log);
+}

@@ -1,7 +1,12 @@
 //! The plugin in jobs of the real agent for Windows, under Wine. What Wine cannot show is in
 //! docs/windows.md.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test fails where it stands")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test fails where it stands"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -9,6 +14,7 @@ mod support;
 mod command;
 mod end;
 mod find_binary;
+mod pipeline;
 
 /// A library without features.
 const MANIFEST: &str = "[package]\nname = \"sample\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";

@@ -1,23 +1,29 @@
 //! A program for tests under Wine, compiled by rustc alone; its first argument says what it does.
 //!
 //! `family FILE`: starts another that adds to FILE for a minute, and waits for it. `alone FILE`: the
-//! other. `print ARG...`: prints its arguments, a line each.
+//! other. `print ARG...`: prints its arguments, a line each. Under the name `cargo` it notes its calls
+//! and its variables beside itself, and what it builds is the program that a variable names.
 
+use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, exit};
 use std::time::Duration;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    let me = std::env::current_exe().unwrap();
+    if me.file_stem().unwrap() == "cargo" {
+        return cargo(&me, &args);
+    }
     match args[0].as_str() {
         "family" => {
-            let me = std::env::current_exe().unwrap();
             let mut child = Command::new(me).args(["alone", &args[1]]).spawn().unwrap();
             println!("under way");
             exit(child.wait().unwrap().code().unwrap_or(1));
         }
         "alone" => {
-            let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&args[1]).unwrap();
+            let mut file = OpenOptions::new().create(true).append(true).open(&args[1]).unwrap();
             for _ in 0..1200 {
                 file.write_all(b".").unwrap();
                 std::thread::sleep(Duration::from_millis(50));
@@ -25,5 +31,26 @@ fn main() {
         }
         "print" => args[1..].iter().for_each(|arg| println!("<{arg}>")),
         other => panic!("{other}"),
+    }
+}
+
+fn cargo(me: &Path, args: &[String]) {
+    if args == ["-vV"] {
+        println!("cargo 1.95.0\nhost: x86_64-pc-windows-msvc\nos: a stub");
+        return;
+    }
+    let mut note = format!("{}\n", args.join(" "));
+    std::env::vars().for_each(|(name, value)| note.push_str(&format!("  {name}={value}\n")));
+    let mut log = OpenOptions::new().create(true).append(true).open(me.with_extension("log")).unwrap();
+    log.write_all(note.as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    let value = |name: &str| args[args.iter().position(|arg| arg == name).unwrap() + 1].clone();
+    let folder = Path::new(&value("--target-dir")).join(value("--target")).join("release");
+    std::fs::create_dir_all(&folder).unwrap();
+    let program = std::env::var("RUST_VMM_CI_TEST_PROGRAM").unwrap();
+    // As cargo, which builds once: who comes second finds all fresh.
+    let built = folder.join("rust-vmm-ci.exe");
+    if !built.exists() {
+        std::fs::copy(program, built).unwrap();
     }
 }

@@ -188,6 +188,7 @@ fn what_cargo_audit_or_cargo_cannot_do_is_told_in_their_words_and_is_no_verdict(
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "no check of Windows")]
 fn a_cargo_without_audit_is_a_tool_that_is_missing() {
     let repository = repository();
     repository.write("Cargo.lock", locked(&[]));

@@ -50,6 +50,7 @@ fn slower() -> Repository {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "no check of Windows")]
 fn a_change_is_held_to_its_base_and_a_persons_tree_is_left_alone() {
     let repository = slower();
     repository.write("src/lib.rs", "pub const TIME: f64 = 121.0;\n").write("notes", "mine");
@@ -70,6 +71,7 @@ fn a_change_is_held_to_its_base_and_a_persons_tree_is_left_alone() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "no check of Windows")]
 fn what_a_killed_run_left_is_cleaned_even_where_nothing_is_compared() {
     let repository = slower();
     let left = repository.root.join("target").join(FOLDER).join("base");
@@ -82,6 +84,7 @@ fn what_a_killed_run_left_is_cleaned_even_where_nothing_is_compared() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "no check of Windows")]
 fn what_has_no_bench_or_is_new_is_named_and_passes() {
     let repository = slower();
     repository.git(&["checkout", "--quiet", "main"]);
@@ -104,6 +107,7 @@ fn what_has_no_bench_or_is_new_is_named_and_passes() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "no check of Windows")]
 fn a_bench_that_panics_fails_and_a_base_that_is_gone_or_does_not_run_is_broken() {
     let repository = slower();
     let (judgement, _) = run_with(&repository, None, r#"{"base": "gone"}"#);

@@ -1,0 +1,284 @@
+//! A Docker daemon of the tests' own, with the images of `.ci/build-test-image`, and jobs whose
+//! agent is not root.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::process::{Finished, Running};
+use super::{eventually, skip};
+
+/// The image with a Rust toolchain.
+pub(crate) const IMAGE: &str = "rust-vmm-ci-test:dev";
+/// The image whose entrypoint is like the riscv64 image's.
+pub(crate) const EMULATED: &str = "rust-vmm-ci-test:riscv";
+/// The agent's user and group: nobody's on any machine that is known.
+pub(crate) const AGENT: u32 = 12_345;
+/// The longest that the daemon and a build of the images take on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// A daemon under way, and where it listens.
+pub(crate) struct Docker {
+    folder: TempDir,
+    data: PathBuf,
+}
+
+/// The daemon of this process's tests; none where there can be none. It ends with the process.
+pub(crate) fn docker() -> Option<&'static Docker> {
+    static DOCKER: OnceLock<Result<Docker, String>> = OnceLock::new();
+    match DOCKER.get_or_init(start) {
+        Ok(docker) => Some(docker),
+        Err(lacking) => {
+            skip(lacking);
+            None
+        }
+    }
+}
+
+fn start() -> Result<Docker, String> {
+    for program in ["dockerd", "docker", "debootstrap", "setpriv"] {
+        if which::which(program).is_err() {
+            return Err(format!("{program} is not on PATH"));
+        }
+    }
+    let root = fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    if !root {
+        return Err("a Docker daemon of the tests' own takes root".into());
+    }
+    // A socket's path must be short.
+    let folder = TempDir::with_prefix_in("rvc-", "/tmp").expect("a folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+    let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docker");
+    let docker = Docker { folder, data };
+    docker.keep_daemon();
+    let built = docker.command("bash").arg(root_file(".ci/build-test-image")).arg("docker").status();
+    if !built.expect("bash is there").success() {
+        return Err("the test images could not be built (.ci/build-test-image docker)".into());
+    }
+    Ok(docker)
+}
+
+fn root_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+impl Docker {
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("docker.sock")
+    }
+
+    /// The address for `DOCKER_HOST`.
+    pub(crate) fn host(&self) -> String {
+        format!("unix://{}", self.socket().display())
+    }
+
+    /// A command that finds this daemon.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("DOCKER_HOST", self.host()).env_remove("DOCKER_CONTEXT");
+        command
+    }
+
+    /// What docker answers.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> String {
+        let output = self.command("docker").args(arguments).output().expect("docker is there");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Starts the daemon, and sees to it as a service manager does: one that dies is started again,
+    /// when its containerd is gone too. One process at a time has the data; all ends with this one.
+    fn keep_daemon(&self) {
+        const SCRIPT: &str = r#"
+            mkdir -p "$DATA" && exec 9>"$DATA.lock" && flock 9
+            while kill -0 "$TESTS" 2>/dev/null; do
+                rm -f "$FOLDER/pid"
+                dockerd --data-root "$DATA" --exec-root "$FOLDER/exec" --pidfile "$FOLDER/pid" \
+                    --host "unix://$FOLDER/docker.sock" --group "$AGENT" --bridge none --iptables=false \
+                    >>"$FOLDER/log" 2>&1 </dev/null 9>&- &
+                daemon=$!
+                while kill -0 "$TESTS" 2>/dev/null && kill -0 "$daemon" 2>/dev/null; do sleep 0.2; done
+                kill "$daemon" 2>/dev/null; wait "$daemon"; sleep 1
+            done
+            rm -rf "$FOLDER"
+        "#;
+        use std::os::unix::process::CommandExt as _;
+        Command::new("bash")
+            .args(["-c", SCRIPT])
+            .env("DATA", &self.data)
+            .env("FOLDER", self.folder.path())
+            .env("AGENT", AGENT.to_string())
+            .env("TESTS", std::process::id().to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .expect("bash is there");
+        self.wait_for_daemon();
+    }
+
+    /// Waits until the daemon answers.
+    pub(crate) fn wait_for_daemon(&self) {
+        let up = || {
+            let version =
+                self.command("docker").args(["version", "--format", "{{.Server.Version}}"]).output();
+            version.expect("docker is there").status.success().then_some(())
+        };
+        let log = || fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        assert!(eventually(PATIENCE, up).is_some(), "the daemon does not come up:\n{}", log());
+    }
+
+    /// The daemon's process.
+    pub(crate) fn daemon(&self) -> i32 {
+        let pid = fs::read_to_string(self.folder.path().join("pid")).expect("the daemon's pid");
+        pid.trim().parse().expect("a number")
+    }
+}
+
+/// An agent of its own with a checkout.
+pub(crate) struct Agent {
+    pub(crate) docker: &'static Docker,
+    folder: TempDir,
+    name: String,
+}
+
+impl Agent {
+    /// An agent whose checkout has these files.
+    pub(crate) fn new(docker: &'static Docker, files: &[(&str, &str)]) -> Self {
+        let folder = TempDir::with_prefix("rvc-agent-").expect("a folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+        let name = folder.path().file_name().expect("a name").to_string_lossy().into_owned();
+        let agent = Self { docker, folder, name };
+        for name in ["home", "tmp", "checkout"] {
+            fs::create_dir(agent.path(name)).expect("a folder");
+            chown(agent.path(name), Some(AGENT), Some(AGENT)).expect("root");
+        }
+        for (name, text) in files {
+            agent.write(name, text);
+        }
+        // Where the agent's user can reach it.
+        fs::copy(env!("CARGO_BIN_EXE_rust-vmm-ci"), agent.path("rust-vmm-ci")).expect("our binary");
+        agent
+    }
+
+    /// A path in the agent's folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file of the checkout, as the agent's user.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.path("checkout").join(name);
+        let folders: Vec<_> = path.ancestors().skip(1).take_while(|folder| !folder.exists()).collect();
+        for folder in folders.into_iter().rev() {
+            fs::create_dir(folder).expect("a folder");
+            chown(folder, Some(AGENT), Some(AGENT)).expect("root");
+        }
+        fs::write(&path, text).expect("a file");
+        chown(&path, Some(AGENT), Some(AGENT)).expect("root");
+    }
+
+    /// A job's id: other tests' jobs have the same daemon.
+    pub(crate) fn id(&self, job: &str) -> String {
+        format!("{}-{job}", self.name)
+    }
+
+    /// The containers of a job, running or not.
+    pub(crate) fn containers(&self, job: &str) -> usize {
+        let filter = format!("label=com.github.rust-vmm.ci.job-id={}", self.id(job));
+        self.docker.ask(&["ps", "--all", "--quiet", "--filter", &filter]).lines().count()
+    }
+
+    /// What docker is told unless a test says otherwise: the test image, from this machine.
+    pub(crate) fn options() -> Value {
+        json!({"image": IMAGE, "always-pull": false})
+    }
+
+    /// `rust-vmm-ci cache`, as the agent's user.
+    pub(crate) fn cache(&self, what: &str) -> Command {
+        let mut cache = self.hook("pre-exit", "none", &json!({}), "");
+        let program: Vec<_> =
+            cache.get_args().take_while(|word| *word != "hook").map(ToOwned::to_owned).collect();
+        let mut command = Command::new("setpriv");
+        command.args(program).args(["cache", what]).env_clear().current_dir(self.path("checkout"));
+        command.envs(cache.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        cache.env_clear();
+        command
+    }
+
+    /// A hook of ours, as the agent's user, in a job with this configuration.
+    pub(crate) fn hook(&self, hook: &str, job: &str, configuration: &Value, command: &str) -> Command {
+        let mut hooked = Command::new("setpriv");
+        let agent = AGENT.to_string();
+        hooked
+            .args(["--reuid", &agent, "--regid", &agent, "--clear-groups", "--"])
+            .arg(self.path("rust-vmm-ci"))
+            .args(["hook", hook])
+            .current_dir(self.path("checkout"))
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").expect("a PATH"))
+            .env("HOME", self.path("home"))
+            .env("TMPDIR", self.path("tmp"))
+            .env("DOCKER_HOST", self.docker.host())
+            .env("BUILDKITE", "true")
+            .env("BUILDKITE_JOB_ID", self.id(job))
+            .env("BUILDKITE_AGENT_NAME", &self.name)
+            .env("BUILDKITE_AGENT_ACCESS_TOKEN", "a-secret-of-the-agent")
+            .env("BUILDKITE_PLUGIN_NAME", "RUST_VMM_CI")
+            .env("BUILDKITE_PLUGIN_CONFIGURATION", configuration.to_string());
+        if !command.is_empty() {
+            hooked.env("BUILDKITE_COMMAND", command);
+        }
+        hooked
+    }
+
+    /// Starts a command.
+    pub(crate) fn start(&self, command: &mut Command) -> Running {
+        let name = format!("log-{}", fs::read_dir(self.folder.path()).expect("a folder").count());
+        Running::start(command, self.path(&name))
+    }
+
+    /// Runs a command in the container, then `pre-exit`, as the agent does.
+    pub(crate) fn run(&self, job: &str, docker: Value, command: &str) -> Finished {
+        self.run_with(job, &json!({"docker": docker}), command)
+    }
+
+    /// As [`Agent::run`], with the plugin's whole configuration.
+    pub(crate) fn run_with(&self, job: &str, configuration: &Value, command: &str) -> Finished {
+        let finished = self.start(&mut self.hook("command", job, configuration, command)).finish(LIMIT);
+        let after = self.pre_exit(job);
+        assert_eq!((after.status, after.output.as_str()), (0, ""), "pre-exit has nothing to say");
+        finished
+    }
+
+    /// Runs `pre-exit`.
+    pub(crate) fn pre_exit(&self, job: &str) -> Finished {
+        self.start(&mut self.hook("pre-exit", job, &json!({}), "")).finish(LIMIT)
+    }
+
+    /// What of the checkout is not the agent's user's.
+    pub(crate) fn foreign(&self) -> Vec<PathBuf> {
+        let files = walkdir::WalkDir::new(self.path("checkout")).into_iter().filter_map(Result::ok);
+        let others = files.filter(|file| {
+            file.metadata().is_ok_and(|found| std::os::unix::fs::MetadataExt::uid(&found) != AGENT)
+        });
+        others.map(walkdir::DirEntry::into_path).collect()
+    }
+
+    /// Whether a job left nothing: no container, no file of root's, no folder.
+    #[track_caller]
+    pub(crate) fn assert_clean(&self, job: &str) {
+        assert_eq!(self.containers(job), 0, "containers are left");
+        assert_eq!(self.foreign(), Vec::<PathBuf>::new(), "files of others are left");
+        let left: Vec<_> = fs::read_dir(self.path("tmp")).expect("a folder").collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}

@@ -1,0 +1,86 @@
+//! `pipeline` prints the same bytes on both systems.
+
+use super::support::eventually;
+use super::support::sandbox::Sandbox;
+use super::support::wine::{LIMIT, Wine, windows, wine};
+use super::{LIBRARY, MANIFEST};
+use std::process::{Command, Stdio};
+
+const WORKSPACE: &str = "[workspace]\nmembers = [\"crates/*\"]\nresolver = \"2\"\n";
+const TESTS: &str = r#"{"tests": [{"test_name": "own \u00e9", "command": "echo $$X \"{target_platform}\"",
+    "platform": ["x86_64", "aarch64"], "soft_fail": "true"}]}"#;
+
+/// Configurations of uploads; each in a plain crate and in a workspace.
+const CONFIGURATIONS: [&str; 9] = [
+    "mode: upload",
+    "{mode: upload, os: windows}",
+    "{mode: upload, os: windows, jobs: per-platform, platform: x86_64}",
+    "{mode: upload, platform: [x86_64, riscv64], docker: false}",
+    "{mode: upload, workspace: selective}",
+    "{mode: upload, tests: .buildkite/custom-tests.json, standard: false}",
+    "{mode: upload, only: [style, clippy], checks: {clippy: {timeout-in-minutes: 5, env: {A: 'b c'}}}}",
+    "{mode: upload, steps: [{label: 'x\"y', command: \"echo 100% $X ^ & !\", if: 'a == \"b\"'}]}",
+    "{mode: upload, onyl: style}",
+];
+
+/// A repository's files: a plain crate's or a workspace's.
+fn files(workspace: bool) -> Vec<(String, String)> {
+    let mut files: Vec<_> = [(".platform", "x86_64\r\n\r\naarch64"), (".buildkite/custom-tests.json", TESTS)]
+        .map(|(path, text)| (path.to_owned(), text.to_owned()))
+        .into();
+    if workspace {
+        files.push(("Cargo.toml".into(), WORKSPACE.into()));
+        for name in ["a", "b"] {
+            let depends = if name == "b" { "\n[dependencies]\na = { path = \"../a\" }\n" } else { "" };
+            let manifest = MANIFEST.replace("sample", name) + depends;
+            files.push((format!("crates/{name}/Cargo.toml"), manifest));
+            files.push((format!("crates/{name}/src/lib.rs"), LIBRARY.into()));
+        }
+    } else {
+        files.push(("Cargo.toml".into(), MANIFEST.into()));
+        files.push(("src/lib.rs".into(), LIBRARY.into()));
+    }
+    files
+}
+
+/// A command's status and output. The output goes to a file: what Wine leaves running holds a pipe.
+fn said(sandbox: &Sandbox, command: &mut Command) -> (Option<i32>, Vec<u8>) {
+    let path = sandbox.path().join("said");
+    let file = std::fs::File::create(&path).unwrap();
+    let mut child = command.stdin(Stdio::null()).stdout(file).stderr(Stdio::null()).spawn().unwrap();
+    let status = eventually(LIMIT, || child.try_wait().unwrap()).unwrap();
+    (status.code(), std::fs::read(path).unwrap())
+}
+
+fn is_the_same(wine: &'static Wine, workspace: bool) {
+    let sandbox = Sandbox::new();
+    let files = files(workspace);
+    let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let repository = sandbox.repository("work", &files);
+    for configuration in CONFIGURATIONS {
+        let config = sandbox.path().join("config.yml");
+        std::fs::write(&config, configuration).unwrap();
+        for format in ["json", "yaml"] {
+            let args = ["pipeline", "--format", format, "--platform", "x86_64", "--config"];
+            let mut here = sandbox.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
+            let here = said(&sandbox, here.args(args).arg(&config).current_dir(repository.path()));
+            let mut there = wine.command(&sandbox, &wine.program, &[]);
+            let there = said(&sandbox, there.args(args).arg(windows(&config)).current_dir(repository.path()));
+            let texts = [&here, &there].map(|(_, text)| String::from_utf8_lossy(text).into_owned());
+            assert_eq!((here.0, &texts[0]), (there.0, &texts[1]), "{configuration}, {format}");
+            assert_eq!(here.0 == Some(2), configuration.contains("onyl"), "{configuration}: {here:?}");
+        }
+    }
+}
+
+#[test]
+fn of_a_crate_the_same_bytes_are_printed_on_both_systems() {
+    let Some(wine) = wine() else { return };
+    is_the_same(wine, false);
+}
+
+#[test]
+fn of_a_workspace_the_same_bytes_are_printed_on_both_systems() {
+    let Some(wine) = wine() else { return };
+    is_the_same(wine, true);
+}
