@@ -77,3 +77,47 @@ fn jobs(step: &Step<'_>) -> u64 {
 fn length(values: &[Value]) -> u64 {
     u64::try_from(values.len()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::step::Shared;
+    use serde_json::json;
+    use std::sync::Arc;
+
+    fn step(label: String, attributes: &Value) -> Step<'static> {
+        let attributes = attributes.as_object().cloned().unwrap_or_default();
+        let shared = Shared::new(&serde_json::Map::new(), &[], 15.into(), attributes).unwrap();
+        Step { label: label.into(), command: "x".into(), shared: Arc::new(shared), if_changed: None }
+    }
+
+    #[test]
+    fn a_step_is_as_many_jobs_as_its_parallelism_and_its_matrix_say() {
+        for (attributes, count) in [
+            (json!({}), 1),
+            (json!({"parallelism": 5}), 5),
+            (json!({"matrix": ["a", "b"], "parallelism": 2}), 4),
+            (json!({"matrix": {"setup": {"x": ["a", "b"], "y": [1, 2, 3]}}}), 6),
+            (json!({"matrix": {"setup": ["a", "b", "c"]}}), 3),
+            (json!({"matrix": "odd", "parallelism": 0}), 1),
+        ] {
+            assert_eq!(jobs(&step("a".into(), &attributes)), count, "{attributes}");
+        }
+    }
+
+    #[test]
+    fn uploads_hold_what_buildkite_takes_and_the_last_comes_first() {
+        let mut uploads = Uploads::default();
+        for index in 0..3 {
+            uploads.add(&step(format!("s{index}"), &json!({"parallelism": 200}))).unwrap();
+        }
+        assert_eq!((uploads.steps, uploads.all_jobs), (3, 600));
+        let labels = |pipeline: &String| -> Vec<Value> {
+            let pipeline: Value = serde_json::from_str(pipeline).unwrap();
+            pipeline["steps"].as_array().unwrap().iter().map(|step| step["label"].clone()).collect()
+        };
+        let uploaded: Vec<_> = uploads.last_first().iter().map(labels).collect();
+        assert_eq!(uploaded, [vec![json!("s2")], vec![json!("s0"), json!("s1")]]);
+        assert_eq!(Uploads::default().last_first(), [""; 0]);
+    }
+}

@@ -208,7 +208,9 @@ impl Facts {
 /// The names in the repository's other descriptions; a file that cannot be read has none.
 fn elsewhere(files: &dyn Files) -> Vec<String> {
     let listed = files.list(BUILDKITE).unwrap_or_default();
-    let descriptions = listed.into_iter().filter(|(name, is_folder)| !is_folder && name.ends_with(".json"));
+    let descriptions = listed.into_iter().filter(|(name, is_folder)| {
+        !is_folder && name.rsplit_once('.').is_some_and(|(_, end)| end == "json")
+    });
     let text = |(name, _): (String, bool)| files.read(&file_in(BUILDKITE, &name)).ok().flatten();
     descriptions.filter_map(text).flat_map(|text| Description::names(&text)).collect()
 }

@@ -12,6 +12,8 @@ mod select;
 mod settings;
 mod settle;
 mod shares;
+#[cfg(test)]
+mod tests;
 mod text;
 mod watch;
 mod work;

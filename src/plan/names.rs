@@ -99,16 +99,15 @@ impl<'a> Planner<'a> {
                 reason = Some(self.why_unplanned(item));
             }
         });
-        Err(usage(match reason {
-            Some(reason) => format!("`{name}`: {reason}"),
-            None => {
+        let told = reason.map_or_else(
+            || {
                 let names = self.names();
-                format!(
-                    "no check or step is called `{name}`{}",
-                    did_you_mean(name, names.iter().map(String::as_str))
-                )
-            }
-        }))
+                let meant = did_you_mean(name, names.iter().map(String::as_str));
+                format!("no check or step is called `{name}`{meant}")
+            },
+            |reason| format!("`{name}`: {reason}"),
+        );
+        Err(usage(told))
     }
 
     /// Why a check that was asked for does not run here, and what to do.

@@ -205,7 +205,17 @@ impl Sources<'_> {
                 attributes.set(key, value.clone(), self.item.origin(key));
             }
         }
-        match self.config.checks.get(self.item.name()).and_then(|check| check.soft_fail) {
+        let check = self.config.checks.get(self.item.name());
+        if let (Os::Windows, Some(check)) = (self.os, check.filter(|_| self.item.kind != Kind::Standard)) {
+            // The command's text cannot set them: `cmd` has no way to quote every value.
+            let own = attributes.remove("env").and_then(|env| env.value.as_object().cloned());
+            let mut env = own.unwrap_or_default();
+            env.extend(check.env.iter().map(|(name, value)| (name.clone(), value.as_str().into())));
+            if !env.is_empty() {
+                attributes.set("env", env, self.option("env"));
+            }
+        }
+        match check.and_then(|check| check.soft_fail) {
             Some(true) => attributes.set("soft_fail", true, self.option("soft-fail")),
             Some(false) => {
                 attributes.remove("soft_fail");

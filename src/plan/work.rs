@@ -93,16 +93,14 @@ impl<'a> Source<'a> {
         while let Some(at) = rest.find('{') {
             filled.push_str(&rest[..at]);
             rest = &rest[at..];
-            match PLACEHOLDERS.iter().find(|placeholder| rest.starts_with(**placeholder)) {
-                Some(placeholder) => {
-                    let value = self.value_of(placeholder)?;
-                    filled.push_str(&if quote { shell_words::quote(value) } else { Cow::Borrowed(value) });
-                    rest = &rest[placeholder.len()..];
-                }
-                None => {
-                    filled.push('{');
-                    rest = &rest[1..];
-                }
+            if let Some(placeholder) = PLACEHOLDERS.iter().find(|placeholder| rest.starts_with(**placeholder))
+            {
+                let value = self.value_of(placeholder)?;
+                filled.push_str(&if quote { shell_words::quote(value) } else { Cow::Borrowed(value) });
+                rest = &rest[placeholder.len()..];
+            } else {
+                filled.push('{');
+                rest = &rest[1..];
             }
         }
         filled.push_str(rest);
@@ -187,11 +185,7 @@ impl<'a> Source<'a> {
             let text = if typed == plain_of(text) { text.to_owned() } else { typed };
             change_folder(self.os, directory.as_deref(), &set_variables(self.os, &env, text))
         } else {
-            let mut command = format!("rust-vmm-ci run {}", self.item.name());
-            if let Some(package) = &package {
-                command += &format!(" --package {}", shell_words::quote(package));
-            }
-            command
+            run_command(self.item.name(), package.as_deref(), None)
         };
         Ok(Made { work, command, directory, package, env, own: options.own.clone() })
     }
@@ -258,17 +252,9 @@ impl<'a> Source<'a> {
         let folder = folder.map(|dir| path::join("", &dir).unwrap_or(dir)).filter(|dir| !dir.is_empty());
         let in_folder = || self.package_in(folder.as_deref()).filter(|_| legacy.crate_scope);
         let package = fill(&legacy.package)?.or_else(in_folder);
-        let mut command = String::new();
-        for (name, value) in &env {
-            command += &format!("{name}={} ", shell_words::quote(value));
-        }
-        command += "rust-vmm-ci run ";
-        command += check;
-        match (&package, &folder) {
-            (Some(package), _) => command += &format!(" --package {}", shell_words::quote(package)),
-            (None, Some(folder)) => command += &format!(" -C {}", shell_words::quote(folder)),
-            (None, None) => {}
-        }
+        let set = env.iter().map(|(name, value)| format!("{name}={} ", shell_words::quote(value)));
+        let mut command = set.collect::<String>();
+        command += &run_command(check, package.as_deref(), folder.as_deref());
         if legacy.update {
             command += " --update";
         }
@@ -292,6 +278,15 @@ impl<'a> Source<'a> {
         let dir = folder.unwrap_or(".");
         let found = self.facts.crate_in(dir).or(self.of_crate);
         found.map(|found| found.name.clone())
+    }
+}
+
+/// The command by which a person runs one check: for a package, else in a folder.
+fn run_command(check: &str, package: Option<&str>, folder: Option<&str>) -> String {
+    match (package, folder) {
+        (Some(package), _) => format!("rust-vmm-ci run {check} --package {}", shell_words::quote(package)),
+        (None, Some(folder)) => format!("rust-vmm-ci run {check} -C {}", shell_words::quote(folder)),
+        (None, None) => format!("rust-vmm-ci run {check}"),
     }
 }
 
