@@ -1,10 +1,5 @@
 //! The plugin in a job of the real Buildkite agent's whose checks run in a real container.
 #![cfg(target_os = "linux")]
-#![allow(
-    clippy::disallowed_methods,
-    clippy::needless_pass_by_value,
-    reason = "a test starts programs as users do"
-)]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod support;

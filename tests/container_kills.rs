@@ -1,12 +1,6 @@
 //! Jobs killed at random moments: what is left of them, and what is said of them.
 //! `tests/perf/kill-50` runs it.
 #![cfg(target_os = "linux")]
-#![allow(
-    clippy::disallowed_methods,
-    clippy::needless_pass_by_value,
-    reason = "a test starts programs as users do"
-)]
-#![allow(clippy::match_same_arms, reason = "a case is a line of the table")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod support;
@@ -131,8 +125,7 @@ fn attack(docker: &Docker, agent: &Agent, job: &str, victim: Victim, after: u64,
     // The job's own end is 7; one that was killed before is infrastructure's (3), or, where the hook
     // itself was killed, the agent's to tell.
     let right = match ended.status {
-        7 => true,
-        3 => true,
+        3 | 7 => true,
         137 => victim == Victim::HookKill,
         // Before the hook heeds signals.
         143 => victim == Victim::HookTerm,

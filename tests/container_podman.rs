@@ -1,11 +1,7 @@
 //! A job whose container Podman runs. Its agent is root: Podman without root takes a machine that was
 //! set up for it.
 #![cfg(target_os = "linux")]
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unnecessary_debug_formatting,
-    reason = "a test starts programs as users do"
-)]
+#![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod support;
@@ -33,10 +29,15 @@ fn podman() -> Option<(Sandbox, Vec<(&'static str, String)>)> {
     let init = which::which("docker-init").or_else(|_| which::which("catatonit")).unwrap_or_default();
     let containers = format!(
         "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n\
-         [engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\ninit_path = {init:?}\n"
+         [engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\ninit_path = \"{}\"\n",
+        init.display()
     );
     let run = sandbox.path().join("run");
-    let storage = format!("[storage]\ndriver = \"overlay\"\ngraphroot = {storage:?}\nrunroot = {run:?}\n");
+    let storage = format!(
+        "[storage]\ndriver = \"overlay\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
+        storage.display(),
+        run.display()
+    );
     fs::write(sandbox.path().join("containers.conf"), containers).unwrap();
     fs::write(sandbox.path().join("storage.conf"), storage).unwrap();
     let of = |name: &str| sandbox.path().join(name).display().to_string();

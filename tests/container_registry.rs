@@ -1,11 +1,5 @@
 //! cargo's registry is kept between jobs: a crate is asked for once.
 #![cfg(target_os = "linux")]
-#![allow(
-    clippy::disallowed_methods,
-    clippy::needless_pass_by_value,
-    reason = "a test starts programs as users do"
-)]
-#![allow(clippy::format_collect, reason = "a short text")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod support;
@@ -44,7 +38,7 @@ fn registry() -> Registry {
     let port = server.server_addr().to_ip().unwrap().port();
     let (asked, packed) = (Arc::new(Mutex::new(Vec::new())), packed());
     let digest = Sha256::digest(&packed);
-    let checksum: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let checksum = digest.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let entry = json!({"name": "small", "vers": "1.0.0", "deps": [], "features": {}, "yanked": false, "cksum": checksum});
     let noted = Arc::clone(&asked);
     std::thread::spawn(move || {

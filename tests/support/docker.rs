@@ -247,7 +247,7 @@ impl Agent {
     }
 
     /// Runs a command in the container, then `pre-exit`, as the agent does.
-    pub(crate) fn run(&self, job: &str, docker: Value, command: &str) -> Finished {
+    pub(crate) fn run(&self, job: &str, docker: &Value, command: &str) -> Finished {
         self.run_with(job, &json!({"docker": docker}), command)
     }
 
