@@ -15,6 +15,7 @@ pub mod coverage;
 pub mod lock_file;
 pub mod messages;
 mod own;
+pub mod shard;
 pub mod style;
 pub mod test_output;
 pub mod times;

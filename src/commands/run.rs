@@ -41,7 +41,7 @@ pub fn in_job(common: &Common, args: &RunArgs, root: &Path, found: &Found) -> Re
     for note in &plan.notes {
         eprintln!("rust-vmm-ci: note: {note}");
     }
-    let report = execute(root, &plan.checks, platform, os, args);
+    let report = execute(root, &plan.checks, platform, os, args)?;
     let text = table::summary(&report, environment::color());
     print!("{}{text}", if environment::in_buildkite() { "+++ :clipboard: rust-vmm-ci\n" } else { "\n" });
     reporting::write_files(root, &report, args);
@@ -102,7 +102,13 @@ fn refuse_without_manifest(root: &Path, checks: &[PlannedCheck]) -> Result<()> {
 }
 
 /// Runs a plan and makes the report.
-fn execute(root: &Path, checks: &[PlannedCheck], platform: Platform, os: Os, args: &RunArgs) -> Report {
+fn execute(
+    root: &Path,
+    checks: &[PlannedCheck],
+    platform: Platform,
+    os: Os,
+    args: &RunArgs,
+) -> Result<Report> {
     let begin = Instant::now();
     let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let job = Job::new(root);
@@ -115,10 +121,11 @@ fn execute(root: &Path, checks: &[PlannedCheck], platform: Platform, os: Os, arg
         strict: args.strict,
         fail_fast: args.fail_fast,
         jobs: args.jobs.map_or(1, usize::from),
+        shard: environment::shard()?,
         update: args.update,
     };
     let outcomes = run::run(checks, &job, &settings, &console, begin);
-    Report {
+    Ok(Report {
         version: VERSION,
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         platform: platform.to_string(),
@@ -130,5 +137,5 @@ fn execute(root: &Path, checks: &[PlannedCheck], platform: Platform, os: Os, arg
         seconds: begin.elapsed().as_secs_f64(),
         cancelled: process::cancelled(),
         outcomes,
-    }
+    })
 }

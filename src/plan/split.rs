@@ -34,9 +34,13 @@ pub fn split(checks: &[PlannedCheck], jobs: u32, times: &Times) -> Vec<Vec<usize
         let least = parts
             .iter_mut()
             .min_by(|one, other| sum(one).total_cmp(&sum(other)).then(one.len().cmp(&other.len())));
-        least.into_iter().for_each(|part| part.extend(&bundle));
+        if let Some(part) = least {
+            part.extend(&bundle);
+        }
     }
-    parts.iter_mut().for_each(|part| part.sort_unstable());
+    for part in &mut parts {
+        part.sort_unstable();
+    }
     parts.sort();
     parts
 }

@@ -1,11 +1,14 @@
 //! Runs a check that is a cargo command: once for each distinct set of features, all of them,
 //! whatever fails in between.
 
+mod divided;
+
 use super::combine::CargoRun;
 use super::context::{Context, Judgement};
 use super::job::Job;
 use crate::checks::cargo::CargoCommand;
 use crate::checks::messages::Messages;
+use crate::checks::shard::Shard;
 use crate::checks::style::StyleOutput;
 use crate::checks::test_output::TestOutput;
 use crate::model::FeatureMode;
@@ -33,6 +36,7 @@ pub fn run(
     command: &CargoCommand,
     mode: FeatureMode,
     job: &Job,
+    shard: Option<Shard>,
 ) -> Result<Judgement> {
     let toolchain = match job.toolchain() {
         Ok(toolchain) => toolchain,
@@ -55,6 +59,11 @@ pub fn run(
     {
         let reason = format!("the target {target} is not installed for {}", toolchain.version);
         return Ok(Judgement::missing(reason, format!("rustup target add {target}")));
+    }
+    if shard.is_some()
+        && let Some(missing) = divided::missing(context)?
+    {
+        return Ok(missing);
     }
     if command.verb == "fmt" {
         return format_check(context, command);
@@ -85,7 +94,7 @@ pub fn run(
             flags = Flags::as_described(command);
         }
     }
-    Check { context, command, flags, metadata, job }.run_all(runs)
+    Check { context, command, flags, metadata, job, shard }.run_all(runs)
 }
 
 /// How the flags for rustc that a description asks for are put into effect.
@@ -128,6 +137,8 @@ struct Check<'a, 'c> {
     flags: Flags,
     metadata: &'a Metadata,
     job: &'a Job,
+    /// The share of the tests that is to run; none for all of them.
+    shard: Option<Shard>,
 }
 
 /// What one run came to.
@@ -197,16 +208,23 @@ impl Check<'_, '_> {
             if built.ended != Ended::Exited(0) {
                 return Ok(built);
             }
-            let mut tested = self.test(run)?;
+            let mut tested = match self.shard {
+                Some(shard) => self.test_share(run, shard)?,
+                None => self.test(run, &[])?,
+            };
             tested.findings.splice(0..0, built.findings);
             return Ok(tested);
         }
-        self.test(run)
+        self.test(run, &[])
     }
 
     /// cargo with the check's variables, in the run's folder.
     fn cargo(&self, run: &CargoRun, extra: &[&str]) -> Command {
-        let mut cargo = self.context.cargo().arg(&self.command.verb).args(&self.command.args);
+        let cargo = self.context.cargo().arg(&self.command.verb).args(&self.command.args);
+        self.with_variables(cargo).args(&run.flags).args(extra).dir(&run.dir)
+    }
+
+    fn with_variables(&self, mut cargo: Command) -> Command {
         for (name, value) in self.command.env.iter().filter(|(name, _)| name != "RUSTFLAGS") {
             cargo = cargo.env(name, value);
         }
@@ -214,7 +232,7 @@ impl Check<'_, '_> {
             // cargo prefers the encoded variable to the one that the description sets.
             cargo = cargo.env("RUSTFLAGS", rustflags).env_remove("CARGO_ENCODED_RUSTFLAGS");
         }
-        cargo.args(&run.flags).args(extra).dir(&run.dir)
+        cargo
     }
 
     /// Runs a command whose standard output is cargo's messages alone.
@@ -255,8 +273,8 @@ impl Check<'_, '_> {
     }
 
     /// Runs tests that are built.
-    fn test(&mut self, run: &CargoRun) -> Result<RunResult> {
-        let mut command = self.cargo(run, &["--no-fail-fast"]);
+    fn test(&mut self, run: &CargoRun, extra: &[&str]) -> Result<RunResult> {
+        let mut command = self.cargo(run, &["--no-fail-fast"]).args(extra);
         if !self.command.trailing.is_empty() {
             command = command.arg("--").args(&self.command.trailing);
         }

@@ -4,6 +4,7 @@ use super::console::Console;
 use super::context::{Context, Judgement};
 use super::job::Job;
 use super::{audit, bench, cargo, commit_format, coverage, shell};
+use crate::checks::shard::{self, Shard};
 use crate::model::{Os, Platform};
 use crate::plan::{PlannedCheck, Work};
 use crate::process::{self, Command};
@@ -31,6 +32,8 @@ pub struct Settings {
     pub fail_fast: bool,
     /// How many checks may run at once.
     pub jobs: usize,
+    /// Which of its step's jobs this is, where it has several.
+    pub shard: Option<Shard>,
     /// Whether `coverage` writes its file.
     pub update: bool,
 }
@@ -208,7 +211,11 @@ fn judge(
         progress: &mut |index, count, what| log.borrow_mut().progress(index, count, what),
     };
     match &check.work {
-        Work::Cargo(command, mode) => cargo::run(&mut context, command, *mode, job),
+        Work::Cargo(command, mode) => {
+            let divided = shard::parallelism(check.name.as_str(), &check.own).is_some();
+            let shard = settings.shard.filter(|_| divided);
+            cargo::run(&mut context, command, *mode, job, shard)
+        }
         Work::Shell(script) => shell::run(&mut context, script),
         Work::Coverage => coverage::run(&mut context, check.package.as_deref(), job, settings.update),
         Work::Bench => {
