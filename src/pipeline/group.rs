@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub struct Groups {
     /// The platforms' jobs, in order.
     pub jobs: Vec<Group>,
-    /// Checks for no platform, which the first one's job runs.
+    /// Checks for no platform, where there is no native one whose job could run them.
     any: Vec<PlannedCheck>,
     /// Checks whose steps ask for something of their own.
     alone: Vec<PlannedCheck>,
@@ -59,7 +59,8 @@ impl Groups {
                 None => groups.any.push(check),
             }
         }
-        if let Some((_, first)) = platforms.first_mut() {
+        // An emulated platform's job has a container that is not theirs.
+        if let Some((_, first)) = platforms.iter_mut().find(|(platform, _)| !platform.is_emulated()) {
             first.append(&mut groups.any);
         }
         for (platform, mut checks) in platforms {

@@ -11,6 +11,7 @@
 mod support;
 
 mod cancel;
+mod divided;
 mod refused;
 mod verdicts;
 
