@@ -129,7 +129,7 @@ pub struct RunArgs {
     /// Count a check whose tool is missing as broken, as in CI
     #[arg(long)]
     pub strict: bool,
-    /// How many checks may run at once
+    /// How many checks may run at once [default: as cores and memory allow, 3 at most]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     pub jobs: Option<u8>,
     /// Write the report as JSON

@@ -20,8 +20,8 @@ static DEFAULTS: LazyLock<HashMap<String, f64>> =
 const UNKNOWN: f64 = 30.0;
 
 /// How a times file comes to be.
-const HOW: &str = "write one with `rust-vmm-ci run --report FILE` and commit it, or leave `times` out for \
-                   the built-in times";
+const HOW: &str = "write one with `rust-vmm-ci run --jobs 1 --report FILE` and commit it, or leave `times` \
+                   out for the built-in times";
 
 /// What a check takes, and who says so.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,7 +1,7 @@
 //! `run`: the checks, here.
 
 use super::environment::{self, variable};
-use super::{configuration, facts, reporting};
+use super::{configuration, facts, machine, reporting};
 use crate::cli::{Common, RunArgs};
 use crate::config::{Config, Found, Mode};
 use crate::exit::{Exit, infrastructure, usage};
@@ -120,7 +120,7 @@ fn execute(
         ci: environment::in_ci(),
         strict: args.strict,
         fail_fast: args.fail_fast,
-        jobs: args.jobs.map_or(1, usize::from),
+        jobs: args.jobs.map_or_else(|| run::at_once(machine::cores(), machine::memory()), usize::from),
         shard: environment::shard()?,
         update: args.update,
     };

@@ -15,7 +15,7 @@ pub mod table;
 pub mod text;
 
 pub use finding::{Finding, Level};
-pub use outcome::{Artifact, Combination, Outcome, Section, Verdict};
+pub use outcome::{Artifact, Combination, Outcome, Section, Verdict, combination_name};
 
 use crate::exit::Exit;
 use serde::{Deserialize, Serialize};

@@ -93,9 +93,14 @@ impl Combination {
     /// `PACKAGE: FEATURES`, without the package where there is none; the empty set of features is
     /// called `no features`.
     pub fn name(&self) -> String {
-        let features = if self.features.is_empty() { "no features" } else { &self.features };
-        if self.package.is_empty() { features.to_owned() } else { format!("{}: {features}", self.package) }
+        combination_name(&self.package, &self.features)
     }
+}
+
+/// The name of a combination of features, before there is an outcome of it: see [`Combination::name`].
+pub fn combination_name(package: &str, features: &str) -> String {
+    let features = if features.is_empty() { "no features" } else { features };
+    if package.is_empty() { features.to_owned() } else { format!("{package}: {features}") }
 }
 
 /// A table that a check shows: coverage by file, benchmarks.
@@ -124,4 +129,15 @@ pub struct Artifact {
     /// Whether it is an image that is shown in place.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub image: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_combination_is_named_for_people() {
+        assert_eq!(combination_name("", ""), "no features");
+        assert_eq!(combination_name("vm-memory", "a,b"), "vm-memory: a,b");
+    }
 }

@@ -24,4 +24,4 @@ mod toolchain;
 
 pub use context::{Context, Judgement};
 pub use job::Job;
-pub use lanes::{Settings, run};
+pub use lanes::{Settings, at_once, run};

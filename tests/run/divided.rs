@@ -160,9 +160,10 @@ fn tests_of(text: &str) -> Vec<String> {
 fn the_jobs_together_run_every_test_once_and_find_what_one_job_finds() {
     let manifest =
         "[package]\nname = \"sample\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[features]\na = []\n";
-    let tests: String = (0..20).map(|n| format!("    #[test]\n    fn t{n}() {{}}\n")).collect();
+    let many: Vec<String> = (0..20).map(|n| format!("    #[test]\n    fn t{n}() {{}}\n")).collect();
+    let many = many.concat();
     let library = format!(
-        "{LIBRARY}\n#[cfg(test)]\nmod tests {{\n{tests}    #[cfg(feature = \"a\")]\n    #[test]\n    fn fails() {{ assert_eq!(1, 2) }}\n\
+        "{LIBRARY}\n#[cfg(test)]\nmod tests {{\n{many}    #[cfg(feature = \"a\")]\n    #[test]\n    fn fails() {{ assert_eq!(1, 2) }}\n\
          \x20   #[test]\n    #[should_panic]\n    fn panics() {{ panic!() }}\n    #[test]\n    #[ignore]\n    fn ignored() {{ panic!() }}\n}}\n"
     );
     let files = [

@@ -12,6 +12,7 @@ mod support;
 
 mod cancel;
 mod divided;
+mod lanes;
 mod refused;
 mod verdicts;
 
