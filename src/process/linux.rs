@@ -96,7 +96,8 @@ mod tests {
         let script = "mkfifo \"$2\"; \"$1\" compile \"$2\" & \"$1\" link; echo >\"$2\"; wait";
         let tree = Command::new("sh").args(["-c", script, "sh"]).arg(&rustc).arg(&fifo);
         let mut seen = Vec::new();
-        supervise_watching(&tree, None, &mut |_, _| {}, &mut |leader| seen.extend(compilers(leader))).unwrap();
+        supervise_watching(&tree, None, &mut |_, _| {}, &mut |leader| seen.extend(compilers(leader)))
+            .unwrap();
         assert!(seen.contains(&(2, 1)), "{seen:?}");
     }
 }

@@ -7,7 +7,7 @@ use super::{audit, bench, cargo, commit_format, coverage, shell};
 use crate::model::{Os, Platform};
 use crate::plan::{PlannedCheck, Work};
 use crate::process::{self, Command};
-use crate::report::{Outcome, Verdict};
+use crate::report::{Outcome, Timings, Verdict};
 use anyhow::Result;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -31,6 +31,8 @@ pub struct Settings {
     pub fail_fast: bool,
     /// How many checks may run at once.
     pub jobs: usize,
+    /// Whether linking is told from compiling.
+    pub timings: bool,
     /// Whether `coverage` writes its file.
     pub update: bool,
 }
@@ -76,8 +78,9 @@ pub fn run(
     std::thread::scope(|scope| {
         for _ in 0..settings.jobs.clamp(1, plan.len().max(1)) {
             scope.spawn(|| {
-                while let Some((index, lane)) = next(&queue, &freed, plan) {
-                    let outcome = run_check(&plan[index], job, settings, console, begin);
+                while let Some(Next { index, lane, queued }) = next(&queue, &freed, plan) {
+                    let outcome =
+                        Outcome { queued, ..run_check(&plan[index], job, settings, console, begin) };
                     let failed = outcome.verdict == Verdict::Failed && !outcome.soft_fail;
                     *outcomes[index].lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
                     let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,8 +95,17 @@ pub fn run(
     finished.zip(plan).map(|(outcome, check)| outcome.unwrap_or_else(|| not_begun(check))).collect()
 }
 
+/// A check that begins.
+struct Next {
+    index: usize,
+    lane: Lane,
+    /// How long whoever runs it had nothing to do, in seconds.
+    queued: f64,
+}
+
 /// The next check whose lane is free; none when there is nothing left to begin.
-fn next(queue: &Mutex<Queue>, freed: &Condvar, plan: &[PlannedCheck]) -> Option<(usize, Lane)> {
+fn next(queue: &Mutex<Queue>, freed: &Condvar, plan: &[PlannedCheck]) -> Option<Next> {
+    let mut idle: Option<Instant> = None;
     let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         if queue.stop || queue.pending.is_empty() {
@@ -110,8 +122,13 @@ fn next(queue: &Mutex<Queue>, freed: &Condvar, plan: &[PlannedCheck]) -> Option<
             if lane != Lane::Free {
                 queue.busy.push(lane);
             }
-            return Some((index, lane));
+            return Some(Next {
+                index,
+                lane,
+                queued: idle.map_or(0.0, |since| since.elapsed().as_secs_f64()),
+            });
         }
+        idle.get_or_insert_with(Instant::now);
         queue = freed.wait(queue).unwrap_or_else(PoisonError::into_inner);
     }
 }
@@ -148,7 +165,7 @@ fn run_check(
     let mut log = console.begin(check.label.as_str());
     let limit = check.timeout_in_minutes.or(settings.ci.then_some(DEFAULT_TIMEOUT));
     let deadline = limit.map(|minutes| started + Duration::from_secs(u64::from(minutes) * 60));
-    let judged = judge(check, job, settings, console.color(), deadline, begin, &mut log);
+    let (judged, timings) = judge(check, job, settings, console.color(), deadline, begin, &mut log);
     let mut judgement = judged.unwrap_or_else(|error| {
         let reason = format!("{error:#}");
         log.line(format!("{reason}\n").as_bytes());
@@ -165,6 +182,7 @@ fn run_check(
         remedy: judgement.remedy,
         started: (started - begin).as_secs_f64(),
         seconds: started.elapsed().as_secs_f64(),
+        timings: Timings::total(judgement.combinations.iter().map(|run| run.timings).chain([timings])),
         combinations: judgement.combinations,
         findings: judgement.findings,
         sections: judgement.sections,
@@ -183,7 +201,7 @@ fn judge(
     deadline: Option<Instant>,
     run_started: Instant,
     log: &mut super::console::CheckLog<'_>,
-) -> Result<Judgement> {
+) -> (Result<Judgement>, Option<Timings>) {
     let mut cargo =
         job.toolchain().map_or_else(|_| Command::new("cargo"), |toolchain| toolchain.cargo.clone());
     if settings.ci && std::env::var_os("CARGO_INCREMENTAL").is_none() {
@@ -204,18 +222,19 @@ fn judge(
         deadline,
         run_started,
         color,
+        look: settings.timings,
+        timings: None,
         log: &mut |line| log.borrow_mut().line(line),
         progress: &mut |index, count, what| log.borrow_mut().progress(index, count, what),
     };
-    match &check.work {
+    let judged = match &check.work {
         Work::Cargo(command, mode) => cargo::run(&mut context, command, *mode, job),
         Work::Shell(script) => shell::run(&mut context, script),
         Work::Coverage => coverage::run(&mut context, check.package.as_deref(), job, settings.update),
-        Work::Bench => {
-            let options = crate::checks::bench::options(&check.own)?;
-            bench::run(&mut context, check.package.as_deref(), job, &options)
-        }
+        Work::Bench => crate::checks::bench::options(&check.own)
+            .and_then(|options| bench::run(&mut context, check.package.as_deref(), job, &options)),
         Work::CommitFormat => commit_format::run(&mut context, &check.own),
         Work::Audit => audit::run(&mut context, &check.own),
-    }
+    };
+    (judged, context.timings)
 }
