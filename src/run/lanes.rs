@@ -61,6 +61,8 @@ impl Lane {
 struct Queue {
     pending: Vec<usize>,
     busy: Vec<Lane>,
+    /// Since when a worker has found nothing that it may begin.
+    idle: Option<Instant>,
     stop: bool,
 }
 
@@ -72,7 +74,8 @@ pub fn run(
     console: &Console,
     begin: Instant,
 ) -> Vec<Outcome> {
-    let queue = Mutex::new(Queue { pending: (0..plan.len()).collect(), busy: Vec::new(), stop: false });
+    let queue =
+        Mutex::new(Queue { pending: (0..plan.len()).collect(), busy: Vec::new(), idle: None, stop: false });
     let freed = Condvar::new();
     let outcomes: Vec<Mutex<Option<Outcome>>> = plan.iter().map(|_| Mutex::new(None)).collect();
     std::thread::scope(|scope| {
@@ -99,13 +102,12 @@ pub fn run(
 struct Next {
     index: usize,
     lane: Lane,
-    /// How long whoever runs it had nothing to do, in seconds.
+    /// How long a worker had nothing to do before it, in seconds.
     queued: f64,
 }
 
 /// The next check whose lane is free; none when there is nothing left to begin.
 fn next(queue: &Mutex<Queue>, freed: &Condvar, plan: &[PlannedCheck]) -> Option<Next> {
-    let mut idle: Option<Instant> = None;
     let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         if queue.stop || queue.pending.is_empty() {
@@ -122,13 +124,10 @@ fn next(queue: &Mutex<Queue>, freed: &Condvar, plan: &[PlannedCheck]) -> Option<
             if lane != Lane::Free {
                 queue.busy.push(lane);
             }
-            return Some(Next {
-                index,
-                lane,
-                queued: idle.map_or(0.0, |since| since.elapsed().as_secs_f64()),
-            });
+            let queued = queue.idle.take().map_or(0.0, |since| since.elapsed().as_secs_f64());
+            return Some(Next { index, lane, queued });
         }
-        idle.get_or_insert_with(Instant::now);
+        queue.idle.get_or_insert_with(Instant::now);
         queue = freed.wait(queue).unwrap_or_else(PoisonError::into_inner);
     }
 }
