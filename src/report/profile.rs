@@ -1,40 +1,65 @@
-//! Where a run's time went, for terminals, logs and pipes.
+//! Where a run's time went: its checks' times taken apart, as a table for terminals, logs and pipes,
+//! and as the rows of the page's.
 
-use super::{Outcome, Report, Timings, text};
+use super::{Combination, Outcome, Report, Timings, text};
 use comfy_table::{CellAlignment, Table, presets};
 
-/// The columns after the check's name.
-const COLUMNS: [&str; 6] = ["waiting", "compile", "link", "run", "other", "sum"];
+/// What a time is taken apart into.
+pub const COLUMNS: [&str; 6] = ["waiting", "compile", "link", "run", "other", "sum"];
 
-/// A check's time, taken apart, in the order of [`COLUMNS`]. A part that is not known
-/// is none: linking without `--timings` is in compiling.
-#[derive(Clone, Copy, Debug, Default)]
-struct Line {
-    waiting: f64,
-    timings: Option<Timings>,
-    other: f64,
+/// A time's parts in seconds, in the order of [`COLUMNS`], without the sum. A part is none where it is
+/// not known or there is no such: linking without `--timings` is in compiling.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Parts(pub [Option<f64>; 5]);
+
+impl Parts {
+    /// A check's: waiting for its lane, which was before it began, is in it.
+    pub fn of_check(outcome: &Outcome) -> Self {
+        Self::of(outcome.queued, outcome.seconds, outcome.timings)
+    }
+
+    /// A check's from when it began.
+    pub fn of_work(outcome: &Outcome) -> Self {
+        Self::of(0.0, outcome.seconds, outcome.timings)
+    }
+
+    /// A combination's.
+    pub fn of_combination(combination: &Combination) -> Self {
+        Self::of(0.0, combination.seconds, combination.timings)
+    }
+
+    fn of(queued: f64, seconds: f64, timings: Option<Timings>) -> Self {
+        let known = timings.unwrap_or_default();
+        let waiting = Some(queued + known.waiting).filter(|seconds| *seconds > 0.0);
+        let other = Some((seconds - known.sum()).max(0.0));
+        Self([waiting, timings.map(|known| known.compile), known.link, timings.map(|known| known.run), other])
+    }
+
+    /// The parts and their sum, as they stand in a table.
+    pub fn cells(&self) -> [String; 6] {
+        let tenths = |seconds: f64| format!("{seconds:.1}");
+        let [waiting, compile, link, run, other] = self.0.map(|part| part.map_or(String::new(), tenths));
+        [waiting, compile, link, run, other, tenths(self.0.iter().flatten().sum())]
+    }
+
+    fn add(&mut self, other: Self) {
+        for (sum, part) in self.0.iter_mut().zip(other.0) {
+            if let Some(part) = part {
+                *sum.get_or_insert(0.0) += part;
+            }
+        }
+    }
 }
 
-impl Line {
-    fn of(outcome: &Outcome) -> Self {
-        let known = outcome.timings.unwrap_or_default();
-        let other = (outcome.seconds - known.sum()).max(0.0);
-        Self { waiting: outcome.queued + known.waiting, timings: outcome.timings, other }
+/// The checks that took time, each with its parts, and all together.
+pub fn rows(report: &Report) -> (Vec<(&Outcome, Parts)>, Parts) {
+    let ran = report.outcomes.iter().filter(|outcome| outcome.seconds > 0.0);
+    let rows: Vec<_> = ran.map(|outcome| (outcome, Parts::of_check(outcome))).collect();
+    let mut sum = Parts::default();
+    for (_, parts) in &rows {
+        sum.add(*parts);
     }
-
-    fn cells(self) -> [String; 6] {
-        let known = self.timings.unwrap_or_default();
-        let parts = [
-            Some(self.waiting).filter(|seconds| *seconds > 0.0),
-            self.timings.map(|timings| timings.compile),
-            known.link,
-            self.timings.map(|timings| timings.run),
-            Some(self.other),
-        ];
-        let sum = parts.iter().flatten().sum();
-        let [waiting, compile, link, run, other] = parts.map(|part| part.map_or(String::new(), tenths));
-        [waiting, compile, link, run, other, tenths(sum)]
-    }
+    (rows, sum)
 }
 
 /// The table of `--timings`: a line for each check that took time, and the sum; then what the run used,
@@ -43,26 +68,25 @@ pub fn table(report: &Report) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["seconds"].into_iter().chain(COLUMNS));
-    let mut row = |name: &str, line: Line| {
-        table.add_row([text::line(name).into_owned()].into_iter().chain(line.cells()));
-    };
-    let mut sum = Line::default();
-    for outcome in report.outcomes.iter().filter(|outcome| outcome.seconds > 0.0) {
-        let line = Line::of(outcome);
-        row(&outcome.label, line);
-        sum.waiting += line.waiting;
-        sum.timings = Timings::total([sum.timings, line.timings].into_iter());
-        sum.other += line.other;
+    let (rows, sum) = rows(report);
+    let rows = rows.iter().map(|(outcome, parts)| (text::line(&outcome.label), *parts));
+    for (name, parts) in rows.chain([("sum".into(), sum)]) {
+        table.add_row([name.into_owned()].into_iter().chain(parts.cells()));
     }
-    row("sum", sum);
     for (number, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
         if number >= 1 {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    let lines = table.lines().map(|line| format!("{}\n", line.trim_end()));
-    lines.chain(used(report)).collect()
+    let mut out = String::new();
+    for line in table.lines() {
+        out.push_str(&format!("{}\n", line.trim_end()));
+    }
+    if let Some(used) = used(report) {
+        out.push_str(&format!("{used}\n"));
+    }
+    out
 }
 
 /// What the run used of its machine, in a sentence; nothing where it is not known.
@@ -71,14 +95,10 @@ pub fn used(report: &Report) -> Option<String> {
     let share = if usage.cpu > 0.0 { usage.own_cpu / usage.cpu * 100.0 } else { 0.0 };
     let memory = usage.own_memory.div_ceil(1 << 20);
     Some(format!(
-        "CPU time: {}, of which rust-vmm-ci itself {} ({share:.2} %) in {memory} MB\n",
+        "CPU time: {}, of which rust-vmm-ci itself {} ({share:.2} %) in {memory} MB",
         text::duration(usage.cpu),
         text::duration(usage.own_cpu),
     ))
-}
-
-fn tenths(seconds: f64) -> String {
-    format!("{seconds:.1}")
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+/// Sees each line of a command; what it returns goes to the log.
+pub type OnLine<'r> = dyn for<'l> FnMut(Stream, &'l [u8]) -> Option<Cow<'l, [u8]>> + 'r;
+
 /// Where and how a check runs.
 pub struct Context<'a> {
     /// The repository's root.
@@ -83,8 +86,7 @@ impl Context<'_> {
         })
     }
 
-    /// Runs cargo under the check's deadline and notes what it spends its time on. `on_line` sees each
-    /// line; what it returns goes to the log.
+    /// Runs cargo under the check's deadline and notes what it spends its time on.
     ///
     /// # Errors
     /// Where it cannot be started: exit 3.
@@ -92,7 +94,7 @@ impl Context<'_> {
         &mut self,
         command: &Command,
         job: stopwatch::Job,
-        on_line: &mut dyn for<'l> FnMut(Stream, &'l [u8]) -> Option<Cow<'l, [u8]>>,
+        on_line: &mut OnLine<'_>,
     ) -> Result<Ended> {
         let log = &mut *self.log;
         // Lines and looks come by turns.
