@@ -271,7 +271,8 @@ const LINES_IN_FLIGHT: usize = 4;
 const GLANCE: Duration = Duration::from_millis(50);
 /// How often a process is looked at by whom [`supervise_watching`] is given: a look costs.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often one is looked after whose outputs have ended, or are not ours: it ends any moment.
+/// How often one is looked after at first whose outputs have ended, or are not ours: it ends any moment.
+/// The longer it does not, the more a look may come late: by a sixteenth of the time, up to [`GLANCE`].
 const NAP: Duration = Duration::from_millis(2);
 /// What a tree is given between the request to end and the kill. The agent gives a hook ten
 /// seconds, and our own report must fit in as well.
@@ -330,6 +331,7 @@ fn see_to_its_end(
     let mut ending: Option<(Ended, Instant)> = None;
     let mut gone: Option<(Instant, ExitStatus)> = None;
     let mut open = true;
+    let mut nap = NAP;
     loop {
         if open {
             match lines.recv_timeout(GLANCE) {
@@ -338,7 +340,8 @@ fn see_to_its_end(
                 Err(RecvTimeoutError::Disconnected) => open = false,
             }
         } else {
-            thread::sleep(NAP);
+            thread::sleep(nap);
+            nap = (nap + nap / 16).min(GLANCE);
         }
         if gone.is_none()
             && let Some(status) = child.try_wait().context("waiting for a child")?
