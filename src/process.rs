@@ -267,10 +267,9 @@ pub enum Stream {
 const LONGEST_LINE: u64 = 4 << 20;
 /// Lines that may wait for the reader.
 const LINES_IN_FLIGHT: usize = 4;
-/// How often a quiet process is looked after.
-const GLANCE: Duration = Duration::from_millis(50);
-/// How often a process is looked at by whom [`supervise_watching`] is given: a look costs.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often a quiet process is looked after, and any for whom [`supervise_watching`] is given. It is
+/// what a cancel or a time limit may come late by; each look costs some 50 µs, for as long as a job runs.
+const GLANCE: Duration = Duration::from_millis(100);
 /// How often one is looked after at first whose outputs have ended, or are not ours: it ends any moment.
 /// The longer it does not, the more a look may come late: by a sixteenth of the time, up to [`GLANCE`].
 const NAP: Duration = Duration::from_millis(2);
@@ -361,7 +360,7 @@ fn see_to_its_end(
             }
             continue;
         }
-        if looked.elapsed() >= LOOK {
+        if looked.elapsed() >= GLANCE {
             looked = Instant::now();
             on_look(child.id());
         }
