@@ -267,9 +267,11 @@ pub enum Stream {
 const LONGEST_LINE: u64 = 4 << 20;
 /// Lines that may wait for the reader.
 const LINES_IN_FLIGHT: usize = 4;
-/// How often a quiet process is looked after, and any for whom [`supervise_watching`] is given. It is
-/// what a cancel or a time limit may come late by; each look costs some 50 µs, for as long as a job runs.
+/// How often a quiet process is looked after. It is what a cancel or a time limit may come late by; each
+/// look costs some 50 µs, for as long as a job runs.
 const GLANCE: Duration = Duration::from_millis(100);
+/// How often [`supervise_watching`] looks at least: what it calls may cost more.
+const LONGEST_LOOK: Duration = Duration::from_millis(500);
 /// How often one is looked after at first whose outputs have ended, or are not ours: it ends any moment.
 /// The longer it does not, the more a look may come late: by a sixteenth of the time, up to [`GLANCE`].
 const NAP: Duration = Duration::from_millis(2);
@@ -292,8 +294,8 @@ pub fn supervise(
     supervise_watching(command, deadline, on_line, &mut |_| {})
 }
 
-/// As [`supervise`]; `on_look` is called ten times a second with the leader's process id, as long as it
-/// runs.
+/// As [`supervise`]; `on_look` is called with the leader's process id, ten times a second at first and
+/// the less often the longer it runs, down to twice a second.
 ///
 /// # Errors
 /// Where it cannot be started: exit 3.
@@ -326,7 +328,8 @@ fn see_to_its_end(
     on_look: &mut dyn FnMut(u32),
 ) -> Result<Ended> {
     let lines = read_lines(child.as_mut());
-    let mut looked = Instant::now();
+    let begun = Instant::now();
+    let mut looked = begun;
     let mut ending: Option<(Ended, Instant)> = None;
     let mut gone: Option<(Instant, ExitStatus)> = None;
     let mut open = true;
@@ -360,7 +363,7 @@ fn see_to_its_end(
             }
             continue;
         }
-        if looked.elapsed() >= GLANCE {
+        if looked.elapsed() >= (begun.elapsed() / 32).clamp(GLANCE, LONGEST_LOOK) {
             looked = Instant::now();
             on_look(child.id());
         }
