@@ -15,6 +15,9 @@ use support::eventually;
 const MANIFEST: &str = "[package]\nname = \"sample\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
 const LIBRARY: &str = "//! A crate.\n\n/// Adds.\npub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n";
 const FAULT: &str = "//! A crate.\n\n/// Counts.\npub fn count() -> u32 {\n    let unused = 1;\n    2\n}\n";
+/// Its fault is one for clippy alone.
+const UNSAFE: &str =
+    "//! A crate.\n\n/// Reads.\npub fn read(x: &u8) -> u8 {\n    unsafe { std::ptr::read(x) }\n}\n";
 const LOCK: &str = "version = 4\n\n[[package]]\nname = \"sample\"\nversion = \"0.1.0\"\n";
 
 fn agent() -> Option<Agent> {
@@ -42,7 +45,7 @@ fn a_command_runs_in_the_checkout_and_keeps_its_status_but_for_125() {
         agent.assert_clean("job");
     }
     let ran = agent.run("job", &Agent::options(), "pwd; ls; cat; echo \"it's $RUST_VMM_CI_IN_CONTAINER\"");
-    assert!(ran.output.contains("/workdir\nCargo.lock\nCargo.toml\nsrc\nit's 1\n"), "{}", ran.output);
+    assert!(ran.has_lines("/workdir\nCargo.lock\nCargo.toml\nsrc\nit's 1"), "{}", ran.output);
 }
 
 #[test]
@@ -56,7 +59,7 @@ fn no_secret_of_the_agents_is_in_the_container_nor_on_a_command_line() {
     hook.env("BUILDKITE_ENV_FILE", &list).env("DEPLOY_KEY", "a-secret-key").env("COLOUR", "vert\net bleu");
     let ran = agent.start(&mut hook).finish(Duration::from_secs(60));
     assert_eq!(ran.status, 0, "{}", ran.output);
-    assert!(ran.output.contains("COLOUR=vert\net bleu\n"), "{}", ran.output);
+    assert!(ran.has_lines("COLOUR=vert\net bleu"), "{}", ran.output);
     assert!(ran.output.contains("'--env=COLOUR'"), "{}", ran.output);
     assert!(!ran.output.contains("secret"), "{}", ran.output);
 }
@@ -125,12 +128,54 @@ fn a_riscv64_command_arrives_as_it_is_written() {
     for (command, expected) in cases {
         let ran = agent.run_with("job", &configuration, command);
         assert_eq!(ran.status, 0, "{}", ran.output);
-        let said: Vec<_> = ran.output.lines().filter(|line| !line.starts_with(['+', '-'])).collect();
-        let said = said.join("\n");
-        assert!(said.ends_with(expected), "{command:?}\n{said}");
+        assert!(ran.has_lines(expected), "{command:?}\n{}", ran.output);
     }
     assert_eq!(agent.run_with("job", &configuration, "exit 42").status, 42);
     agent.assert_clean("job");
+}
+
+#[test]
+fn a_riscv64_job_without_a_command_runs_each_check_and_tells_which_failed_where() {
+    let Some(agent) = agent_with(UNSAFE) else { return };
+    let image = options(json!({"image": EMULATED}));
+    let only = ["build-gnu-riscv64", "clippy-riscv64", "style"];
+    let configuration = json!({"docker": image, "platform": "riscv64", "only": only});
+    let ran = agent.run_with("job", &configuration, "");
+    assert_eq!(ran.status, 1, "{}", ran.output);
+    assert!(
+        ran.has_lines("--- build-gnu-riscv64\n--- clippy-riscv64\nfailed: clippy-riscv64"),
+        "{}",
+        ran.output
+    );
+    assert!(ran.output.contains("1 passed, 1 failed"), "{}", ran.output);
+    assert!(!ran.output.contains("--- style"), "it is for no platform: {}", ran.output);
+    agent.assert_clean("job");
+}
+
+#[test]
+fn a_person_runs_checks_in_the_container_and_has_the_report() {
+    let Some(agent) = agent_with(UNSAFE) else { return };
+    let step =
+        json!({"steps": [{"plugins": [{"rust-vmm/rust-vmm-ci#v1.0.0": {"docker": Agent::options()}}]}]});
+    agent.write(".buildkite/pipeline.yml", &step.to_string());
+    let platforms: [(&[&str], &str); 2] = [(&[], "clippy"), (&["--platform", "riscv64"], "clippy-riscv64")];
+    for (options, label) in platforms {
+        let arguments = [&["run", "--docker", "clippy", "--report", "../home/report.json"], options].concat();
+        if !options.is_empty() {
+            agent.write(".buildkite/pipeline.yml", &step.to_string().replace(IMAGE, EMULATED));
+        }
+        let ran = agent.start(&mut agent.typed(&arguments)).finish(Duration::from_secs(120));
+        assert_eq!(ran.status, 1, "{}", ran.output);
+        let report = fs::read_to_string(agent.path("home/report.json")).unwrap();
+        let report: Value = serde_json::from_str(&report).unwrap();
+        let outcome = &report["outcomes"][0];
+        assert!(outcome["label"].as_str().unwrap().starts_with(label), "{report}");
+        assert_eq!((&outcome["verdict"], &report["outcomes"][1]), (&json!("failed"), &Value::Null));
+        let finding = &outcome["findings"][0];
+        assert_eq!((&finding["file"], &finding["line"]), (&json!("src/lib.rs"), &json!(5)), "{report}");
+        fs::remove_file(agent.path("home/report.json")).unwrap();
+        assert!(agent.foreign().is_empty(), "{:?}", agent.foreign());
+    }
 }
 
 #[test]
@@ -160,7 +205,8 @@ fn the_engines_failures_are_no_verdicts_and_say_what_to_do() {
     let ran = agent.start(&mut absolute(&hook)).finish(Duration::from_secs(60));
     assert_eq!(ran.status, 3, "{}", ran.output);
     assert!(ran.output.contains("to mend it: install docker on the agent"), "{}", ran.output);
-    agent.pre_exit("job");
+    let after = agent.pre_exit("job");
+    assert_eq!((after.status, after.output.as_str()), (0, ""));
     agent.assert_clean("job");
 }
 
@@ -307,6 +353,6 @@ fn the_agents_policy_is_under_the_repositorys_options_but_for_what_it_forces() {
     let configuration = json!({"docker": {"privileged": true}});
     let mut hook = agent.hook("command", "job", &configuration, "hostname; echo $OF; mount -t tmpfs x /mnt");
     let ran = agent.start(hook.env("RUST_VMM_CI_POLICY", &policy)).finish(Duration::from_secs(60));
-    assert!(ran.status != 0 && ran.output.contains("of-policy\npolicy\n"), "{}", ran.output);
+    assert!(ran.status != 0 && ran.has_lines("of-policy\npolicy"), "{}", ran.output);
     assert!(ran.output.contains("docker.privileged: the agent's policy"), "{}", ran.output);
 }

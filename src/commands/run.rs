@@ -1,7 +1,7 @@
 //! `run`: the checks, here.
 
 use super::environment::{self, variable};
-use super::{configuration, facts, reporting};
+use super::{configuration, container, facts, reporting};
 use crate::cli::{Common, RunArgs};
 use crate::config::{Config, Found, Mode};
 use crate::exit::{Exit, infrastructure, usage};
@@ -23,6 +23,9 @@ pub fn run(common: &Common, args: &RunArgs) -> Result<Exit> {
     process::heed_signals()?;
     let root = configuration::root(common)?;
     let found = configuration::find(common, &root, Mode::Run)?;
+    if args.docker {
+        return container::run_checks(common, args, &root, found);
+    }
     Ok(in_job(common, args, &root, &found)?.exit())
 }
 
