@@ -228,8 +228,9 @@ mod tests {
     fn a_run_is_called_in_the_container_as_it_was_here() {
         let words = "rust-vmm-ci run --platform=x86_64 --package=a --jobs=2 --fail-fast --strict --timings \
                      --update coverage 'a label'";
-        let cli = Cli::parse_from(shell_words::split(words).unwrap());
-        let Command::Run(args) = cli.command else { panic!("{words} is a run") };
-        assert_eq!(run_again(&cli.common, &args), words);
+        let words = shell_words::split(words).unwrap();
+        let cli = Cli::parse_from(&words);
+        let Command::Run(args) = cli.command else { panic!("{words:?} is a run") };
+        assert_eq!(shell_words::split(&run_again(&cli.common, &args)).unwrap(), words);
     }
 }
