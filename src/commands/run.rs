@@ -7,7 +7,7 @@ use crate::config::{Config, Found, Mode};
 use crate::exit::{Exit, infrastructure, usage};
 use crate::model::{Os, Platform};
 use crate::plan::{self, Asked, PlannedCheck, Work};
-use crate::report::{Report, VERSION, table};
+use crate::report::{Report, Usage, VERSION, profile, table};
 use crate::run::console::Console;
 use crate::run::{self, Job, Settings};
 use crate::{git, process};
@@ -47,6 +47,9 @@ pub fn in_job(common: &Common, args: &RunArgs, root: &Path, found: &Found) -> Re
     let report = execute(root, &plan.checks, platform, os, args)?;
     let text = table::summary(&report, environment::color());
     print!("{}{text}", if environment::in_buildkite() { "+++ :clipboard: rust-vmm-ci\n" } else { "\n" });
+    if args.timings {
+        print!("\n{}", profile::table(&report));
+    }
     reporting::write_files(root, &report, args);
     Ok(report)
 }
@@ -125,6 +128,7 @@ fn execute(
         fail_fast: args.fail_fast,
         jobs: args.jobs.map_or_else(|| run::at_once(machine::cores(), machine::memory()), usize::from),
         shard: environment::shard()?,
+        timings: args.timings,
         update: args.update,
     };
     let outcomes = run::run(checks, &job, &settings, &console, begin);
@@ -139,6 +143,11 @@ fn execute(
         started,
         seconds: begin.elapsed().as_secs_f64(),
         cancelled: process::cancelled(),
+        usage: process::usage().map(|process::Usage { cpu, own_cpu, own_memory }| Usage {
+            cpu,
+            own_cpu,
+            own_memory,
+        }),
         outcomes,
     })
 }

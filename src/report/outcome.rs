@@ -1,6 +1,6 @@
 //! What became of one check.
 
-use super::Finding;
+use super::{Finding, Timings};
 use serde::{Deserialize, Serialize};
 
 /// What a check came to.
@@ -57,6 +57,13 @@ pub struct Outcome {
     pub started: f64,
     /// What it took, in seconds.
     pub seconds: f64,
+    /// How long it held a free lane up before it began, since what it shares with a running check was
+    /// not to be used at once, in seconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub queued: f64,
+    /// What cargo's part of its time was spent on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timings: Option<Timings>,
     /// The runs that it consisted of, where it runs once for each combination of features.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub combinations: Vec<Combination>,
@@ -87,6 +94,15 @@ pub struct Combination {
     pub started: f64,
     /// What it took, in seconds.
     pub seconds: f64,
+    /// What cargo's part of its time was spent on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timings: Option<Timings>,
+}
+
+/// serde's condition for leaving a time out.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+fn is_zero(seconds: &f64) -> bool {
+    *seconds == 0.0
 }
 
 impl Combination {

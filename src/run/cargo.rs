@@ -6,6 +6,7 @@ mod divided;
 use super::combine::CargoRun;
 use super::context::{Context, Judgement};
 use super::job::Job;
+use super::stopwatch;
 use crate::checks::cargo::CargoCommand;
 use crate::checks::messages::Messages;
 use crate::checks::shard::Shard;
@@ -180,6 +181,7 @@ impl Check<'_, '_> {
                 verdict,
                 started,
                 seconds: begin.elapsed().as_secs_f64(),
+                timings: self.context.timings.take(),
             });
             if verdict != Verdict::Passed {
                 judgement.verdict = verdict;
@@ -252,17 +254,12 @@ impl Check<'_, '_> {
         let mut messages =
             Messages::new(self.metadata.workspace_root.as_std_path(), root, self.flags.deny, target);
         let mut words = LastWords::default();
-        let log = &mut *self.context.log;
         let ended =
-            crate::process::supervise(&command, self.context.deadline, &mut |stream, line| match stream {
-                Stream::Stdout => {
-                    if let Some(text) = messages.read(line) {
-                        log(&text);
-                    }
-                }
+            self.context.run_cargo(&command, stopwatch::Job::Build, &mut |stream, line| match stream {
+                Stream::Stdout => messages.read(line),
                 Stream::Stderr => {
                     words.read(line);
-                    log(line);
+                    Some(line.into())
                 }
             })?;
         let mut findings = messages.findings();
@@ -281,12 +278,12 @@ impl Check<'_, '_> {
         self.announce(&command);
         let mut output = TestOutput::default();
         let mut words = LastWords::default();
-        let ended = self.context.run_reading(&command, &mut |stream, line| {
+        let ended = self.context.run_cargo(&command, stopwatch::Job::Run, &mut |stream, line| {
             output.read(line);
             if stream == Stream::Stderr {
                 words.read(line);
             }
-            true
+            Some(line.into())
         })?;
         let mut findings = if ended == Ended::Exited(0) { Vec::new() } else { output.findings() };
         if ended != Ended::Exited(0) && findings.is_empty() {

@@ -8,7 +8,7 @@ use crate::checks::shard::{self, Shard};
 use crate::model::{Os, Platform};
 use crate::plan::{PlannedCheck, Work};
 use crate::process::{self, Command};
-use crate::report::{Outcome, Verdict};
+use crate::report::{Outcome, Timings, Verdict};
 use anyhow::Result;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,6 +34,8 @@ pub struct Settings {
     pub jobs: usize,
     /// Which of its step's jobs this is, where it has several.
     pub shard: Option<Shard>,
+    /// Whether linking is told from compiling.
+    pub timings: bool,
     /// Whether `coverage` writes its file.
     pub update: bool,
 }
@@ -102,6 +104,8 @@ impl Needs {
 struct Queue {
     pending: Vec<usize>,
     busy: Vec<Needs>,
+    /// Since when a worker has found nothing that it may begin.
+    idle: Option<Instant>,
     stop: bool,
 }
 
@@ -113,16 +117,18 @@ pub fn run(
     console: &Console,
     begin: Instant,
 ) -> Vec<Outcome> {
-    let queue = Mutex::new(Queue { pending: (0..plan.len()).collect(), busy: Vec::new(), stop: false });
+    let queue =
+        Mutex::new(Queue { pending: (0..plan.len()).collect(), busy: Vec::new(), idle: None, stop: false });
     let freed = Condvar::new();
     let at_once = settings.jobs.clamp(1, plan.len().max(1));
     let outcomes: Vec<Mutex<Option<Outcome>>> = plan.iter().map(|_| Mutex::new(None)).collect();
     std::thread::scope(|scope| {
         for _ in 0..at_once {
             scope.spawn(|| {
-                while let Some((index, needs)) = next(&queue, &freed, plan) {
+                while let Some(Next { index, needs, queued }) = next(&queue, &freed, plan) {
                     let beside = if needs.all { 1 } else { at_once };
-                    let outcome = run_check(&plan[index], job, settings, console, begin, beside);
+                    let outcome =
+                        Outcome { queued, ..run_check(&plan[index], job, settings, console, begin, beside) };
                     let failed = outcome.verdict == Verdict::Failed && !outcome.soft_fail;
                     *outcomes[index].lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
                     let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -139,8 +145,16 @@ pub fn run(
     finished.zip(plan).map(|(outcome, check)| outcome.unwrap_or_else(|| not_begun(check))).collect()
 }
 
+/// A check that begins.
+struct Next {
+    index: usize,
+    needs: Needs,
+    /// How long a worker had nothing to do before it, in seconds.
+    queued: f64,
+}
+
 /// The next check that nothing under way is in the way of; none when there is nothing left to begin.
-fn next(queue: &Mutex<Queue>, freed: &Condvar, plan: &[PlannedCheck]) -> Option<(usize, Needs)> {
+fn next(queue: &Mutex<Queue>, freed: &Condvar, plan: &[PlannedCheck]) -> Option<Next> {
     let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         if queue.stop || queue.pending.is_empty() {
@@ -154,8 +168,10 @@ fn next(queue: &Mutex<Queue>, freed: &Condvar, plan: &[PlannedCheck]) -> Option<
             let index = queue.pending.remove(position);
             let needs = Needs::of(&plan[index]);
             queue.busy.push(needs);
-            return Some((index, needs));
+            let queued = queue.idle.take().map_or(0.0, |since| since.elapsed().as_secs_f64());
+            return Some(Next { index, needs, queued });
         }
+        queue.idle.get_or_insert_with(Instant::now);
         queue = freed.wait(queue).unwrap_or_else(PoisonError::into_inner);
     }
 }
@@ -198,7 +214,7 @@ fn run_check(
         let alone = Duration::from_secs(u64::from(minutes) * 60);
         started.checked_add(alone.saturating_mul(share))
     });
-    let judged = judge(check, job, settings, console.color(), deadline, begin, &mut log);
+    let (judged, timings) = judge(check, job, settings, console.color(), deadline, begin, &mut log);
     let mut judgement = judged.unwrap_or_else(|error| {
         let reason = format!("{error:#}");
         log.line(format!("{reason}\n").as_bytes());
@@ -215,6 +231,7 @@ fn run_check(
         remedy: judgement.remedy,
         started: (started - begin).as_secs_f64(),
         seconds: started.elapsed().as_secs_f64(),
+        timings: Timings::total(judgement.combinations.iter().map(|run| run.timings).chain([timings])),
         combinations: judgement.combinations,
         findings: judgement.findings,
         sections: judgement.sections,
@@ -233,7 +250,7 @@ fn judge(
     deadline: Option<Instant>,
     run_started: Instant,
     log: &mut super::console::CheckLog<'_>,
-) -> Result<Judgement> {
+) -> (Result<Judgement>, Option<Timings>) {
     let mut cargo =
         job.toolchain().map_or_else(|_| Command::new("cargo"), |toolchain| toolchain.cargo.clone());
     if settings.ci && std::env::var_os("CARGO_INCREMENTAL").is_none() {
@@ -254,10 +271,12 @@ fn judge(
         deadline,
         run_started,
         color,
+        look: settings.timings,
+        timings: None,
         log: &mut |line| log.borrow_mut().line(line),
         progress: &mut |index, count, what| log.borrow_mut().progress(index, count, what),
     };
-    match &check.work {
+    let judged = match &check.work {
         Work::Cargo(command, mode) => {
             let divided = shard::parallelism(check.name.as_str(), &check.own).is_some();
             let shard = settings.shard.filter(|_| divided);
@@ -265,13 +284,12 @@ fn judge(
         }
         Work::Shell(script) => shell::run(&mut context, script),
         Work::Coverage => coverage::run(&mut context, check.package.as_deref(), job, settings.update),
-        Work::Bench => {
-            let options = crate::checks::bench::options(&check.own)?;
-            bench::run(&mut context, check.package.as_deref(), job, &options)
-        }
+        Work::Bench => crate::checks::bench::options(&check.own)
+            .and_then(|options| bench::run(&mut context, check.package.as_deref(), job, &options)),
         Work::CommitFormat => commit_format::run(&mut context, &check.own),
         Work::Audit => audit::run(&mut context, &check.own),
-    }
+    };
+    (judged, context.timings)
 }
 
 #[cfg(test)]

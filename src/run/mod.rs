@@ -18,6 +18,7 @@ mod lanes;
 mod llvm;
 pub mod shell;
 mod skeleton;
+mod stopwatch;
 #[cfg(test)]
 mod testing;
 mod toolchain;
