@@ -81,7 +81,7 @@ pub fn run(container: &Container, root: &Path, script: &str, annotate: bool) -> 
         None => {}
     }
     Ok(match ran.ended {
-        Ended::Exited(status) => Exit::Command(u8::try_from(status).unwrap_or(1)),
+        Ended::Exited(status) => Exit::Command(status),
         _ => Exit::Infrastructure,
     })
 }

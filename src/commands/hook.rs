@@ -82,9 +82,9 @@ fn own_command(root: &Path, config: &Config, script: &str) -> Result<Exit> {
     }
     job_files::remove();
     Ok(match ended? {
-        Ended::Exited(status) => Exit::Command(u8::try_from(status).unwrap_or(1)),
+        Ended::Exited(status) => Exit::Command(status),
         // As shells say it: 128 and the signal's number.
-        Ended::Signaled(signal) => Exit::Command(u8::try_from(signal).map_or(1, |signal| 128 | signal)),
+        Ended::Signaled(signal) => Exit::Command(128 + signal),
         Ended::TimedOut | Ended::Cancelled => Exit::Infrastructure,
     })
 }
