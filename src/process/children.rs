@@ -7,6 +7,7 @@
 use super::*;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 /// Names the part.
 const PART: &str = "RUST_VMM_CI_TEST_PART";

@@ -45,7 +45,9 @@ pub(super) fn program(command: &Command) -> io::Result<OsString> {
     }
     let ends_a_line = |arg: &&OsString| arg.to_string_lossy().contains(['\r', '\n']);
     match command.args.iter().find(ends_a_line) {
-        Some(arg) if batch => refused(format!("cmd would end its line within the argument {arg:?}")),
+        Some(arg) if batch => {
+            refused(format!("cmd would end its line within the argument {:?}", arg.to_string_lossy()))
+        }
         _ => Ok(program),
     }
 }

@@ -4,7 +4,6 @@
 //! Four measures a crate, both sides in one run: from an empty target directory, again with nothing
 //! changed, again after one source file changed, and our own process apart from cargo and what cargo
 //! starts. Nothing is compared here but times: `tests/parity` compares verdicts.
-#![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -39,7 +38,7 @@ use usage::Usage;
 /// and LLVM's tools (`LLVM_COV`, `LLVM_PROFDATA`), and a coverage file in the crate.
 const CHECKS: &str = "build-gnu,style,doc,unittests-gnu,unittests-gnu-release,clippy,coverage";
 
-fn main() {
+pub(crate) fn main() {
     let mut checks = CHECKS.to_owned();
     let mut folders: Vec<PathBuf> = Vec::new();
     let mut arguments = std::env::args().skip(1);
