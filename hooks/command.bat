@@ -3,6 +3,8 @@ REM The agent's wrapper has delayed expansion on, which would eat "!" in a path.
 SETLOCAL EnableExtensions DisableDelayedExpansion
 CALL "%~dp0lib\find-binary.bat"
 IF NOT DEFINED rust_vmm_ci EXIT 3
+REM A variable of this name would stand for every status.
+SET "ERRORLEVEL="
 "%rust_vmm_ci%" hook command
 REM Without /B: the wrapper's CALL makes 1 of every status under Wine.
 EXIT %ERRORLEVEL%

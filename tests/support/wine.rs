@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::buildkite::{Build, Buildkite, of_build};
 use super::process::Running;
-use super::sandbox::{File, Sandbox};
+use super::sandbox::{File, Repository, Sandbox};
 use super::{eventually, skip};
 
 /// Where the plugin seems to come from.
@@ -65,6 +65,15 @@ impl Wine {
         Ok(Self { program, agent: agent.trim_end().into(), bridge, toolchain, run })
     }
 
+    /// A path below `%TEMP%`, which all of this Wine's programs share.
+    pub(crate) fn temporary(&self, name: &str) -> PathBuf {
+        let prefix =
+            std::env::var_os("WINEPREFIX").map_or_else(|| self.run.with_file_name("prefix"), PathBuf::from);
+        let users = std::fs::read_dir(prefix.join("drive_c/users")).expect("Wine's users");
+        let folders = users.map(|user| user.expect("a user").path().join("Temp"));
+        folders.filter(|folder| folder.is_dir()).map(|folder| folder.join(name)).next().expect("a Temp")
+    }
+
     /// A program under Wine, with the tools and these folders on PATH.
     pub(crate) fn command(
         &self,
@@ -97,6 +106,7 @@ fn answer(command: &mut Command) -> Result<String, String> {
 pub(crate) struct Machine {
     pub(crate) wine: &'static Wine,
     pub(crate) sandbox: Sandbox,
+    repository: Repository,
     buildkite: Buildkite,
     path: Vec<PathBuf>,
     env: Vec<(String, String)>,
@@ -115,7 +125,8 @@ impl Machine {
         std::fs::rename(plugin.path(), &checkout).expect("a folder for the plugin");
         let buildkite = Buildkite::new(&source);
         let env = of_build(&source).into_iter().collect();
-        let machine = Self { wine, sandbox, buildkite, path: Vec::new(), env };
+        let repository = source;
+        let machine = Self { wine, sandbox, repository, buildkite, path: Vec::new(), env };
         Some(machine.env("RUST_VMM_CI_BINARY", &windows(&wine.program)))
     }
 
@@ -137,9 +148,14 @@ impl Machine {
         self
     }
 
+    /// The repository, which the jobs run in.
+    pub(crate) fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
     /// The folder of the repository.
-    pub(crate) fn checkout(&self) -> PathBuf {
-        self.sandbox.path().join("build/loopback/rust-vmm/crate-ci")
+    pub(crate) fn checkout(&self) -> &Path {
+        self.repository.path()
     }
 
     /// The folder of the plugin.
@@ -152,8 +168,8 @@ impl Machine {
     pub(crate) fn start(&self, log: &str, configuration: &Value, command: Option<&str>) -> Running {
         let mut job = self.wine.command(&self.sandbox, &self.wine.agent, &self.path);
         job.arg("bootstrap")
-            .envs(self.env.iter().cloned())
             .env("BUILDKITE_JOB_ID", new_id())
+            .envs(self.env.iter().cloned())
             .env("BUILDKITE_STEP_ID", "33333333-0000-4000-8000-000000000000")
             .env("BUILDKITE_AGENT_ACCESS_TOKEN", "of-the-job")
             .env("BUILDKITE_AGENT_ENDPOINT", self.buildkite.endpoint())
@@ -207,7 +223,7 @@ impl Machine {
 }
 
 /// An id that no other job of this Wine has: they share a folder for temporary files.
-fn new_id() -> String {
+pub(crate) fn new_id() -> String {
     static IDS: AtomicU32 = AtomicU32::new(0);
     format!("{:08x}-0000-4000-8000-{:012}", std::process::id(), IDS.fetch_add(1, Ordering::Relaxed))
 }

@@ -1,7 +1,7 @@
 //! A program for tests under Wine, compiled by rustc alone; its first argument says what it does.
 //!
 //! `family FILE`: starts another that adds to FILE for a minute, and waits for it. `alone FILE`: the
-//! other. `print ARG...`: prints its arguments, a line each. Under the name `cargo` it notes its calls
+//! other. `print ARG...`: prints its arguments, a line each. `exit STATUS`: ends so, by 32 bits. Under the name `cargo` it notes its calls
 //! and its variables beside itself, and what it builds is the program that a variable names.
 
 use std::fs::OpenOptions;
@@ -29,6 +29,7 @@ fn main() {
                 std::thread::sleep(Duration::from_millis(50));
             }
         }
+        "exit" => exit(args[1].parse::<u32>().unwrap().cast_signed()),
         "print" => args[1..].iter().for_each(|arg| println!("<{arg}>")),
         other => panic!("{other}"),
     }
