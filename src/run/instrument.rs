@@ -68,13 +68,13 @@ pub fn link(program: &Path, link: &Path) -> std::io::Result<()> {
     std::os::unix::fs::symlink(program, link)
 }
 
-/// As on Unix, by a hard link, or a copy where the other name is on another volume.
+/// As on Unix, by a copy: a hard link of a program that runs cannot be removed.
 ///
 /// # Errors
 /// Where the system refuses.
 #[cfg(windows)]
 pub fn link(program: &Path, link: &Path) -> std::io::Result<()> {
-    std::fs::hard_link(program, link).or_else(|_| std::fs::copy(program, link).map(drop))
+    std::fs::copy(program, link).map(drop)
 }
 
 /// Acts as the wrapper where this process was started as one; `None` otherwise.
