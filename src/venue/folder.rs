@@ -109,9 +109,12 @@ impl Folder {
     /// Where the system refuses.
     pub fn withdraw(&mut self) -> Result<()> {
         if self.path.extension().is_none() {
-            let gone = self.path.with_extension("gone");
-            fs::rename(&self.path, &gone).context("moving the job's folder")?;
-            self.path = gone;
+            // A job that was tried again under its id, after a try that could not be cleaned up, has
+            // more than one.
+            let gone = |number: u32| self.path.with_extension(format!("gone{number}"));
+            let free = (0..).map(gone).find(|path| !path.exists()).context("a free name")?;
+            fs::rename(&self.path, &free).context("moving the job's folder")?;
+            self.path = free;
         }
         Ok(())
     }
@@ -210,6 +213,18 @@ mod tests {
         again.remove().unwrap();
         assert!(left_behind(&job).is_empty());
         assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_second_try_of_a_job_is_withdrawn_beside_the_first() {
+        let temporary = tempfile::tempdir().unwrap();
+        let job = job(temporary.path(), "a", "1");
+        create(&job).withdraw().unwrap();
+        create(&job).withdraw().unwrap();
+        let found = left_behind(&job);
+        assert_eq!(found.len(), 2);
+        found.into_iter().for_each(|folder| folder.remove().unwrap());
+        assert!(left_behind(&job).is_empty());
     }
 
     #[test]

@@ -84,6 +84,18 @@ fn the_binary_on_path_is_used_before_one_is_built() {
 }
 
 #[test]
+fn a_binary_is_told_which_version_the_hooks_are() {
+    let agent = Agent::new().with("RUST_VMM_CI_HOOKS_VERSION", "0.0.1");
+    let binary = agent.stub("rust-vmm-ci");
+
+    agent.run("command").with(0, &[]);
+
+    let told = format!("  RUST_VMM_CI_HOOKS_VERSION={}\n", env!("CARGO_PKG_VERSION"));
+    let log = Stub::log_at(binary.path());
+    assert!(log.contains(&told), "{log}");
+}
+
+#[test]
 fn without_binary_and_cargo_the_hook_says_what_to_install() {
     let agent = Agent::new();
 

@@ -23,6 +23,14 @@ pub(crate) struct Finished {
     pub(crate) output: String,
 }
 
+impl Finished {
+    /// Whether these lines were said, in this order; the other stream's may stand between them.
+    pub(crate) fn has_lines(&self, lines: &str) -> bool {
+        let mut said = self.output.lines();
+        lines.lines().all(|line| said.any(|said| said == line))
+    }
+}
+
 impl Running {
     /// Starts the command with nothing on standard input. Its output goes into the file: unlike
     /// a pipe, a file is not held open by what the process leaves behind.

@@ -119,3 +119,13 @@ fn an_exit_status_of_32_bits_arrives_as_it_is_and_125_as_3() {
         assert!(!outcome.log.contains("never"), "{}", outcome.log);
     }
 }
+
+#[test]
+fn a_binary_of_another_version_than_the_hooks_is_refused() {
+    let Some(machine) = machine(LIBRARY) else { return };
+    let manifest = "[package]\nname = \"rust-vmm-ci\"\nversion = \"99.0.0\"\n\n[dependencies]\na = { version = \"1\" }\n";
+    std::fs::write(machine.plugin().join("Cargo.toml"), manifest).unwrap();
+    let outcome = machine.env("RUST_VMM_CI_HOOKS_VERSION", "0.0.1").run(&json!({}), Some("echo never"));
+    assert_eq!(outcome.status, 2, "{}", outcome.log);
+    assert!(outcome.log.contains("99.0.0"), "{}", outcome.log);
+}
