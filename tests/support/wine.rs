@@ -20,7 +20,7 @@ const CHECKOUT: &str = "example-org-rust-vmm-ci-buildkite-plugin-git-v1-0-0";
 /// The shell that an agent for Windows is started with by default (`clicommand/agent_start.go`).
 const SHELL: &str = r"C:\windows\system32\cmd.exe /S /C";
 /// A job, Wine's start and a cold build of a small crate with it.
-pub(crate) const LIMIT: Duration = Duration::from_secs(240);
+pub(crate) const LIMIT: Duration = Duration::from_secs(600);
 
 /// What is built once for all tests.
 pub(crate) struct Wine {

@@ -11,7 +11,7 @@ fn every_step_of_windows_is_uploaded_for_its_agents_and_runs() {
     let steps =
         json!([{"label": "mine", "command": "stub.exe print \"100% & !\" & exit 7", "platform": ["x86_64"]}]);
     let options = json!({"mode": "upload", "os": "windows", "platform": "x86_64", "skip": ["unittests-msvc-release", "commit-format"], "steps": steps});
-    // Tried again: the agent does, and says nothing twice.
+    // The first answer is no, and it is tried again.
     machine.buildkite().refuse_uploads([Refusal::Status(503)]);
     let agent = machine.start_agent(&json!({"label": "upload", "plugins": options}));
     let build = machine.buildkite().finish(LIMIT);
