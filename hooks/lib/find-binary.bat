@@ -89,21 +89,20 @@ CALL :fail "building it from %root% failed; cargo's words are above" "a Rust as 
 GOTO none
 
 :built
-REM Moved into place whole. Where another job was first, and runs it, the move fails and its binary serves.
+REM Named whole, and never over another: where another job was first, its binary serves.
 REM By the job's name: of two that start in one second RANDOM is the same.
 SET "new=%folder%\new-%BUILDKITE_JOB_ID%-%RANDOM%.exe"
 SET "tries=0"
 COPY /Y "%store%\build\%host%\release\rust-vmm-ci.exe" "%new%" >NUL
-:move
-MOVE /Y "%new%" "%found%" >NUL 2>&1
-IF NOT EXIST "%new%" GOTO moved
-IF EXIST "%found%" GOTO moved
+:rename
+REN "%new%" rust-vmm-ci.exe >NUL 2>&1
+IF EXIST "%found%" GOTO renamed
 REM A scanner looks into it, for a moment.
 SET /A tries+=1
-IF %tries% GEQ 10 GOTO moved
+IF %tries% GEQ 10 GOTO renamed
 PING -n 2 127.0.0.1 >NUL
-GOTO move
-:moved
+GOTO rename
+:renamed
 IF EXIST "%new%" DEL "%new%"
 IF EXIST "%found%" GOTO done
 CALL :fail "the binary could not be moved to '%found%'" "make the folder writable for the agent's user"
