@@ -15,6 +15,9 @@ use support::eventually;
 const MANIFEST: &str = "[package]\nname = \"sample\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
 const LIBRARY: &str = "//! A crate.\n\n/// Adds.\npub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n";
 const FAULT: &str = "//! A crate.\n\n/// Counts.\npub fn count() -> u32 {\n    let unused = 1;\n    2\n}\n";
+/// Its fault is one for clippy alone.
+const UNSAFE: &str =
+    "//! A crate.\n\n/// Reads.\npub fn read(x: &u8) -> u8 {\n    unsafe { std::ptr::read(x) }\n}\n";
 const LOCK: &str = "version = 4\n\n[[package]]\nname = \"sample\"\nversion = \"0.1.0\"\n";
 
 fn agent() -> Option<Agent> {
@@ -129,6 +132,50 @@ fn a_riscv64_command_arrives_as_it_is_written() {
     }
     assert_eq!(agent.run_with("job", &configuration, "exit 42").status, 42);
     agent.assert_clean("job");
+}
+
+#[test]
+fn a_riscv64_job_without_a_command_runs_each_check_and_tells_which_failed_where() {
+    let Some(agent) = agent_with(UNSAFE) else { return };
+    let image = options(json!({"image": EMULATED}));
+    let only = ["build-gnu-riscv64", "clippy-riscv64", "style"];
+    let configuration = json!({"docker": image, "platform": "riscv64", "only": only});
+    let ran = agent.run_with("job", &configuration, "");
+    assert_eq!(ran.status, 1, "{}", ran.output);
+    assert!(
+        ran.has_lines("--- build-gnu-riscv64\n--- clippy-riscv64\nfailed: clippy-riscv64"),
+        "{}",
+        ran.output
+    );
+    assert!(ran.output.contains("1 passed, 1 failed"), "{}", ran.output);
+    assert!(!ran.output.contains("--- style"), "it is for no platform: {}", ran.output);
+    agent.assert_clean("job");
+}
+
+#[test]
+fn a_person_runs_checks_in_the_container_and_has_the_report() {
+    let Some(agent) = agent_with(UNSAFE) else { return };
+    let step =
+        json!({"steps": [{"plugins": [{"rust-vmm/rust-vmm-ci#v1.0.0": {"docker": Agent::options()}}]}]});
+    agent.write(".buildkite/pipeline.yml", &step.to_string());
+    let platforms: [(&[&str], &str); 2] = [(&[], "clippy"), (&["--platform", "riscv64"], "clippy-riscv64")];
+    for (options, label) in platforms {
+        let arguments = [&["run", "--docker", "clippy", "--report", "../home/report.json"], options].concat();
+        if !options.is_empty() {
+            agent.write(".buildkite/pipeline.yml", &step.to_string().replace(IMAGE, EMULATED));
+        }
+        let ran = agent.start(&mut agent.typed(&arguments)).finish(Duration::from_secs(120));
+        assert_eq!(ran.status, 1, "{}", ran.output);
+        let report = fs::read_to_string(agent.path("home/report.json")).unwrap();
+        let report: Value = serde_json::from_str(&report).unwrap();
+        let outcome = &report["outcomes"][0];
+        assert!(outcome["label"].as_str().unwrap().starts_with(label), "{report}");
+        assert_eq!((&outcome["verdict"], &report["outcomes"][1]), (&json!("failed"), &Value::Null));
+        let finding = &outcome["findings"][0];
+        assert_eq!((&finding["file"], &finding["line"]), (&json!("src/lib.rs"), &json!(5)), "{report}");
+        fs::remove_file(agent.path("home/report.json")).unwrap();
+        assert!(agent.foreign().is_empty(), "{:?}", agent.foreign());
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub mod bench_plot;
 pub mod cargo;
 pub mod commit_format;
 pub mod coverage;
+pub mod emulated;
 pub mod lock_file;
 pub mod messages;
 mod own;

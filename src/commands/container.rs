@@ -1,52 +1,146 @@
 //! The container of a job: whether there is one, the command in it, and what it reported.
 
+use super::emulated::Watch;
 use super::environment::variable;
 use super::{facts, reporting};
-use crate::cli::{Common, InsideArgs};
-use crate::config::{DockerChoice, Found};
+use crate::cli::{Common, InsideArgs, RunArgs};
+use crate::config::{Config, DockerChoice, Found};
 use crate::exit::{Exit, usage};
 use crate::model::{Os, Platform};
-use crate::plan::{self, Asked};
-use crate::process::Ended;
+use crate::plan::{self, Asked, PlannedCheck};
+use crate::process::{Ended, Stream};
+use crate::report::Report;
 use crate::venue::{self, Container, Inside, Job, Policy, Venue, Wanted};
 use anyhow::Result;
 use serde_json::Value;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// The container that a job's command runs in; none for the host. `checks` says that the command is
-/// that of the plan, whose needs decide where nobody else does.
+/// What a job runs.
+#[derive(Clone, Copy, Debug)]
+pub enum Task<'a> {
+    /// The step's own command.
+    Own(&'a str),
+    /// The checks, as `run` is asked for them.
+    Checks(&'a RunArgs),
+}
+
+/// A job's work with the container that it is done in.
+#[derive(Debug)]
+pub struct Placed {
+    container: Container,
+    /// What runs in it, for a shell.
+    script: String,
+}
+
+/// The container that a job's work is done in; none for the host.
 ///
 /// # Errors
 /// Exit 2 for what the configuration asks for, exit 3 for the agent's policy.
-pub fn of_job(common: &Common, root: &Path, found: &Found, checks: bool) -> Result<Option<Container>> {
+pub fn of_job(common: &Common, root: &Path, found: &Found, task: Task<'_>) -> Result<Option<Placed>> {
     let config = &found.config;
     let nested = variable(venue::IN_CONTAINER).is_some();
-    let here = Platform::of_this_machine().unwrap_or(Platform::X86_64);
-    let configured = config.platforms.as_deref().unwrap_or_default();
-    let platform =
-        common.platform.or_else(|| (!configured.contains(&here)).then(|| configured.first().copied())?);
-    let platform = platform.unwrap_or(here);
+    let platform = platform(common, config);
     let os = common.os.or(config.os).or_else(Os::of_this_machine).unwrap_or(Os::Linux);
     let mut wanted = Wanted { os, platform, privileged: false, cache: config.cache, nested };
-    if checks && !nested && config.docker != DockerChoice::Off {
-        let facts = facts::read(root, config, false)?;
-        let plan = plan::for_run(config, &facts, platform, os, Asked::default())?;
-        wanted.privileged = plan.checks.iter().any(|check| {
-            let docker = check.step.docker.as_ref();
-            docker
-                .and_then(|docker| docker.get("privileged"))
-                .is_some_and(|set| set.value == Value::Bool(true))
-        });
+    let mut script = String::new();
+    match task {
+        Task::Own(command) => command.clone_into(&mut script),
+        Task::Checks(_) if nested => {}
+        Task::Checks(args) => {
+            let plan = planned(root, config, platform, os, args)?;
+            wanted.privileged = plan.iter().any(is_privileged);
+            script =
+                if platform.is_emulated() { PlannedCheck::script(&plan) } else { run_again(common, args) };
+        }
     }
-    let policy = policy()?;
-    match venue::resolve(&config.docker, wanted, &policy)? {
+    match venue::resolve(&config.docker, wanted, &policy()?)? {
         Venue::Host if platform.is_emulated() && !nested => {
             Err(usage(format!("docker: {platform} is emulated in a container; take `docker: false` away")))
         }
         Venue::Host => Ok(None),
-        Venue::Container(container) => Ok(Some(*container)),
+        Venue::Container(container) => Ok(Some(Placed { container: *container, script })),
     }
+}
+
+/// The platform that a job is for: this machine's where it is one of those that are configured.
+fn platform(common: &Common, config: &Config) -> Platform {
+    let here = Platform::of_this_machine().unwrap_or(Platform::X86_64);
+    let configured = config.platforms.as_deref().unwrap_or_default();
+    let other = || (!configured.contains(&here)).then(|| configured.first().copied())?;
+    common.platform.or_else(other).unwrap_or(here)
+}
+
+/// The checks that a container is for.
+///
+/// # Errors
+/// As [`plan::for_run`]; exit 2 where none of them can run on the emulated platform.
+fn planned(
+    root: &Path,
+    config: &Config,
+    platform: Platform,
+    os: Os,
+    args: &RunArgs,
+) -> Result<Vec<PlannedCheck>> {
+    let facts = facts::read(root, config, !args.package.is_empty())?;
+    let asked = Asked { names: args.names.clone(), packages: args.package.clone() };
+    let mut checks = plan::for_run(config, &facts, platform, os, asked)?.checks;
+    if platform.is_emulated() {
+        // As in an upload: what is for no particular platform runs on another's machine.
+        checks.retain(|check| check.platform == Some(platform));
+        if checks.is_empty() {
+            return Err(usage(format!(
+                "there is no check of {platform} to run; `rust-vmm-ci list` shows them"
+            )));
+        }
+    }
+    Ok(checks)
+}
+
+fn is_privileged(check: &PlannedCheck) -> bool {
+    let docker = check.step.docker.as_ref();
+    docker.and_then(|docker| docker.get("privileged")).is_some_and(|set| set.value == Value::Bool(true))
+}
+
+/// `rust-vmm-ci run`, as it was called here, for the shell in the container.
+fn run_again(common: &Common, args: &RunArgs) -> String {
+    let mut words = vec!["rust-vmm-ci".to_owned(), "run".into()];
+    words.extend(common.platform.map(|platform| format!("--platform={platform}")));
+    words.extend(args.package.iter().map(|package| format!("--package={package}")));
+    words.extend(args.jobs.map(|jobs| format!("--jobs={jobs}")));
+    let flags = [(args.fail_fast, "--fail-fast"), (args.strict, "--strict"), (args.update, "--update")];
+    words.extend(flags.iter().filter(|(set, _)| *set).map(|(_, flag)| (*flag).to_owned()));
+    words.extend(args.names.iter().cloned());
+    shell_words::join(words)
+}
+
+/// `run --docker`: the checks in the project's container, on a person's machine.
+///
+/// # Errors
+/// As [`of_job`] and [`run`]; exit 2 where there is no container to be had.
+pub fn run_checks(common: &Common, args: &RunArgs, root: &Path, mut found: Found) -> Result<Exit> {
+    if variable(venue::IN_CONTAINER).is_some() {
+        return Err(usage("--docker: this is a container of rust-vmm-ci's already; leave it out"));
+    }
+    if let Some(file) = &common.config {
+        return Err(usage(format!(
+            "--config {}: a container has only the repository: leave `--docker` out, or give the \
+             configuration in the variable BUILDKITE_PLUGIN_CONFIGURATION",
+            file.display()
+        )));
+    }
+    if found.config.docker == DockerChoice::Off {
+        // Asked for by hand, a container is the project's own.
+        found.config.docker = DockerChoice::Unset;
+    }
+    let Some(placed) = of_job(common, root, &found, Task::Checks(args))? else {
+        return Err(usage("--docker: there is no container for Windows, or the agent's policy has none"));
+    };
+    let (exit, report) = work(&placed, root)?;
+    if let Some(report) = report {
+        reporting::write_files(root, &report, args);
+    }
+    Ok(exit)
 }
 
 /// The policy of this machine.
@@ -57,33 +151,47 @@ pub fn policy() -> Result<Policy> {
     Policy::read(variable(venue::POLICY_VARIABLE).as_deref().map(Path::new))
 }
 
-/// Runs a job's command in its container and tells the build what it reported.
+/// Does a job's work in its container and tells the build what it reported.
 ///
 /// # Errors
 /// Exit 3 where the engine fails.
-pub fn run(container: &Container, root: &Path, script: &str, annotate: bool) -> Result<Exit> {
+pub fn run(placed: &Placed, root: &Path, annotate: bool) -> Result<Exit> {
+    let (exit, report) = work(placed, root)?;
+    if let Some(report) = report {
+        reporting::tell_buildkite(root, &report, annotate);
+    }
+    Ok(exit)
+}
+
+fn work(placed: &Placed, root: &Path) -> Result<(Exit, Option<Report>)> {
+    let Placed { container, script } = placed;
     println!("--- :docker: {}", container.image);
     let job = Job::here(root);
+    let mut watch = container.emulated.then(|| Watch::new(script));
     let ran = venue::run(container, script, &job, &mut |stream, line| {
+        if let Some(watch) = &mut watch {
+            watch.read(stream, line);
+        }
         // Whoever reads the log may be gone; the job goes on.
         let _ = match stream {
-            crate::process::Stream::Stdout => io::stdout().lock().write_all(line),
-            crate::process::Stream::Stderr => io::stderr().lock().write_all(line),
+            Stream::Stdout => io::stdout().lock().write_all(line),
+            Stream::Stderr => io::stderr().lock().write_all(line),
         };
     })?;
-    match ran.report.as_deref().map(serde_json::from_slice) {
-        Some(Ok(report)) => reporting::tell_buildkite(root, &report, annotate),
-        Some(Err(error)) => {
-            eprintln!(
-                "rust-vmm-ci: the report of the container: {error}; the build has no annotation for it"
-            );
+    let report = match (ran.report.as_deref().map(serde_json::from_slice), watch) {
+        (Some(Ok(report)), _) => Some(report),
+        (Some(Err(error)), _) => {
+            eprintln!("rust-vmm-ci: the report of the container: {error}; there is none but the log");
+            None
         }
-        None => {}
-    }
-    Ok(match ran.ended {
+        (None, Some(watch)) => watch.report(root, &container.image, ran.ended),
+        (None, None) => None,
+    };
+    let exit = match ran.ended {
         Ended::Exited(status) => Exit::Command(status),
         _ => Exit::Infrastructure,
-    })
+    };
+    Ok((exit, report))
 }
 
 /// Takes away what the job has left.

@@ -1,5 +1,6 @@
 //! `hook command` and `hook pre-exit`: what the plugin's hooks call.
 
+use super::container::Task;
 use super::environment::variable;
 use super::job_files::{self, JobFiles};
 use super::{configuration, container, pipeline, reporting, run};
@@ -12,9 +13,6 @@ use crate::run::shell::Script;
 use anyhow::{Context as _, Result};
 use std::path::Path;
 use std::time::Duration;
-
-/// What a step without a command of its own runs.
-const RUN: &str = "rust-vmm-ci run";
 
 /// Does what a hook is for.
 ///
@@ -41,14 +39,16 @@ fn command(common: &Common) -> Result<Exit> {
         return pipeline::upload(&root, &found);
     }
     let script = variable("BUILDKITE_COMMAND");
-    if let Some(container) = container::of_job(common, &root, &found, script.is_none())? {
-        return container::run(&container, &root, script.as_deref().unwrap_or(RUN), found.config.annotate);
+    let checks = RunArgs::default();
+    let task = script.as_deref().map_or(Task::Checks(&checks), Task::Own);
+    if let Some(placed) = container::of_job(common, &root, &found, task)? {
+        return container::run(&placed, &root, found.config.annotate);
     }
     let files = JobFiles::make()?;
     match script {
         Some(script) => own_command(&root, &found.config, &script, &files),
         None => {
-            let report = run::in_job(common, &RunArgs::default(), &root, &found)?;
+            let report = run::in_job(common, &checks, &root, &found)?;
             reporting::tell_buildkite(&root, &report, found.config.annotate);
             Ok(report.exit())
         }

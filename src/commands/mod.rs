@@ -3,6 +3,7 @@
 mod cache;
 mod configuration;
 mod container;
+mod emulated;
 mod environment;
 mod explain;
 mod facts;

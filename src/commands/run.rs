@@ -1,7 +1,7 @@
 //! `run`: the checks, here.
 
 use super::environment::{self, variable};
-use super::{configuration, facts, job_files, reporting};
+use super::{configuration, container, facts, job_files, reporting};
 use crate::cli::{Common, RunArgs};
 use crate::config::{Config, Found, Mode};
 use crate::exit::{Exit, infrastructure, usage};
@@ -24,6 +24,9 @@ pub fn run(common: &Common, args: &RunArgs) -> Result<Exit> {
     job_files::keep_temporary_files_together();
     let root = configuration::root(common)?;
     let found = configuration::find(common, &root, Mode::Run)?;
+    if args.docker {
+        return container::run_checks(common, args, &root, found);
+    }
     Ok(in_job(common, args, &root, &found)?.exit())
 }
 

@@ -89,7 +89,8 @@ fn step(
         options.insert("docker".into(), false.into());
     }
     add_job_options(&mut options, config);
-    let command = if platform.is_emulated() { one_script(checks) } else { "rust-vmm-ci run".to_owned() };
+    let command =
+        if platform.is_emulated() { PlannedCheck::script(checks) } else { "rust-vmm-ci run".to_owned() };
     let attributes = settings.map(|settings| settings.attributes.to_map()).unwrap_or_default();
     Ok(Step {
         label: label(platform, os, config).into(),
@@ -182,18 +183,6 @@ fn merged_docker(checks: &[PlannedCheck]) -> Map<String, Value> {
         }
     }
     merged
-}
-
-/// The checks' commands as one script that runs them all: an emulated platform has nothing of the
-/// host, so this program cannot run them there.
-fn one_script(checks: &[PlannedCheck]) -> String {
-    let line = |check: &PlannedCheck| {
-        let label = shell_words::quote(check.label.as_str()).into_owned();
-        let named = shell_words::quote(&format!(" {}", check.label)).into_owned();
-        format!("echo '---' {label}\n( {} ) || failed=$failed{named}", check.command)
-    };
-    let lines: Vec<String> = checks.iter().map(line).collect();
-    format!("failed=\n{}\n[ -z \"$failed\" ] || {{ echo \"failed:$failed\"; exit 1; }}", lines.join("\n"))
 }
 
 /// The label of a platform's step: after the files where these are all, so that two uploads of a build

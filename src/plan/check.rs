@@ -2,6 +2,7 @@
 
 use super::StepSettings;
 use crate::checks::cargo::{CargoCommand, FeatureMode};
+use crate::checks::emulated;
 use crate::model::{CheckName, Os, Platform, StepLabel};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -38,6 +39,19 @@ pub struct PlannedCheck {
     pub step: Arc<StepSettings>,
     /// The paths of which one must have changed for the step to run; none for always.
     pub if_changed: Option<Arc<[String]>>,
+}
+
+impl PlannedCheck {
+    /// Checks as one script for an emulated platform, which has nothing of the host: this program
+    /// cannot run them there.
+    pub fn script(checks: &[Self]) -> String {
+        let items = checks.iter().map(|check| emulated::Item {
+            label: check.label.as_str(),
+            command: &check.command,
+            soft_fail: check.soft_fail,
+        });
+        emulated::script(&items.collect::<Vec<_>>())
+    }
 }
 
 /// What a planned check does.

@@ -23,7 +23,7 @@ const IMAGE: &str = "check `docker.image`, and `docker login` for a private one"
 
 /// The first that is found decides: the special stand before the general. Texts of Docker 20.10 to 28
 /// and Podman 4.3.
-const FAILURES: [Known; 22] = [
+const FAILURES: [Known; 23] = [
     known("permission denied while trying to connect", "add the agent's user to the group docker"),
     known("cannot connect to the docker daemon", DAEMON),
     known("error during connect", DAEMON),
@@ -48,6 +48,11 @@ const FAILURES: [Known; 22] = [
     known(
         "executable file not found",
         "the image lacks that program: check `docker.shell`, `docker.entrypoint`",
+    ),
+    known(
+        "version `glibc_",
+        "this rust-vmm-ci is linked to this machine's C library: install a static one (RUSTFLAGS='-C \
+         target-feature=+crt-static' cargo install --target x86_64-unknown-linux-gnu …)",
     ),
     known("bind source path does not exist", "check `docker.volumes`; docker must see the agent's files"),
     passing("no such host", NETWORK),
@@ -99,6 +104,7 @@ mod tests {
             ("manifest for rustvmm/dev:x not found: manifest unknown", "docker.image", false),
             ("dial tcp: lookup registry on 1.1.1.1:53: no such host", "network", true),
             ("write /x: no space left on device", "cache clean", false),
+            ("/lib/libc.so.6: version `GLIBC_2.39' not found (required by rust-vmm-ci)", "crt-static", false),
             ("error gathering device information while adding custom device \"/dev/kvm\"", "devices", false),
         ];
         for (said, expected, may_pass) in cases {

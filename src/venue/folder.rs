@@ -112,7 +112,7 @@ impl Folder {
             // A job that was tried again under its id, after a try that could not be cleaned up, has
             // more than one.
             let gone = |number: u32| self.path.with_extension(format!("gone{number}"));
-            let free = (0..).map(gone).find(|path| !path.exists()).context("a free name")?;
+            let free = (0..=u32::MAX).map(gone).find(|path| !path.exists()).context("a free name")?;
             fs::rename(&self.path, &free).context("moving the job's folder")?;
             self.path = free;
         }
@@ -223,7 +223,9 @@ mod tests {
         create(&job).withdraw().unwrap();
         let found = left_behind(&job);
         assert_eq!(found.len(), 2);
-        found.into_iter().for_each(|folder| folder.remove().unwrap());
+        for folder in found {
+            folder.remove().unwrap();
+        }
         assert!(left_behind(&job).is_empty());
     }
 

@@ -202,16 +202,20 @@ impl Agent {
         json!({"image": IMAGE, "always-pull": false})
     }
 
-    /// `rust-vmm-ci cache`, as the agent's user.
-    pub(crate) fn cache(&self, what: &str) -> Command {
-        let mut cache = self.hook("pre-exit", "none", &json!({}), "");
-        let program: Vec<_> =
-            cache.get_args().take_while(|word| *word != "hook").map(ToOwned::to_owned).collect();
+    /// `rust-vmm-ci` as the agent's user types it, in the checkout and in no job.
+    pub(crate) fn typed(&self, arguments: &[&str]) -> Command {
+        let hook = self.hook("pre-exit", "none", &json!({}), "");
+        let program = hook.get_args().take_while(|word| *word != "hook");
         let mut command = Command::new("setpriv");
-        command.args(program).args(["cache", what]).env_clear().current_dir(self.path("checkout"));
-        command.envs(cache.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        cache.env_clear();
+        command.args(program).args(arguments).env_clear().current_dir(self.path("checkout"));
+        let variables = hook.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        command.envs(variables.filter(|(name, _)| !name.to_string_lossy().starts_with("BUILDKITE")));
         command
+    }
+
+    /// `rust-vmm-ci cache`.
+    pub(crate) fn cache(&self, what: &str) -> Command {
+        self.typed(&["cache", what])
     }
 
     /// A hook of ours, as the agent's user, in a job with this configuration.

@@ -1,0 +1,361 @@
+//! Checks on an emulated platform: one script for all of them, and what is read of its output.
+//!
+//! Nothing of the host is in the virtual machine, so cargo speaks there as it does to people. The
+//! verdict is the script's exit status; its words only say which check to look at, and where.
+
+use super::test_output::TestOutput;
+use crate::report::{Finding, Verdict};
+use regex_lite::Regex;
+use std::sync::LazyLock;
+
+/// More findings than this are not kept.
+const MOST_FINDINGS: usize = 500;
+/// How much of the compiler's words a finding keeps, in bytes.
+const MOST_WORDS: usize = 8 << 10;
+/// Where the checkout is in the virtual machine, and in the container around it
+/// (`start_in_qemu.sh` of rust-vmm-container).
+const CHECKOUTS: [&str; 2] = ["/root/workdir/", "/workdir/"];
+/// What begins the script's line for a check, and its last words on those that failed.
+const SECTION: &str = "--- ";
+const FAILED: &str = "failed:";
+const FAILED_SOFTLY: &str = "failed softly:";
+
+/// A check of the script.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'a> {
+    /// Its label.
+    pub label: &'a str,
+    /// Its command, for a shell.
+    pub command: &'a str,
+    /// Whether a failure of it is only shown.
+    pub soft_fail: bool,
+}
+
+/// The commands as one script for `/bin/sh` that runs them all, each as a step of its own would be run
+/// (`/bin/sh -e -c`, predecessor's rule), and fails where one of them did.
+pub fn script(items: &[Item<'_>]) -> String {
+    let quote = |text: &str| shell_words::quote(text).into_owned();
+    let mut lines = vec!["failed=".to_owned()];
+    for item in items {
+        let list = if item.soft_fail { "softly" } else { "failed" };
+        lines.push(format!("echo '---' {}", quote(item.label)));
+        lines.push(format!(
+            "/bin/sh -e -c {} || {list}=${list}{}",
+            quote(item.command),
+            quote(&format!(" {}", item.label))
+        ));
+    }
+    if items.iter().any(|item| item.soft_fail) {
+        lines.push(format!("[ -z \"$softly\" ] || echo \"{FAILED_SOFTLY}$softly\""));
+    }
+    lines.push(format!("[ -z \"$failed\" ] || {{ echo \"{FAILED}$failed\"; exit 1; }}"));
+    lines.join("\n")
+}
+
+/// The labels of a script's checks, each with whether a failure of it is only shown; none where it is
+/// no [`script`].
+pub fn labels(script: &str) -> Vec<(String, bool)> {
+    let label = |line: &str| shell_words::split(line.strip_prefix("echo '---' ")?).ok()?.pop();
+    let soft = |label: &String| {
+        script.contains(&format!(" || softly=$softly{}\n", shell_words::quote(&format!(" {label}"))))
+    };
+    let all = script.lines().filter_map(label);
+    all.map(|label| (soft(&label), label)).map(|(soft, label)| (label, soft)).collect()
+}
+
+/// What the output says of one check.
+#[derive(Debug)]
+pub struct Told {
+    /// The check's label; none where the command is no script of ours.
+    pub label: Option<String>,
+    /// What it came to.
+    pub verdict: Verdict,
+    /// Why nothing is known of it, where that is so.
+    pub reason: Option<String>,
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// When it began, in seconds after the job's command did.
+    pub started: f64,
+    /// What it took, in seconds.
+    pub seconds: f64,
+}
+
+/// Reads the output of a job on an emulated platform.
+#[derive(Debug)]
+pub struct Output {
+    parts: Vec<Part>,
+    failed: Option<String>,
+    softly: Option<String>,
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self { parts: vec![Part::default()], failed: None, softly: None }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Part {
+    label: Option<String>,
+    started: f64,
+    tests: TestOutput,
+    compiler: Compiler,
+}
+
+impl Output {
+    /// Takes a line of standard output, or of standard error, `at` so many seconds after the command
+    /// began.
+    pub fn read(&mut self, line: &[u8], standard_error: bool, at: f64) {
+        let text = anstream::adapter::strip_str(&String::from_utf8_lossy(line)).to_string();
+        let text = text.trim_end();
+        if !standard_error {
+            if let Some(label) = text.strip_prefix(SECTION).filter(|label| !label.ends_with(" ----")) {
+                self.parts.push(Part { label: Some(label.to_owned()), started: at, ..Part::default() });
+            } else if let Some(labels) = text.strip_prefix(FAILED_SOFTLY) {
+                self.softly = Some(labels.to_owned());
+            } else if let Some(labels) = text.strip_prefix(FAILED) {
+                self.failed = Some(labels.to_owned());
+            }
+        }
+        let Some(part) = self.parts.last_mut() else { return };
+        part.tests.read(line);
+        if standard_error {
+            part.compiler.read(text);
+        }
+    }
+
+    /// What is known once the command has ended with this status, `at` so many seconds after it began.
+    /// `labels` are the script's checks; empty where the command is one of a person's own.
+    pub fn told(self, status: i32, labels: &[&str], at: f64) -> Vec<Told> {
+        let named = |list: &Option<String>, label: &str| {
+            list.as_ref().is_some_and(|list| format!("{list} ").contains(&format!(" {label} ")))
+        };
+        // The script's own end: a test may print what looks like its last words.
+        let ended = status == 0 || (status == 1 && labels.iter().any(|label| named(&self.failed, label)));
+        let mut whole = Part::default();
+        let mut all: Vec<Told> = Vec::new();
+        for part in self.parts {
+            let Some(label) = part.label.as_deref().filter(|label| labels.contains(label)) else {
+                // Before the first check, or a line of the job's own that looks like a section.
+                let place = all.last_mut().map_or(&mut whole.compiler.found, |told| &mut told.findings);
+                place.extend(part.findings());
+                continue;
+            };
+            let failed = (status != 0 && named(&self.failed, label)) || named(&self.softly, label);
+            let (verdict, reason) = match (ended, failed) {
+                (true, true) => (Verdict::Failed, None),
+                (true, false) => (Verdict::Passed, None),
+                (false, _) => {
+                    let reason = format!("the virtual machine ended first (status {status})");
+                    (Verdict::Broken, Some(reason))
+                }
+            };
+            let (label, started) = (Some(label.to_owned()), part.started);
+            all.push(Told { label, verdict, reason, findings: part.findings(), started, seconds: 0.0 });
+        }
+        let mut end = at;
+        for told in all.iter_mut().rev() {
+            told.seconds = end - told.started;
+            end = told.started;
+            if told.verdict == Verdict::Passed {
+                told.findings.clear();
+            }
+        }
+        if all.is_empty() && labels.is_empty() {
+            let verdict = if status == 0 { Verdict::Passed } else { Verdict::Failed };
+            let findings = if status == 0 { Vec::new() } else { whole.compiler.found };
+            all.push(Told { label: None, verdict, reason: None, findings, started: 0.0, seconds: at });
+        }
+        all
+    }
+}
+
+impl Part {
+    fn findings(mut self) -> Vec<Finding> {
+        self.compiler.end();
+        let mut findings = Vec::new();
+        for finding in self.compiler.found.into_iter().chain(self.tests.findings()) {
+            finding.merge_into(&mut findings);
+        }
+        findings
+    }
+}
+
+/// Reads rustc's and cargo's errors as they are told to people.
+#[derive(Debug, Default)]
+struct Compiler {
+    block: Option<Finding>,
+    found: Vec<Finding>,
+}
+
+static LINT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"^\s*= note: .*?`-D ([a-z_:-]+)`|^\s*= note: `#\[deny\(([a-z_:]+)\)\]`").ok()
+});
+
+impl Compiler {
+    fn read(&mut self, text: &str) {
+        if let Some(rest) = text.strip_prefix("error") {
+            self.end();
+            let (code, rest) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+                Some((code, rest)) => (Some(code.to_owned()), rest),
+                None => (None, rest),
+            };
+            if let Some(message) = rest.strip_prefix(": ") {
+                let rendered = Some(format!("{text}\n"));
+                self.block = Some(Finding { lint: code, rendered, ..Finding::error(message) });
+            }
+            return;
+        }
+        // A warning, or cargo's next step: nothing more is said of the error.
+        if text.is_empty() || text.starts_with("warning") {
+            return self.end();
+        }
+        let Some(block) = &mut self.block else { return };
+        if let Some(rendered) = &mut block.rendered
+            && rendered.len() + text.len() < MOST_WORDS
+        {
+            rendered.push_str(text);
+            rendered.push('\n');
+        }
+        if let (None, Some(place)) = (&block.file, text.trim_start().strip_prefix("--> ")) {
+            let mut parts = place.rsplitn(3, ':');
+            if let (Some(column), Some(line), Some(file)) = (parts.next(), parts.next(), parts.next()) {
+                let file = CHECKOUTS.iter().find_map(|root| file.strip_prefix(root)).unwrap_or(file);
+                block.file = Some(file.to_owned());
+                (block.line, block.column) = (line.parse().ok(), column.parse().ok());
+            }
+        }
+        if block.lint.is_none() {
+            let found = LINT.as_ref().and_then(|lint| lint.captures(text));
+            let name =
+                found.and_then(|found| Some(found.get(1).or(found.get(2))?.as_str().replace('-', "_")));
+            block.lint = name;
+        }
+    }
+
+    fn end(&mut self) {
+        let summary = |message: &str| {
+            [
+                "could not compile",
+                "aborting due to",
+                "test failed, to rerun",
+                "doctest failed",
+                "process didn't",
+            ]
+            .iter()
+            .any(|beginning| message.starts_with(beginning))
+                || message.ends_with("target failed:")
+                || message.ends_with("targets failed:")
+        };
+        if let Some(block) = self.block.take()
+            && self.found.len() < MOST_FINDINGS
+            && !summary(&block.message)
+        {
+            self.found.push(block);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIPPY: &str = "    Checking sample v0.1.0 (/root/workdir)\n\
+        error: unsafe block missing a safety comment\n \
+        --> src/lib.rs:3:5\n  |\n3 |     unsafe { x() }\n  |     ^^^^^^^^^^^^^^\n  |\n  \
+        = note: requested on the command line with `-D clippy::undocumented-unsafe-blocks`\n\n\
+        error: could not compile `sample` (lib) due to 1 previous error\n";
+
+    fn output(stream: &[(&str, bool)]) -> Output {
+        let mut output = Output::default();
+        for (text, standard_error) in stream {
+            for line in text.split_inclusive('\n') {
+                output.read(line.as_bytes(), *standard_error, 1.0);
+            }
+        }
+        output
+    }
+
+    #[test]
+    fn a_check_that_failed_is_told_with_its_place_and_lint() {
+        let output = output(&[
+            ("--- build-gnu-riscv64\n", false),
+            ("    Finished\n", true),
+            ("--- clippy-riscv64\n", false),
+            (CLIPPY, true),
+            ("failed: clippy-riscv64\n", false),
+        ]);
+        let told = output.told(1, &["build-gnu-riscv64", "clippy-riscv64"], 3.0);
+        assert_eq!(
+            told.iter().map(|told| told.verdict).collect::<Vec<_>>(),
+            [Verdict::Passed, Verdict::Failed]
+        );
+        assert_eq!((told[1].findings.len(), told[1].seconds), (1, 2.0));
+        let finding = &told[1].findings[0];
+        assert_eq!(finding.place().as_deref(), Some("src/lib.rs:3:5"));
+        assert_eq!(finding.lint.as_deref(), Some("clippy::undocumented_unsafe_blocks"));
+        assert!(finding.rendered.as_ref().is_some_and(|words| words.contains("unsafe { x() }")));
+    }
+
+    #[test]
+    fn a_failed_test_is_told_where_it_panicked() {
+        let text = "test a ... FAILED\n\nfailures:\n\n---- a stdout ----\n\
+            thread 'a' panicked at src/lib.rs:9:5:\nno\n\nfailures:\n    a\n";
+        let told = output(&[(text, false), ("error: test failed, to rerun pass `--lib`\n", true)]).told(
+            101,
+            &[],
+            3.0,
+        );
+        assert_eq!((told.len(), told[0].verdict), (1, Verdict::Failed));
+        assert_eq!(told[0].findings.len(), 1);
+        assert_eq!(told[0].findings[0].place().as_deref(), Some("src/lib.rs:9:5"));
+    }
+
+    #[test]
+    fn words_decide_nothing() {
+        let told = output(&[("--- a\n--- b\nfailed: a b\n", false)]).told(0, &["a"], 3.0);
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].verdict, Verdict::Passed);
+        let told = output(&[("--- a\nfailed: all\n", false)]).told(1, &["a"], 3.0);
+        assert_eq!(told[0].verdict, Verdict::Broken);
+        let told = output(&[("test a ... FAILED\n", false), (CLIPPY, true)]).told(0, &[], 3.0);
+        assert_eq!((told[0].verdict, told[0].findings.len()), (Verdict::Passed, 0));
+    }
+
+    #[test]
+    fn a_machine_that_ended_early_gives_no_verdict() {
+        let told = output(&[("--- a\n", false)]).told(255, &["a", "b"], 3.0);
+        assert_eq!(told[0].verdict, Verdict::Broken);
+        assert!(told[0].reason.as_ref().is_some_and(|reason| reason.contains("status 255")));
+    }
+
+    #[test]
+    fn an_error_of_cargos_own_is_told() {
+        let told = output(&[("error: failed to parse manifest at `/root/workdir/Cargo.toml`\n", true)]);
+        let told = told.told(101, &[], 3.0);
+        assert!(told[0].findings[0].message.starts_with("failed to parse manifest"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_script_runs_every_check_and_each_stops_at_its_first_failure() {
+        let items = [
+            Item { label: "it's first", command: "echo one\nfalse\necho two", soft_fail: false },
+            Item { label: "soft", command: "exit 3", soft_fail: true },
+            Item { label: "last", command: "echo 'three $HOME'", soft_fail: false },
+        ];
+        let ran = std::process::Command::new("/bin/sh").args(["-e", "-c", &script(&items)]).output().unwrap();
+        let said = String::from_utf8(ran.stdout).unwrap();
+        assert_eq!(ran.status.code(), Some(1));
+        assert_eq!(
+            said,
+            "--- it's first\none\n--- soft\n--- last\nthree $HOME\nfailed softly: soft\nfailed: it's first\n"
+        );
+        let known = labels(&script(&items));
+        let expected = [("it's first", false), ("soft", true), ("last", false)];
+        assert_eq!(known, expected.map(|(label, soft)| (label.to_owned(), soft)));
+        assert!(labels("cargo test\n").is_empty());
+        let ran = std::process::Command::new("/bin/sh").args(["-e", "-c", &script(&items[1..])]).output();
+        assert!(ran.unwrap().status.success());
+    }
+}
