@@ -93,17 +93,16 @@ REM Named whole, and never over another: where another job was first, its binary
 REM By the job's name: of two that start in one second RANDOM is the same.
 SET "new=%folder%\new-%BUILDKITE_JOB_ID%-%RANDOM%.exe"
 SET "tries=0"
-COPY /Y "%store%\build\%host%\release\rust-vmm-ci.exe" "%new%" >NUL || DEL "%new%" 2>NUL
-:rename
+:place
+IF NOT EXIST "%new%" COPY /Y "%store%\build\%host%\release\rust-vmm-ci.exe" "%new%" >NUL || DEL "%new%" 2>NUL
 REN "%new%" rust-vmm-ci.exe >NUL 2>&1
-IF EXIST "%found%" GOTO renamed
-IF NOT EXIST "%new%" GOTO renamed
-REM A scanner looks into it, for a moment.
+IF EXIST "%found%" GOTO placed
+REM A scanner looks into what is new, for a moment.
 SET /A tries+=1
-IF %tries% GEQ 10 GOTO renamed
+IF %tries% GEQ 10 GOTO placed
 PING -n 2 127.0.0.1 >NUL
-GOTO rename
-:renamed
+GOTO place
+:placed
 IF EXIST "%new%" DEL "%new%"
 IF EXIST "%found%" GOTO done
 CALL :fail "the binary could not be put at '%found%'" "free some space, or make the folder writable for the agent's user"

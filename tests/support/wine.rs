@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,7 +10,7 @@ use serde_json::{Value, json};
 use super::buildkite::{Build, Buildkite, of_build};
 use super::process::Running;
 use super::sandbox::{File, Repository, Sandbox};
-use super::{eventually, skip};
+use super::{eventually, new_id, skip};
 
 /// Where the plugin seems to come from.
 const PLUGIN: &str = "https://example.org/rust-vmm-ci-buildkite-plugin.git#v1.0.0";
@@ -220,12 +219,6 @@ impl Machine {
     pub(crate) fn buildkite(&self) -> &Buildkite {
         &self.buildkite
     }
-}
-
-/// An id that no other job of this Wine has: they share a folder for temporary files.
-pub(crate) fn new_id() -> String {
-    static IDS: AtomicU32 = AtomicU32::new(0);
-    format!("{:08x}-0000-4000-8000-{:012}", std::process::id(), IDS.fetch_add(1, Ordering::Relaxed))
 }
 
 /// What a job leaves.

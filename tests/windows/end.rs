@@ -1,7 +1,7 @@
 //! A cancel and a time limit end the whole tree, and no end leaves anything behind.
 
-use super::support::eventually;
-use super::support::wine::{LIMIT, Machine, is_left_alone, new_id, windows};
+use super::support::wine::{LIMIT, Machine, is_left_alone, windows};
+use super::support::{eventually, new_id};
 use super::{LIBRARY, machine};
 use serde_json::json;
 use std::path::PathBuf;
