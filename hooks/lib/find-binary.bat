@@ -94,7 +94,7 @@ REM By the job's name: of two that start in one second RANDOM is the same.
 SET "new=%folder%\new-%BUILDKITE_JOB_ID%-%RANDOM%.exe"
 SET "tries=0"
 :place
-IF NOT EXIST "%new%" COPY /Y "%store%\build\%host%\release\rust-vmm-ci.exe" "%new%" >NUL || DEL "%new%" 2>NUL
+IF NOT EXIST "%new%" COPY /Y "%store%\build\%host%\release\rust-vmm-ci.exe" "%new%" >NUL
 REN "%new%" rust-vmm-ci.exe >NUL 2>&1
 IF EXIST "%found%" GOTO placed
 REM A scanner looks into what is new, for a moment.
