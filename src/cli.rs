@@ -129,9 +129,12 @@ pub struct RunArgs {
     /// Count a check whose tool is missing as broken, as in CI
     #[arg(long)]
     pub strict: bool,
-    /// How many checks may run at once
+    /// How many checks may run at once [default: as cores and memory allow, 3 at most]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     pub jobs: Option<u8>,
+    /// Say where the time went: compiling, linking, running, waiting
+    #[arg(long)]
+    pub timings: bool,
     /// Write the report as JSON
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,

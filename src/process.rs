@@ -12,6 +12,9 @@
 #[cfg(test)]
 mod children;
 mod command;
+#[cfg(target_os = "linux")]
+#[path = "process/linux.rs"]
+mod linux;
 #[cfg(unix)]
 #[path = "process/unix.rs"]
 mod system;
@@ -168,9 +171,13 @@ pub enum Stream {
 const LONGEST_LINE: u64 = 4 << 20;
 /// Lines that may wait for the reader.
 const LINES_IN_FLIGHT: usize = 4;
-/// How often a quiet process is looked after.
-const GLANCE: Duration = Duration::from_millis(50);
-/// How often one is looked after whose outputs have ended, or are not ours: it ends any moment.
+/// How often a quiet process is looked after. It is what a cancel or a time limit may come late by; each
+/// look costs some 50 µs, for as long as a job runs.
+const GLANCE: Duration = Duration::from_millis(100);
+/// How often [`supervise_watching`] looks at least: what it calls may cost more.
+const LONGEST_LOOK: Duration = Duration::from_millis(500);
+/// How often one is looked after at first whose outputs have ended, or are not ours: it ends any moment.
+/// The longer it does not, the more a look may come late: by a sixteenth of the time, up to [`GLANCE`].
 const NAP: Duration = Duration::from_millis(2);
 /// What a tree is given between the request to end and the kill. The agent gives a hook ten
 /// seconds, and our own report must fit in as well.
@@ -188,8 +195,22 @@ pub fn supervise(
     deadline: Option<Instant>,
     on_line: &mut dyn FnMut(Stream, &[u8]),
 ) -> Result<Ended> {
+    supervise_watching(command, deadline, on_line, &mut |_| {})
+}
+
+/// As [`supervise`]; `on_look` is called with the leader's process id, ten times a second at first and
+/// the less often the longer it runs, down to twice a second.
+///
+/// # Errors
+/// Where it cannot be started: exit 3.
+pub fn supervise_watching(
+    command: &Command,
+    deadline: Option<Instant>,
+    on_line: &mut dyn FnMut(Stream, &[u8]),
+    on_look: &mut dyn FnMut(u32),
+) -> Result<Ended> {
     let child = spawn(command, Stdio::piped)?;
-    see_to_its_end(child, command, deadline, on_line)
+    see_to_its_end(child, command, deadline, on_line, on_look)
 }
 
 /// As [`supervise`], with this process's own outputs: for a person's command, which may write as it
@@ -199,7 +220,7 @@ pub fn supervise(
 /// Where it cannot be started: exit 3.
 pub fn supervise_inheriting(command: &Command, deadline: Option<Instant>) -> Result<Ended> {
     let child = spawn(command, Stdio::inherit)?;
-    see_to_its_end(child, command, deadline, &mut |_, _| {})
+    see_to_its_end(child, command, deadline, &mut |_, _| {}, &mut |_| {})
 }
 
 /// Waits for a child, passes its lines on, and ends its tree.
@@ -208,11 +229,15 @@ fn see_to_its_end(
     command: &Command,
     deadline: Option<Instant>,
     on_line: &mut dyn FnMut(Stream, &[u8]),
+    on_look: &mut dyn FnMut(u32),
 ) -> Result<Ended> {
     let lines = read_lines(child.as_mut());
+    let begun = Instant::now();
+    let mut looked = begun;
     let mut ending: Option<(Ended, Instant)> = None;
     let mut gone: Option<(Instant, ExitStatus)> = None;
     let mut open = true;
+    let mut nap = NAP;
     loop {
         if open {
             match lines.recv_timeout(GLANCE) {
@@ -221,7 +246,8 @@ fn see_to_its_end(
                 Err(RecvTimeoutError::Disconnected) => open = false,
             }
         } else {
-            thread::sleep(NAP);
+            thread::sleep(nap);
+            nap = (nap + nap / 16).min(GLANCE);
         }
         if gone.is_none()
             && let Some(status) = child.try_wait().context("waiting for a child")?
@@ -240,6 +266,10 @@ fn see_to_its_end(
                 return Ok(ending.map_or_else(|| system::ended(status), |(ending, _)| ending));
             }
             continue;
+        }
+        if looked.elapsed() >= (begun.elapsed() / 32).clamp(GLANCE, LONGEST_LOOK) {
+            looked = Instant::now();
+            on_look(child.id());
         }
         let why = match ending {
             None if cancelled() && !command.despite_cancel => Ended::Cancelled,
@@ -293,6 +323,35 @@ fn read_stream(stream: Stream, source: impl Read + Send + 'static, sender: SyncS
             }
         }
     });
+}
+
+/// What this process and its children have used.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// CPU seconds, of children those that have ended and been waited for.
+    pub cpu: f64,
+    /// CPU seconds of this process alone.
+    pub own_cpu: f64,
+    /// The most memory that this process alone held, in bytes.
+    pub own_memory: u64,
+}
+
+/// What was used so far, where the system tells at no cost.
+pub fn usage() -> Option<Usage> {
+    #[cfg(target_os = "linux")]
+    return linux::usage();
+    #[cfg(not(target_os = "linux"))]
+    return None;
+}
+
+/// How many compilers run in the tree of a process, and how many of them wait for their linker; nothing
+/// where the system does not tell.
+#[cfg_attr(not(target_os = "linux"), allow(unused_variables, reason = "only Linux is asked"))]
+pub fn compilers(leader: u32) -> Option<(usize, usize)> {
+    #[cfg(target_os = "linux")]
+    return linux::compilers(leader);
+    #[cfg(not(target_os = "linux"))]
+    return None;
 }
 
 /// The flag that a signal sets.

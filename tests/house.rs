@@ -31,6 +31,7 @@ const CORE: &[&str] =
 /// The files that say what differs between systems (docs/architecture.md); none is of the core.
 const SYSTEMS: &[&str] = &[
     "process.rs",
+    "process/linux.rs",
     "process/unix.rs",
     "process/windows.rs",
     "run/instrument.rs",

@@ -16,8 +16,10 @@ pub mod emulated;
 pub mod lock_file;
 pub mod messages;
 mod own;
+pub mod shard;
 pub mod style;
 pub mod test_output;
+pub mod times;
 
 /// The standard checks' descriptions, in the predecessor's format with our key `os`.
 pub const STANDARD: &str = include_str!("standard.json");

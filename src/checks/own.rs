@@ -67,3 +67,47 @@ pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
         other => Err(D::Error::custom(format!("expected a text that is not empty, got {other}"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::checks::{audit, bench, commit_format, shard};
+    use crate::config::COMMON_CHECK_KEYS;
+    use anyhow::Result;
+    use serde_json::{Map, Value};
+    use std::collections::BTreeSet;
+
+    const README: &str = include_str!("../../README.md");
+
+    type Set = BTreeSet<String>;
+
+    /// The options that a check knows, by what it says of one that it does not.
+    fn known(read: impl Fn(&Map<String, Value>) -> Result<()>) -> Set {
+        let unknown = [("?".to_owned(), Value::from(1))].into_iter().collect();
+        let told = read(&unknown).unwrap_err().to_string();
+        let names = told.split_once("one of: ").unwrap().1.split(", ").map(str::to_owned);
+        names.filter(|name| !COMMON_CHECK_KEYS.contains(&name.as_str())).collect()
+    }
+
+    /// The options of a check in the README's table: its row and those below it without a name.
+    fn in_readme(check: &str) -> Set {
+        let rows = README.lines().skip_while(|line| !line.starts_with(&format!("| `{check}`")));
+        let cells = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
+        let of_check = cells
+            .enumerate()
+            .take_while(|(index, cells)| cells.len() > 2 && (*index == 0 || cells[1].is_empty()));
+        of_check.map(|(_, cells)| cells[2].trim_matches('`').to_owned()).collect()
+    }
+
+    #[test]
+    fn the_readme_has_every_option_that_checks_have_of_their_own() {
+        for (check, known) in [
+            ("commit-format", known(|own| commit_format::options(own).map(drop))),
+            ("cargo-audit", known(|own| audit::options(own).map(drop))),
+            ("bench", known(|own| bench::options(own).map(drop))),
+            ("unittests-gnu", known(|own| shard::check_options("unittests-gnu", own))),
+        ] {
+            assert!(!known.is_empty());
+            assert_eq!(in_readme(check), known, "{check}");
+        }
+    }
+}

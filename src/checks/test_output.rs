@@ -7,9 +7,9 @@ use crate::report::Finding;
 use std::collections::BTreeMap;
 
 /// More failures than this are not told apart.
-const MOST_FAILURES: usize = 500;
+pub const MOST_FAILURES: usize = 500;
 /// How much of one test's output a finding keeps, in bytes.
-const MOST_OUTPUT: usize = 8 << 10;
+pub const MOST_OUTPUT: usize = 8 << 10;
 
 /// Reads the output of one `cargo test`.
 #[derive(Debug, Default)]
@@ -75,7 +75,7 @@ impl TestOutput {
 
 /// Where a test failed: where it panicked or should have, or where a doctest stands, which is in its
 /// name: `src/lib.rs - add (line 5)`.
-fn place(name: &str, output: &str) -> (Option<String>, Option<u32>, Option<u32>) {
+pub fn place(name: &str, output: &str) -> (Option<String>, Option<u32>, Option<u32>) {
     if let Some((file, rest)) = name.split_once(" - ")
         && let Some((_, line)) = rest.rsplit_once("(line ")
         && let Some(line) = line.split(')').next().and_then(|line| line.parse().ok())

@@ -108,7 +108,12 @@ fn run_again(common: &Common, args: &RunArgs) -> String {
     words.extend(common.platform.map(|platform| format!("--platform={platform}")));
     words.extend(args.package.iter().map(|package| format!("--package={package}")));
     words.extend(args.jobs.map(|jobs| format!("--jobs={jobs}")));
-    let flags = [(args.fail_fast, "--fail-fast"), (args.strict, "--strict"), (args.update, "--update")];
+    let flags = [
+        (args.fail_fast, "--fail-fast"),
+        (args.strict, "--strict"),
+        (args.timings, "--timings"),
+        (args.update, "--update"),
+    ];
     words.extend(flags.iter().filter(|(set, _)| *set).map(|(_, flag)| (*flag).to_owned()));
     words.extend(args.names.iter().cloned());
     shell_words::join(words)
@@ -211,4 +216,21 @@ pub fn inside(args: &InsideArgs) -> Result<Exit> {
         target: args.target,
         command: args.command.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser as _;
+
+    #[test]
+    fn a_run_is_called_in_the_container_as_it_was_here() {
+        let words = "rust-vmm-ci run --platform=x86_64 --package=a --jobs=2 --fail-fast --strict --timings \
+                     --update coverage 'a label'";
+        let words = shell_words::split(words).unwrap();
+        let cli = Cli::parse_from(&words);
+        let Command::Run(args) = cli.command else { panic!("{words:?} is a run") };
+        assert_eq!(shell_words::split(&run_again(&cli.common, &args)).unwrap(), words);
+    }
 }

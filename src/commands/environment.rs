@@ -1,8 +1,9 @@
 //! What the environment says about where this process runs.
 
-use std::io::IsTerminal;
-
+use crate::checks::shard::Shard;
 use crate::run::console::Kind;
+use anyhow::Result;
+use std::io::IsTerminal;
 
 /// A variable's value, where it is set, valid text and not empty.
 pub fn variable(name: &str) -> Option<String> {
@@ -18,6 +19,15 @@ pub fn in_buildkite() -> bool {
 /// services set by custom.
 pub fn in_ci() -> bool {
     in_buildkite() || variable("CI").is_some_and(|value| value != "false" && value != "0")
+}
+
+/// Which of its step's jobs this is; none where it is the only one.
+///
+/// # Errors
+/// As [`Shard::of_job`].
+pub fn shard() -> Result<Option<Shard>> {
+    let (job, count) = (variable("BUILDKITE_PARALLEL_JOB"), variable("BUILDKITE_PARALLEL_JOB_COUNT"));
+    Shard::of_job(job.as_deref(), count.as_deref())
 }
 
 /// What the standard output is. Under the agent it looks like a terminal and is a log.

@@ -1,11 +1,12 @@
 //! `explain`: why a step is there or not, and where every value in it came from.
 
 use super::{configuration, container, facts, pipeline};
+use crate::checks::times::{Time, Times};
 use crate::cli::Common;
-use crate::config::{Config, DockerChoice, Mode};
+use crate::config::{Config, DockerChoice, Jobs, Mode};
 use crate::exit::Exit;
 use crate::model::{Origin, Platform};
-use crate::pipeline::job_options;
+use crate::pipeline::{Group, Groups, job_options};
 use crate::plan::{Explained, PlannedCheck, Planner, shares};
 use crate::venue::{self, Policy, Venue, Wanted};
 use anyhow::Result;
@@ -27,14 +28,61 @@ pub fn run(common: &Common, label: &str) -> Result<Exit> {
         checks.push(check);
         Ok(())
     });
+    let times = facts::times(&root, &found.config)?;
+    let groups = groups(&checks, &found.config, &times)?;
     let policy = container::policy()?;
-    let mut steps = Vec::new();
-    for step in planner.explain(label)? {
+    let mut steps: Vec<String> =
+        groups.iter().filter(|group| group.label == label).map(|group| told_of_job(group, &times)).collect();
+    let explained = if steps.is_empty() { planner.explain(label)? } else { Vec::new() };
+    for step in explained {
         let of_policy = of_policy(&step, &found.config, &policy)?;
-        steps.push(told(&step, &found.config, &checks) + &of_policy);
+        let group =
+            groups.iter().find(|group| group.checks.iter().any(|check| check.label.as_str() == step.label));
+        // Only what is in one job is compiled once.
+        let together = group.map_or(&checks, |group| &group.checks);
+        let of_group = group.map_or_else(String::new, |group| told_of_part(&step, group, &times));
+        steps.push(told(&step, &found.config, together) + &of_group + &of_policy);
     }
     print!("{}", steps.join("\n"));
     Ok(Exit::Passed)
+}
+
+/// The platforms' jobs, where an upload has such.
+fn groups(checks: &[PlannedCheck], config: &Config, times: &Times) -> Result<Vec<Group>> {
+    match config.jobs {
+        Jobs::PerCheck => Ok(Vec::new()),
+        Jobs::PerPlatform => Ok(Groups::of(checks.to_vec(), config, times)?.jobs),
+    }
+}
+
+/// The time of a job, by which a platform is split.
+fn seconds(group: &Group, times: &Times) -> f64 {
+    group.checks.iter().map(|check| time(check, times).seconds).sum()
+}
+
+fn time(check: &PlannedCheck, times: &Times) -> Time {
+    times.of(check.label.as_str(), check.name.as_str())
+}
+
+/// A job's lines: its checks with their times.
+fn told_of_job(group: &Group, times: &Times) -> String {
+    let width = group.checks.iter().map(|check| check.label.as_str().chars().count()).max();
+    let width = width.unwrap_or_default();
+    let mut text = format!("{}\n  is a step with these checks (option jobs):\n", group.label);
+    for check in &group.checks {
+        let Time { seconds, origin } = time(check, times);
+        let _ = writeln!(text, "  {:width$}  {seconds:.0} s  ({origin})", check.label.as_str());
+    }
+    let _ = writeln!(text, "  in all {:.0} s", seconds(group, times));
+    text
+}
+
+/// In which job a check is, and the times that made it so.
+fn told_of_part(step: &Explained, group: &Group, times: &Times) -> String {
+    let Some(check) = &step.check else { return String::new() };
+    let Time { seconds: own, origin } = time(check, times);
+    let all = seconds(group, times);
+    format!("  runs in {}: {own:.0} s of its {all:.0} s  ({origin})\n", group.label)
 }
 
 /// One step's lines.

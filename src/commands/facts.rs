@@ -1,5 +1,6 @@
 //! The facts that a plan needs, from the disk and the environment.
 
+use crate::checks::times::Times;
 use crate::config::Config;
 use crate::plan::Facts;
 use crate::workspace::Files;
@@ -43,6 +44,14 @@ impl Files for Disk {
 /// Whether a path leads to nothing: the file is not there, or what should be its folder is a file.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// Reads the times by which an upload splits a platform's checks.
+///
+/// # Errors
+/// As [`Times::read`].
+pub fn times(root: &Path, config: &Config) -> Result<Times> {
+    Times::read(&Disk { root: root.to_owned() }, &config.split.times)
 }
 
 /// Reads the facts of a repository. `packages` asks for the workspace's members.

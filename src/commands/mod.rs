@@ -10,6 +10,7 @@ mod facts;
 mod hook;
 mod job_files;
 mod list;
+mod machine;
 mod pipeline;
 mod reporting;
 mod run;

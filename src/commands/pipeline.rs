@@ -2,6 +2,7 @@
 
 use super::{configuration, facts};
 use crate::agent;
+use crate::checks::times::Times;
 use crate::cli::{Common, Format};
 use crate::config::{Config, Found, Jobs, Mode};
 use crate::exit::Exit;
@@ -20,8 +21,9 @@ pub fn print(common: &Common, format: Format) -> Result<Exit> {
     let found = configuration::find(common, &root, Mode::Upload)?;
     let found = with_command_line(found, common);
     let facts = facts::read(&root, &found.config, false)?;
+    let times = facts::times(&root, &found.config)?;
     let mut out = BufWriter::with_capacity(HELD_BACK, std::io::stdout().lock());
-    let written = write(&found, &facts, format, &mut out);
+    let written = write(&found, (&facts, &times), format, &mut out);
     let (notes, count) = match written {
         Ok(written) => written,
         Err(error) => {
@@ -42,7 +44,12 @@ pub fn print(common: &Common, format: Format) -> Result<Exit> {
 const HELD_BACK: usize = 1 << 20;
 
 /// Writes the pipeline; returns the notes and the number of steps.
-fn write(found: &Found, facts: &Facts, format: Format, out: &mut impl Write) -> Result<(Vec<String>, u64)> {
+fn write(
+    found: &Found,
+    facts: (&Facts, &Times),
+    format: Format,
+    out: &mut impl Write,
+) -> Result<(Vec<String>, u64)> {
     let mut count = 0_u64;
     if format == Format::Json {
         out.write_all(b"{\"steps\":[")?;
@@ -73,8 +80,9 @@ fn write(found: &Found, facts: &Facts, format: Format, out: &mut impl Write) -> 
 /// not there or Buildkite does not take the upload, with all that the agent said.
 pub fn upload(root: &Path, found: &Found) -> Result<Exit> {
     let facts = facts::read(root, &found.config, false)?;
+    let times = facts::times(root, &found.config)?;
     let mut uploads = Uploads::default();
-    let notes = each_step(found, &facts, &mut |step| uploads.add(step))?;
+    let notes = each_step(found, (&facts, &times), &mut |step| uploads.add(step))?;
     let (steps, jobs) = (uploads.steps, uploads.all_jobs);
     say(&notes, steps);
     if jobs > JOBS_PER_BUILD {
@@ -108,7 +116,7 @@ pub fn with_command_line(mut found: Found, common: &Common) -> Found {
 /// Calls `see` with every step, in order, and returns the plan's notes.
 fn each_step(
     found: &Found,
-    facts: &Facts,
+    (facts, times): (&Facts, &Times),
     see: &mut dyn FnMut(&Step<'_>) -> Result<()>,
 ) -> Result<Vec<String>> {
     let config: &Config = &found.config;
@@ -125,7 +133,7 @@ fn each_step(
                 checks.push(check);
                 Ok(())
             })?;
-            Groups::of(checks)?.steps(config, &reference)?.iter().try_for_each(see)?;
+            Groups::of(checks, config, times)?.steps(config, &reference)?.iter().try_for_each(see)?;
         }
     }
     Ok(planner.notes())

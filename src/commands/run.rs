@@ -1,13 +1,13 @@
 //! `run`: the checks, here.
 
 use super::environment::{self, variable};
-use super::{configuration, container, facts, job_files, reporting};
+use super::{configuration, container, facts, job_files, machine, reporting};
 use crate::cli::{Common, RunArgs};
 use crate::config::{Config, Found, Mode};
 use crate::exit::{Exit, infrastructure, usage};
 use crate::model::{Os, Platform};
 use crate::plan::{self, Asked, PlannedCheck, Work};
-use crate::report::{Report, VERSION, table};
+use crate::report::{Report, Usage, VERSION, profile, table};
 use crate::run::console::Console;
 use crate::run::{self, Job, Settings};
 use crate::{git, process};
@@ -45,9 +45,12 @@ pub fn in_job(common: &Common, args: &RunArgs, root: &Path, found: &Found) -> Re
     for note in &plan.notes {
         eprintln!("rust-vmm-ci: note: {note}");
     }
-    let report = execute(root, &plan.checks, platform, os, args);
+    let report = execute(root, &plan.checks, platform, os, args)?;
     let text = table::summary(&report, environment::color());
     print!("{}{text}", if environment::in_buildkite() { "+++ :clipboard: rust-vmm-ci\n" } else { "\n" });
+    if args.timings {
+        print!("\n{}", profile::table(&report));
+    }
     reporting::write_files(root, &report, args);
     Ok(report)
 }
@@ -106,7 +109,13 @@ fn refuse_without_manifest(root: &Path, checks: &[PlannedCheck]) -> Result<()> {
 }
 
 /// Runs a plan and makes the report.
-fn execute(root: &Path, checks: &[PlannedCheck], platform: Platform, os: Os, args: &RunArgs) -> Report {
+fn execute(
+    root: &Path,
+    checks: &[PlannedCheck],
+    platform: Platform,
+    os: Os,
+    args: &RunArgs,
+) -> Result<Report> {
     let begin = Instant::now();
     let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let job = Job::new(root);
@@ -118,11 +127,13 @@ fn execute(root: &Path, checks: &[PlannedCheck], platform: Platform, os: Os, arg
         ci: environment::in_ci(),
         strict: args.strict,
         fail_fast: args.fail_fast,
-        jobs: args.jobs.map_or(1, usize::from),
+        jobs: args.jobs.map_or_else(|| run::at_once(machine::cores(), machine::memory()), usize::from),
+        shard: environment::shard()?,
+        timings: args.timings,
         update: args.update,
     };
     let outcomes = run::run(checks, &job, &settings, &console, begin);
-    Report {
+    Ok(Report {
         version: VERSION,
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         platform: platform.to_string(),
@@ -133,6 +144,11 @@ fn execute(root: &Path, checks: &[PlannedCheck], platform: Platform, os: Os, arg
         started,
         seconds: begin.elapsed().as_secs_f64(),
         cancelled: process::cancelled(),
+        usage: process::usage().map(|process::Usage { cpu, own_cpu, own_memory }| Usage {
+            cpu,
+            own_cpu,
+            own_memory,
+        }),
         outcomes,
-    }
+    })
 }

@@ -12,12 +12,14 @@ mod pipeline_file;
 mod raw;
 mod reference;
 mod source;
+mod split;
 mod step;
 mod text;
 mod version;
 
 pub use check::COMMON_CHECK_KEYS;
 pub use source::{Found, Given, Text, Wanted};
+pub use split::Split;
 pub use version::require_version;
 
 use crate::model::{FeatureMode, Os, Platform};
@@ -53,8 +55,8 @@ pub struct Config {
     pub dependents: bool,
     /// Upload: a step for each check, or for each platform.
     pub jobs: Jobs,
-    /// Upload per platform: over how many jobs a platform's checks are split.
-    pub split: u32,
+    /// Upload per platform: over how many jobs a platform's checks are split, and by what.
+    pub split: Split,
     /// The container.
     pub docker: DockerChoice,
     /// Agent tags for every step, in place of the predecessor's.
@@ -88,7 +90,7 @@ impl Default for Config {
             workspace: WorkspaceMode::default(),
             dependents: true,
             jobs: Jobs::default(),
-            split: 1,
+            split: Split::default(),
             docker: DockerChoice::default(),
             agents: None,
             hypervisor: None,

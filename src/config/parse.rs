@@ -1,10 +1,10 @@
 //! A configuration from what was written, or the error that says where it is wrong and how to mend
 //! it.
 
-use super::Config;
 use super::form::unexpected;
 use super::raw::RawConfig;
 use super::text::printable;
+use super::{Config, Jobs};
 use crate::exit::usage;
 use crate::model::did_you_mean;
 use anyhow::Result;
@@ -15,7 +15,8 @@ impl Config {
     ///
     /// # Errors
     /// Exit 2 for what no option allows, with its key path and what was meant; for a nested `null`,
-    /// for which the agent drops the whole configuration; for a feature that is not there yet.
+    /// for which the agent drops the whole configuration; for an option that says nothing without
+    /// another.
     pub fn parse(value: &Value) -> Result<Self> {
         match value {
             Value::Null => return Ok(Self::default()),
@@ -35,16 +36,14 @@ impl Config {
             usage(printable(&explain(&error.path().to_string(), &error.inner().to_string())))
         })?;
         let config = Self::from(raw);
-        match NOT_YET.iter().find(|(_, asked_for)| asked_for(&config)) {
-            Some((what, _)) => Err(usage(format!("{what}: not available yet"))),
-            None => Ok(config),
+        if config.split.jobs > 1 && config.jobs == Jobs::PerCheck {
+            return Err(usage(
+                "split: every check has a job of its own; add `jobs: per-platform`, or leave `split` out",
+            ));
         }
+        Ok(config)
     }
 }
-
-/// Options whose feature is still to come: refused, never ignored.
-type NotYet = (&'static str, fn(&Config) -> bool);
-const NOT_YET: &[NotYet] = &[("split: more than 1", |config| config.split > 1)];
 
 /// What to say of the nested `null`s in a value, with the key path of each; nothing where it has none.
 pub fn nulls_told(value: &Value) -> Option<String> {
@@ -103,7 +102,7 @@ fn explain(path: &str, message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{DockerChoice, Jobs, Mode, WorkspaceMode, text};
+    use crate::config::{DockerChoice, Jobs, Mode, Split, WorkspaceMode, text};
     use crate::exit::{self, Exit};
     use crate::model::{Os, Platform};
     use serde_json::json;
@@ -165,7 +164,7 @@ mod tests {
         assert_eq!(config.workspace, WorkspaceMode::Selective);
         assert!(!config.dependents);
         assert_eq!(config.jobs, Jobs::PerPlatform);
-        assert_eq!(config.split, 1);
+        assert_eq!(config.split, Split { jobs: 3, times: vec!["times.json".into()] });
         let docker = json!({"image": "rustvmm/dev:v1", "runtime": "podman"});
         assert_eq!(config.docker, DockerChoice::Options(docker.as_object().unwrap().clone()));
         assert_eq!(config.agents, json!({"os": "linux", "large": true}).as_object().cloned());

@@ -1,7 +1,7 @@
 //! What users write, key by key, and what it comes to.
 
-use super::form::{Agents, Count, Hypervisor, Leaf, Minutes, Name, OneOrMany};
-use super::{Cache, CheckOptions, Config, DockerChoice, ExtraStep, Jobs, Mode, WorkspaceMode};
+use super::form::{Agents, Hypervisor, Leaf, Minutes, Name, OneOrMany};
+use super::{Cache, CheckOptions, Config, DockerChoice, ExtraStep, Jobs, Mode, Split, WorkspaceMode};
 use crate::model::{FeatureMode, Os, Platform};
 use indexmap::IndexMap;
 use semver::VersionReq;
@@ -25,7 +25,7 @@ pub struct RawConfig {
     workspace: Option<Leaf<WorkspaceMode>>,
     dependents: Option<Leaf<bool>>,
     jobs: Option<Leaf<Jobs>>,
-    split: Option<Leaf<Count>>,
+    split: Option<Split>,
     docker: Option<Leaf<DockerChoice>>,
     agents: Option<Leaf<Agents>>,
     hypervisor: Option<Leaf<Hypervisor>>,
@@ -52,7 +52,7 @@ impl From<RawConfig> for Config {
             workspace: set(raw.workspace, unset.workspace),
             dependents: set(raw.dependents, unset.dependents),
             jobs: set(raw.jobs, unset.jobs),
-            split: raw.split.map_or(unset.split, |Leaf(Count(jobs))| jobs),
+            split: raw.split.unwrap_or(unset.split),
             docker: set(raw.docker, unset.docker),
             agents: raw.agents.map(|Leaf(Agents(tags))| tags),
             hypervisor: raw.hypervisor.map(|Leaf(Hypervisor(name))| name),

@@ -1,11 +1,13 @@
-//! `jobs: per-platform`: one step for each platform, whose job runs every check of it.
+//! `jobs: per-platform`: a step for each platform, whose job runs every check of it, or as many as it
+//! is split over.
 
 use super::options::{add_job_options, feature_mode, of_machine, of_overrides};
 use super::step::{Renderer, Shared, Step, plugins};
+use crate::checks::times::Times;
 use crate::config::{CheckOptions, Config};
 use crate::exit::usage;
 use crate::model::{CheckName, FeatureMode, Origin, Os, Platform, StepLabel};
-use crate::plan::{PlannedCheck, StepSettings};
+use crate::plan::{PlannedCheck, StepSettings, split};
 use crate::predecessor::minutes;
 use anyhow::Result;
 use indexmap::IndexMap;
@@ -15,20 +17,35 @@ use std::sync::Arc;
 /// The checks of an upload, by platform.
 #[derive(Debug)]
 pub struct Groups {
-    platforms: IndexMap<Platform, Vec<PlannedCheck>>,
-    /// Checks for no platform, which the first one's job runs.
+    /// The platforms' jobs, in order.
+    pub jobs: Vec<Group>,
+    /// Checks for no platform, where there is no native one whose job could run them.
     any: Vec<PlannedCheck>,
     /// Checks whose steps ask for something of their own.
     alone: Vec<PlannedCheck>,
 }
 
+/// What one job runs of a platform.
+#[derive(Debug)]
+pub struct Group {
+    /// The label of its step: the platform's, and which part of how many it is.
+    pub label: String,
+    /// The platform.
+    platform: Platform,
+    /// What the steps of the platform say: those of its first check.
+    machine: Option<Arc<StepSettings>>,
+    /// Its checks, in the plan's order.
+    pub checks: Vec<PlannedCheck>,
+}
+
 impl Groups {
-    /// Sorts planned checks.
+    /// Sorts planned checks, and splits those of each platform by the `times` that they take.
     ///
     /// # Errors
     /// Exit 2 for a check of one crate: its step is gated on the crate's files.
-    pub fn of(checks: Vec<PlannedCheck>) -> Result<Self> {
-        let mut groups = Self { platforms: IndexMap::new(), any: Vec::new(), alone: Vec::new() };
+    pub fn of(checks: Vec<PlannedCheck>, config: &Config, times: &Times) -> Result<Self> {
+        let mut groups = Self { jobs: Vec::new(), any: Vec::new(), alone: Vec::new() };
+        let mut platforms: IndexMap<Platform, Vec<PlannedCheck>> = IndexMap::new();
         for check in checks {
             if check.if_changed.is_some() {
                 return Err(usage(
@@ -38,14 +55,18 @@ impl Groups {
             }
             match check.platform {
                 _ if is_special(&check.step) => groups.alone.push(check),
-                Some(platform) => groups.platforms.entry(platform).or_default().push(check),
+                Some(platform) => platforms.entry(platform).or_default().push(check),
                 None => groups.any.push(check),
             }
         }
-        if let Some((_, first)) = groups.platforms.first_mut() {
+        // An emulated platform's job has a container that is not theirs.
+        if let Some((_, first)) = platforms.iter_mut().find(|(platform, _)| !platform.is_emulated()) {
             first.append(&mut groups.any);
         }
-        groups.platforms.values_mut().for_each(|checks| part(checks, &mut groups.alone));
+        for (platform, mut checks) in platforms {
+            part(&mut checks, &mut groups.alone);
+            groups.jobs.extend(jobs_of(platform, &checks, config, times));
+        }
         Ok(groups)
     }
 
@@ -55,8 +76,8 @@ impl Groups {
     /// As [`Renderer::step`].
     pub fn steps(&self, config: &Config, reference: &str) -> Result<Vec<Step<'_>>> {
         let mut steps = Vec::new();
-        for (platform, checks) in &self.platforms {
-            steps.push(step(*platform, checks, config, reference)?);
+        for group in &self.jobs {
+            steps.push(step(group, config, reference)?);
         }
         let mut renderer = Renderer::new(config, reference);
         for check in self.any.iter().chain(&self.alone) {
@@ -66,15 +87,27 @@ impl Groups {
     }
 }
 
-/// The step of a platform.
-fn step(
-    platform: Platform,
-    checks: &[PlannedCheck],
-    config: &Config,
-    reference: &str,
-) -> Result<Step<'static>> {
+/// The jobs of a platform: one, or as many as the option says and there are checks for.
+fn jobs_of(platform: Platform, checks: &[PlannedCheck], config: &Config, times: &Times) -> Vec<Group> {
     let os = checks.first().map_or(Os::Linux, |check| check.os);
-    let settings = checks.iter().find(|check| check.platform.is_some()).map(|check| &check.step);
+    let machine = checks.iter().find(|check| check.platform.is_some()).map(|check| Arc::clone(&check.step));
+    let label = label(platform, os, config);
+    let parts = split(checks, config.split.jobs, times);
+    let count = parts.len();
+    let group = |(index, part): (usize, &Vec<usize>)| Group {
+        label: if count > 1 { format!("{label} ({}/{count})", index + 1) } else { label.clone() },
+        platform,
+        machine: machine.clone(),
+        checks: part.iter().filter_map(|index| checks.get(*index).cloned()).collect(),
+    };
+    parts.iter().enumerate().map(group).collect()
+}
+
+/// The step of a job.
+fn step(group: &Group, config: &Config, reference: &str) -> Result<Step<'static>> {
+    let Group { platform, checks, .. } = group;
+    let (platform, settings) = (*platform, group.machine.as_ref());
+    let os = checks.first().map_or(Os::Linux, |check| check.os);
     let agents = settings.map(|settings| settings.agents.to_map()).unwrap_or_default();
     let docker = settings.and_then(|settings| settings.docker.as_ref()).map(|_| merged_docker(checks));
     let timeout: u32 = checks.iter().filter_map(|check| minutes(&check.step.timeout.value)).sum();
@@ -93,7 +126,7 @@ fn step(
         if platform.is_emulated() { PlannedCheck::script(checks) } else { "rust-vmm-ci run".to_owned() };
     let attributes = settings.map(|settings| settings.attributes.to_map()).unwrap_or_default();
     Ok(Step {
-        label: label(platform, os, config).into(),
+        label: group.label.clone().into(),
         command: command.into(),
         shared: Arc::new(Shared::new(
             &agents,

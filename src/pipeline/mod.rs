@@ -6,7 +6,7 @@ mod jobs;
 mod options;
 mod step;
 
-pub use group::Groups;
+pub use group::{Group, Groups};
 pub use jobs::{JOBS_PER_BUILD, Uploads};
 pub use options::of_check as job_options;
 pub use step::{Renderer, Step};

@@ -12,6 +12,7 @@ mod select;
 mod settings;
 mod settle;
 mod shares;
+mod split;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -24,6 +25,7 @@ pub use facts::Facts;
 pub use planner::{Asked, Planner};
 pub use settings::{StepSettings, Traced, TracedMap};
 pub use shares::shares;
+pub use split::split;
 
 use crate::config::Config;
 use crate::model::{Os, Platform};

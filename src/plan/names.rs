@@ -23,7 +23,12 @@ impl<'a> Planner<'a> {
                 Some("cargo-audit") => drop(checks::audit::options(&options.own)?),
                 Some(BENCH) => drop(checks::bench::options(&options.own)?),
                 Some(_) => checks::coverage::options(&options.own)?,
-                None => options.refuse_unknown(name, &[])?,
+                None => {
+                    checks::shard::check_options(name, &options.own)?;
+                    let divisible = checks::shard::DIVISIBLE.contains(&name.as_str());
+                    let known: &[&str] = if divisible { &[checks::shard::OPTION] } else { &[] };
+                    options.refuse_unknown(name, known)?;
+                }
             }
         }
         let only =

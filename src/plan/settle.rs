@@ -3,6 +3,7 @@
 
 use super::item::{Item, Kind};
 use super::{StepSettings, Traced, TracedMap};
+use crate::checks::shard;
 use crate::config::{Config, DockerChoice};
 use crate::model::{Origin, Os, Platform, pinned_image};
 use crate::predecessor::Variables;
@@ -214,6 +215,12 @@ impl Sources<'_> {
             if !env.is_empty() {
                 attributes.set("env", env, self.option("env"));
             }
+        }
+        let divided = check.and_then(|check| shard::parallelism(self.item.name(), &check.own));
+        // An emulated platform's step is a plain cargo command: each of its jobs would run every test.
+        let emulated = self.platform.is_some_and(Platform::is_emulated);
+        if let (Some(jobs), Kind::Standard, false) = (divided, self.item.kind, emulated) {
+            attributes.set(shard::OPTION, jobs, self.option(shard::OPTION));
         }
         match check.and_then(|check| check.soft_fail) {
             Some(true) => attributes.set("soft_fail", true, self.option("soft-fail")),

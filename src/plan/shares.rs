@@ -14,7 +14,7 @@ pub struct Shared {
 
 /// Where cargo keeps what a check compiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place<'c> {
+pub struct Place<'c> {
     /// The folder of the workspace.
     directory: Option<&'c str>,
     /// The triple that is asked for.
@@ -27,7 +27,7 @@ struct Place<'c> {
 
 impl<'c> Place<'c> {
     /// The place of a check; none for one that compiles nothing, or not there.
-    fn of(check: &'c PlannedCheck) -> Option<Self> {
+    pub fn of(check: &'c PlannedCheck) -> Option<Self> {
         let directory = check.directory.as_deref();
         match &check.work {
             Work::Cargo(command, _) => {

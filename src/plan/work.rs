@@ -6,6 +6,7 @@ use super::item::{Item, Kind};
 use super::text::{change_folder, set_variables};
 use super::{BENCH, COVERAGE, Work};
 use crate::checks::cargo::{CargoCommand, Overrides};
+use crate::checks::shard;
 use crate::config::{CheckOptions, Config};
 use crate::exit::usage;
 use crate::model::{FeatureMode, Os, Platform};
@@ -178,6 +179,12 @@ impl<'a> Source<'a> {
                 Work::Shell(text.to_owned())
             }
         };
+        if shard::parallelism(self.item.name(), &options.own).is_some() {
+            let command = if let Work::Cargo(command, _) = &work { Some(command) } else { None };
+            if let Some(reason) = shard::refusal(command) {
+                return Err(self.refuse(shard::OPTION, reason));
+            }
+        }
         let directory = self.directory();
         let package = self.of_crate.map(|found| found.name.clone());
         let command = if emulated {
@@ -209,6 +216,9 @@ impl<'a> Source<'a> {
         let options = self.options();
         if options.features.is_some() {
             return Err(self.refuse("features", "only the standard checks have sets of features"));
+        }
+        if options.own.contains_key(shard::OPTION) {
+            return Err(self.refuse(shard::OPTION, "only the standard unit tests can be divided over jobs"));
         }
         let mut text = text;
         let mut env = self.variables();

@@ -1,7 +1,7 @@
 //! A report with something in every field, for the tests of all forms; and what holds it and the
 //! format's description (`docs/report.md`) against the types.
 
-use super::{Artifact, Combination, Finding, Outcome, Report, Section, VERSION};
+use super::{Artifact, Combination, Finding, Outcome, Report, Section, Timings, Usage, VERSION};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -46,11 +46,13 @@ fn fields<T: for<'de> Deserialize<'de>>() -> Vec<&'static str> {
     fields
 }
 
-fn all_fields() -> [(&'static str, Vec<&'static str>); 6] {
+fn all_fields() -> [(&'static str, Vec<&'static str>); 8] {
     [
         ("Report", fields::<Report>()),
         ("Outcome", fields::<Outcome>()),
         ("Combination", fields::<Combination>()),
+        ("Timings", fields::<Timings>()),
+        ("Usage", fields::<Usage>()),
         ("Finding", fields::<Finding>()),
         ("Section", fields::<Section>()),
         ("Artifact", fields::<Artifact>()),

@@ -11,11 +11,14 @@ mod fixture;
 pub mod html;
 pub mod junit;
 mod outcome;
+pub mod profile;
 pub mod table;
 pub mod text;
+mod timings;
 
 pub use finding::{Finding, Level};
-pub use outcome::{Artifact, Combination, Outcome, Section, Verdict};
+pub use outcome::{Artifact, Combination, Outcome, Section, Verdict, combination_name};
+pub use timings::{Timings, Usage};
 
 use crate::exit::Exit;
 use serde::{Deserialize, Serialize};
@@ -49,6 +52,9 @@ pub struct Report {
     pub seconds: f64,
     /// Whether it was cancelled before its end.
     pub cancelled: bool,
+    /// What it used of its machine, where the system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
     /// One for each check, in the plan's order.
     pub outcomes: Vec<Outcome>,
 }

@@ -1,6 +1,6 @@
 //! What became of one check.
 
-use super::Finding;
+use super::{Finding, Timings};
 use serde::{Deserialize, Serialize};
 
 /// What a check came to.
@@ -57,6 +57,13 @@ pub struct Outcome {
     pub started: f64,
     /// What it took, in seconds.
     pub seconds: f64,
+    /// How long it held a free lane up before it began, since what it shares with a running check was
+    /// not to be used at once, in seconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub queued: f64,
+    /// What cargo's part of its time was spent on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timings: Option<Timings>,
     /// The runs that it consisted of, where it runs once for each combination of features.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub combinations: Vec<Combination>,
@@ -87,15 +94,29 @@ pub struct Combination {
     pub started: f64,
     /// What it took, in seconds.
     pub seconds: f64,
+    /// What cargo's part of its time was spent on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timings: Option<Timings>,
+}
+
+/// serde's condition for leaving a time out.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+fn is_zero(seconds: &f64) -> bool {
+    *seconds == 0.0
 }
 
 impl Combination {
     /// `PACKAGE: FEATURES`, without the package where there is none; the empty set of features is
     /// called `no features`.
     pub fn name(&self) -> String {
-        let features = if self.features.is_empty() { "no features" } else { &self.features };
-        if self.package.is_empty() { features.to_owned() } else { format!("{}: {features}", self.package) }
+        combination_name(&self.package, &self.features)
     }
+}
+
+/// The name of a combination of features, before there is an outcome of it: see [`Combination::name`].
+pub fn combination_name(package: &str, features: &str) -> String {
+    let features = if features.is_empty() { "no features" } else { features };
+    if package.is_empty() { features.to_owned() } else { format!("{package}: {features}") }
 }
 
 /// A table that a check shows: coverage by file, benchmarks.
@@ -124,4 +145,15 @@ pub struct Artifact {
     /// Whether it is an image that is shown in place.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub image: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_combination_is_named_for_people() {
+        assert_eq!(combination_name("", ""), "no features");
+        assert_eq!(combination_name("vm-memory", "a,b"), "vm-memory: a,b");
+    }
 }

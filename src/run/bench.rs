@@ -7,6 +7,7 @@ use super::base::{self, Found};
 use super::cargo::{LastWords, refusal};
 use super::context::{Context, Judgement};
 use super::job::Job;
+use super::stopwatch;
 use crate::checks::bench::{self, BASE, CHANGE, Compared, Measurements, Options};
 use crate::checks::{bench_plot, coverage::shown};
 use crate::exit;
@@ -215,11 +216,11 @@ impl Benchmarks {
         let typed = Command { program: "cargo".into(), env: Vec::new(), ..command.clone() };
         context.say(&format!("$ {typed}"));
         let mut words = LastWords::default();
-        let ended = context.run_reading(&command, &mut |stream, line| {
+        let ended = context.run_cargo(&command, stopwatch::Job::Run, &mut |stream, line| {
             if stream == Stream::Stderr {
                 words.read(line);
             }
-            true
+            Some(line.into())
         })?;
         Ok(Ran { ended, words })
     }

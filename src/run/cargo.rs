@@ -1,11 +1,15 @@
 //! Runs a check that is a cargo command: once for each distinct set of features, all of them,
 //! whatever fails in between.
 
+mod divided;
+
 use super::combine::CargoRun;
 use super::context::{Context, Judgement};
 use super::job::Job;
+use super::stopwatch;
 use crate::checks::cargo::CargoCommand;
 use crate::checks::messages::Messages;
+use crate::checks::shard::Shard;
 use crate::checks::style::StyleOutput;
 use crate::checks::test_output::TestOutput;
 use crate::model::FeatureMode;
@@ -33,6 +37,7 @@ pub fn run(
     command: &CargoCommand,
     mode: FeatureMode,
     job: &Job,
+    shard: Option<Shard>,
 ) -> Result<Judgement> {
     let toolchain = match job.toolchain() {
         Ok(toolchain) => toolchain,
@@ -55,6 +60,11 @@ pub fn run(
     {
         let reason = format!("the target {target} is not installed for {}", toolchain.version);
         return Ok(Judgement::missing(reason, format!("rustup target add {target}")));
+    }
+    if shard.is_some()
+        && let Some(missing) = divided::missing(context)?
+    {
+        return Ok(missing);
     }
     if command.verb == "fmt" {
         return format_check(context, command);
@@ -85,7 +95,7 @@ pub fn run(
             flags = Flags::as_described(command);
         }
     }
-    Check { context, command, flags, metadata, job }.run_all(runs)
+    Check { context, command, flags, metadata, job, shard }.run_all(runs)
 }
 
 /// How the flags for rustc that a description asks for are put into effect.
@@ -128,6 +138,8 @@ struct Check<'a, 'c> {
     flags: Flags,
     metadata: &'a Metadata,
     job: &'a Job,
+    /// The share of the tests that is to run; none for all of them.
+    shard: Option<Shard>,
 }
 
 /// What one run came to.
@@ -169,6 +181,7 @@ impl Check<'_, '_> {
                 verdict,
                 started,
                 seconds: begin.elapsed().as_secs_f64(),
+                timings: self.context.timings.take(),
             });
             if verdict != Verdict::Passed {
                 judgement.verdict = verdict;
@@ -197,16 +210,23 @@ impl Check<'_, '_> {
             if built.ended != Ended::Exited(0) {
                 return Ok(built);
             }
-            let mut tested = self.test(run)?;
+            let mut tested = match self.shard {
+                Some(shard) => self.test_share(run, shard)?,
+                None => self.test(run, &[])?,
+            };
             tested.findings.splice(0..0, built.findings);
             return Ok(tested);
         }
-        self.test(run)
+        self.test(run, &[])
     }
 
     /// cargo with the check's variables, in the run's folder.
     fn cargo(&self, run: &CargoRun, extra: &[&str]) -> Command {
-        let mut cargo = self.context.cargo().arg(&self.command.verb).args(&self.command.args);
+        let cargo = self.context.cargo().arg(&self.command.verb).args(&self.command.args);
+        self.with_variables(cargo).args(&run.flags).args(extra).dir(&run.dir)
+    }
+
+    fn with_variables(&self, mut cargo: Command) -> Command {
         for (name, value) in self.command.env.iter().filter(|(name, _)| name != "RUSTFLAGS") {
             cargo = cargo.env(name, value);
         }
@@ -214,7 +234,7 @@ impl Check<'_, '_> {
             // cargo prefers the encoded variable to the one that the description sets.
             cargo = cargo.env("RUSTFLAGS", rustflags).env_remove("CARGO_ENCODED_RUSTFLAGS");
         }
-        cargo.args(&run.flags).args(extra).dir(&run.dir)
+        cargo
     }
 
     /// Runs a command whose standard output is cargo's messages alone.
@@ -234,17 +254,12 @@ impl Check<'_, '_> {
         let mut messages =
             Messages::new(self.metadata.workspace_root.as_std_path(), root, self.flags.deny, target);
         let mut words = LastWords::default();
-        let log = &mut *self.context.log;
         let ended =
-            crate::process::supervise(&command, self.context.deadline, &mut |stream, line| match stream {
-                Stream::Stdout => {
-                    if let Some(text) = messages.read(line) {
-                        log(&text);
-                    }
-                }
+            self.context.run_cargo(&command, stopwatch::Job::Build, &mut |stream, line| match stream {
+                Stream::Stdout => messages.read(line),
                 Stream::Stderr => {
                     words.read(line);
-                    log(line);
+                    Some(line.into())
                 }
             })?;
         let mut findings = messages.findings();
@@ -255,20 +270,20 @@ impl Check<'_, '_> {
     }
 
     /// Runs tests that are built.
-    fn test(&mut self, run: &CargoRun) -> Result<RunResult> {
-        let mut command = self.cargo(run, &["--no-fail-fast"]);
+    fn test(&mut self, run: &CargoRun, extra: &[&str]) -> Result<RunResult> {
+        let mut command = self.cargo(run, &["--no-fail-fast"]).args(extra);
         if !self.command.trailing.is_empty() {
             command = command.arg("--").args(&self.command.trailing);
         }
         self.announce(&command);
         let mut output = TestOutput::default();
         let mut words = LastWords::default();
-        let ended = self.context.run_reading(&command, &mut |stream, line| {
+        let ended = self.context.run_cargo(&command, stopwatch::Job::Run, &mut |stream, line| {
             output.read(line);
             if stream == Stream::Stderr {
                 words.read(line);
             }
-            true
+            Some(line.into())
         })?;
         let mut findings = if ended == Ended::Exited(0) { Vec::new() } else { output.findings() };
         if ended != Ended::Exited(0) && findings.is_empty() {

@@ -3,6 +3,7 @@
 use crate::checks::cargo::CargoCommand;
 use crate::model::FeatureMode;
 use crate::process::{self, Command};
+use crate::report::combination_name;
 use crate::workspace::features;
 use anyhow::Result;
 use cargo_metadata::Metadata;
@@ -27,13 +28,8 @@ pub struct CargoRun {
 impl CargoRun {
     /// The run's name for people: `no features`, `a,b`, and the member where it matters.
     pub fn name(&self) -> String {
-        name(&self.package, &self.features)
+        combination_name(&self.package, &self.features)
     }
-}
-
-fn name(package: &str, features: &str) -> String {
-    let features = if features.is_empty() { "no features" } else { features };
-    if package.is_empty() { features.to_owned() } else { format!("{package}: {features}") }
 }
 
 /// Answers, kept for a job, to what cargo would build with given flags: the same for every check that
@@ -202,11 +198,5 @@ mod tests {
         )
         .unwrap();
         assert_eq!(selection(&command), ["--workspace", "--exclude", "a", "--exclude=b", "--target", "t"]);
-    }
-
-    #[test]
-    fn a_run_is_named_for_people() {
-        assert_eq!(name("", ""), "no features");
-        assert_eq!(name("vm-memory", "a,b"), "vm-memory: a,b");
     }
 }

@@ -1,11 +1,17 @@
 //! What a check is given to work with, and what it gives back.
 
+use super::stopwatch::{self, Stopwatch};
 use crate::model::{Os, Platform};
 use crate::process::{self, Command, Ended, Stream};
-use crate::report::{Artifact, Combination, Finding, Section, Verdict};
+use crate::report::{Artifact, Combination, Finding, Section, Timings, Verdict};
 use anyhow::Result;
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+/// Sees each line of a command; what it returns goes to the log.
+pub type OnLine<'r> = dyn for<'l> FnMut(Stream, &'l [u8]) -> Option<Cow<'l, [u8]>> + 'r;
 
 /// Where and how a check runs.
 pub struct Context<'a> {
@@ -27,6 +33,10 @@ pub struct Context<'a> {
     pub run_started: Instant,
     /// Whether tools may colour what they say.
     pub color: bool,
+    /// Whether compilers are looked at, so that linking is told from compiling.
+    pub look: bool,
+    /// What the cargo commands spent their time on that are no combination's; none where there were none.
+    pub timings: Option<Timings>,
     /// The check's log: each line is shown or kept as the console sees fit.
     pub log: &'a mut dyn FnMut(&[u8]),
     /// Told what the check is at, for a progress line: how many of how many, and what.
@@ -74,6 +84,35 @@ impl Context<'_> {
                 log(line);
             }
         })
+    }
+
+    /// Runs cargo under the check's deadline and notes what it spends its time on.
+    ///
+    /// # Errors
+    /// Where it cannot be started: exit 3.
+    pub fn run_cargo(
+        &mut self,
+        command: &Command,
+        job: stopwatch::Job,
+        on_line: &mut OnLine<'_>,
+    ) -> Result<Ended> {
+        let log = &mut *self.log;
+        // Lines and looks come by turns.
+        let watch = RefCell::new(Stopwatch::start(job, Instant::now()));
+        let mut line = |stream: Stream, line: &[u8]| {
+            watch.borrow_mut().line(stream, line, Instant::now());
+            if let Some(text) = on_line(stream, line) {
+                log(&text);
+            }
+        };
+        let mut look = |leader: u32| {
+            if let (true, Some((compilers, linking))) = (self.look, process::compilers(leader)) {
+                watch.borrow_mut().look(compilers, linking, Instant::now());
+            }
+        };
+        let ended = process::supervise_watching(command, self.deadline, &mut line, &mut look)?;
+        *self.timings.get_or_insert_default() += watch.into_inner().stop(Instant::now());
+        Ok(ended)
     }
 }
 

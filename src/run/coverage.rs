@@ -14,14 +14,15 @@ use super::context::{Context, Judgement};
 use super::instrument::Instrumentation;
 use super::job::Job;
 use super::llvm::{Llvm, Report};
+use super::stopwatch;
 use crate::checks::coverage::{self, AddedLines, FileCoverage, Sources};
 use crate::checks::messages::Messages;
 use crate::checks::test_output::TestOutput;
+use crate::exit;
 use crate::git::Git;
 use crate::predecessor::coverage_file::{self, CrateFeatures};
 use crate::process::{Command, Ended, Stream};
 use crate::report::{Artifact, Finding, Level, Verdict};
-use crate::{exit, process};
 use anyhow::{Context as _, Result};
 use cargo_metadata::{Message, Metadata, TargetKind};
 use scope::{Found, Held, Scope};
@@ -136,12 +137,12 @@ impl Measurement<'_, '_> {
         let command = self.cargo(features);
         self.announce(&command);
         let (mut output, mut words) = (TestOutput::default(), LastWords::default());
-        let ended = self.context.run_reading(&command, &mut |stream, line| {
+        let ended = self.context.run_cargo(&command, stopwatch::Job::Run, &mut |stream, line| {
             output.read(line);
             if stream == Stream::Stderr {
                 words.read(line);
             }
-            true
+            Some(line.into())
         })?;
         if ended == Ended::Exited(0) {
             return Ok(Ok(objects));
@@ -172,19 +173,18 @@ impl Measurement<'_, '_> {
         let workspace_root = self.metadata.workspace_root.as_std_path();
         let mut messages = Messages::new(workspace_root, self.context.root, false, None);
         let (mut words, mut objects) = (LastWords::default(), Objects::default());
-        let (log, metadata) = (&mut *self.context.log, self.metadata);
-        let ended = process::supervise(&command, self.context.deadline, &mut |stream, line| match stream {
-            Stream::Stdout => {
-                objects.note(line, metadata);
-                if let Some(text) = messages.read(line) {
-                    log(&text);
+        let metadata = self.metadata;
+        let ended =
+            self.context.run_cargo(&command, stopwatch::Job::Build, &mut |stream, line| match stream {
+                Stream::Stdout => {
+                    objects.note(line, metadata);
+                    messages.read(line)
                 }
-            }
-            Stream::Stderr => {
-                words.read(line);
-                log(line);
-            }
-        })?;
+                Stream::Stderr => {
+                    words.read(line);
+                    Some(line.into())
+                }
+            })?;
         let mut findings = messages.findings();
         findings.retain(|finding| finding.level == Level::Error);
         if ended != Ended::Exited(0) && findings.is_empty() {

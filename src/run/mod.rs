@@ -18,10 +18,11 @@ mod lanes;
 mod llvm;
 pub mod shell;
 mod skeleton;
+mod stopwatch;
 #[cfg(test)]
 mod testing;
 mod toolchain;
 
 pub use context::{Context, Judgement};
 pub use job::Job;
-pub use lanes::{Settings, run};
+pub use lanes::{Settings, at_once, run};

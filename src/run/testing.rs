@@ -25,6 +25,8 @@ pub fn judged(
         deadline: None,
         run_started: Instant::now(),
         color: false,
+        look: false,
+        timings: None,
         log: &mut |line| said.extend_from_slice(line),
         progress: &mut |_, _, _| {},
     };

@@ -1,6 +1,7 @@
 //! `explain` and `list`.
 
 use super::case::{Case, Printed};
+use super::cases;
 use serde_json::{Value, json};
 
 /// A repository with every kind of origin.
@@ -76,6 +77,28 @@ fn a_checks_name_explains_all_of_its_steps() {
         told.contains("miri-x86_64\n  is a step") && told.contains("miri-aarch64\n  is no step"),
         "{told}"
     );
+}
+
+#[test]
+fn a_check_of_a_split_platform_says_its_job_and_the_time_that_it_counts_for() {
+    let (_, case) =
+        cases("steps").into_iter().find(|(name, _)| name == "a-platform-split-over-jobs").unwrap();
+    let explained = |name: &str| {
+        let Printed { code, out, err } = Case::new(&case).run(&["explain", name]);
+        assert_eq!(code, Some(0), "{err}");
+        out
+    };
+    let told = explained("unittests-gnu-x86_64");
+    let expected =
+        "runs in checks-x86_64 (2/3): 300 s of its 300 s  (file times.json, outcomes[1].seconds)\n";
+    assert!(told.contains(expected), "{told}");
+    assert!(!told.contains("shares in one job"), "what it could share with is in other jobs: {told}");
+    let told = explained("build-gnu-x86_64");
+    assert!(told.contains("shares in one job: dependencies with unittests-gnu-release-x86_64\n"), "{told}");
+    let told = explained("checks-x86_64 (1/3)");
+    for line in ["unittests-gnu-release-x86_64  68 s  (default)\n", "  in all 168 s\n"] {
+        assert!(told.contains(line), "{line} in\n{told}");
+    }
 }
 
 #[test]

@@ -11,7 +11,10 @@
 mod support;
 
 mod cancel;
+mod divided;
+mod lanes;
 mod refused;
+mod timings;
 mod verdicts;
 
 use serde_json::Value;
@@ -68,6 +71,11 @@ impl Sample {
         let said = self.run(&all);
         serde_json::from_str(&std::fs::read_to_string(file).expect(&said.text)).unwrap()
     }
+}
+
+/// A check's outcome in a report.
+fn outcome<'v>(report: &'v Value, name: &str) -> &'v Value {
+    report["outcomes"].as_array().unwrap().iter().find(|outcome| outcome["name"] == name).unwrap()
 }
 
 fn said(command: &mut Command) -> Said {

@@ -1,12 +1,8 @@
 //! What passes, what fails, and what is said of it.
 
-use super::{IGNORE, MANIFEST, Sample, said};
+use super::{IGNORE, MANIFEST, Sample, outcome, said};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-
-fn outcome<'v>(report: &'v Value, name: &str) -> &'v Value {
-    report["outcomes"].as_array().unwrap().iter().find(|outcome| outcome["name"] == name).unwrap()
-}
 
 #[test]
 fn a_sound_crate_passes_and_nothing_stays_that_git_would_show() {

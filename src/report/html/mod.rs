@@ -6,6 +6,7 @@ mod findings;
 mod sections;
 mod timeline;
 
+use super::profile::{COLUMNS, Parts};
 use super::{Artifact, Combination, Outcome, Report, Verdict, text};
 use crate::exit::Exit;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -14,6 +15,9 @@ const STYLE: &str = include_str!("style.css");
 /// Nothing is loaded, run or sent; what the page shows is in it.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; \
                       form-action 'none'";
+
+/// What a combination's time is taken apart into: all but the sum, which is its time.
+const PARTS: &[&str] = COLUMNS.split_at(COLUMNS.len() - 1).0;
 
 /// The page. `read` gives the bytes of an artifact that is an image, to be shown in place, or `None`
 /// where it is not to be had.
@@ -182,15 +186,27 @@ fn combinations(outcomes: &[Outcome]) -> Markup {
 
 /// A check's combinations.
 fn combination_table(combinations: &[Combination]) -> Markup {
+    let profiled = combinations.iter().any(|combination| combination.timings.is_some());
     html! {
         table {
-            thead { tr { th { "Features" } th { "Verdict" } th { "Stands for" } th class="number" { "Time" } } }
+            thead {
+                tr {
+                    th { "Features" } th { "Verdict" } th { "Stands for" }
+                    @if profiled { @for part in PARTS { th class="number wide" { (part) } } }
+                    th class="number" { "Time" }
+                }
+            }
             tbody {
                 @for combination in combinations {
                     tr {
                         td { code { (text::line(&combination.name())) } }
                         td { (mark(class(combination.verdict, false), combination.verdict.as_str())) }
                         td { @for name in &combination.stands_for { code { (text::line(name)) } " " } }
+                        @if profiled {
+                            @for cell in &Parts::of_combination(combination).cells()[..PARTS.len()] {
+                                td class="number wide" { (cell) }
+                            }
+                        }
                         td class="number" { (text::duration(combination.seconds)) }
                     }
                 }

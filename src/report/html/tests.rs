@@ -1,5 +1,5 @@
 use super::*;
-use crate::report::{Finding, Section, fixture};
+use crate::report::{Finding, Section, Timings, fixture};
 use scraper::{Html, Selector};
 
 fn page(report: &Report) -> Html {
@@ -16,8 +16,9 @@ fn the_page_shows_checks_times_findings_tables_and_where_it_ran() {
     let page = page(&report);
     assert_eq!(texts(&page, "h1"), ["Cancelled"]);
     assert_eq!(texts(&page, ".checks tbody tr").len(), report.outcomes.len());
-    // A bar for each of four combinations, and for each of the other checks that took time.
-    assert_eq!(texts(&page, ".timeline .row .track span").len(), 8);
+    // A bar for each of four combinations, for each of the other checks that took time, and for the
+    // time that one waited before it began.
+    assert_eq!(texts(&page, ".timeline .row .track span").len(), 9);
     assert_eq!(texts(&page, ".file h3"), ["build.rs", "src/mmap/<script>alert(1)</script>.rs", "In no file"]);
     assert_eq!(
         texts(&page, "pre code"),
@@ -145,6 +146,63 @@ fn times_that_make_no_sense_stay_in_the_track() {
     let bars = Selector::parse(".row .track span").unwrap();
     let styles: Vec<_> = page.select(&bars).filter_map(|bar| bar.value().attr("style")).collect();
     assert_eq!(styles, ["left:83.333%;width:16.667%", "left:0.000%;width:50.000%"]);
+}
+
+fn styles(page: &Html, selector: &str) -> Vec<String> {
+    let found = page.select(&Selector::parse(selector).unwrap()).collect::<Vec<_>>();
+    let style = |element: scraper::ElementRef<'_>| {
+        let class = element.value().attr("class").unwrap_or_default();
+        format!("{class} {}", element.value().attr("style").unwrap_or_default())
+    };
+    found.into_iter().map(style).collect()
+}
+
+#[test]
+fn a_bar_shows_what_its_time_went_into_and_a_wait_stands_before_it() {
+    let outcome = Outcome {
+        label: "tests".into(),
+        verdict: Verdict::Passed,
+        started: 50.0,
+        seconds: 40.0,
+        queued: 10.0,
+        timings: Some(Timings { compile: 10.0, link: Some(2.0), run: 20.0, waiting: 6.0 }),
+        ..Outcome::default()
+    };
+    let page = page(&Report { outcomes: vec![outcome], seconds: 100.0, ..Report::default() });
+    let bars = ["bar queued left:40.000%;width:10.000%", "bar passed left:50.000%;width:40.000%"];
+    assert_eq!(styles(&page, ".row .bar"), bars);
+    let parts = [("waiting", 15.0), ("compile", 25.0), ("link", 5.0), ("run", 50.0), ("other", 5.0)];
+    let parts = parts.map(|(part, share)| format!("{part} width:{share:.3}%"));
+    assert_eq!(styles(&page, ".row .passed i"), parts);
+    // In words and numbers too, for whom the picture tells nothing.
+    let title = page.select(&Selector::parse(".row .passed").unwrap()).next().unwrap();
+    let told = "tests: 40 s; waiting 6.0 s; compile 10 s; link 2.0 s; run 20 s; other 2.0 s";
+    assert_eq!(title.value().attr("title"), Some(told));
+    let numbers = ["16.0", "10.0", "2.0", "20.0", "2.0", "50.0"];
+    assert_eq!(texts(&page, ".profile tbody td.number"), numbers);
+    assert_eq!(texts(&page, ".profile tfoot td"), numbers);
+    assert_eq!(texts(&page, ".legend span"), ["waiting", "compile", "link", "run", "other", "passed"]);
+}
+
+#[test]
+fn a_report_without_timings_has_no_legend_and_no_table_of_them() {
+    let combination = Combination { seconds: 1.0, ..Combination::default() };
+    let outcome = Outcome { seconds: 1.0, combinations: vec![combination], ..Outcome::default() };
+    let page = page(&Report { outcomes: vec![outcome], ..Report::default() });
+    assert_eq!(texts(&page, ".row .bar").len(), 1);
+    assert_eq!(texts(&page, ".bar i, .legend, .profile, .used").len(), 0);
+    assert_eq!(texts(&page, ".combinations th"), ["Features", "Verdict", "Stands for", "Time"]);
+}
+
+#[test]
+fn combinations_say_what_their_time_went_into() {
+    let page = page(&fixture::full());
+    let cells = texts(&page, ".combinations:first-of-type tr:nth-child(2) td.wide");
+    assert_eq!(cells[..5], ["", "40.4", "3.2", "0.0", "0.3"]);
+    assert_eq!(
+        texts(&page, ".used"),
+        ["CPU time: 10 min 3 s, of which rust-vmm-ci itself 1.2 s (0.20 %) in 14 MB"]
+    );
 }
 
 #[test]

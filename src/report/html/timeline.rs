@@ -1,25 +1,30 @@
-//! What ran when: a line for each check, with a part for each of its combinations.
+//! What ran when: a line for each check, with a bar for each of its combinations, in it what its time
+//! went into; and the same in numbers, for whom the picture tells nothing.
 
 use super::class;
+use crate::report::profile::{self, COLUMNS, Parts};
 use crate::report::{Outcome, Report, Verdict, text};
 use maud::{Markup, html};
 
 /// Parts of the axis between two of its marks.
 const PARTS: u32 = 4;
+/// The shortest part that is told of a bar, in seconds: what would be shown as nothing is not.
+const SHORTEST: f64 = 0.05;
 
 /// The timeline; nothing where nothing took time.
 pub fn render(report: &Report) -> Markup {
-    let ran = |outcome: &&Outcome| outcome.seconds > 0.0;
-    let end = report.outcomes.iter().map(|outcome| outcome.started + outcome.seconds);
+    let (rows, sum) = profile::rows(report);
+    let end = rows.iter().map(|(outcome, _)| outcome.started + outcome.seconds);
     let whole = end.fold(report.seconds, f64::max);
-    if !report.outcomes.iter().any(|outcome| ran(&outcome)) || !whole.is_finite() {
+    if rows.is_empty() || !whole.is_finite() {
         return html! {};
     }
+    let profiled = is_profiled(sum);
     html! {
         section {
             h2 { "Timeline" }
             div class="timeline" {
-                @for outcome in report.outcomes.iter().filter(ran) { (row(outcome, whole)) }
+                @for (outcome, _) in &rows { (row(outcome, whole)) }
                 div class="axis" aria-hidden="true" {
                     span {}
                     div class="track" {
@@ -30,36 +35,122 @@ pub fn render(report: &Report) -> Markup {
                         }
                     }
                 }
+                @if profiled { (legend(&rows, sum)) }
             }
+            @if profiled { (numbers(&rows, sum)) }
+            @if let Some(used) = profile::used(report) { p class="used" { (used) } }
         }
     }
+}
+
+/// Whether it is known of anything what its time went into.
+const fn is_profiled(Parts([waiting, compile, ..]): Parts) -> bool {
+    waiting.is_some() || compile.is_some()
 }
 
 /// A check's line.
 fn row(outcome: &Outcome, whole: f64) -> Markup {
     let label = text::line(&outcome.label);
-    let bar = |verdict: Verdict, started: f64, seconds: f64, title: &str| {
-        let style = format!("left:{};width:{}", percent(started, whole), percent(seconds, whole));
-        html! { span class=(class(verdict, outcome.soft_fail)) style=(style) title=(title) {} }
-    };
     html! {
         div class="row" {
             span class="label" { (label) " " span class="time" { (text::duration(outcome.seconds)) } }
-            div class="track" {
+            div class="track" aria-hidden="true" {
+                @if outcome.queued > 0.0 {
+                    @let begin = outcome.started - outcome.queued;
+                    @let title = format!("{label}: {} waiting for its lane", text::duration(outcome.queued));
+                    span class="bar queued" style=(place(begin, outcome.queued, whole)) title=(title) {
+                        i class="waiting" style="width:100.000%" {}
+                    }
+                }
                 @if outcome.combinations.is_empty() {
-                    (bar(outcome.verdict, outcome.started, outcome.seconds, &told(&label, outcome.seconds)))
+                    @let place = place(outcome.started, outcome.seconds, whole);
+                    (bar(outcome, outcome.verdict, &place, &label, Parts::of_work(outcome)))
                 }
                 @for part in &outcome.combinations {
-                    (bar(part.verdict, part.started, part.seconds, &told(&text::line(&part.name()), part.seconds)))
+                    @let place = place(part.started, part.seconds, whole);
+                    (bar(outcome, part.verdict, &place, &text::line(&part.name()), Parts::of_combination(part)))
                 }
             }
         }
     }
 }
 
+/// A bar with its parts; one without known parts is of its verdict's colour alone.
+fn bar(outcome: &Outcome, verdict: Verdict, place: &str, name: &str, parts: Parts) -> Markup {
+    let told = told(name, parts);
+    let sum: f64 = parts.0.iter().flatten().sum();
+    html! {
+        span class={ "bar " (class(verdict, outcome.soft_fail)) } style=(place) title=(told) {
+            @if is_profiled(parts) {
+                @for (class, seconds) in COLUMNS.iter().zip(parts.0) {
+                    @if let Some(seconds) = seconds.filter(|seconds| *seconds > 0.0) {
+                        i class=(class) style={ "width:" (percent(seconds, sum)) } {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where in the track something is.
+fn place(started: f64, seconds: f64, whole: f64) -> String {
+    format!("left:{};width:{}", percent(started, whole), percent(seconds, whole))
+}
+
 /// What a bar is, for whoever points at it.
-fn told(name: &str, seconds: f64) -> String {
-    format!("{name}: {}", text::duration(seconds))
+fn told(name: &str, parts: Parts) -> String {
+    let sum: f64 = parts.0.iter().flatten().sum();
+    let mut told = format!("{name}: {}", text::duration(sum));
+    if is_profiled(parts) {
+        for (part, seconds) in COLUMNS.iter().zip(parts.0) {
+            if let Some(seconds) = seconds.filter(|seconds| *seconds >= SHORTEST) {
+                told.push_str(&format!("; {part} {}", text::duration(seconds)));
+            }
+        }
+    }
+    told
+}
+
+/// What the parts look like, those that there are; and the verdict's stripe.
+fn legend(rows: &[(&Outcome, Parts)], Parts(sum): Parts) -> Markup {
+    let mut verdicts: Vec<&str> = Vec::new();
+    for (outcome, _) in rows {
+        let combinations = outcome.combinations.iter().map(|part| part.verdict);
+        for verdict in combinations.chain([outcome.verdict]) {
+            let class = class(verdict, outcome.soft_fail);
+            if !verdicts.contains(&class) {
+                verdicts.push(class);
+            }
+        }
+    }
+    html! {
+        p class="legend" aria-hidden="true" {
+            @for (part, seconds) in COLUMNS.iter().zip(sum) {
+                @if seconds.is_some() { span { i class=(part) {} (part) } }
+            }
+            @for verdict in verdicts { span { b class=(verdict) {} @if verdict == "soft" { "failed (soft)" } @else { (verdict) } } }
+        }
+    }
+}
+
+/// The same in numbers.
+fn numbers(rows: &[(&Outcome, Parts)], sum: Parts) -> Markup {
+    html! {
+        div class="scroll" {
+            table class="profile" {
+                thead { tr { th { "In seconds" } @for column in COLUMNS { th class="number" { (column) } } } }
+                tbody {
+                    @for (outcome, parts) in rows {
+                        tr {
+                            td { (text::line(&outcome.label)) }
+                            @for cell in parts.cells() { td class="number" { (cell) } }
+                        }
+                    }
+                }
+                tfoot { tr { th { "sum" } @for cell in sum.cells() { td class="number" { (cell) } } } }
+            }
+        }
+    }
 }
 
 /// A share of the whole as CSS writes it, within the track whatever the numbers are.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::git::testing::Repository;
 use crate::model::Platform;
+use crate::process;
 use crate::run::testing::judged;
 
 /// The program, where cargo has built it beside these tests, and LLVM's tools are there.

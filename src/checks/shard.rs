@@ -1,0 +1,247 @@
+//! Unit tests divided over the jobs of a step with Buildkite's `parallelism`, by cargo-nextest.
+//!
+//! A test's share follows from its name alone (`--partition hash:K/N`): where the tests of two machines
+//! differ, by what a build script found there, every test still is in one share, and none in two. By
+//! counting (`slice`, `count`) one more test on one of them would move all behind it.
+
+use super::cargo::CargoCommand;
+use super::own;
+use super::test_output::{MOST_FAILURES, MOST_OUTPUT, place};
+use crate::exit::usage;
+use crate::report::Finding;
+use anyhow::Result;
+use cargo_metadata::{Metadata, Package, TargetKind};
+use glob::Pattern;
+use quick_junit::{Report, TestCaseStatus};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::path::Path;
+
+/// The checks whose tests can be divided.
+pub const DIVISIBLE: [&str; 6] = [
+    "unittests-gnu",
+    "unittests-gnu-release",
+    "unittests-musl",
+    "unittests-musl-release",
+    "unittests-msvc",
+    "unittests-msvc-release",
+];
+
+/// The option's name.
+pub const OPTION: &str = "parallelism";
+
+/// nextest's profile for these runs, which a repository's configuration does not have.
+pub const PROFILE: &str = "rust-vmm-ci";
+
+/// cargo's options that choose targets: with one of them `cargo test` runs no doctests.
+const TARGETS: [&str; 10] = [
+    "--lib",
+    "--bin",
+    "--bins",
+    "--test",
+    "--tests",
+    "--example",
+    "--examples",
+    "--bench",
+    "--benches",
+    "--all-targets",
+];
+
+/// The options of the check's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Options {
+    /// Over how many jobs the tests are divided.
+    #[serde(deserialize_with = "own::limit")]
+    parallelism: Option<usize>,
+}
+
+/// Checks the options of a check that has no file of its own, all of them.
+///
+/// # Errors
+/// Exit 2 with the key path: for a number of jobs that is none, and for what only others have.
+pub fn check_options(name: &str, own: &Map<String, Value>) -> Result<()> {
+    if DIVISIBLE.contains(&name) {
+        return own::read::<Options>(name, own).map(drop);
+    }
+    if own.contains_key(OPTION) {
+        return Err(usage(format!(
+            "checks.{name}.{OPTION}: only the standard unit tests can be divided over jobs: {}",
+            DIVISIBLE.join(", ")
+        )));
+    }
+    Ok(())
+}
+
+/// Over how many jobs a check's tests are divided; none where they are not.
+pub fn parallelism(name: &str, own: &Map<String, Value>) -> Option<u64> {
+    let asked = own.get(OPTION).filter(|_| DIVISIBLE.contains(&name))?;
+    asked.as_u64().filter(|jobs| *jobs > 1)
+}
+
+/// Why the tests of a command cannot be divided; none where they can.
+pub fn refusal(command: Option<&CargoCommand>) -> Option<&'static str> {
+    match command {
+        Some(command) if command.verb != "test" => Some("its command runs no tests"),
+        Some(command) if command.has("--doc") => Some("nextest runs no doctests, and its command no others"),
+        Some(command) if !command.trailing.is_empty() => {
+            Some("nextest does not take the arguments after `--`, which are for libtest")
+        }
+        Some(_) => None,
+        None => Some("its command is no plain cargo command"),
+    }
+}
+
+/// Which of a step's jobs this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// From 1.
+    index: u64,
+    /// How many there are, 2 at least.
+    count: u64,
+}
+
+impl Shard {
+    /// The job by `BUILDKITE_PARALLEL_JOB`, from 0, and `BUILDKITE_PARALLEL_JOB_COUNT`; none where the
+    /// step has one job, or this is no job.
+    ///
+    /// # Errors
+    /// Exit 2 where they are no such numbers: a share by guess could leave tests out.
+    pub fn of_job(job: Option<&str>, count: Option<&str>) -> Result<Option<Self>> {
+        let (Some(job), Some(count)) = (job, count) else { return Ok(None) };
+        let numbers = job.trim().parse::<u64>().ok().zip(count.trim().parse::<u64>().ok());
+        match numbers {
+            Some((0, 1)) => Ok(None),
+            Some((job, count)) if job < count => Ok(Some(Self { index: job + 1, count })),
+            _ => Err(usage(format!(
+                "BUILDKITE_PARALLEL_JOB, BUILDKITE_PARALLEL_JOB_COUNT: expected a job from 0 and how many \
+                 there are, got {job:?} and {count:?}; the agent sets both"
+            ))),
+        }
+    }
+
+    /// Whether it is the first, which runs what cannot be divided.
+    pub fn is_first(self) -> bool {
+        self.index == 1
+    }
+
+    /// The value of nextest's `--partition`.
+    pub fn partition(self) -> String {
+        format!("hash:{}/{}", self.index, self.count)
+    }
+}
+
+/// nextest's configuration for a run: failures go to a `JUnit` file, and a test that is asked to end ends
+/// within the time that this program gives a check's processes. Nothing of what a repository sets for
+/// its own runs of nextest may leave a test out or repeat it: the flags of [`arguments`] see to that.
+///
+/// # Errors
+/// Where the path is no text.
+pub fn configuration(junit: &Path) -> Result<String> {
+    let path = junit.to_str().ok_or_else(|| anyhow::anyhow!("{} is no text", junit.display()))?;
+    let configuration = serde_json::json!({"profile": {PROFILE: {
+        "slow-timeout": {"period": "60s", "grace-period": "1s"},
+        "junit": {"path": path},
+    }}});
+    Ok(toml::to_string(&configuration)?)
+}
+
+/// The arguments of `cargo nextest run` for those of a `cargo test`: the same, but where nextest has
+/// the name for something of its own.
+pub fn arguments(command: &CargoCommand, shard: Shard) -> Vec<String> {
+    let mut arguments: Vec<String> = Vec::new();
+    for arg in &command.args {
+        let (name, value) =
+            arg.split_once('=').map_or((arg.as_str(), None), |(name, value)| (name, Some(value)));
+        let known = match name {
+            "--jobs" | "-j" => Some("--build-jobs"),
+            "--profile" => Some("--cargo-profile"),
+            "--quiet" | "-q" => Some("--cargo-quiet"),
+            "--verbose" | "-v" | "-vv" => Some("--cargo-verbose"),
+            // Given below; a flag twice is an error.
+            "--no-fail-fast" => continue,
+            _ => None,
+        };
+        arguments.push(match (known, value) {
+            (None, _) => arg.clone(),
+            (Some(known), None) => known.to_owned(),
+            (Some(known), Some(value)) => format!("{known}={value}"),
+        });
+    }
+    let flags = ["--no-fail-fast", "--no-tests=pass", "--ignore-default-filter", "--retries=0"];
+    arguments.extend(flags.map(str::to_owned));
+    arguments.push(format!("--profile={PROFILE}"));
+    arguments.push(format!("--partition={}", shard.partition()));
+    arguments
+}
+
+/// Whether `cargo test` would run doctests in a folder: cargo refuses `--doc` where no selected package
+/// has a library.
+pub fn has_doctests(command: &CargoCommand, metadata: &Metadata, dir: &Path) -> bool {
+    let chooses = |arg: &String| TARGETS.contains(&arg.split('=').next().unwrap_or_default());
+    if command.args.iter().any(chooses) {
+        return false;
+    }
+    let (packages, excluded) = (values(command, &["--package", "-p"]), values(command, &["--exclude"]));
+    let named = |patterns: &[Pattern], package: &Package| {
+        patterns.iter().any(|pattern| pattern.matches(package.name.as_str()))
+    };
+    let own = |package: &Package| package.manifest_path.parent().is_some_and(|folder| folder == dir);
+    let members = metadata.workspace_packages();
+    let whole =
+        command.has("--workspace") || command.has("--all") || !members.iter().any(|package| own(package));
+    let library = |package: &Package| {
+        let kinds = [TargetKind::Lib, TargetKind::RLib, TargetKind::ProcMacro];
+        package
+            .targets
+            .iter()
+            .any(|target| target.doctest && target.kind.iter().any(|kind| kinds.contains(kind)))
+    };
+    members.into_iter().any(|package| {
+        let selected = if packages.is_empty() { whole || own(package) } else { named(&packages, package) };
+        selected && !named(&excluded, package) && library(package)
+    })
+}
+
+/// The values of an option that may be given more than once, as patterns of packages' names.
+fn values(command: &CargoCommand, options: &[&str]) -> Vec<Pattern> {
+    let mut values = Vec::new();
+    let mut args = command.args.iter();
+    while let Some(arg) = args.next() {
+        let value = if options.contains(&arg.as_str()) {
+            args.next().map(String::as_str)
+        } else {
+            arg.split_once('=').filter(|(name, _)| options.contains(name)).map(|(_, value)| value)
+        };
+        // `name@version` and `name:version` select by name here.
+        let name = value.map(|value| value.split(['@', ':']).next().unwrap_or_default());
+        values.extend(name.and_then(|name| Pattern::new(name).ok()));
+    }
+    values
+}
+
+/// The tests that failed, by nextest's `JUnit` report; nothing where that is none.
+pub fn findings(junit: &str) -> Vec<Finding> {
+    let Ok(report) = Report::deserialize_from_str(junit) else { return Vec::new() };
+    let cases = report.test_suites.iter().flat_map(|suite| &suite.test_cases);
+    let failed = cases.filter_map(|case| {
+        let TestCaseStatus::NonSuccess { message, description, .. } = &case.status else { return None };
+        let words = description.as_ref().or(message.as_ref()).map(|words| words.as_str().trim());
+        let words = words.unwrap_or_default();
+        let (file, line, column) = place(case.name.as_str(), words);
+        let cut = words.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= MOST_OUTPUT);
+        let words = &words[..cut.last().unwrap_or(0)];
+        Some(Finding {
+            lint: Some("test".into()),
+            file,
+            line,
+            column,
+            rendered: (!words.is_empty()).then(|| words.to_owned()),
+            ..Finding::error(format!("test {} failed", case.name.as_str()))
+        })
+    });
+    failed.take(MOST_FAILURES).collect()
+}
+
+#[cfg(test)]
+mod tests;

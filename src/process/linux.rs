@@ -1,0 +1,103 @@
+//! What Linux tells of processes in `/proc`, for the profile of a run.
+
+use super::Usage;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Compilers, by the names of their processes; a wrapper becomes one of them when it has set up.
+const COMPILERS: [&str; 3] = ["rustc", "clippy-driver", "rustdoc"];
+/// How far below its leader a compiler is looked for: cargo, `cargo-clippy` or a wrapper stand between.
+const DEPTH: usize = 3;
+
+/// The compilers in a tree that run now, and how many of them have called the linker: a compiler
+/// starts no other process while it works. Nothing where the kernel does not tell
+/// (`CONFIG_PROC_CHILDREN`).
+///
+/// A child may be missing in one answer where a sibling of it ends meanwhile (`proc_tid_children(5)`):
+/// good enough for a sample.
+pub(super) fn compilers(leader: u32) -> Option<(usize, usize)> {
+    let proc = Path::new("/proc");
+    proc.join(format!("self/task/{}/children", std::process::id())).exists().then(|| {
+        let mut found = (0, 0);
+        count(&proc.join(leader.to_string()), DEPTH, &mut found);
+        found
+    })
+}
+
+fn count(process: &Path, depth: usize, found: &mut (usize, usize)) {
+    let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
+    let mut children = children(process);
+    if COMPILERS.contains(&name.trim_end()) {
+        found.0 += 1;
+        found.1 += usize::from(children.next().is_some());
+    } else if depth > 0 {
+        children.for_each(|child| count(&child, depth - 1, found));
+    }
+}
+
+/// The folders of a process's children, of all its threads.
+fn children(process: &Path) -> impl Iterator<Item = PathBuf> + use<'_> {
+    let threads = fs::read_dir(process.join("task")).into_iter().flatten().filter_map(Result::ok);
+    threads.flat_map(move |thread| {
+        let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        children.split_whitespace().map(|child| process.with_file_name(child)).collect::<Vec<_>>()
+    })
+}
+
+/// What this process and its children have used so far.
+pub(super) fn usage() -> Option<Usage> {
+    read_usage(&fs::read_to_string("/proc/self/stat").ok()?, &fs::read_to_string("/proc/self/status").ok()?)
+}
+
+/// Reads `proc_pid_stat(5)` and `proc_pid_status(5)`.
+fn read_usage(stat: &str, status: &str) -> Option<Usage> {
+    // After the name, which may hold anything: state, then ten fields, then the four times.
+    let fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
+    #[allow(clippy::cast_precision_loss, reason = "ticks of years fit")]
+    let ticks = rustix::param::clock_ticks_per_second() as f64;
+    let times: Vec<f64> =
+        fields.take(4).map_while(|time| Some(f64::from(time.parse::<u32>().ok()?) / ticks)).collect();
+    let [user, system, of_children, system_of_children] = times[..] else { return None };
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let peak: u64 = peak.split_whitespace().next()?.parse().ok()?;
+    let own_cpu = user + system;
+    Some(Usage { cpu: own_cpu + of_children + system_of_children, own_cpu, own_memory: peak * 1024 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::{Command, supervise_watching};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn times_and_memory_are_read_whatever_the_process_is_called() {
+        let stat = "7 (a ) b) S 1 7 7 0 -1 4194304 100 200 0 0 150 50 1000 800 20 0 1 0 5 1 1";
+        let usage = read_usage(stat, "Name:\ta\nVmHWM:\t    2048 kB\n").unwrap();
+        assert_eq!(usage, Usage { cpu: 20.0, own_cpu: 2.0, own_memory: 2 << 20 });
+        assert_eq!(read_usage("7 (a) S 1", "VmHWM: 1 kB"), None);
+        let own = super::usage().unwrap();
+        assert!(own.own_memory > 100_000 && own.cpu >= own.own_cpu, "{own:?}");
+    }
+
+    /// A tree in which a "rustc" waits for what it started, as it does for its linker.
+    #[test]
+    fn a_compiler_that_waits_for_its_linker_is_told_from_one_that_compiles() {
+        if compilers(std::process::id()).is_none() {
+            println!("skipped: this kernel does not tell children (CONFIG_PROC_CHILDREN)");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let rustc = folder.path().join("rustc");
+        // Read by itself it is a process that has a child, or none while it only reads.
+        fs::write(&rustc, "#!/bin/sh\ncase $1 in link) sleep 2; :;; *) read line <\"$2\";; esac\n").unwrap();
+        fs::set_permissions(&rustc, fs::Permissions::from_mode(0o755)).unwrap();
+        let fifo = folder.path().join("fifo");
+        let script = "mkfifo \"$2\"; \"$1\" compile \"$2\" & \"$1\" link; echo >\"$2\"; wait";
+        let tree = Command::new("sh").args(["-c", script, "sh"]).arg(&rustc).arg(&fifo);
+        let mut seen = Vec::new();
+        supervise_watching(&tree, None, &mut |_, _| {}, &mut |leader| seen.extend(compilers(leader)))
+            .unwrap();
+        assert!(seen.contains(&(2, 1)), "{seen:?}");
+    }
+}
