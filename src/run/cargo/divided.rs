@@ -2,6 +2,7 @@
 //! whole in the first job.
 
 use super::super::combine::CargoRun;
+use super::super::stopwatch;
 use super::{Check, LastWords, RunResult};
 use crate::checks::shard::{self, PROFILE, Shard};
 use crate::process::{self, Command, Ended, Stream};
@@ -54,11 +55,11 @@ impl Check<'_, '_> {
             .dir(&run.dir);
         self.announce(&command);
         let mut words = LastWords::default();
-        let ended = self.context.run_reading(&command, &mut |stream, line| {
+        let ended = self.context.run_cargo(&command, stopwatch::Job::Run, &mut |stream, line| {
             if stream == Stream::Stderr {
                 words.read(line);
             }
-            true
+            Some(line.into())
         })?;
         let ended = if ended == Ended::Exited(NO_TESTS) { Ended::Exited(0) } else { ended };
         if ended == Ended::Exited(0) {
