@@ -10,12 +10,17 @@ pub(crate) fn clean(root: &Path) {
         if path.is_symlink() || !path.is_dir() {
             continue;
         }
-        if path.join("CACHEDIR.TAG").is_file() {
+        if was_built(&path) {
             fs::remove_dir_all(&path).unwrap();
         } else {
             clean(&path);
         }
     }
+}
+
+/// Whether a folder is cargo's to build in: it tags those that it makes, and notes the compiler in all.
+fn was_built(folder: &Path) -> bool {
+    ["CACHEDIR.TAG", ".rustc_info.json"].iter().any(|name| folder.join(name).is_file())
 }
 
 /// Copies a folder, without what was built and without links, which may lead anywhere.
@@ -24,7 +29,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         let target = to.join(path.file_name().unwrap());
-        if path.join("CACHEDIR.TAG").is_file() || path.is_symlink() {
+        if was_built(&path) || path.is_symlink() {
             continue;
         }
         if path.is_dir() {

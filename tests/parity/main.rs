@@ -34,6 +34,9 @@ use usage::Usage;
 /// The checks that a crate of one's own is given to; those for musl are asked for by name.
 const CHECKS: [&str; 6] = ["build-gnu", "style", "doc", "unittests-gnu", "unittests-gnu-release", "clippy"];
 
+/// The linked toolchain with more targets (`.ci/env`).
+const CROSS: &str = "cross";
+
 pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let missing = missing();
@@ -46,7 +49,10 @@ pub(crate) fn main() -> ExitCode {
     }
     let mut trials: Vec<Trial> = Case::all()
         .into_iter()
-        .map(|(name, case)| Trial::test(name, move || planted(&case)).with_ignored_flag(missing.is_some()))
+        .map(|(name, case)| {
+            let trial = Trial::test(name.clone(), move || planted(&name, &case));
+            trial.with_ignored_flag(missing.is_some())
+        })
         .collect();
     if let Some(folder) = std::env::var_os("PARITY_CRATE") {
         let checks = std::env::var("PARITY_CHECKS").unwrap_or_else(|_| CHECKS.join(","));
@@ -63,20 +69,23 @@ fn missing() -> Option<&'static str> {
 }
 
 /// Both sides on a case's crate.
-fn planted(case: &Case) -> Result<(), Failed> {
-    if let Some(target) = &case.target
-        && !installed(target)
-    {
-        if std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1") {
-            return Err(format!("REQUIRE_ALL=1, and the target {target} is not installed").into());
+fn planted(name: &str, case: &Case) -> Result<(), Failed> {
+    let mut machine = Machine { sandbox: Sandbox::new(), toolchain: None };
+    if let Some(target) = &case.target {
+        match toolchain_with(target) {
+            Ok(toolchain) => machine.toolchain = toolchain,
+            Err(lack) if std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1") => {
+                return Err(format!("REQUIRE_ALL=1, and {lack}").into());
+            }
+            Err(lack) => {
+                eprintln!("skipped: {name}: {lack}");
+                return Ok(());
+            }
         }
-        eprintln!("skipped: the target {target} is not installed");
-        return Ok(());
     }
-    let sandbox = Sandbox::new();
-    let root = sandbox.folder("work");
+    let root = machine.sandbox.folder("work");
     case.write(&root);
-    let (differences, failed) = both(&sandbox, &root, &root.join(&case.folder), &case.checks);
+    let (differences, failed) = both(name, &machine, &root, &root.join(&case.folder), &case.checks);
     if !differences.is_empty() {
         return Err(format!("{}\n{}", case.why, differences.join("\n")).into());
     }
@@ -88,31 +97,37 @@ fn planted(case: &Case) -> Result<(), Failed> {
 
 /// Both sides on a copy of somebody's crate.
 fn own(from: &Path, checks: &[String]) -> Result<(), Failed> {
-    let sandbox = Sandbox::new();
-    let root = sandbox.folder("work");
+    let machine = Machine { sandbox: Sandbox::new(), toolchain: None };
+    let root = machine.sandbox.folder("work");
     folder::copy(from, &root);
-    let (differences, failed) = both(&sandbox, &root, &root, checks);
+    let (differences, failed) = both("crate", &machine, &root, &root, checks);
     eprintln!("the predecessor fails {failed:?}");
     if differences.is_empty() { Ok(()) } else { Err(differences.join("\n").into()) }
 }
 
 /// Runs the checks by both sides; returns where they differ, and what the predecessor fails. Prints
 /// what each took.
-fn both(sandbox: &Sandbox, root: &Path, work: &Path, checks: &[String]) -> (Vec<String>, Vec<String>) {
+fn both(
+    name: &str,
+    machine: &Machine,
+    root: &Path,
+    work: &Path,
+    checks: &[String],
+) -> (Vec<String>, Vec<String>) {
     let root = &fs::canonicalize(root).unwrap();
     let work = &fs::canonicalize(work).unwrap();
     let mut theirs: Vec<(Usage, String)> = Vec::new();
     for check in checks {
         folder::clean(root);
-        let mut shell = predecessor::shell(check, work, |program| command(sandbox, program));
-        let log = sandbox.path().join(format!("{check}.log"));
+        let mut shell = predecessor::shell(check, work, |program| machine.command(program));
+        let log = machine.sandbox.path().join(format!("{check}.log"));
         let usage = usage::measure(&mut shell, &log);
         theirs.push((usage, read(&log)));
     }
     folder::clean(root);
-    let report = sandbox.path().join("report.json");
-    let binary = command(sandbox, env!("CARGO_BIN_EXE_rust-vmm-ci"));
-    let log = sandbox.path().join("run.log");
+    let report = machine.sandbox.path().join("report.json");
+    let binary = machine.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
+    let log = machine.sandbox.path().join("run.log");
     let usage = usage::measure(&mut ours::command(binary, checks, &report, work), &log);
     let said = read(&log);
     let report = fs::read(&report).map_err(|error| format!("no report: {error}\n{said}"));
@@ -140,8 +155,7 @@ fn both(sandbox: &Sandbox, root: &Path, work: &Path, checks: &[String]) -> (Vec<
     let cpu = theirs.iter().map(|(usage, _)| usage.cpu).sum::<f64>();
     let wall = theirs.iter().map(|(usage, _)| usage.wall).sum::<f64>();
     eprintln!(
-        "{}: CPU {:.2} s of {cpu:.2} s ({:.2}), wall {:.2} s of {wall:.2} s ({:.2})",
-        std::thread::current().name().unwrap_or("crate"),
+        "{name}: CPU {:.2} s of {cpu:.2} s ({:.2}), wall {:.2} s of {wall:.2} s ({:.2})",
         usage.cpu,
         usage.cpu / cpu,
         usage.wall,
@@ -150,11 +164,21 @@ fn both(sandbox: &Sandbox, root: &Path, work: &Path, checks: &[String]) -> (Vec<
     (differences, failed)
 }
 
-/// A program as both sides are started.
-fn command(sandbox: &Sandbox, program: &str) -> Command {
-    let mut command = sandbox.command(program);
-    command.env("CARGO_TERM_COLOR", "never").env("CARGO_NET_OFFLINE", "true");
-    command
+/// What both sides are started on.
+struct Machine {
+    sandbox: Sandbox,
+    /// A toolchain in place of the one in effect.
+    toolchain: Option<&'static str>,
+}
+
+impl Machine {
+    /// A program as both sides are started.
+    fn command(&self, program: &str) -> Command {
+        let mut command = self.sandbox.command(program);
+        command.env("CARGO_TERM_COLOR", "never").env("CARGO_NET_OFFLINE", "true");
+        command.envs(self.toolchain.map(|name| ("RUSTUP_TOOLCHAIN", name)));
+        command
+    }
 }
 
 fn read(log: &Path) -> String {
@@ -162,8 +186,16 @@ fn read(log: &Path) -> String {
     anstream::adapter::strip_str(&text).to_string()
 }
 
-/// Whether a target's standard library is there.
-fn installed(target: &str) -> bool {
-    let output = Command::new("rustc").args(["--print", "target-libdir", "--target", target]).output();
-    output.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
+/// The toolchain that has a target's standard library: none in place of the one in effect where that
+/// has it, else the one that `.ci/install` links for targets; what is lacking otherwise.
+fn toolchain_with(target: &str) -> Result<Option<&'static str>, String> {
+    let has = |toolchain: Option<&'static str>| {
+        let mut rustc = Command::new("rustc");
+        rustc.args(["--print", "target-libdir", "--target", target]);
+        rustc.envs(toolchain.map(|name| ("RUSTUP_TOOLCHAIN", name)));
+        let output = rustc.output();
+        output.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
+    };
+    let toolchain = [None, Some(CROSS)].into_iter().find(|toolchain| has(*toolchain));
+    toolchain.ok_or_else(|| format!("no toolchain has the target {target}"))
 }

@@ -1,9 +1,12 @@
 //! What a job of ours takes against the predecessor's separate jobs: `cargo test --release --test
-//! perf -- DIR...`, each a crate's folder, which is copied; `--checks a,b` in place of all.
+//! perf -- DIR...`, each a crate's folder, which is copied, and prepared where it is known to need it;
+//! `--whole` leaves all sets of features in, `--checks a,b` measures these in place of all, `--each`
+//! says what each check of ours adds to those before it.
 //!
 //! Four measures a crate, both sides in one run: from an empty target directory, again with nothing
 //! changed, again after one source file changed, and our own process apart from cargo and what cargo
-//! starts. Nothing is compared here but times: `tests/parity` compares verdicts.
+//! starts. Nothing is compared here but times and the verdict of the whole: `tests/parity` compares
+//! verdicts and findings.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,6 +20,7 @@ mod folder;
 #[path = "../parity/predecessor.rs"]
 #[allow(dead_code)]
 mod predecessor;
+mod prepare;
 #[path = "../support/sandbox.rs"]
 #[allow(dead_code)]
 mod sandbox;
@@ -38,32 +42,47 @@ use usage::Usage;
 /// and LLVM's tools (`LLVM_COV`, `LLVM_PROFDATA`), and a coverage file in the crate.
 const CHECKS: &str = "build-gnu,style,doc,unittests-gnu,unittests-gnu-release,clippy,coverage";
 
+/// How the measures are taken.
+#[derive(Clone)]
+struct How {
+    checks: Vec<String>,
+    /// All sets of features of a crate that would be restricted.
+    whole: bool,
+    /// What each check of ours takes after those before it.
+    each: bool,
+}
+
 pub(crate) fn main() {
+    let mut how = How { checks: Vec::new(), whole: false, each: false };
     let mut checks = CHECKS.to_owned();
     let mut folders: Vec<PathBuf> = Vec::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--checks" => checks = arguments.next().unwrap(),
+            "--whole" => how.whole = true,
+            "--each" => how.each = true,
             _ if Path::new(&argument).join("Cargo.toml").is_file() => folders.push(argument.into()),
             // `cargo test` hands every test program the same arguments: a name's part, libtest's options.
             _ => {}
         }
     }
-    let checks: Vec<String> = checks.split(',').map(ToOwned::to_owned).collect();
+    how.checks = checks.split(',').map(ToOwned::to_owned).collect();
     if folders.is_empty() {
         println!("skipped: name crates' folders to measure: `cargo test --release --test perf -- DIR...`");
     }
     for folder in folders {
-        measure(&folder, &checks);
+        measure(&folder, how.clone());
     }
 }
 
-fn measure(folder: &Path, checks: &[String]) {
+fn measure(folder: &Path, mut how: How) {
+    println!("# {}", folder.display());
     let sandbox = Sandbox::new();
     let root = sandbox.folder("work");
     folder::copy(folder, &root);
     let root = fs::canonicalize(root).unwrap();
+    prepare::prepare(&root, how.whole, &mut how.checks);
     // Both sides are to find the lock file and the registry as they will be.
     for arguments in [&["generate-lockfile"][..], &["fetch"]] {
         if arguments[0] == "fetch" || !root.join("Cargo.lock").exists() {
@@ -71,9 +90,8 @@ fn measure(folder: &Path, checks: &[String]) {
             assert!(status.unwrap().success(), "cargo {arguments:?}");
         }
     }
-    println!("# {}", folder.display());
     let mut apart = Usage { success: true, ..Usage::default() };
-    for check in checks {
+    for check in &how.checks {
         folder::clean(&root);
         let mut shell = if check == "coverage" {
             coverage(&sandbox, &root)
@@ -90,12 +108,27 @@ fn measure(folder: &Path, checks: &[String]) {
     }
     print("apart: sum", &apart, None);
     folder::clean(&root);
-    print("together", &together(&sandbox, &root, checks), Some(&apart));
-    print("again, nothing changed", &together(&sandbox, &root, checks), Some(&apart));
+    print("together", &together(&sandbox, &root, &how.checks), Some(&apart));
+    let again = together(&sandbox, &root, &how.checks);
+    print("again, nothing changed", &again, Some(&apart));
     let source = source(&root);
     fs::OpenOptions::new().append(true).open(&source).unwrap().write_all(b"// Changed.\n").unwrap();
     let what = format!("again, {} changed", source.strip_prefix(&root).unwrap().display());
-    print(&what, &together(&sandbox, &root, checks), Some(&apart));
+    print(&what, &together(&sandbox, &root, &how.checks), Some(&apart));
+    if how.each {
+        folder::clean(&root);
+        each(&sandbox, &root, &how.checks, "added");
+        // Nothing is left to compile but what is never kept: what is left is running tests.
+        each(&sandbox, &root, &how.checks, "again");
+    }
+}
+
+/// What each check takes alone, on what those before it have compiled: where a ratio comes from.
+fn each(sandbox: &Sandbox, root: &Path, checks: &[String], what: &str) {
+    for check in checks {
+        let usage = together(sandbox, root, std::slice::from_ref(check));
+        print(&format!("{what}: {check}"), &usage, None);
+    }
 }
 
 /// A program as both sides are started: where LLVM's tools are is no setting of the caller's.
