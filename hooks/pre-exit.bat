@@ -4,6 +4,8 @@ REM nothing to clean up.
 SETLOCAL EnableExtensions DisableDelayedExpansion
 CALL "%~dp0lib\find-binary.bat" --no-build
 IF NOT DEFINED rust_vmm_ci EXIT 0
+SET "ERRORLEVEL="
 "%rust_vmm_ci%" hook pre-exit <NUL
-IF ERRORLEVEL 1 ECHO rust-vmm-ci: cleaning up after the job failed; the job's result stands 1>&2
+REM Not IF ERRORLEVEL 1: a crash is a negative number.
+IF NOT "%ERRORLEVEL%"=="0" ECHO rust-vmm-ci: cleaning up after the job failed; the job's result stands 1>&2
 EXIT 0

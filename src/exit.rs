@@ -14,13 +14,14 @@ pub enum Exit {
     /// A tool, docker, the agent or git did not do its part.
     Infrastructure,
     /// A person's own command ended so: its status is kept, but for 125, which the agent would
-    /// report as its own failure (-1) and which becomes 3.
-    Command(u8),
+    /// report as its own failure (-1) and which becomes 3. A byte on Unix; on Windows any 32 bits
+    /// (3221225477, a crash there, is -1073741819 here: the system sees the same bits).
+    Command(i32),
 }
 
 impl Exit {
     /// The number for the operating system.
-    pub const fn code(self) -> u8 {
+    pub const fn code(self) -> i32 {
         match self {
             Self::Passed => 0,
             Self::Failed => 1,
@@ -73,6 +74,9 @@ mod tests {
     fn a_command_keeps_its_status_but_for_125() {
         assert_eq!(Exit::Command(42).code(), 42);
         assert_eq!(Exit::Command(125).code(), 3);
+        let crash = 0xC000_0005_u32.cast_signed();
+        assert_eq!(Exit::Command(crash).code().cast_unsigned(), 3_221_225_477);
+        assert_eq!(Exit::Command(-1).code(), -1);
     }
 
     #[test]

@@ -23,13 +23,18 @@ mod venue;
 mod workspace;
 
 use clap::Parser;
-use std::process::ExitCode;
 
-fn main() -> ExitCode {
+fn main() {
+    // And not by `ExitCode`, which is a byte: on Windows a status has 32 bits.
+    std::process::exit(status());
+}
+
+/// Does what the command line says; the exit status.
+fn status() -> i32 {
     if let Some(replaced) = run::instrument::act_as_wrapper(std::env::args_os()) {
         return replaced.unwrap_or_else(|error| {
             eprintln!("rust-vmm-ci: {error:#}");
-            ExitCode::from(exit::of(&error).code())
+            exit::of(&error).code()
         });
     }
     let cli = cli::Cli::parse();
@@ -37,5 +42,5 @@ fn main() -> ExitCode {
         eprintln!("rust-vmm-ci: {error:#}");
         exit::of(&error)
     });
-    ExitCode::from(exit.code())
+    exit.code()
 }

@@ -11,6 +11,7 @@
 
 #[cfg(test)]
 mod children;
+mod command;
 #[cfg(target_os = "linux")]
 #[path = "process/linux.rs"]
 mod linux;
@@ -20,118 +21,22 @@ mod system;
 #[cfg(windows)]
 #[path = "process/windows.rs"]
 mod system;
+#[cfg(all(test, unix))]
+mod tests;
+
+pub use command::Command;
 
 use crate::exit;
 use anyhow::{Context, Result};
 use process_wrap::std::{ChildWrapper, CommandWrap};
-use std::ffi::{OsStr, OsString};
-use std::fmt;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
-use std::process::{ExitCode, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// A program with its arguments, what differs in its environment, and its folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Command {
-    /// Name on PATH, or path.
-    pub program: OsString,
-    /// Arguments, handed over as they are: no shell reads them.
-    pub args: Vec<OsString>,
-    /// Variables to set, or with `None` to take away.
-    pub env: Vec<(OsString, Option<OsString>)>,
-    /// Working folder; this process's where there is none.
-    pub dir: Option<PathBuf>,
-    /// What a supervised tree is given between the request to end and the kill.
-    pub grace: Duration,
-    /// Whether a supervised tree goes on when the job is cancelled: it clears up.
-    pub despite_cancel: bool,
-}
-
-impl Command {
-    /// A program without arguments.
-    pub fn new(program: impl Into<OsString>) -> Self {
-        Self {
-            program: program.into(),
-            args: Vec::new(),
-            env: Vec::new(),
-            dir: None,
-            grace: GRACE,
-            despite_cancel: false,
-        }
-    }
-
-    /// Adds an argument.
-    #[must_use]
-    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
-        self.args.push(arg.into());
-        self
-    }
-
-    /// Adds arguments.
-    #[must_use]
-    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
-        self.args.extend(args.into_iter().map(Into::into));
-        self
-    }
-
-    /// Sets a variable.
-    #[must_use]
-    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.env.push((name.into(), Some(value.into())));
-        self
-    }
-
-    /// Takes a variable away.
-    #[must_use]
-    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
-        self.env.push((name.into(), None));
-        self
-    }
-
-    /// Gives a supervised tree another time to end in.
-    #[must_use]
-    pub fn grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
-        self
-    }
-
-    /// Lets a supervised tree go on when the job is cancelled.
-    #[must_use]
-    pub fn despite_cancel(mut self) -> Self {
-        self.despite_cancel = true;
-        self
-    }
-
-    /// Sets the working folder.
-    #[must_use]
-    pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
-        self.dir = Some(dir.as_ref().to_owned());
-        self
-    }
-}
-
-impl fmt::Display for Command {
-    /// As a person would type it in a POSIX shell.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, value) in &self.env {
-            if let Some(value) = value {
-                write!(f, "{}={} ", name.to_string_lossy(), quote(value))?;
-            }
-        }
-        f.write_str(&quote(&self.program))?;
-        self.args.iter().try_for_each(|arg| write!(f, " {}", quote(arg)))
-    }
-}
-
-/// A word as a POSIX shell must be given it.
-fn quote(word: &OsStr) -> String {
-    shell_words::quote(&word.to_string_lossy()).into_owned()
-}
 
 /// What a captured process said.
 #[derive(Debug)]
@@ -169,7 +74,7 @@ pub fn capture(command: &Command) -> Result<Captured> {
 /// # Errors
 /// Where it cannot be started: exit 3, with the program's name.
 pub fn capture_with_input(command: &Command, input: Vec<u8>) -> Result<Captured> {
-    let mut expression = duct::cmd(system::program(command), command.args.clone())
+    let mut expression = duct::cmd(program(command)?, command.args.clone())
         .stdin_bytes(input)
         .stdout_capture()
         .stderr_capture()
@@ -201,23 +106,22 @@ pub fn answer(command: &Command) -> Result<Captured> {
 }
 
 /// Becomes the command: for this program in the place of another, which must not add to what the
-/// other costs. Where the system cannot, runs it to its end with this process's inputs and outputs.
+/// other costs. Where the system cannot, runs it to its end with this process's inputs and outputs,
+/// and returns its exit status.
 ///
 /// # Errors
 /// Where it cannot be started: exit 3, with the program's name.
 #[allow(clippy::disallowed_methods, reason = "this is the place that the lint leads to")]
-pub fn replace(command: &Command) -> Result<ExitCode> {
-    let mut inner = std::process::Command::new(&command.program);
-    inner.args(&command.args);
+pub fn replace(command: &Command) -> Result<i32> {
+    let mut inner = std::process::Command::new(program(command)?);
+    system::add_args(&mut inner, command);
     adjust(&mut inner, command);
-    #[cfg(unix)]
-    return Err(not_started(command, &std::os::unix::process::CommandExt::exec(&mut inner)));
-    #[cfg(not(unix))]
-    {
-        let status = inner.status().map_err(|error| not_started(command, &error))?;
-        let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
-        Ok(ExitCode::from(code))
-    }
+    system::replace(&mut inner).map_err(|error| not_started(command, &error))
+}
+
+/// The program that is started for a command.
+fn program(command: &Command) -> Result<OsString> {
+    system::program(command).map_err(|error| not_started(command, &error))
 }
 
 /// Gives a process the command's environment and folder.
@@ -385,7 +289,7 @@ fn see_to_its_end(
 
 /// Starts a command as the leader of a tree of its own.
 fn spawn(command: &Command, output: fn() -> Stdio) -> Result<Box<dyn ChildWrapper>> {
-    let mut wrap = CommandWrap::with_new(system::program(command), |inner| {
+    let mut wrap = CommandWrap::with_new(program(command)?, |inner| {
         system::add_args(inner, command);
         inner.stdin(Stdio::null()).stdout(output()).stderr(output());
         adjust(inner, command);
@@ -468,85 +372,4 @@ pub fn heed_signals() -> Result<()> {
 /// Whether the job was cancelled.
 pub fn cancelled() -> bool {
     cancel_flag().load(Ordering::Relaxed)
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-
-    fn shell(script: &str) -> Command {
-        Command::new("sh").args(["-c", script])
-    }
-
-    fn lines(script: &str, deadline: Option<Instant>) -> (Ended, Vec<(Stream, String)>) {
-        let mut seen = Vec::new();
-        let ended = supervise(&shell(script), deadline, &mut |stream, line| {
-            seen.push((stream, String::from_utf8_lossy(line).into_owned()));
-        });
-        (ended.unwrap(), seen)
-    }
-
-    #[test]
-    fn lines_of_both_outputs_arrive_with_the_status() {
-        let (ended, seen) = lines("echo out; echo err >&2; printf last; exit 7", None);
-        assert_eq!(ended, Ended::Exited(7));
-        assert!(seen.contains(&(Stream::Stdout, "out\n".into())));
-        assert!(seen.contains(&(Stream::Stderr, "err\n".into())));
-        assert!(seen.contains(&(Stream::Stdout, "last".into())));
-    }
-
-    #[test]
-    fn a_signal_is_told_from_a_status() {
-        assert_eq!(lines("kill -9 $$", None).0, Ended::Signaled(9));
-    }
-
-    #[test]
-    fn a_grandchild_that_ignores_the_request_ends_with_the_time_limit() {
-        let begin = Instant::now();
-        let script = "trap '' TERM; (trap '' TERM; sleep 60) & echo $!; wait";
-        let (ended, seen) = lines(script, Some(begin + Duration::from_millis(200)));
-        assert_eq!(ended, Ended::TimedOut);
-        let pid = seen[0].1.trim();
-        assert!(is_gone(pid));
-        assert!(begin.elapsed() < Duration::from_secs(10));
-    }
-
-    #[test]
-    fn what_the_leader_leaves_running_ends_with_it() {
-        let (ended, seen) = lines("sleep 60 & echo $!", None);
-        assert_eq!(ended, Ended::Exited(0));
-        let pid = seen[0].1.trim();
-        assert!(is_gone(pid));
-    }
-
-    /// Whether a process has ended, or does so within a second: its outputs close before it is dead,
-    /// and a zombie is init's to wait for.
-    fn is_gone(pid: &str) -> bool {
-        (0..100).any(|_| {
-            thread::sleep(Duration::from_millis(10));
-            std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "))
-        })
-    }
-
-    #[test]
-    fn of_two_settings_of_a_variable_the_last_holds() {
-        let command = shell("printf %s \"$X-$Y\"").env("X", "1").env("X", "2").env_remove("Y").env("Y", "3");
-        assert_eq!(capture(&command).unwrap().text(), "2-3");
-        let mut seen = Vec::new();
-        supervise(&command, None, &mut |_, line| seen.extend_from_slice(line)).unwrap();
-        assert_eq!(seen, b"2-3");
-    }
-
-    #[test]
-    fn what_cannot_be_started_names_itself() {
-        let error = capture(&Command::new("no-such-program-here")).unwrap_err();
-        assert!(error.to_string().contains("cannot start `no-such-program-here`"), "{error}");
-        assert_eq!(exit::of(&error), exit::Exit::Infrastructure);
-    }
-
-    #[test]
-    fn a_command_is_shown_as_a_person_would_type_it() {
-        let command = Command::new("cargo").args(["test", "a b", "it's"]).env("RUSTFLAGS", "-D warnings");
-        assert_eq!(command.to_string(), r"RUSTFLAGS='-D warnings' cargo test 'a b' 'it'\''s'");
-    }
 }

@@ -28,6 +28,26 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Modules that decide and do nothing: no process, no file, no environment.
 const CORE: &[&str] =
     &["model", "config", "predecessor", "workspace", "checks", "plan", "pipeline", "report"];
+/// The files that say what differs between systems (docs/architecture.md); none is of the core.
+const SYSTEMS: &[&str] = &[
+    "process.rs",
+    "process/linux.rs",
+    "process/unix.rs",
+    "process/windows.rs",
+    "run/instrument.rs",
+    "venue/inside.rs",
+    "venue/owner.rs",
+];
+/// How the source tells systems apart.
+const TELLS_SYSTEMS_APART: &[&str] = &[
+    "cfg(unix",
+    "cfg(windows",
+    "cfg(not(unix",
+    "cfg(not(windows",
+    "target_os",
+    "target_family",
+    "std::os::",
+];
 /// What only modules at the edge may name.
 const EFFECTS: &[&str] =
     &["std::fs", "std::env::var", "env::var", "std::net", "println!", "eprintln!", "SystemTime::now"];
@@ -117,4 +137,46 @@ fn every_module_has_its_place_in_the_arrows() {
     let homeless: BTreeSet<String> =
         sources().into_iter().map(|(module, ..)| module).filter(|m| !placed(m)).collect();
     assert!(homeless.is_empty(), "no arrows for {homeless:?}");
+}
+
+/// A text's lines without comments.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim_start).filter(|line| !line.starts_with("//"))
+}
+
+#[test]
+fn what_differs_between_systems_stands_in_named_places() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut telling = BTreeSet::new();
+    for (_, path, text) in sources() {
+        let path = path.strip_prefix(root.join("src")).unwrap().to_string_lossy().replace('\\', "/");
+        // A file of which every line is a test's.
+        let tests =
+            format!("#[cfg(test)]\nmod {};", path.rsplit('/').next().unwrap().trim_end_matches(".rs"));
+        let parent = Path::new(&path).parent().map(|parent| root.join("src").join(parent));
+        let parents =
+            parent.into_iter().flat_map(|parent| [parent.join("mod.rs"), parent.with_extension("rs")]);
+        if parents.filter_map(|parent| fs::read_to_string(parent).ok()).any(|parent| parent.contains(&tests))
+        {
+            continue;
+        }
+        let text = text.split("#[cfg(all(test, unix))]\nmod tests {").next().unwrap_or_default();
+        let tells = |line: &str| TELLS_SYSTEMS_APART.iter().any(|words| line.contains(words));
+        if code(text).any(tells) || file_is_of_one_system(&path) {
+            telling.insert(path);
+        }
+    }
+    let named: BTreeSet<String> = SYSTEMS.iter().map(|&path| path.to_owned()).collect();
+    assert_eq!(telling, named);
+    let in_core = |path: &&String| CORE.iter().any(|module| path.split(['/', '.']).next() == Some(module));
+    assert!(!named.iter().any(|path| in_core(&path)), "the core knows no system");
+    let told = fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    for path in named {
+        assert!(told.contains(&format!("`{path}`")), "docs/architecture.md does not name {path}");
+    }
+}
+
+/// Whether a file's name says that it is compiled for one system.
+fn file_is_of_one_system(path: &str) -> bool {
+    ["unix.rs", "windows.rs", "linux.rs"].iter().any(|name| path.ends_with(&format!("/{name}")))
 }

@@ -8,12 +8,15 @@ REM No block holds a path: a parenthesis in it, as in "Program Files (x86)", wou
 SET "rust_vmm_ci="
 SETLOCAL EnableExtensions DisableDelayedExpansion
 SET "found="
+SET "ERRORLEVEL="
 FOR %%I IN ("%~dp0..\..") DO SET "root=%%~fI"
 
 IF NOT DEFINED RUST_VMM_CI_BINARY GOTO on_path
-FOR %%I IN ("%RUST_VMM_CI_BINARY%") DO SET "found=%%~fI"
+REM Often set with quotes, which are part of the value on Windows.
+SET "named=%RUST_VMM_CI_BINARY:"=%"
+FOR %%I IN ("%named%") DO SET "found=%%~fI"
 IF EXIST "%found%" IF NOT EXIST "%found%\*" GOTO done
-CALL :fail "RUST_VMM_CI_BINARY names '%RUST_VMM_CI_BINARY%', which is no file" "correct the variable, or unset it to have the binary looked for" %1
+CALL :fail "RUST_VMM_CI_BINARY names '%named%', which is no file" "correct the variable, or unset it to have the binary looked for" %1
 GOTO none
 
 :on_path
@@ -65,6 +68,7 @@ SET "CARGO_TARGET_DIR=-"
 SET "RUSTFLAGS=-"
 FOR /F "delims==" %%N IN ('SET CARGO_') DO CALL :forget "%%N"
 FOR /F "delims==" %%N IN ('SET RUST') DO CALL :forget "%%N"
+FOR %%N IN (CC AR CFLAGS LDFLAGS) DO SET "%%N="
 REM Not from the job's checkout, nor from a plugin vendored in it: there cargo and rustup would read
 REM the repository's .cargo\config.toml and rust-toolchain.toml.
 PUSHD "%store%"
@@ -85,13 +89,23 @@ CALL :fail "building it from %root% failed; cargo's words are above" "a Rust as 
 GOTO none
 
 :built
-REM Moved into place whole. Where another job was first, and runs it, the move fails and its binary serves.
-SET "new=%folder%\new-%RANDOM%-%RANDOM%.exe"
-COPY /Y "%store%\build\%host%\release\rust-vmm-ci.exe" "%new%" >NUL
-MOVE /Y "%new%" "%found%" >NUL 2>&1
+REM Named whole, and never over another: where another job was first, its binary serves.
+REM By the job's name: of two that start in one second RANDOM is the same.
+SET "new=%folder%\new-%BUILDKITE_JOB_ID%-%RANDOM%.exe"
+SET "tries=0"
+:place
+IF NOT EXIST "%new%" COPY /Y "%store%\build\%host%\release\rust-vmm-ci.exe" "%new%" >NUL
+REN "%new%" rust-vmm-ci.exe >NUL 2>&1
+IF EXIST "%found%" GOTO placed
+REM A scanner looks into what is new, for a moment.
+SET /A tries+=1
+IF %tries% GEQ 10 GOTO placed
+PING -n 2 127.0.0.1 >NUL
+GOTO place
+:placed
 IF EXIST "%new%" DEL "%new%"
 IF EXIST "%found%" GOTO done
-CALL :fail "the binary could not be moved to '%found%'" "make the folder writable for the agent's user"
+CALL :fail "the binary could not be put at '%found%'" "free some space, or make the folder writable for the agent's user"
 
 :none
 ENDLOCAL

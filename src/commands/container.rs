@@ -193,7 +193,7 @@ fn work(placed: &Placed, root: &Path) -> Result<(Exit, Option<Report>)> {
         (None, None) => None,
     };
     let exit = match ran.ended {
-        Ended::Exited(status) => Exit::Command(u8::try_from(status).unwrap_or(1)),
+        Ended::Exited(status) => Exit::Command(status),
         _ => Exit::Infrastructure,
     };
     Ok((exit, report))

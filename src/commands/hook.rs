@@ -2,7 +2,8 @@
 
 use super::container::Task;
 use super::environment::variable;
-use super::{configuration, container, job_files, pipeline, reporting, run};
+use super::job_files::{self, JobFiles};
+use super::{configuration, container, pipeline, reporting, run};
 use crate::cli::{Common, Hook, RunArgs};
 use crate::config::{Config, Mode};
 use crate::exit::Exit;
@@ -21,7 +22,7 @@ pub fn run(common: &Common, hook: &Hook) -> Result<Exit> {
     match hook {
         Hook::Command => command(common),
         Hook::PreExit => {
-            job_files::remove();
+            job_files::clean_up();
             container::clean_up();
             Ok(Exit::Passed)
         }
@@ -43,8 +44,9 @@ fn command(common: &Common) -> Result<Exit> {
     if let Some(placed) = container::of_job(common, &root, &found, task)? {
         return container::run(&placed, &root, found.config.annotate);
     }
+    let files = JobFiles::make()?;
     match script {
-        Some(script) => own_command(&root, &found.config, &script),
+        Some(script) => own_command(&root, &found.config, &script, &files),
         None => {
             let report = run::in_job(common, &checks, &root, &found)?;
             reporting::tell_buildkite(&root, &report, found.config.annotate);
@@ -59,11 +61,10 @@ const GRACE: Duration = Duration::from_secs(4);
 
 /// Runs the step's own command. `rust-vmm-ci run …` in it leaves its report where it is told to, and
 /// the build is told of it from here: in a container there is no agent.
-fn own_command(root: &Path, config: &Config, script: &str) -> Result<Exit> {
+fn own_command(root: &Path, config: &Config, script: &str, files: &JobFiles) -> Result<Exit> {
     let os = Os::of_this_machine().unwrap_or(Os::Linux);
-    let files = job_files::make()?;
-    let report = files.join(job_files::REPORT);
-    let path = job_files::path_with_this_program(&files)?;
+    let report = files.report();
+    let path = files.path_with_this_program()?;
     let script = Script::new(os, script)?;
     let shell = script
         .command
@@ -80,11 +81,10 @@ fn own_command(root: &Path, config: &Config, script: &str) -> Result<Exit> {
             Err(error) => eprintln!("rust-vmm-ci: {error:#}; the build has no annotation for it"),
         }
     }
-    job_files::remove();
     Ok(match ended? {
-        Ended::Exited(status) => Exit::Command(u8::try_from(status).unwrap_or(1)),
+        Ended::Exited(status) => Exit::Command(status),
         // As shells say it: 128 and the signal's number.
-        Ended::Signaled(signal) => Exit::Command(u8::try_from(signal).map_or(1, |signal| 128 | signal)),
+        Ended::Signaled(signal) => Exit::Command(128 + signal),
         Ended::TimedOut | Ended::Cancelled => Exit::Infrastructure,
     })
 }

@@ -92,6 +92,7 @@ mod tests {
     #[test]
     fn this_machine_says_something() {
         assert!(cores() >= 1);
-        assert_eq!(memory().is_some(), cfg!(target_os = "linux"));
+        // Wine lets programs read Linux' files.
+        assert!(memory().is_some() || !cfg!(target_os = "linux"));
     }
 }

@@ -1,7 +1,7 @@
 //! `run`: the checks, here.
 
 use super::environment::{self, variable};
-use super::{configuration, container, facts, machine, reporting};
+use super::{configuration, container, facts, job_files, machine, reporting};
 use crate::cli::{Common, RunArgs};
 use crate::config::{Config, Found, Mode};
 use crate::exit::{Exit, infrastructure, usage};
@@ -21,6 +21,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 /// Exit 2 for what a person got wrong; what goes wrong with a check is its outcome.
 pub fn run(common: &Common, args: &RunArgs) -> Result<Exit> {
     process::heed_signals()?;
+    job_files::keep_temporary_files_together();
     let root = configuration::root(common)?;
     let found = configuration::find(common, &root, Mode::Run)?;
     if args.docker {

@@ -7,6 +7,7 @@
 use super::*;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 /// Names the part.
 const PART: &str = "RUST_VMM_CI_TEST_PART";
@@ -89,7 +90,7 @@ fn plays_its_part() {
 fn wait_until(what: impl Fn() -> bool) {
     let begin = Instant::now();
     while !what() {
-        assert!(begin.elapsed() < Duration::from_secs(20));
+        assert!(begin.elapsed() < Duration::from_secs(50));
         thread::sleep(Duration::from_millis(10));
     }
 }
@@ -145,6 +146,31 @@ fn a_batch_file_on_path_is_found_by_its_name_and_given_its_arguments_as_they_are
     }
 }
 
+#[cfg(windows)]
+#[test]
+fn a_batch_file_is_not_given_what_cmd_would_not_hand_over_as_it_is() {
+    let folder = tempfile::Builder::new().prefix("100%").tempdir().unwrap();
+    let plain = tempfile::tempdir().unwrap();
+    for folder in [&folder, &plain] {
+        fs::write(folder.path().join("called.bat"), "@exit /b 0\r\n").unwrap();
+    }
+    let refused = |folder: &Path, arg: &str| {
+        let command = Command::new("called").env("PATH", folder).arg(arg);
+        let errors = [
+            capture(&command).map(drop).unwrap_err(),
+            supervise(&command, None, &mut |_, _| {}).map(drop).unwrap_err(),
+        ];
+        errors.map(|error| error.to_string())
+    };
+    for told in refused(plain.path(), "two\nlines") {
+        assert!(told.starts_with("cannot start `called`: it is the batch file "), "{told}");
+        assert!(told.ends_with(r#"within the argument "two\nlines"; name a program instead"#), "{told}");
+    }
+    for told in refused(folder.path(), "plain") {
+        assert!(told.contains("replace variables in its path"), "{told}");
+    }
+}
+
 #[test]
 fn lines_of_both_outputs_and_the_status_arrive() {
     let mut seen = Vec::new();
@@ -160,11 +186,16 @@ fn lines_of_both_outputs_and_the_status_arrive() {
 fn a_grandchild_ends_with_the_time_limit() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("alive");
-    let begin = Instant::now();
-    let limit = Duration::from_secs(3);
     let command = child("waits for its child", &file);
-    assert_eq!(supervise(&command, Some(begin + limit), &mut |_, _| {}).unwrap(), Ended::TimedOut);
-    assert!(begin.elapsed() < limit + GRACE + STRAGGLERS + Duration::from_secs(2));
+    // Until the grandchild has begun, there is nothing to see: on a busy machine that takes a while.
+    for limit in [3, 10, 30].map(Duration::from_secs) {
+        let begin = Instant::now();
+        assert_eq!(supervise(&command, Some(begin + limit), &mut |_, _| {}).unwrap(), Ended::TimedOut);
+        assert!(begin.elapsed() < limit + GRACE + STRAGGLERS + Duration::from_secs(10));
+        if file.exists() {
+            break;
+        }
+    }
     assert!(nobody_lives_on(&file));
 }
 
@@ -185,6 +216,19 @@ fn a_grandchild_ends_with_a_cancel() {
     let begin = Instant::now();
     let cancelled = capture(&child("is cancelled", &file)).unwrap();
     assert!(cancelled.status.success(), "{}", cancelled.text());
-    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(50), "{:?}", begin.elapsed());
     assert!(nobody_lives_on(&file));
+}
+
+#[test]
+fn what_cannot_be_started_names_itself() {
+    let error = capture(&Command::new("no-such-program-here")).unwrap_err();
+    assert!(error.to_string().contains("cannot start `no-such-program-here`"), "{error}");
+    assert_eq!(exit::of(&error), exit::Exit::Infrastructure);
+}
+
+#[test]
+fn a_command_is_shown_as_a_person_would_type_it() {
+    let command = Command::new("cargo").args(["test", "a b", "it's"]).env("RUSTFLAGS", "-D warnings");
+    assert_eq!(command.to_string(), r"RUSTFLAGS='-D warnings' cargo test 'a b' 'it'\''s'");
 }

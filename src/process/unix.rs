@@ -5,7 +5,8 @@ use anyhow::Result;
 use process_wrap::std::{ChildWrapper, CommandWrap};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::ffi::OsString;
-use std::os::unix::process::ExitStatusExt as _;
+use std::io;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -19,13 +20,19 @@ pub(super) fn heed_requests(flag: &Arc<AtomicBool>) -> Result<()> {
 }
 
 /// The program to start.
-pub(super) fn program(command: &Command) -> OsString {
-    command.program.clone()
+#[expect(clippy::unnecessary_wraps, reason = "Windows refuses some")]
+pub(super) fn program(command: &Command) -> io::Result<OsString> {
+    Ok(command.program.clone())
 }
 
 /// Hands the arguments over, so that they arrive as they are.
 pub(super) fn add_args(inner: &mut std::process::Command, command: &Command) {
     inner.args(&command.args);
+}
+
+/// Becomes the command; returns where that fails.
+pub(super) fn replace(inner: &mut std::process::Command) -> io::Result<i32> {
+    Err(inner.exec())
 }
 
 /// Makes the process that will be started the leader of a tree that can be ended whole:

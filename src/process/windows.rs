@@ -8,6 +8,7 @@ use super::{Command, Ended, cancelled};
 use anyhow::Result;
 use process_wrap::std::{ChildWrapper, CommandWrap};
 use std::ffi::OsString;
+use std::io;
 use std::os::windows::process::CommandExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -25,9 +26,35 @@ pub(super) fn heed_requests(flag: &Arc<AtomicBool>) -> Result<()> {
 }
 
 /// The program to start: the one that a shell would find by this name.
-pub(super) fn program(command: &Command) -> OsString {
+///
+/// # Errors
+/// Where it is a batch file that cannot be given its arguments as they are (CVE-2024-24576): cmd
+/// reads its command line, and for these there is no escape.
+pub(super) fn program(command: &Command) -> io::Result<OsString> {
+    let program = found(command);
+    let batch = Path::new(&program)
+        .extension()
+        .is_some_and(|extension| ["bat", "cmd"].iter().any(|batch| extension.eq_ignore_ascii_case(batch)));
+    let refused = |what: String| {
+        let file = program.display();
+        let text = format!("it is the batch file {file}, which cmd runs, and {what}; name a program instead");
+        Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+    };
+    if batch && program.to_string_lossy().contains('%') {
+        return refused("cmd would replace variables in its path".into());
+    }
+    let ends_a_line = |arg: &&OsString| arg.to_string_lossy().contains(['\r', '\n']);
+    match command.args.iter().find(ends_a_line) {
+        Some(arg) if batch => {
+            refused(format!("cmd would end its line within the argument {:?}", arg.to_string_lossy()))
+        }
+        _ => Ok(program),
+    }
+}
+
+fn found(command: &Command) -> OsString {
     let path = Path::new(&command.program);
-    if path.components().count() > 1 || path.extension().is_some() {
+    if path.components().count() > 1 {
         return command.program.clone();
     }
     // The library looks for `.exe` alone, where a shell would find `.bat` and `.cmd` too.
@@ -40,19 +67,26 @@ pub(super) fn program(command: &Command) -> OsString {
 
 /// Hands the arguments over, so that they arrive as they are.
 pub(super) fn add_args(inner: &mut std::process::Command, command: &Command) {
-    let is_shell =
-        Path::new(&command.program).file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case("cmd"));
-    match command.args.split_last() {
+    let is_shell = Path::new(&command.program)
+        .file_name()
+        .is_some_and(|name| ["cmd", "cmd.exe"].iter().any(|shell| name.eq_ignore_ascii_case(shell)));
+    match command.args.as_slice() {
         // It does not take its command line apart as programs do: with `/S`, what stands between
         // the first quote and the last is the script, as it is.
-        Some((script, options)) if is_shell => {
+        [s, c, script] if is_shell && s == "/S" && c == "/C" => {
             let mut quoted = OsString::from("\"");
             quoted.push(script);
             quoted.push("\"");
-            inner.args(options).raw_arg(quoted);
+            inner.args([s, c]).raw_arg(quoted);
         }
-        _ => drop(inner.args(&command.args)),
+        // For a batch file the library escapes as cmd has it.
+        arguments => drop(inner.args(arguments)),
     }
+}
+
+/// Runs the command to its end: there is no becoming another program.
+pub(super) fn replace(inner: &mut std::process::Command) -> io::Result<i32> {
+    Ok(inner.status()?.code().unwrap_or(-1))
 }
 
 /// Makes the process that will be started the leader of a tree that can be ended whole:

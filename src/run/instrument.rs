@@ -9,7 +9,6 @@ use crate::process::{self, Command};
 use anyhow::{Context as _, Result};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 /// The link's name. cargo does not see which flags the wrapper adds, but it compiles again where the
 /// wrapper's path differs: the number is raised when the flags change.
@@ -60,18 +59,26 @@ impl Instrumentation {
     }
 }
 
+/// Gives a program another name, without a privilege: a symbolic link takes one on Windows.
+///
+/// # Errors
+/// Where the system refuses.
 #[cfg(unix)]
-fn link(program: &Path, link: &Path) -> std::io::Result<()> {
+pub fn link(program: &Path, link: &Path) -> std::io::Result<()> {
     std::os::unix::fs::symlink(program, link)
 }
 
+/// As on Unix, by a copy: a hard link of a program that runs cannot be removed.
+///
+/// # Errors
+/// Where the system refuses.
 #[cfg(windows)]
-fn link(program: &Path, link: &Path) -> std::io::Result<()> {
-    std::fs::hard_link(program, link).or_else(|_| std::fs::copy(program, link).map(drop))
+pub fn link(program: &Path, link: &Path) -> std::io::Result<()> {
+    std::fs::copy(program, link).map(drop)
 }
 
 /// Acts as the wrapper where this process was started as one; `None` otherwise.
-pub fn act_as_wrapper(mut args: impl Iterator<Item = OsString>) -> Option<Result<ExitCode>> {
+pub fn act_as_wrapper(mut args: impl Iterator<Item = OsString>) -> Option<Result<i32>> {
     let name = PathBuf::from(args.next()?);
     let rest = name.file_stem()?.to_str()?.strip_prefix(NAME)?;
     let nightly = match rest {

@@ -89,7 +89,7 @@ pub fn inside(told: &Inside) -> Result<Exit> {
     fs::write(&whole, status.to_string()).and_then(|()| fs::rename(&whole, job.join(STATUS))).with_context(
         || format!("{MOUNTED} cannot be written to: user {:?}", owner::of(&told.checkout).ok()),
     )?;
-    Ok(Exit::Command(status))
+    Ok(Exit::Command(status.into()))
 }
 
 /// Makes the volume into a cargo home that has all that the image's own has, but for [`KEPT`]. Says

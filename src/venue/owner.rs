@@ -85,6 +85,7 @@ pub fn foreign(folder: &Path, without: &[&Path]) -> Result<Vec<std::path::PathBu
 
 /// Files have no such owners here, and there are no containers.
 #[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "as on Unix, where each may fail")]
 mod other {
     use super::{File, Path, Result};
 

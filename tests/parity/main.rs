@@ -3,7 +3,6 @@
 //!
 //! `cargo test --test parity [NAME]` for the planted cases; `PARITY_CRATE=DIR cargo test --test
 //! parity crate` for a crate of one's own, with `PARITY_CHECKS=a,b` in place of all.
-#![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -38,7 +37,7 @@ const CHECKS: [&str; 6] = ["build-gnu", "style", "doc", "unittests-gnu", "unitte
 /// The linked toolchain with more targets (`.ci/env`).
 const CROSS: &str = "cross";
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let missing = missing();
     if let Some(what) = &missing {

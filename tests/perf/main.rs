@@ -7,7 +7,6 @@
 //! changed, again after one source file changed, and our own process apart from cargo and what cargo
 //! starts. Nothing is compared here but times and the verdict of the whole: `tests/parity` compares
 //! verdicts and findings.
-#![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -53,7 +52,7 @@ struct How {
     each: bool,
 }
 
-fn main() {
+pub(crate) fn main() {
     let mut how = How { checks: Vec::new(), whole: false, each: false };
     let mut checks = CHECKS.to_owned();
     let mut folders: Vec<PathBuf> = Vec::new();

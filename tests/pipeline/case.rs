@@ -2,7 +2,7 @@
 
 use super::support::sandbox::Sandbox;
 use serde_json::{Map, Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The plugin's reference in the job that uploads.
@@ -48,9 +48,14 @@ impl Case {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = self.sandbox.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
-        command.args(args).arg("-C").arg(self.repository());
-        command.arg("--config").arg(self.sandbox.path().join("config.json"));
+        let command = self.sandbox.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
+        self.given(command, args, &|path| path.to_str().unwrap().to_owned())
+    }
+
+    /// The program, as `command` starts it, given this case; `shown` is a path as it has paths.
+    pub fn given(&self, mut command: Command, args: &[&str], shown: &dyn Fn(&Path) -> String) -> Command {
+        command.args(args).arg("-C").arg(shown(&self.repository()));
+        command.arg("--config").arg(shown(&self.sandbox.path().join("config.json")));
         command.env("BUILDKITE_PLUGINS", json!([{ REFERENCE: null }]).to_string());
         for (name, value) in &self.variables {
             command.env(name, value.as_str().map_or_else(|| value.to_string(), str::to_owned));

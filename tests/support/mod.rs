@@ -22,6 +22,7 @@ pub(crate) mod sandbox;
 pub(crate) mod wine;
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,13 @@ pub(crate) fn skip(lacking: &str) {
     );
     // Past the test harness, which shows what `println!` says only of tests that fail.
     writeln!(std::io::stderr(), "skipped: {lacking}").expect("stderr is open");
+}
+
+/// An id of the shape that Buildkite's have, which no other job of this machine has: what a job makes
+/// outside its checkout is named after it.
+pub(crate) fn new_id() -> String {
+    static IDS: AtomicU32 = AtomicU32::new(0);
+    format!("{:08x}-0000-4000-8000-{:012}", std::process::id(), IDS.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Asks again and again until there is an answer; `None` when there is none within `limit`.

@@ -3,15 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::buildkite::{Build, Buildkite, of_build};
 use super::process::Running;
-use super::sandbox::{File, Sandbox};
-use super::{eventually, skip};
+use super::sandbox::{File, Repository, Sandbox};
+use super::{eventually, new_id, skip};
 
 /// Where the plugin seems to come from.
 const PLUGIN: &str = "https://example.org/rust-vmm-ci-buildkite-plugin.git#v1.0.0";
@@ -20,7 +19,7 @@ const CHECKOUT: &str = "example-org-rust-vmm-ci-buildkite-plugin-git-v1-0-0";
 /// The shell that an agent for Windows is started with by default (`clicommand/agent_start.go`).
 const SHELL: &str = r"C:\windows\system32\cmd.exe /S /C";
 /// A job, Wine's start and a cold build of a small crate with it.
-pub(crate) const LIMIT: Duration = Duration::from_secs(240);
+pub(crate) const LIMIT: Duration = Duration::from_secs(600);
 
 /// What is built once for all tests.
 pub(crate) struct Wine {
@@ -65,6 +64,15 @@ impl Wine {
         Ok(Self { program, agent: agent.trim_end().into(), bridge, toolchain, run })
     }
 
+    /// A path below `%TEMP%`, which all of this Wine's programs share.
+    pub(crate) fn temporary(&self, name: &str) -> PathBuf {
+        let prefix =
+            std::env::var_os("WINEPREFIX").map_or_else(|| self.run.with_file_name("prefix"), PathBuf::from);
+        let users = std::fs::read_dir(prefix.join("drive_c/users")).expect("Wine's users");
+        let folders = users.map(|user| user.expect("a user").path().join("Temp"));
+        folders.filter(|folder| folder.is_dir()).map(|folder| folder.join(name)).next().expect("a Temp")
+    }
+
     /// A program under Wine, with the tools and these folders on PATH.
     pub(crate) fn command(
         &self,
@@ -97,6 +105,7 @@ fn answer(command: &mut Command) -> Result<String, String> {
 pub(crate) struct Machine {
     pub(crate) wine: &'static Wine,
     pub(crate) sandbox: Sandbox,
+    repository: Repository,
     buildkite: Buildkite,
     path: Vec<PathBuf>,
     env: Vec<(String, String)>,
@@ -115,7 +124,8 @@ impl Machine {
         std::fs::rename(plugin.path(), &checkout).expect("a folder for the plugin");
         let buildkite = Buildkite::new(&source);
         let env = of_build(&source).into_iter().collect();
-        let machine = Self { wine, sandbox, buildkite, path: Vec::new(), env };
+        let repository = source;
+        let machine = Self { wine, sandbox, repository, buildkite, path: Vec::new(), env };
         Some(machine.env("RUST_VMM_CI_BINARY", &windows(&wine.program)))
     }
 
@@ -137,9 +147,14 @@ impl Machine {
         self
     }
 
+    /// The repository, which the jobs run in.
+    pub(crate) fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
     /// The folder of the repository.
-    pub(crate) fn checkout(&self) -> PathBuf {
-        self.sandbox.path().join("build/loopback/rust-vmm/crate-ci")
+    pub(crate) fn checkout(&self) -> &Path {
+        self.repository.path()
     }
 
     /// The folder of the plugin.
@@ -152,8 +167,8 @@ impl Machine {
     pub(crate) fn start(&self, log: &str, configuration: &Value, command: Option<&str>) -> Running {
         let mut job = self.wine.command(&self.sandbox, &self.wine.agent, &self.path);
         job.arg("bootstrap")
-            .envs(self.env.iter().cloned())
             .env("BUILDKITE_JOB_ID", new_id())
+            .envs(self.env.iter().cloned())
             .env("BUILDKITE_STEP_ID", "33333333-0000-4000-8000-000000000000")
             .env("BUILDKITE_AGENT_ACCESS_TOKEN", "of-the-job")
             .env("BUILDKITE_AGENT_ENDPOINT", self.buildkite.endpoint())
@@ -204,12 +219,6 @@ impl Machine {
     pub(crate) fn buildkite(&self) -> &Buildkite {
         &self.buildkite
     }
-}
-
-/// An id that no other job of this Wine has: they share a folder for temporary files.
-fn new_id() -> String {
-    static IDS: AtomicU32 = AtomicU32::new(0);
-    format!("{:08x}-0000-4000-8000-{:012}", std::process::id(), IDS.fetch_add(1, Ordering::Relaxed))
 }
 
 /// What a job leaves.

@@ -102,3 +102,30 @@ fn an_extra_step_runs_by_cmd_and_may_fail_softly() {
         assert!(outcome.log.contains(text), "no {text}: {}", outcome.log);
     }
 }
+
+#[test]
+fn an_exit_status_of_32_bits_arrives_as_it_is_and_125_as_3() {
+    let Some(machine) = machine(LIBRARY) else { return };
+    for (command, status) in [
+        ("stub.exe exit 3221225477", 3_221_225_477_u32),
+        ("stub.exe exit 3221225477\necho never", 3_221_225_477),
+        ("exit -1", u32::MAX),
+        ("exit 256", 256),
+        ("exit 125", 3),
+    ] {
+        let outcome = machine.run(&json!({}), Some(command));
+        let told = format!("exited with status {status}");
+        assert!(outcome.log.contains(&told), "{command:?}: no {told:?}: {}", outcome.log);
+        assert!(!outcome.log.contains("never"), "{}", outcome.log);
+    }
+}
+
+#[test]
+fn a_binary_of_another_version_than_the_hooks_is_refused() {
+    let Some(machine) = machine(LIBRARY) else { return };
+    let manifest = "[package]\nname = \"rust-vmm-ci\"\nversion = \"99.0.0\"\n\n[dependencies]\na = { version = \"1\" }\n";
+    std::fs::write(machine.plugin().join("Cargo.toml"), manifest).unwrap();
+    let outcome = machine.env("RUST_VMM_CI_HOOKS_VERSION", "0.0.1").run(&json!({}), Some("echo never"));
+    assert_eq!(outcome.status, 2, "{}", outcome.log);
+    assert!(outcome.log.contains("99.0.0"), "{}", outcome.log);
+}

@@ -1,10 +1,11 @@
-//! A cancel and a time limit end the whole tree.
+//! A cancel and a time limit end the whole tree, and no end leaves anything behind.
 
-use super::support::eventually;
 use super::support::wine::{LIMIT, Machine, is_left_alone, windows};
+use super::support::{eventually, new_id};
 use super::{LIBRARY, machine};
 use serde_json::json;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// A file that a grandchild adds to, and the command that starts it.
@@ -41,9 +42,15 @@ fn is_cancelled_whole(own_command: bool) {
     assert!(begun.is_some(), "{}\n{}", agent.output(), machine.buildkite().build().story());
     let asked = Instant::now();
     machine.buildkite().cancel("long");
-    let build = machine.buildkite().finish(Duration::from_secs(40));
-    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}\n{}", asked.elapsed(), build.story());
+    let build = machine.buildkite().finish(LIMIT);
+    assert!(asked.elapsed() < Duration::from_secs(30), "{:?}\n{}", asked.elapsed(), build.story());
     assert!(is_left_alone(&file), "the grandchild goes on: {}", build.story());
+    let folder = machine.wine.temporary(&format!("rust-vmm-ci-{}", build.job("long").id));
+    drop(agent);
+    // The agent killed the job whole, its `pre-exit` too: the next job's takes away what it left.
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(machine.run(&json!({}), Some("echo next")).status, 0);
+    assert!(!folder.exists(), "{} stays", folder.display());
 }
 
 #[test]
@@ -54,4 +61,46 @@ fn a_cancel_ends_the_checks_with_their_grandchildren() {
 #[test]
 fn a_cancel_ends_a_steps_own_command_with_its_grandchildren() {
     is_cancelled_whole(true);
+}
+
+#[test]
+fn after_a_kill_of_the_program_pre_exit_takes_away_the_jobs_folder() {
+    let Some(machine) = machine(LIBRARY) else { return };
+    let (file, id) = (machine.sandbox.path().join("alive"), new_id());
+    // By names that no other job of this Wine has: they are killed by name.
+    let (ours, theirs) = (format!("ours-{id}.exe"), format!("theirs-{id}.exe"));
+    let (program, child) = (machine.sandbox.path().join(&ours), machine.sandbox.path().join(&theirs));
+    std::fs::copy(&machine.wine.program, &program).unwrap();
+    std::fs::copy(machine.wine.toolchain.join("bin/stub.exe"), &child).unwrap();
+    let machine = machine.env("RUST_VMM_CI_BINARY", &windows(&program)).env("BUILDKITE_JOB_ID", &id);
+    let folder = machine.wine.temporary(&format!("rust-vmm-ci-{id}"));
+    let command = format!("echo under way\n{} alone {}", windows(&child), windows(&file));
+    let job = machine.start("log", &json!({}), Some(&command));
+    let begun = eventually(LIMIT, || file.exists().then_some(()));
+    assert!(begun.is_some(), "{}", job.output());
+    assert!(folder.join("lock").exists(), "no {}", folder.display());
+    for name in [&ours, &theirs] {
+        let mut kill = machine.wine.command(&machine.sandbox, "taskkill", &[]);
+        let killed = kill.args(["/F", "/IM", name]).stdout(Stdio::null()).status().unwrap();
+        assert!(killed.success(), "{name}");
+    }
+    // Its status says nothing: who is killed by Wine's taskkill has 0, by Windows' 1.
+    let finished = job.finish(LIMIT);
+    assert!(finished.output.contains("pre-exit hook"), "{}", finished.output);
+    assert!(!folder.exists(), "{} stays: {}", folder.display(), finished.output);
+}
+
+#[test]
+fn after_a_job_whatever_it_came_to_its_folder_is_gone() {
+    let Some(machine) = machine(LIBRARY) else { return };
+    let id = new_id();
+    let machine = machine.env("BUILDKITE_JOB_ID", &id);
+    let folder = machine.wine.temporary(&format!("rust-vmm-ci-{id}"));
+    let look = "if exist \"%TEMP%\\rust-vmm-ci-%BUILDKITE_JOB_ID%\\lock\" echo it is there";
+    for (command, status) in [(look.to_owned(), 0), (format!("{look}\nexit 9"), 9)] {
+        let outcome = machine.run(&json!({}), Some(&command));
+        assert_eq!(outcome.status, status, "{}", outcome.log);
+        assert!(outcome.log.contains("it is there"), "{}", outcome.log);
+        assert!(!folder.exists(), "{} stays: {}", folder.display(), outcome.log);
+    }
 }

@@ -55,3 +55,14 @@ fn a_variable_that_names_no_file_is_refused() {
     assert!(outcome.log.contains("which is no file"), "{}", outcome.log);
     assert!(!outcome.log.contains("never"), "{}", outcome.log);
 }
+
+#[test]
+fn a_variable_with_quotes_names_the_file_all_the_same() {
+    let Some(machine) = machine(LIBRARY) else { return };
+    let program = machine.sandbox.folder("Program Files (x86) & more").join("rust-vmm-ci.exe");
+    fs::copy(&machine.wine.program, &program).unwrap();
+    let machine = machine.env("RUST_VMM_CI_BINARY", &format!("\"{}\"", windows(&program)));
+    let outcome = machine.run(&json!({}), Some("echo it ran"));
+    assert_eq!(outcome.status, 0, "{}", outcome.log);
+    assert!(outcome.log.contains("it ran"), "{}", outcome.log);
+}

@@ -11,10 +11,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../pipeline/case.rs"]
+#[allow(dead_code, reason = "a part of it is used here")]
+mod case;
+mod change;
 mod command;
 mod end;
 mod find_binary;
 mod pipeline;
+mod upload;
 
 /// A library without features.
 const MANIFEST: &str = "[package]\nname = \"sample\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";

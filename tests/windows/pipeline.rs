@@ -1,9 +1,12 @@
 //! `pipeline` prints the same bytes on both systems.
 
+use super::case::Case;
 use super::support::eventually;
 use super::support::sandbox::Sandbox;
 use super::support::wine::{LIMIT, Wine, windows, wine};
 use super::{LIBRARY, MANIFEST};
+use serde_json::Value;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 const WORKSPACE: &str = "[workspace]\nmembers = [\"crates/*\"]\nresolver = \"2\"\n";
@@ -43,13 +46,50 @@ fn files(workspace: bool) -> Vec<(String, String)> {
     files
 }
 
-/// A command's status and output. The output goes to a file: what Wine leaves running holds a pipe.
-fn said(sandbox: &Sandbox, command: &mut Command) -> (Option<i32>, Vec<u8>) {
-    let path = sandbox.path().join("said");
-    let file = std::fs::File::create(&path).unwrap();
-    let mut child = command.stdin(Stdio::null()).stdout(file).stderr(Stdio::null()).spawn().unwrap();
+/// A command's status and outputs. These go to files: what Wine leaves running holds a pipe.
+fn said(sandbox: &Sandbox, command: &mut Command) -> (Option<i32>, [String; 2]) {
+    let paths = ["stdout", "stderr"].map(|name| sandbox.path().join(name));
+    let [stdout, stderr] = paths.each_ref().map(|path| std::fs::File::create(path).unwrap());
+    let mut child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn().unwrap();
     let status = eventually(LIMIT, || child.try_wait().unwrap()).unwrap();
-    (status.code(), std::fs::read(path).unwrap())
+    (status.code(), paths.map(|path| String::from_utf8(std::fs::read(path).unwrap()).unwrap()))
+}
+
+/// The cases of `tests/pipeline`: each with its file's name.
+fn cases() -> Vec<(String, Value)> {
+    let mut all = Vec::new();
+    for folder in ["steps", "refused"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/pipeline").join(folder);
+        let before = all.len();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            match serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap() {
+                Value::Array(many) => all.extend(many.into_iter().map(|case| (name.clone(), case))),
+                one => all.push((name, one)),
+            }
+        }
+        assert!(all.len() > before);
+    }
+    all
+}
+
+#[test]
+fn of_every_case_that_the_tests_have_the_same_bytes_are_printed_on_both_systems() {
+    let Some(wine) = wine() else { return };
+    let (cases, sandbox) = (cases(), Sandbox::new());
+    let begin = std::time::Instant::now();
+    for (name, value) in &cases {
+        let case = Case::new(value);
+        for format in ["json", "yaml"] {
+            let args = ["pipeline", "--format", format];
+            let here = said(&sandbox, &mut case.command(&args));
+            let there = wine.command(&sandbox, &wine.program, &[]);
+            let there = said(&sandbox, &mut case.given(there, &args, &windows));
+            assert_eq!(here, there, "{name}, {format}: {}", value["about"]);
+        }
+    }
+    eprintln!("{} cases in {:?}", cases.len(), begin.elapsed());
 }
 
 fn is_the_same(wine: &'static Wine, workspace: bool) {
@@ -66,8 +106,9 @@ fn is_the_same(wine: &'static Wine, workspace: bool) {
             let here = said(&sandbox, here.args(args).arg(&config).current_dir(repository.path()));
             let mut there = wine.command(&sandbox, &wine.program, &[]);
             let there = said(&sandbox, there.args(args).arg(windows(&config)).current_dir(repository.path()));
-            let texts = [&here, &there].map(|(_, text)| String::from_utf8_lossy(text).into_owned());
-            assert_eq!((here.0, &texts[0]), (there.0, &texts[1]), "{configuration}, {format}");
+            // What is wrong is told with the configuration's path, which differs.
+            let outputs = [&here, &there].map(|(status, [output, _])| (status, output));
+            assert_eq!(outputs[0], outputs[1], "{configuration}, {format}");
             assert_eq!(here.0 == Some(2), configuration.contains("onyl"), "{configuration}: {here:?}");
         }
     }

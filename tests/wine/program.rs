@@ -1,7 +1,7 @@
 //! A program for tests under Wine, compiled by rustc alone; its first argument says what it does.
 //!
 //! `family FILE`: starts another that adds to FILE for a minute, and waits for it. `alone FILE`: the
-//! other. `print ARG...`: prints its arguments, a line each. Under the name `cargo` it notes its calls
+//! other. `print ARG...`: prints its arguments, a line each. `exit STATUS`: ends so, by 32 bits. Under the name `cargo` it notes its calls
 //! and its variables beside itself, and what it builds is the program that a variable names.
 
 use std::fs::OpenOptions;
@@ -29,6 +29,7 @@ fn main() {
                 std::thread::sleep(Duration::from_millis(50));
             }
         }
+        "exit" => exit(args[1].parse::<u32>().unwrap().cast_signed()),
         "print" => args[1..].iter().for_each(|arg| println!("<{arg}>")),
         other => panic!("{other}"),
     }
@@ -43,12 +44,14 @@ fn cargo(me: &Path, args: &[String]) {
     std::env::vars().for_each(|(name, value)| note.push_str(&format!("  {name}={value}\n")));
     let mut log = OpenOptions::new().create(true).append(true).open(me.with_extension("log")).unwrap();
     log.write_all(note.as_bytes()).unwrap();
-    std::thread::sleep(Duration::from_secs(1));
     let value = |name: &str| args[args.iter().position(|arg| arg == name).unwrap() + 1].clone();
     let folder = Path::new(&value("--target-dir")).join(value("--target")).join("release");
     std::fs::create_dir_all(&folder).unwrap();
+    // As cargo, which builds for one at a time, and once: who comes second waits, and finds all fresh.
+    let lock = OpenOptions::new().create(true).append(true).open(folder.join(".cargo-lock")).unwrap();
+    lock.lock().unwrap();
+    std::thread::sleep(Duration::from_secs(1));
     let program = std::env::var("RUST_VMM_CI_TEST_PROGRAM").unwrap();
-    // As cargo, which builds once: who comes second finds all fresh.
     let built = folder.join("rust-vmm-ci.exe");
     if !built.exists() {
         std::fs::copy(program, built).unwrap();

@@ -392,7 +392,7 @@ fn five_thousand_commits_are_judged_in_one_breath() {
     repository.git(&["checkout", "--quiet", "work"]);
     let begin = Instant::now();
     let (verdict, findings, log) = verdict(&repository, &[]);
-    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
     assert_eq!((verdict, findings.len()), (Verdict::Failed, 200));
     assert!(log.contains("5000 commits since `main`"), "{log}");
 }

@@ -51,6 +51,7 @@ fn text(judgement: &Judgement) -> &str {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "no check of Windows")]
 fn a_score_that_is_off_fails_and_update_mends_it() {
     let Some(program) = program() else { return };
     let repository = sample("{\"coverage_score\": 86.9,\r\n\"exclude_path\": \"\"}");
@@ -75,6 +76,7 @@ fn a_score_that_is_off_fails_and_update_mends_it() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "no check of Windows")]
 fn tests_that_fail_or_do_not_compile_fail_the_check() {
     let Some(program) = program() else { return };
     let repository = sample(r#"{"coverage_score": 87.5, "exclude_path": ""}"#);
@@ -90,6 +92,7 @@ fn tests_that_fail_or_do_not_compile_fail_the_check() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "no check of Windows")]
 fn a_crate_without_tests_is_measured() {
     let Some(program) = program() else { return };
     let repository = sample(r#"{"coverage_score": 0, "exclude_path": ""}"#);
@@ -163,6 +166,7 @@ fn workspace() -> Repository {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "no check of Windows")]
 fn dependencies_of_other_builds_are_used_and_those_builds_are_left_alone() {
     let Some(program) = program() else { return };
     let repository = workspace();
@@ -183,6 +187,7 @@ fn dependencies_of_other_builds_are_used_and_those_builds_are_left_alone() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "no check of Windows")]
 fn the_figure_is_cargo_llvm_covs() {
     let Some(program) = program() else { return };
     let told = process::capture(&Command::new("cargo").args(["llvm-cov", "--version"])).unwrap();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use serde_json::Value;
 
 use super::job::{self, Environment, Job, Phase};
+use crate::support::new_id;
 use crate::support::sandbox::Repository;
 
 /// Buildkite's limit.
@@ -56,7 +57,6 @@ pub(crate) struct Build {
     /// What became of each upload, by the id that the agent keeps over its tries.
     pub(super) verdicts: HashMap<String, Result<(), String>>,
     env: Environment,
-    ids: u32,
 }
 
 impl Build {
@@ -106,12 +106,6 @@ impl Build {
         self.jobs.iter_mut().find(|job| job.id == id)
     }
 
-    /// An id of the shape that the agent expects.
-    pub(super) fn new_id(&mut self) -> String {
-        self.ids += 1;
-        format!("00000000-0000-4000-8000-{:012}", self.ids)
-    }
-
     /// Queues a pipeline's steps: right after the job that uploads them, where Buildkite puts
     /// them too, or at the end. Nothing is evaluated; a step that needs it is refused.
     pub(super) fn insert(&mut self, pipeline: &Value, uploader: Option<&str>) -> Result<(), String> {
@@ -126,7 +120,7 @@ impl Build {
         env.extend(job::variables(&pipeline["env"]));
         let uploader = self.jobs.iter().position(|job| Some(job.id.as_str()) == uploader);
         let at = uploader.map_or(self.jobs.len(), |index| index + 1);
-        let jobs: Vec<_> = steps.iter().map(|step| Job::new(self.new_id(), step, env.clone())).collect();
+        let jobs: Vec<_> = steps.iter().map(|step| Job::new(new_id(), step, env.clone())).collect();
         self.jobs.splice(at..at, jobs);
         Ok(())
     }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::build::{Annotation, Artifact, Build, Refusal};
 use super::job::Phase;
+use crate::support::new_id;
 
 /// Buildkite's limits on an annotation. (The agent itself refuses a larger body, but sends parts
 /// that add up to one.)
@@ -184,7 +185,7 @@ fn expect_artifacts(build: &mut Build, job: &str, body: &Value, address: &str) -
     let mut ids = Vec::new();
     let mut instructions = serde_json::Map::new();
     for file in body["artifacts"].as_array().into_iter().flatten() {
-        let id = build.new_id();
+        let id = new_id();
         let url = format!("{address}/artifacts/{id}");
         let action = json!({ "method": "PUT", "url": url, "part_number": 1 });
         instructions.insert(id.clone(), json!({ "actions": [action] }));

@@ -1,0 +1,15 @@
+//! `main.rs` where there is something to be measured: the predecessor is on Linux alone.
+
+#[cfg(target_os = "linux")]
+#[path = "main.rs"]
+mod linux;
+
+#[cfg(target_os = "linux")]
+fn main() {
+    linux::main();
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    eprintln!("skipped: the predecessor's checks run on Linux");
+}
