@@ -19,6 +19,8 @@ mod predecessor;
 mod process;
 mod report;
 mod run;
+#[cfg(test)]
+mod testing;
 mod venue;
 mod workspace;
 

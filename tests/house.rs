@@ -23,6 +23,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("venue", &["process", "config", "model", "exit"]),
     ("run", &["plan", "checks", "predecessor", "workspace", "model", "report", "process", "git", "exit"]),
     ("cli", &["model"]),
+    // For tests alone.
+    ("testing", &[]),
 ];
 
 /// Modules that decide and do nothing: no process, no file, no environment.

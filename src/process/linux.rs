@@ -84,8 +84,7 @@ mod tests {
     #[test]
     fn a_compiler_that_waits_for_its_linker_is_told_from_one_that_compiles() {
         if compilers(std::process::id()).is_none() {
-            println!("skipped: this kernel does not tell children (CONFIG_PROC_CHILDREN)");
-            return;
+            return crate::testing::skip("this kernel does not tell children (CONFIG_PROC_CHILDREN)");
         }
         let folder = tempfile::tempdir().unwrap();
         let rustc = folder.path().join("rustc");

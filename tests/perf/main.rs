@@ -50,10 +50,12 @@ struct How {
     whole: bool,
     /// What each check of ours takes after those before it.
     each: bool,
+    /// Tests are run, and not only compiled.
+    tests: bool,
 }
 
 pub(crate) fn main() {
-    let mut how = How { checks: Vec::new(), whole: false, each: false };
+    let mut how = How { checks: Vec::new(), whole: false, each: false, tests: true };
     let mut checks = CHECKS.to_owned();
     let mut folders: Vec<PathBuf> = Vec::new();
     let mut arguments = std::env::args().skip(1);
@@ -82,7 +84,7 @@ fn measure(folder: &Path, mut how: How) {
     let root = sandbox.folder("work");
     folder::copy(folder, &root);
     let root = fs::canonicalize(root).unwrap();
-    prepare::prepare(&root, how.whole, &mut how.checks);
+    how.tests = prepare::prepare(&root, how.whole, &mut how.checks);
     // Both sides are to find the lock file and the registry as they will be.
     for arguments in [&["generate-lockfile"][..], &["fetch"]] {
         if arguments[0] == "fetch" || !root.join("Cargo.lock").exists() {
@@ -94,9 +96,9 @@ fn measure(folder: &Path, mut how: How) {
     for check in &how.checks {
         folder::clean(&root);
         let mut shell = if check == "coverage" {
-            coverage(&sandbox, &root)
+            coverage(&sandbox, &root, how.tests)
         } else {
-            predecessor::shell(check, &root, |program| command(&sandbox, program))
+            predecessor::shell(check, &root, |program| command(&sandbox, program, how.tests))
         };
         let log = sandbox.path().join(format!("{check}.log"));
         let usage = usage::measure(&mut shell, &log);
@@ -108,42 +110,47 @@ fn measure(folder: &Path, mut how: How) {
     }
     print("apart: sum", &apart, None);
     folder::clean(&root);
-    print("together", &together(&sandbox, &root, &how.checks), Some(&apart));
-    let again = together(&sandbox, &root, &how.checks);
+    print("together", &together(&sandbox, &root, &how.checks, how.tests), Some(&apart));
+    let again = together(&sandbox, &root, &how.checks, how.tests);
     print("again, nothing changed", &again, Some(&apart));
     let source = source(&root);
     fs::OpenOptions::new().append(true).open(&source).unwrap().write_all(b"// Changed.\n").unwrap();
     let what = format!("again, {} changed", source.strip_prefix(&root).unwrap().display());
-    print(&what, &together(&sandbox, &root, &how.checks), Some(&apart));
+    print(&what, &together(&sandbox, &root, &how.checks, how.tests), Some(&apart));
     if how.each {
         folder::clean(&root);
-        each(&sandbox, &root, &how.checks, "added");
+        each(&sandbox, &root, &how, "added");
         // Nothing is left to compile but what is never kept: what is left is running tests.
-        each(&sandbox, &root, &how.checks, "again");
+        each(&sandbox, &root, &how, "again");
     }
 }
 
 /// What each check takes alone, on what those before it have compiled: where a ratio comes from.
-fn each(sandbox: &Sandbox, root: &Path, checks: &[String], what: &str) {
-    for check in checks {
-        let usage = together(sandbox, root, std::slice::from_ref(check));
+fn each(sandbox: &Sandbox, root: &Path, how: &How, what: &str) {
+    for check in &how.checks {
+        let usage = together(sandbox, root, std::slice::from_ref(check), how.tests);
         print(&format!("{what}: {check}"), &usage, None);
     }
 }
 
-/// A program as both sides are started: where LLVM's tools are is no setting of the caller's.
-fn command(sandbox: &Sandbox, program: &str) -> Command {
+/// A program as both sides are started: where LLVM's tools are is no setting of the caller's. Where
+/// tests are not to be run, cargo runs `true` in their place.
+fn command(sandbox: &Sandbox, program: &str, tests: bool) -> Command {
     let mut command = sandbox.command(program);
+    if !tests {
+        let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH).to_uppercase().replace('-', "_");
+        command.env(format!("CARGO_TARGET_{target}_RUNNER"), "true");
+    }
     let tools = ["LLVM_COV", "LLVM_PROFDATA"];
     command.envs(tools.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     command
 }
 
 /// The predecessor's measurement of coverage, with the features and exclusions of the crate's file.
-fn coverage(sandbox: &Sandbox, root: &Path) -> Command {
+fn coverage(sandbox: &Sandbox, root: &Path, tests: bool) -> Command {
     let file = root.join(format!("coverage_config_{}.json", std::env::consts::ARCH));
     let config: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
-    let mut cargo = command(sandbox, "cargo");
+    let mut cargo = command(sandbox, "cargo", tests);
     cargo.args(["llvm-cov", "test", "--json", "--summary-only", "--workspace"]).current_dir(root);
     match config["crate_features"].as_str() {
         None => cargo.arg("--all-features"),
@@ -157,8 +164,8 @@ fn coverage(sandbox: &Sandbox, root: &Path) -> Command {
 }
 
 /// All checks by `run`, in one job, as in CI.
-fn together(sandbox: &Sandbox, root: &Path, checks: &[String]) -> Usage {
-    let mut run = command(sandbox, env!("CARGO_BIN_EXE_rust-vmm-ci"));
+fn together(sandbox: &Sandbox, root: &Path, checks: &[String], tests: bool) -> Usage {
+    let mut run = command(sandbox, env!("CARGO_BIN_EXE_rust-vmm-ci"), tests);
     run.arg("run").args(checks).current_dir(root);
     run.env("CI", "true").env("BUILDKITE_PLUGIN_CONFIGURATION", r#"{"docker": false}"#);
     let log = sandbox.path().join("run.log");

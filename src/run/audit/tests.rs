@@ -14,9 +14,8 @@ const SOURCE: &str = "registry+https://github.com/rust-lang/crates.io-index";
 fn is_there() -> bool {
     let there = process::capture(&process::Command::new("cargo").args(["audit", "--version"]))
         .is_ok_and(|said| said.status.success());
-    assert!(there || std::env::var_os("REQUIRE_ALL").is_none(), "cargo-audit is missing");
     if !there {
-        println!("skipped: cargo-audit is not installed (cargo install --locked cargo-audit)");
+        crate::testing::skip("cargo-audit is not installed (cargo install --locked cargo-audit)");
     }
     there
 }
