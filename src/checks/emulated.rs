@@ -59,8 +59,13 @@ pub fn labels(script: &str) -> Vec<(String, bool)> {
     let soft = |label: &String| {
         script.contains(&format!(" || softly=$softly{}\n", shell_words::quote(&format!(" {label}"))))
     };
-    let all = script.lines().filter_map(label);
-    all.map(|label| (soft(&label), label)).map(|(soft, label)| (label, soft)).collect()
+    let labels = script.lines().filter_map(label);
+    labels
+        .map(|label| {
+            let soft = soft(&label);
+            (label, soft)
+        })
+        .collect()
 }
 
 /// What the output says of one check.
@@ -132,12 +137,13 @@ impl Output {
         };
         // The script's own end: a test may print what looks like its last words.
         let ended = status == 0 || (status == 1 && labels.iter().any(|label| named(&self.failed, label)));
-        let mut whole = Part::default();
+        // Of before the first check, or of a command that is no script of ours.
+        let mut unplaced: Vec<Finding> = Vec::new();
         let mut all: Vec<Told> = Vec::new();
         for part in self.parts {
             let Some(label) = part.label.as_deref().filter(|label| labels.contains(label)) else {
-                // Before the first check, or a line of the job's own that looks like a section.
-                let place = all.last_mut().map_or(&mut whole.compiler.found, |told| &mut told.findings);
+                // A line of the job's own may look like a section.
+                let place = all.last_mut().map_or(&mut unplaced, |told| &mut told.findings);
                 place.extend(part.findings());
                 continue;
             };
@@ -163,7 +169,7 @@ impl Output {
         }
         if all.is_empty() && labels.is_empty() {
             let verdict = if status == 0 { Verdict::Passed } else { Verdict::Failed };
-            let findings = if status == 0 { Vec::new() } else { whole.compiler.found };
+            let findings = if status == 0 { Vec::new() } else { unplaced };
             all.push(Told { label: None, verdict, reason: None, findings, started: 0.0, seconds: at });
         }
         all

@@ -1,13 +1,13 @@
 //! What a job on an emulated platform did, told from outside: nothing of ours is in its machine.
 
 use super::environment::{color, in_buildkite, variable};
+use super::reporting;
 use crate::checks::emulated::{Output, labels};
-use crate::git;
 use crate::model::{Os, Platform};
 use crate::process::{Ended, Stream};
-use crate::report::{Outcome, Report, VERSION, table};
+use crate::report::{Outcome, Report, table};
 use std::path::Path;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 /// Watches a job's output.
 #[derive(Debug)]
@@ -64,18 +64,9 @@ impl Watch {
             }
         });
         let report = Report {
-            version: VERSION,
-            tool: env!("CARGO_PKG_VERSION").to_owned(),
-            platform: platform.to_string(),
-            os: Os::Linux.to_string(),
-            commit: git::Git::at(root).ok().and_then(|git| git.resolve("HEAD").ok().flatten()),
             container: Some(image.to_owned()),
-            started: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |now| now.as_secs().saturating_sub(self.begin.elapsed().as_secs())),
-            seconds,
             outcomes: outcomes.collect(),
-            ..Report::default()
+            ..reporting::about(root, platform, Os::Linux, self.begin)
         };
         if !known.is_empty() {
             let head = if in_buildkite() { "+++ :clipboard: rust-vmm-ci\n" } else { "\n" };

@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::model::Os;
 use crate::process::{self, Ended};
 use crate::run::shell::Script;
+use crate::venue;
 use anyhow::{Context as _, Result};
 use std::path::Path;
 use std::time::Duration;
@@ -66,13 +67,7 @@ fn own_command(root: &Path, config: &Config, script: &str, files: &JobFiles) -> 
     let report = files.report();
     let path = files.path_with_this_program()?;
     let script = Script::new(os, script)?;
-    let shell = script
-        .command
-        .clone()
-        .dir(root)
-        .env("PATH", path)
-        .env(job_files::REPORT_VARIABLE, &report)
-        .grace(GRACE);
+    let shell = script.command.clone().dir(root).env("PATH", path).env(venue::REPORT, &report).grace(GRACE);
     let ended = process::supervise_inheriting(&shell, None);
     if let Ok(text) = std::fs::read_to_string(&report) {
         let report = serde_json::from_str(&text).context("reading the report of `rust-vmm-ci run`");

@@ -13,8 +13,6 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The variable that tells `run` where to leave its report.
-pub const REPORT_VARIABLE: &str = "RUST_VMM_CI_REPORT";
 /// The beginning of a folder's name.
 const PREFIX: &str = "rust-vmm-ci-";
 /// The file in the folder that is locked while the job's process lives.

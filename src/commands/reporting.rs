@@ -3,13 +3,32 @@
 use super::environment::{in_buildkite, variable};
 use crate::agent;
 use crate::cli::RunArgs;
+use crate::model::{Os, Platform};
 use crate::report::annotation::{Action, Job, annotate_job, context};
-use crate::report::{Artifact, Report, html, junit};
+use crate::report::{Artifact, Report, VERSION, html, junit};
+use crate::{git, venue};
 use anyhow::{Context as _, Result};
 use std::path::Path;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// The page that has the whole report, as an artifact of the job.
 const PAGE: &str = "rust-vmm-ci-report.html";
+
+/// A report without outcomes: what it is of, for a run that began then and ends now.
+pub fn about(root: &Path, platform: Platform, os: Os, begin: Instant) -> Report {
+    let elapsed = begin.elapsed();
+    let started = SystemTime::now().checked_sub(elapsed);
+    Report {
+        version: VERSION,
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        platform: platform.to_string(),
+        os: os.to_string(),
+        commit: git::Git::at(root).ok().and_then(|git| git.resolve("HEAD").ok().flatten()),
+        started: started.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map_or(0, |at| at.as_secs()),
+        seconds: elapsed.as_secs_f64(),
+        ..Report::default()
+    }
+}
 
 /// Makes the text of one form of the report.
 type Render<'a> = &'a dyn Fn() -> Result<String>;
@@ -17,7 +36,7 @@ type Render<'a> = &'a dyn Fn() -> Result<String>;
 /// Writes the files that a person asked for, and the one that the hook around this process waits for.
 pub fn write_files(root: &Path, report: &Report, args: &RunArgs) {
     let json = || serde_json::to_string_pretty(report).context("the report as JSON");
-    let for_hook = variable(super::job_files::REPORT_VARIABLE);
+    let for_hook = variable(venue::REPORT);
     let files: [(Option<&Path>, Render<'_>); 4] = [
         (args.report.as_deref(), &json),
         (for_hook.as_deref().map(Path::new), &json),

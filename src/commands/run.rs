@@ -7,13 +7,13 @@ use crate::config::{Config, Found, Mode};
 use crate::exit::{Exit, infrastructure, usage};
 use crate::model::{Os, Platform};
 use crate::plan::{self, Asked, PlannedCheck, Work};
-use crate::report::{Report, Usage, VERSION, profile, table};
+use crate::report::{Report, Usage, profile, table};
 use crate::run::console::Console;
 use crate::run::{self, Job, Settings};
-use crate::{git, process};
+use crate::{process, venue};
 use anyhow::Result;
 use std::path::Path;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 /// Runs checks and reports.
 ///
@@ -117,7 +117,6 @@ fn execute(
     args: &RunArgs,
 ) -> Result<Report> {
     let begin = Instant::now();
-    let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let job = Job::new(root);
     let console =
         Console::new(environment::console_kind(), environment::color(), Box::new(std::io::stdout()));
@@ -134,15 +133,8 @@ fn execute(
     };
     let outcomes = run::run(checks, &job, &settings, &console, begin);
     Ok(Report {
-        version: VERSION,
-        tool: env!("CARGO_PKG_VERSION").to_owned(),
-        platform: platform.to_string(),
-        os: os.to_string(),
-        commit: git::Git::at(root).ok().and_then(|git| git.resolve("HEAD").ok().flatten()),
         toolchain: job.toolchain().ok().map(|toolchain| toolchain.version.clone()),
-        container: variable("RUST_VMM_CI_IMAGE"),
-        started,
-        seconds: begin.elapsed().as_secs_f64(),
+        container: variable(venue::IMAGE_VARIABLE),
         cancelled: process::cancelled(),
         usage: process::usage().map(|process::Usage { cpu, own_cpu, own_memory }| Usage {
             cpu,
@@ -150,5 +142,6 @@ fn execute(
             own_memory,
         }),
         outcomes,
+        ..reporting::about(root, platform, os, begin)
     })
 }

@@ -4,7 +4,7 @@ use super::folder::{MOUNTED, REPORT};
 use super::inside;
 use super::job::Job;
 use super::variables::{self, expand};
-use super::{Container, Engine, IN_CONTAINER, Shell, User};
+use super::{Container, Engine, IMAGE_VARIABLE, IN_CONTAINER, Shell, User};
 use crate::exit;
 use anyhow::Result;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,6 @@ use std::path::{Path, PathBuf};
 pub const LABEL: &str = "com.github.rust-vmm.ci.job-id";
 /// Where our binary is in a container: on PATH in every image that has one.
 const BINARY: &str = "/usr/local/bin/rust-vmm-ci";
-/// The variable that names the image, for the report.
-const IMAGE_VARIABLE: &str = "RUST_VMM_CI_IMAGE";
 /// The docker plugin's labels (its README, "Container Labels"), and the variables that they are of.
 const LABELS: [(&str, &str); 8] = [
     ("com.buildkite.agent_id", "BUILDKITE_AGENT_ID"),

@@ -42,7 +42,9 @@ use serde::{Deserialize, Serialize};
 
 /// The variable by which our binary knows that it is in a container of ours.
 pub const IN_CONTAINER: &str = "RUST_VMM_CI_IN_CONTAINER";
-/// The variable that names the file for the report, as JSON.
+/// The variable that names the container's image, for the report.
+pub const IMAGE_VARIABLE: &str = "RUST_VMM_CI_IMAGE";
+/// The variable that names the file for the report, as JSON, within a container and without.
 pub const REPORT: &str = "RUST_VMM_CI_REPORT";
 
 /// Where work is done.
