@@ -104,8 +104,14 @@ fn checks_find_the_same_in_the_container_and_name_the_repositorys_paths() {
 #[test]
 fn a_step_without_a_command_runs_the_checks_in_the_container() {
     let Some(agent) = agent() else { return };
-    let configuration = json!({"docker": Agent::options(), "only": ["style", "clippy"]});
+    let configuration = json!({
+        "docker": Agent::options(),
+        "only": ["style", "clippy"],
+        "checks": {"style": {"docker": false}},
+    });
     let ran = agent.run_with("job", &configuration, "");
+    assert!(ran.output.contains("checks.style.docker: this job has one container"), "{}", ran.output);
+    assert!(!ran.output.contains("checks.clippy.docker"), "{}", ran.output);
     assert_eq!(ran.status, 0, "{}", ran.output);
     assert!(ran.output.contains("2 passed"), "{}", ran.output);
     agent.assert_clean("job");

@@ -49,6 +49,7 @@ pub fn of_job(common: &Common, root: &Path, found: &Found, task: Task<'_>) -> Re
         Task::Checks(_) if nested => {}
         Task::Checks(args) => {
             let plan = planned(root, config, platform, os, args)?;
+            note_containers_of_checks(config, &plan);
             wanted.privileged = plan.iter().any(is_privileged);
             script =
                 if platform.is_emulated() { PlannedCheck::script(&plan) } else { run_again(common, args) };
@@ -95,6 +96,20 @@ fn planned(
         }
     }
     Ok(checks)
+}
+
+/// Says which checks ask for another container than the job's, which is one for all of them.
+fn note_containers_of_checks(config: &Config, plan: &[PlannedCheck]) {
+    for check in plan {
+        let asked = config.checks.get(check.name.as_str()).map(|options| &options.docker);
+        if asked.is_some_and(|docker| *docker != DockerChoice::Unset) {
+            eprintln!(
+                "rust-vmm-ci: note: checks.{}.docker: this job has one container for all its checks; with \
+                 `mode: upload` the check has a step, and so a container, of its own",
+                check.name
+            );
+        }
+    }
 }
 
 fn is_privileged(check: &PlannedCheck) -> bool {
