@@ -33,7 +33,7 @@ fn main() {
 
 /// Does what the command line says; the exit status.
 fn status() -> i32 {
-    if let Some(replaced) = run::instrument::act_as_wrapper(std::env::args_os()) {
+    if let Some(replaced) = run::stand_in(std::env::args_os) {
         return replaced.unwrap_or_else(|error| {
             eprintln!("rust-vmm-ci: {error:#}");
             exit::of(&error).code()

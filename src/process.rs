@@ -31,6 +31,7 @@ use anyhow::{Context, Result};
 use process_wrap::std::{ChildWrapper, CommandWrap};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -103,6 +104,15 @@ pub fn answer(command: &Command) -> Result<Captured> {
         return Ok(captured);
     }
     Err(exit::infrastructure(format!("`{command}` failed ({}): {}", captured.status, captured.complaint())))
+}
+
+/// Runs a command to its end with this process's input, both outputs into a file as they come.
+///
+/// # Errors
+/// Where it cannot be started: exit 3, with the program's name.
+pub fn run_into(command: &Command, file: &Path) -> Result<ExitStatus> {
+    let expression = duct::cmd(program(command)?, command.args.clone()).stderr_to_stdout().stdout_path(file);
+    Ok(expression.unchecked().run().map_err(|error| not_started(command, &error))?.status)
 }
 
 /// Becomes the command: for this program in the place of another, which must not add to what the

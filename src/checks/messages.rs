@@ -3,7 +3,7 @@
 use crate::report::{Finding, Level};
 use cargo_metadata::diagnostic::{Diagnostic, DiagnosticLevel, DiagnosticSpan};
 use cargo_metadata::{Artifact, CompilerMessage, Message, TargetKind};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 /// Reads the messages of one cargo command.
@@ -25,6 +25,7 @@ pub struct Messages<'a> {
     deny_warnings: bool,
     seen: Vec<Seen>,
     built_for_target: HashMap<UnitName, bool>,
+    programs: BTreeSet<PathBuf>,
 }
 
 /// Lints of what the linker says. Where they are on by default, `-D warnings` leaves them alone; where
@@ -55,7 +56,14 @@ impl<'a> Messages<'a> {
             deny_warnings,
             seen: Vec::new(),
             built_for_target: HashMap::new(),
+            programs: BTreeSet::new(),
         }
+    }
+
+    /// The files of programs, examples and libraries for other linkers, which cargo puts where anything
+    /// may start or load them; not the programs of tests.
+    pub fn take_programs(&mut self) -> BTreeSet<PathBuf> {
+        std::mem::take(&mut self.programs)
     }
 
     /// Takes a line of standard output. The text is what a person should see of it: a message as
@@ -77,6 +85,13 @@ impl<'a> Messages<'a> {
     }
 
     fn note_artifact(&mut self, artifact: &Artifact) {
+        let alone = |kind: &TargetKind| {
+            use TargetKind::{Bin, CDyLib, DyLib, Example, StaticLib};
+            matches!(kind, Bin | CDyLib | DyLib | Example | StaticLib)
+        };
+        if !artifact.profile.test && artifact.target.kind.iter().any(alone) {
+            self.programs.extend(artifact.filenames.iter().map(|file| file.as_std_path().to_owned()));
+        }
         let Some(target) = self.target else { return };
         let for_target =
             artifact.filenames.iter().any(|file| file.components().any(|part| part.as_str() == target));

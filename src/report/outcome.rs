@@ -88,6 +88,10 @@ pub struct Combination {
     /// The other combinations that resolve to the same, as `PACKAGE: FEATURES`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stands_for: Vec<String>,
+    /// The test programs and documentation that were not run again, since the same had passed in an earlier
+    /// run of the check.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_before: Vec<String>,
     /// What it came to.
     pub verdict: Verdict,
     /// When it began, in seconds after the run did.

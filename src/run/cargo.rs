@@ -2,23 +2,25 @@
 //! whatever fails in between.
 
 mod divided;
+mod testing;
 
 use super::combine::CargoRun;
 use super::context::{Context, Judgement};
 use super::job::Job;
+use super::repeats::Repeats;
 use super::stopwatch;
 use crate::checks::cargo::CargoCommand;
 use crate::checks::messages::Messages;
 use crate::checks::shard::Shard;
 use crate::checks::style::StyleOutput;
-use crate::checks::test_output::TestOutput;
 use crate::model::FeatureMode;
 use crate::process::{Command, Ended, Stream};
 use crate::report::{Combination, Finding, Level, Verdict};
 use crate::workspace::flags::DOC_CFG;
 use anyhow::Result;
 use cargo_metadata::Metadata;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// The flags of a description that deny warnings.
@@ -95,7 +97,9 @@ pub fn run(
             flags = Flags::as_described(command);
         }
     }
-    Check { context, command, flags, metadata, job, shard }.run_all(runs)
+    let repeats = testing::repeats(context, command, toolchain, triple, metadata, &runs)?;
+    let again = mode == FeatureMode::PowersetAll;
+    Check { context, command, flags, metadata, job, shard, repeats, again }.run_all(runs)
 }
 
 /// How the flags for rustc that a description asks for are put into effect.
@@ -140,12 +144,26 @@ struct Check<'a, 'c> {
     job: &'a Job,
     /// The share of the tests that is to run; none for all of them.
     shard: Option<Shard>,
+    /// How test programs that passed before are passed over; none where it is not for us to.
+    repeats: Option<Repeats>,
+    /// Whether all are run again nevertheless.
+    again: bool,
 }
 
 /// What one run came to.
 struct RunResult {
     ended: Ended,
     findings: Vec<Finding>,
+    /// The programs and dynamic libraries that cargo built beside the tests.
+    beside: BTreeSet<PathBuf>,
+    /// The tests that passed before and were passed over.
+    passed_before: Vec<String>,
+}
+
+impl RunResult {
+    fn new(ended: Ended, findings: Vec<Finding>) -> Self {
+        Self { ended, findings, beside: BTreeSet::new(), passed_before: Vec::new() }
+    }
 }
 
 impl Check<'_, '_> {
@@ -178,6 +196,7 @@ impl Check<'_, '_> {
                 package: run.package,
                 features: run.features,
                 stands_for: run.stands_for,
+                passed_before: result.passed_before,
                 verdict,
                 started,
                 seconds: begin.elapsed().as_secs_f64(),
@@ -203,21 +222,7 @@ impl Check<'_, '_> {
         if self.command.verb != "test" {
             return self.compile(run, &[]);
         }
-        // Tests are built apart from being run: their output stands on the same stream as cargo's
-        // messages, and may look like them.
-        if !self.command.has("--doc") {
-            let built = self.compile(run, &["--no-run"])?;
-            if built.ended != Ended::Exited(0) {
-                return Ok(built);
-            }
-            let mut tested = match self.shard {
-                Some(shard) => self.test_share(run, shard)?,
-                None => self.test(run, &[])?,
-            };
-            tested.findings.splice(0..0, built.findings);
-            return Ok(tested);
-        }
-        self.test(run, &[])
+        self.build_and_test(run)
     }
 
     /// cargo with the check's variables, in the run's folder.
@@ -262,34 +267,12 @@ impl Check<'_, '_> {
                     Some(line.into())
                 }
             })?;
+        let beside = messages.take_programs();
         let mut findings = messages.findings();
         if ended != Ended::Exited(0) && !findings.iter().any(|finding| finding.level == Level::Error) {
             findings.extend(words.finding(ended));
         }
-        Ok(RunResult { ended, findings })
-    }
-
-    /// Runs tests that are built.
-    fn test(&mut self, run: &CargoRun, extra: &[&str]) -> Result<RunResult> {
-        let mut command = self.cargo(run, &["--no-fail-fast"]).args(extra);
-        if !self.command.trailing.is_empty() {
-            command = command.arg("--").args(&self.command.trailing);
-        }
-        self.announce(&command);
-        let mut output = TestOutput::default();
-        let mut words = LastWords::default();
-        let ended = self.context.run_cargo(&command, stopwatch::Job::Run, &mut |stream, line| {
-            output.read(line);
-            if stream == Stream::Stderr {
-                words.read(line);
-            }
-            Some(line.into())
-        })?;
-        let mut findings = if ended == Ended::Exited(0) { Vec::new() } else { output.findings() };
-        if ended != Ended::Exited(0) && findings.is_empty() {
-            findings.extend(words.finding(ended));
-        }
-        Ok(RunResult { ended, findings })
+        Ok(RunResult { beside, ..RunResult::new(ended, findings) })
     }
 
     fn announce(&mut self, command: &Command) {

@@ -95,6 +95,13 @@ impl Job {
         })
     }
 
+    /// Whether it is settled for `triple` in `dir` what runs tests or makes documentation.
+    pub fn sets_test_tools(dir: &Path, triple: &str) -> bool {
+        let variables = std::env::vars_os()
+            .any(|(name, _)| cargo_config::variable_sets_test_tools(&name.to_string_lossy(), triple));
+        variables || cargo_config::sets_test_tools(config_files(dir).iter().map(String::as_str), triple)
+    }
+
     /// Whether flags for rustc are in effect for code that is built for `triple` in `dir`, whoever
     /// set them: files of the repository and the person, or variables.
     pub fn has_flags(dir: &Path, triple: &str) -> bool {

@@ -43,9 +43,14 @@ impl Toolchain {
         Ok(Self { version, host, sysroot, cargo })
     }
 
+    /// Where the toolchain has a program of its own, such as `rustdoc`, if it does.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.sysroot.join("bin").join(executable(name))
+    }
+
     /// Whether the toolchain has a program, such as `cargo-clippy`.
     pub fn has(&self, program: &str) -> bool {
-        self.sysroot.join("bin").join(executable(program)).is_file()
+        self.program(program).is_file()
             // Without rustup a component can be a package of its own, elsewhere on PATH; with it, what
             // is on PATH is a proxy whether the component is there or not.
             || (rustup_name(&self.sysroot).is_none() && which::which(program).is_ok())
@@ -59,7 +64,12 @@ impl Toolchain {
 
     /// Whether the standard library of a target triple is installed.
     pub fn has_target(&self, triple: &str) -> bool {
-        self.sysroot.join("lib/rustlib").join(triple).join("lib").is_dir()
+        self.libraries(triple).is_dir()
+    }
+
+    /// Where the standard library of a target triple is, if it is installed.
+    pub fn libraries(&self, triple: &str) -> PathBuf {
+        self.sysroot.join("lib/rustlib").join(triple).join("lib")
     }
 }
 

@@ -9,25 +9,48 @@ use toml::{Table, Value};
 ///
 /// `files` are the texts of the configuration files that cargo would read, in any order.
 pub fn has_flags<'t>(files: impl IntoIterator<Item = &'t str>, triple: &str) -> bool {
-    files.into_iter().any(|text| text.parse::<Table>().map_or(true, |table| table_has_flags(&table, triple)))
-}
-
-fn table_has_flags(table: &Table, triple: &str) -> bool {
-    let section = |value: Option<&Value>, key: &str| value.and_then(|value| value.get(key)).is_some();
-    let build = table.get("build");
-    let targets = table.get("target").and_then(Value::as_table);
-    section(build, "rustflags")
-        || section(build, "target")
-        || targets.into_iter().flatten().any(|(name, value)| {
-            (name == triple || name.starts_with("cfg(")) && value.get("rustflags").is_some()
-        })
+    any_sets(files, triple, &["rustflags", "target"], "rustflags")
 }
 
 /// Whether variables of the environment put such flags into effect: `name` and `value` of each.
 pub fn variable_has_flags(name: &str, triple: &str) -> bool {
-    let for_target = format!("CARGO_TARGET_{}_RUSTFLAGS", triple.to_uppercase().replace('-', "_"));
     ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_BUILD_TARGET"].contains(&name)
-        || name == for_target
+        || name == of_target(triple, "RUSTFLAGS")
+}
+
+/// Whether the files say what runs the tests of code that is built for `triple`, or what makes its
+/// documentation, or for which target it is built. The careful answer is as for [`has_flags`].
+pub fn sets_test_tools<'t>(files: impl IntoIterator<Item = &'t str>, triple: &str) -> bool {
+    any_sets(files, triple, &["rustdoc", "target"], "runner")
+}
+
+/// Whether a variable of the environment says so.
+pub fn variable_sets_test_tools(name: &str, triple: &str) -> bool {
+    ["RUSTDOC", "CARGO_BUILD_RUSTDOC", "CARGO_BUILD_TARGET"].contains(&name)
+        || name == of_target(triple, "RUNNER")
+}
+
+/// Whether a file has a key of `[build]`, or one of the target's section.
+fn any_sets<'t>(
+    files: impl IntoIterator<Item = &'t str>,
+    triple: &str,
+    of_build: &[&str],
+    of_target: &str,
+) -> bool {
+    files.into_iter().any(|text| {
+        let Ok(table) = text.parse::<Table>() else { return true };
+        let build = table.get("build");
+        let targets = table.get("target").and_then(Value::as_table);
+        of_build.iter().any(|key| build.is_some_and(|build| build.get(key).is_some()))
+            || targets.into_iter().flatten().any(|(name, value)| {
+                (name == triple || name.starts_with("cfg(")) && value.get(of_target).is_some()
+            })
+    })
+}
+
+/// The variable that cargo reads a key of a target's section from.
+fn of_target(triple: &str, key: &str) -> String {
+    format!("CARGO_TARGET_{}_{key}", triple.to_uppercase().replace('-', "_"))
 }
 
 #[cfg(test)]
@@ -59,5 +82,22 @@ mod tests {
         assert!(!variable_has_flags("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS", GNU));
         assert!(variable_has_flags("RUSTFLAGS", GNU));
         assert!(!variable_has_flags("CARGO_TARGET_DIR", GNU));
+    }
+
+    #[test]
+    fn a_runner_or_a_rustdoc_of_somebodys_own_is_known() {
+        let cases = [
+            ("[target.x86_64-unknown-linux-gnu]\nrunner = \"qemu\"\n", true),
+            ("[target.'cfg(unix)']\nrunner = [\"env\"]\n", true),
+            ("[target.aarch64-unknown-linux-gnu]\nrunner = \"qemu\"\n", false),
+            ("[build]\nrustdoc = \"mine\"\n", true),
+            ("[build]\nrustflags = []\n", false),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(sets_test_tools([text], GNU), expected, "{text}");
+        }
+        assert!(variable_sets_test_tools("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER", GNU));
+        assert!(variable_sets_test_tools("RUSTDOC", GNU));
+        assert!(!variable_sets_test_tools("RUSTDOCFLAGS", GNU));
     }
 }

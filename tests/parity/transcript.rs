@@ -22,6 +22,8 @@ pub(crate) struct Transcript {
     pub(crate) diagnostics: std::collections::BTreeSet<String>,
     /// How often a test came to a result: `NAME ... RESULT`.
     pub(crate) tests: BTreeMap<String, u32>,
+    /// Whether tests were passed over that had passed in an earlier run.
+    pub(crate) passed_over: bool,
     message: Option<String>,
     testing: bool,
 }
@@ -39,6 +41,7 @@ impl Transcript {
         self.testing |= begin.starts_with("Running unittests ")
             || begin.starts_with("Running tests/")
             || begin.starts_with("Doc-tests ");
+        self.passed_over |= line.starts_with("rust-vmm-ci: the same has passed before: ");
         if !self.testing
             && let Some(message) = message(line)
         {

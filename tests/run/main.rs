@@ -14,6 +14,7 @@ mod cancel;
 mod divided;
 mod lanes;
 mod refused;
+mod repeats;
 mod timings;
 mod verdicts;
 

@@ -212,6 +212,10 @@ fn combination_table(combinations: &[Combination]) -> Markup {
                 }
             }
         }
+        @let passed_before: usize = combinations.iter().map(|run| run.passed_before.len()).sum();
+        @if passed_before > 0 {
+            p { (passed_before) " test programs that had passed before, the same, were not run again." }
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use crate::checks::shard::{self, PROFILE, Shard};
 use crate::process::{self, Command, Ended, Stream};
 use crate::run::context::{Context, Judgement};
 use anyhow::{Context as _, Result};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// What cargo says of a subcommand that is not installed.
 const NOT_INSTALLED: &str = "no such command: `nextest`";
@@ -29,11 +31,16 @@ pub(super) fn missing(context: &Context<'_>) -> Result<Option<Judgement>> {
 
 impl Check<'_, '_> {
     /// Runs a share of the tests, which are built.
-    pub(super) fn test_share(&mut self, run: &CargoRun, shard: Shard) -> Result<RunResult> {
+    pub(super) fn test_share(
+        &mut self,
+        run: &CargoRun,
+        shard: Shard,
+        beside: &BTreeSet<PathBuf>,
+    ) -> Result<RunResult> {
         let mut result = self.nextest(run, shard)?;
         let goes_on = matches!(result.ended, Ended::Exited(_) | Ended::Signaled(_));
         if goes_on && shard.is_first() && shard::has_doctests(self.command, self.metadata, &run.dir) {
-            let doctests = self.test(run, &["--doc"])?;
+            let doctests = self.test(run, &["--doc"], beside)?;
             result.findings.extend(doctests.findings);
             if doctests.ended != Ended::Exited(0) {
                 result.ended = doctests.ended;
@@ -63,13 +70,13 @@ impl Check<'_, '_> {
         })?;
         let ended = if ended == Ended::Exited(NO_TESTS) { Ended::Exited(0) } else { ended };
         if ended == Ended::Exited(0) {
-            return Ok(RunResult { ended, findings: Vec::new() });
+            return Ok(RunResult::new(ended, Vec::new()));
         }
         let report = std::fs::read_to_string(&junit).unwrap_or_default();
         let mut findings = shard::findings(&report);
         if findings.is_empty() {
             findings.extend(words.finding(ended));
         }
-        Ok(RunResult { ended, findings })
+        Ok(RunResult::new(ended, findings))
     }
 }

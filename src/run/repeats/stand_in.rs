@@ -1,0 +1,238 @@
+//! This program in the place of cargo's runner of tests, and of rustdoc. It is known by the name of a
+//! link, whose folder has all that it needs to know.
+
+use crate::process::{self, Command};
+use anyhow::{Context as _, Result};
+use sha2::{Digest as _, Sha256};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// The link that is cargo's runner.
+pub(super) const RUNNER: &str = "rust-vmm-ci-test";
+/// The link that is cargo's rustdoc.
+pub(super) const RUSTDOC: &str = "rust-vmm-ci-rustdoc";
+/// Has the path of rustdoc itself.
+pub(super) const REAL_RUSTDOC: &str = "real-rustdoc";
+/// Has the folder of the shared standard library, where examples may be linked with it.
+pub(super) const SHARED_STD: &str = "shared-std";
+/// Has the stamps of what tests may start or load.
+pub(super) const BESIDE: &str = "beside";
+/// Has the keys of what passed, a line each.
+pub(super) const PASSED: &str = "passed";
+/// Has the keys of what the command under way has come to.
+pub(super) const SEEN: &str = "seen";
+/// Has what examples have said that are under way.
+pub(super) const SAID: &str = "said";
+
+/// How a line begins that stands for the output of what is not run again.
+pub const PASSED_BEFORE: &str = "rust-vmm-ci: the same has passed before: ";
+
+/// Acts as the runner or as rustdoc where this process was started as one; `None` otherwise.
+pub fn act(mut args: impl Iterator<Item = OsString>) -> Option<Result<i32>> {
+    let link = PathBuf::from(args.next()?);
+    let folder = link.parent()?;
+    match link.file_name()?.to_str()? {
+        RUNNER => Some(run(folder, args.collect())),
+        RUSTDOC => Some(document(folder, args.collect())),
+        _ => None,
+    }
+}
+
+/// Runs a test program.
+fn run(folder: &Path, call: Vec<OsString>) -> Result<i32> {
+    let mut words = call.iter().cloned();
+    let program = words.next().context("no test program was named")?;
+    let what = Path::new(&program).file_name().unwrap_or(&program).to_string_lossy().into_owned();
+    if has_passed(folder, &call, &[&program], &what)? {
+        return Ok(0);
+    }
+    process::replace(&Command::new(program).args(words))
+}
+
+/// Runs the examples of a crate's documentation, or whatever else rustdoc is asked for.
+fn document(folder: &Path, call: Vec<OsString>) -> Result<i32> {
+    let call = without_runner(call, &folder.join(RUNNER));
+    let rustdoc = Command::new(path_in(&folder.join(REAL_RUSTDOC))?).args(call.clone());
+    if !call.iter().any(|word| word == "--test") {
+        return process::replace(&rustdoc);
+    }
+    let libraries: Vec<&OsStr> = externs(&call).collect();
+    let name = value_of(&call, "--crate-name").unwrap_or_default();
+    if has_passed(folder, &call, &libraries, &format!("documentation of {name}"))? {
+        return Ok(0);
+    }
+    if let Ok(shared) = path_in(&folder.join(SHARED_STD))
+        && chooses_no_linkage(&call)
+    {
+        let said = folder.join(SAID);
+        let status = process::run_into(&rustdoc.clone().args(with_shared_std(&shared)), &said)?;
+        let mut said = (File::open(&said)?, fs::remove_file(said)?).0;
+        if status.success() {
+            io::copy(&mut said, &mut io::stdout())?;
+            return Ok(0);
+        }
+    }
+    process::replace(&rustdoc)
+}
+
+/// Whether a call is one that passed before, which is then said in place of its output; else it is noted
+/// as one that the command has come to.
+fn has_passed(folder: &Path, call: &[OsString], files: &[impl AsRef<OsStr>], what: &str) -> Result<bool> {
+    let mut hash = Sha256::new();
+    let mut add = |bytes: &[u8]| {
+        hash.update(bytes.len().to_le_bytes());
+        hash.update(bytes);
+    };
+    add(std::env::current_dir()?.as_os_str().as_encoded_bytes());
+    add(&fs::read(folder.join(BESIDE))?);
+    for word in call {
+        add(word.as_encoded_bytes());
+    }
+    for file in files {
+        add(stamp(Path::new(file)).as_bytes());
+    }
+    let key = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, hash.finalize());
+    let passed = fs::read_to_string(folder.join(PASSED)).unwrap_or_default();
+    if passed.lines().any(|line| line == key) {
+        println!("\n{PASSED_BEFORE}{}", what.escape_debug());
+        return Ok(true);
+    }
+    writeln!(File::options().create(true).append(true).open(folder.join(SEEN))?, "{key}")?;
+    Ok(false)
+}
+
+/// A file as it was made: its path, length and time, which every build that changes it changes.
+pub(super) fn stamp(file: &Path) -> String {
+    let facts = fs::metadata(file).ok().and_then(|facts| {
+        let modified = facts.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some((facts.len(), modified.as_nanos()))
+    });
+    // In quotes, so that no name with a line end looks like two files.
+    format!("{:?} {facts:?}", file.as_os_str())
+}
+
+/// The path that a file has in it.
+fn path_in(file: &Path) -> Result<OsString> {
+    // What `as_encoded_bytes` gave is a path's bytes on Unix, where alone this is used.
+    let bytes = fs::read(file)?;
+    Ok(String::from_utf8(bytes).context("a path is not UTF-8")?.into())
+}
+
+/// rustdoc's call without our runner, which cargo hands on: examples pass or fail one at a time.
+fn without_runner(call: Vec<OsString>, runner: &Path) -> Vec<OsString> {
+    let mut kept = Vec::with_capacity(call.len());
+    let mut words = call.into_iter().peekable();
+    while let Some(word) = words.next() {
+        if word == "--test-runtool" && words.peek().is_some_and(|tool| tool == runner) {
+            words.next();
+        } else {
+            kept.push(word);
+        }
+    }
+    kept
+}
+
+/// The libraries that a call names: `--extern NAME=FILE`.
+fn externs(call: &[OsString]) -> impl Iterator<Item = &OsStr> {
+    let values = call.iter().zip(call.iter().skip(1)).filter(|(option, _)| *option == "--extern");
+    values.filter_map(|(_, value)| Some(OsStr::new(value.to_str()?.split_once('=')?.1)))
+}
+
+fn value_of<'c>(call: &'c [OsString], option: &str) -> Option<&'c str> {
+    let position = call.iter().position(|word| word == option)?;
+    call.get(position + 1)?.to_str()
+}
+
+/// Whether the call leaves it to us what examples are linked with. With flags of somebody's own, for
+/// link-time optimization, say, an example that must not compile could pass for a reason of ours.
+fn chooses_no_linkage(call: &[OsString]) -> bool {
+    let mut words = call.iter().filter_map(|word| word.to_str());
+    while let Some(word) = words.next() {
+        let flag = match word {
+            "-C" | "--codegen" => words.next().unwrap_or_default(),
+            _ => match word.strip_prefix("-C").or_else(|| word.strip_prefix("--codegen=")) {
+                Some(flag) => flag,
+                None if word.starts_with("-Z") => return false,
+                None => continue,
+            },
+        };
+        // What cargo says by itself.
+        if flag != "embed-bitcode=no" {
+            return false;
+        }
+    }
+    true
+}
+
+/// The flags that link the shared standard library and have it found.
+fn with_shared_std(libraries: &OsStr) -> Vec<OsString> {
+    let mut flags: Vec<OsString> =
+        ["-Cprefer-dynamic", "-Clink-arg=-Xlinker", "-Clink-arg=-rpath", "-Clink-arg=-Xlinker"]
+            .map(Into::into)
+            .into();
+    let mut path = OsString::from("-Clink-arg=");
+    path.push(libraries);
+    flags.push(path);
+    flags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<OsString> {
+        text.split(' ').map(Into::into).collect()
+    }
+
+    #[test]
+    fn examples_are_linked_as_we_like_where_nobody_else_says_how() {
+        let cases = [
+            ("--test src/lib.rs -C embed-bitcode=no --extern a=liba.rlib", true),
+            ("--test src/lib.rs -Cembed-bitcode=no --cfg x", true),
+            ("--test src/lib.rs -C lto", false),
+            ("--test src/lib.rs -Ctarget-feature=+crt-static", false),
+            ("--test src/lib.rs --codegen=panic=abort", false),
+            ("--test src/lib.rs -Zunstable-options", false),
+        ];
+        for (call, expected) in cases {
+            assert_eq!(chooses_no_linkage(&words(call)), expected, "{call}");
+        }
+    }
+
+    #[test]
+    fn our_runner_is_not_handed_on_and_anothers_is() {
+        let call = words("--test --test-runtool /f/r --test-runtool qemu --test-runtool-arg -x");
+        let expected = words("--test --test-runtool qemu --test-runtool-arg -x");
+        assert_eq!(without_runner(call, Path::new("/f/r")), expected);
+    }
+
+    #[test]
+    fn what_has_passed_is_known_by_its_call_its_files_and_what_is_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let program = at("program").into_os_string();
+        fs::write(&program, "1").unwrap();
+        fs::write(at(BESIDE), "").unwrap();
+        let call = vec![program.clone()];
+        let passed = |call: &[OsString]| has_passed(folder.path(), call, &[&program], "it").unwrap();
+        assert!(!passed(&call), "it was never run");
+        fs::copy(at(SEEN), at(PASSED)).unwrap();
+        assert!(passed(&call));
+        assert!(!passed(&[program.clone(), "--nocapture".into()]), "another call");
+        fs::write(at(BESIDE), "another program").unwrap();
+        assert!(!passed(&call), "beside another program");
+        fs::write(at(BESIDE), "").unwrap();
+        fs::write(&program, "12").unwrap();
+        assert!(!passed(&call), "another file");
+    }
+
+    #[test]
+    fn this_program_by_another_name_is_neither() {
+        for name in ["/usr/bin/rust-vmm-ci", "rustdoc", "rust-vmm-ci-tests"] {
+            assert!(act(words(&format!("{name} --test")).into_iter()).is_none(), "{name}");
+        }
+    }
+}
