@@ -35,18 +35,18 @@ pub fn act(mut args: impl Iterator<Item = OsString>) -> Option<Result<i32>> {
     let link = PathBuf::from(args.next()?);
     let folder = link.parent()?;
     match link.file_name()?.to_str()? {
-        RUNNER => Some(run(folder, args.collect())),
+        RUNNER => Some(run(folder, &args.collect::<Vec<_>>())),
         RUSTDOC => Some(document(folder, args.collect())),
         _ => None,
     }
 }
 
 /// Runs a test program.
-fn run(folder: &Path, call: Vec<OsString>) -> Result<i32> {
+fn run(folder: &Path, call: &[OsString]) -> Result<i32> {
     let mut words = call.iter().cloned();
     let program = words.next().context("no test program was named")?;
     let what = Path::new(&program).file_name().unwrap_or(&program).to_string_lossy().into_owned();
-    if has_passed(folder, &call, &[&program], &what)? {
+    if has_passed(folder, call, &[&program], &what)? {
         return Ok(0);
     }
     process::replace(&Command::new(program).args(words))
