@@ -110,8 +110,7 @@ pub(super) fn stamp(file: &Path) -> String {
         let modified = facts.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
         Some((facts.len(), modified.as_nanos()))
     });
-    // In quotes, so that no name with a line end looks like two files.
-    format!("{:?} {facts:?}", file.as_os_str())
+    format!("{} {facts:?}", file.display())
 }
 
 /// The path that a file has in it.
