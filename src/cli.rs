@@ -55,6 +55,21 @@ pub enum Command {
         /// The step's label, or the check's name
         label: String,
     },
+    /// Set a repository up: write .buildkite/pipeline.yml
+    Init {
+        /// A job for each platform, or a step for each check and platform
+        #[arg(long, value_enum, default_value = "run")]
+        mode: InitMode,
+        /// Print the file and write nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Move a repository off the submodule rust-vmm-ci, to the same steps
+    Migrate {
+        /// Say what would be done, and do nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// List or remove what is kept between the jobs of this machine
     Cache {
         /// What to do with it [default: list]
@@ -100,6 +115,15 @@ pub enum CacheCommand {
     List,
     /// Remove those that no job uses
     Clean,
+}
+
+/// What a repository is set up for: the plugin's option `mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InitMode {
+    /// A job for each platform.
+    Run,
+    /// A step for each check and platform.
+    Upload,
 }
 
 /// How a pipeline is printed.

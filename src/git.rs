@@ -1,17 +1,19 @@
 //! Every call of git, by its command line (2.29 or newer).
 //!
 //! Nothing here changes what is a person's: no configuration, no branch, no index, no file of the
-//! working tree. What a call needs is given on its command line; refs that a fetch makes are under
+//! working tree; but for what `migrate` is asked to do, in `git/submodule.rs`. What a call needs is given on its command line; refs that a fetch makes are under
 //! `refs/rust-vmm-ci/` and are gone when it returns. Names, messages and paths are bytes to git and
 //! are taken as such; revisions that users wrote can never be read as options.
 
 mod diff;
 mod fetch;
+mod submodule;
 #[cfg(test)]
 pub mod testing;
 
 pub use diff::AddedLines;
 pub use fetch::{Depth, Wanted};
+pub use submodule::{Mention, Submodule};
 
 use crate::exit;
 use crate::process::{self, Captured, Command};

@@ -8,12 +8,15 @@ mod environment;
 mod explain;
 mod facts;
 mod hook;
+mod init;
 mod job_files;
 mod list;
 mod machine;
+mod migrate;
 mod pipeline;
 mod reporting;
 mod run;
+mod set_up;
 
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
@@ -30,6 +33,8 @@ pub fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::List => list::run(&cli.common),
         Command::Explain { label } => explain::run(&cli.common, label),
         Command::Cache { command } => cache::cache(command.unwrap_or_default()),
+        Command::Init { mode, dry_run } => init::init(&cli.common, *mode, *dry_run),
+        Command::Migrate { dry_run } => migrate::migrate(&cli.common, *dry_run),
         Command::Hook(which) => hook::run(&cli.common, which),
     }
 }

@@ -18,6 +18,7 @@ mod text;
 mod version;
 
 pub use check::COMMON_CHECK_KEYS;
+pub use pipeline_file::entries;
 pub use source::{Found, Given, Text, Wanted};
 pub use split::Split;
 pub use version::require_version;

@@ -1,6 +1,7 @@
 //! Planned checks → Buildkite's steps, as JSON for `buildkite-agent pipeline upload
 //! --no-interpolation`: what stands in a step is what the step's job is given.
 
+pub mod file;
 mod group;
 mod jobs;
 mod options;

@@ -1,0 +1,121 @@
+//! What `init` and `migrate` have in common: the pipeline file.
+
+use super::facts;
+use crate::checks::STANDARD;
+use crate::config::{Config, entries};
+use crate::exit::{infrastructure, usage};
+use crate::pipeline::file::{self, Use};
+use crate::plan::Planner;
+use crate::predecessor::Description;
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+
+/// The file that is written.
+pub const PIPELINE: &str = ".buildkite/pipeline.yml";
+/// Where `buildkite-agent pipeline upload` looks by itself (agent v3.138): one of them is in the way.
+const TAKEN: [&str; 9] = [
+    "buildkite.yml",
+    "buildkite.yaml",
+    "buildkite.json",
+    PIPELINE,
+    ".buildkite/pipeline.yaml",
+    ".buildkite/pipeline.json",
+    "buildkite/pipeline.yml",
+    "buildkite/pipeline.yaml",
+    "buildkite/pipeline.json",
+];
+/// What the file begins with.
+const HEAD: &str = "# The checks of https://github.com/rust-vmm/rust-vmm-ci-buildkite-plugin: `rust-vmm-ci run` runs \
+                    them here,\n# `rust-vmm-ci list` shows them.\n";
+
+/// The names of the standard checks.
+pub fn standard_names() -> Vec<String> {
+    Description::names(STANDARD)
+}
+
+/// The repository's descriptions of tests: each file in `.buildkite` that is one, with the names in it.
+///
+/// # Errors
+/// Exit 2 where one is wrong; exit 3 where the folder cannot be read.
+pub fn descriptions(root: &Path) -> Result<Vec<(String, Vec<String>)>> {
+    let folder = root.join(".buildkite");
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))? {
+        let path = entry?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        if path.extension().is_none_or(|extension| extension != "json") || !path.is_file() {
+            continue;
+        }
+        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let is_one = serde_json::from_str::<Value>(&text).is_ok_and(|value| value.get("tests").is_some());
+        let path = format!(".buildkite/{name}");
+        if is_one {
+            let description = Description::read(&path, &text)?;
+            found.push((path, description.tests.iter().map(|test| test.name.to_string()).collect()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A pipeline file that can be written.
+pub struct PipelineFile {
+    /// Its text.
+    pub text: String,
+}
+
+impl PipelineFile {
+    /// The file with these steps, once nothing is in its way and each step is known to work.
+    ///
+    /// # Errors
+    /// Exit 2 where a file is in the way, which stays as it is, or where a step would be refused.
+    pub fn of(root: &Path, steps: &[Use]) -> Result<Self> {
+        let pipeline = file::pipeline(steps);
+        let text = serde_saphyr::to_string(&pipeline).context("writing the pipeline as YAML")?;
+        if let Some(other) = TAKEN.into_iter().find(|other| root.join(other).exists()) {
+            let there = fs::read_to_string(root.join(other)).unwrap_or_default();
+            let there = serde_saphyr::from_str::<Value>(&there).unwrap_or_default();
+            let how = if entries(&there, false).is_empty() {
+                format!("it stays as it is; take these steps into it by hand:\n{text}")
+            } else {
+                "it uses the plugin already; `rust-vmm-ci list` shows with which checks".to_owned()
+            };
+            return Err(usage(format!("{other} is there: {how}")));
+        }
+        for step in steps {
+            let config = Config::parse(&Value::Object(step.options.clone()))?;
+            let facts = facts::read(root, &config, false)?;
+            Planner::for_upload(&config, &facts)?.visit(&mut |_| Ok(()))?;
+        }
+        Ok(Self { text: format!("{HEAD}{text}") })
+    }
+
+    /// Writes the file, which is not there.
+    ///
+    /// # Errors
+    /// Exit 3 where it cannot be written.
+    pub fn write(&self, root: &Path) -> Result<()> {
+        let path = root.join(PIPELINE);
+        let written = fs::create_dir_all(root.join(".buildkite"))
+            .and_then(|()| File::create_new(&path))
+            .and_then(|mut file| file.write_all(self.text.as_bytes()));
+        written.map_err(|error| infrastructure(format!("writing {}: {error}", path.display())))
+    }
+
+    /// Takes back what [`Self::write`] wrote.
+    ///
+    /// # Errors
+    /// Exit 3 where it cannot be removed.
+    pub fn take_back(root: &Path) -> Result<()> {
+        fs::remove_file(root.join(PIPELINE)).context("taking back what was written")?;
+        // It stays where something else is in it.
+        let _ = fs::remove_dir(root.join(".buildkite"));
+        Ok(())
+    }
+}

@@ -1,0 +1,99 @@
+//! Submodules. These are the only calls of git's that change what is a person's, the index and the
+//! working tree: `migrate` was asked to. Nothing is committed, and git refuses where work would be lost.
+
+use super::{Git, answer};
+use crate::process;
+use anyhow::Result;
+use std::collections::BTreeMap;
+
+/// A submodule, as `.gitmodules` has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Submodule {
+    /// Its folder, from the repository's root.
+    pub path: String,
+    /// Where it comes from.
+    pub url: String,
+}
+
+/// A line of a file that git tracks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mention {
+    /// The file, from the repository's root.
+    pub file: String,
+    /// The line's number, from 1.
+    pub line: u32,
+    /// The line.
+    pub text: String,
+}
+
+/// Where git keeps what it knows of submodules.
+const GITMODULES: &str = ".gitmodules";
+
+impl Git {
+    /// The submodules.
+    ///
+    /// # Errors
+    /// Exit 3 where git cannot be started.
+    pub fn submodules(&self) -> Result<Vec<Submodule>> {
+        let command = self.command([
+            "config",
+            "--file",
+            GITMODULES,
+            "--null",
+            "--get-regexp",
+            r"^submodule\..*\.(path|url)$",
+        ]);
+        // Where there is no such file or key, git's status says so.
+        let answer = process::capture(&command)?.text();
+        let mut by_name: BTreeMap<&str, Submodule> = BTreeMap::new();
+        for entry in answer.split('\0') {
+            let Some((key, value)) = entry.split_once('\n') else { continue };
+            let Some((name, key)) = key.rsplit_once('.') else { continue };
+            let submodule = by_name.entry(name).or_default();
+            if key == "path" {
+                value.clone_into(&mut submodule.path);
+            } else {
+                value.clone_into(&mut submodule.url);
+            }
+        }
+        Ok(by_name.into_values().filter(|submodule| !submodule.path.is_empty()).collect())
+    }
+
+    /// Takes a submodule out of the working tree and the index, and out of `.gitmodules`, which goes
+    /// too where nothing is left in it.
+    ///
+    /// # Errors
+    /// Exit 3, with git's words, where it refuses: work in the submodule, changes of `.gitmodules`.
+    pub fn remove_submodule(&self, path: &str) -> Result<()> {
+        answer(&self.command(["submodule", "--quiet", "deinit", "--", path]))?;
+        answer(&self.command(["rm", "--quiet", "--", path]))?;
+        if self.submodules()?.is_empty() {
+            answer(&self.command(["rm", "--quiet", "--force", "--ignore-unmatch", "--", GITMODULES]))?;
+        }
+        Ok(())
+    }
+
+    /// Adds a file to the index.
+    ///
+    /// # Errors
+    /// Exit 3 where git refuses.
+    pub fn stage(&self, path: &str) -> Result<()> {
+        answer(&self.command(["add", "--", path])).map(drop)
+    }
+
+    /// The lines of tracked files in which one of the texts stands.
+    ///
+    /// # Errors
+    /// Exit 3 where git cannot be started.
+    pub fn mentions(&self, texts: &[&str]) -> Result<Vec<Mention>> {
+        let patterns = texts.iter().flat_map(|text| ["-e", *text]);
+        let command = self.command(["grep", "-nIzF", "--no-color"].into_iter().chain(patterns));
+        let answer = process::capture(&command)?.text();
+        let read = |line: &str| {
+            let mut parts = line.splitn(3, '\0');
+            let (file, number, text) = (parts.next()?, parts.next()?, parts.next()?);
+            Some(Mention { file: file.to_owned(), line: number.parse().ok()?, text: text.trim().to_owned() })
+        };
+        Ok(answer.lines().filter_map(read).collect())
+    }
+}
