@@ -80,9 +80,13 @@ impl Wine {
         program: impl AsRef<Path>,
         folders: &[PathBuf],
     ) -> Command {
+        self.bare_command(sandbox, program, &[folders, &[self.toolchain.join("bin")]].concat())
+    }
+
+    /// The same without the tools.
+    fn bare_command(&self, sandbox: &Sandbox, program: impl AsRef<Path>, folders: &[PathBuf]) -> Command {
         let mut command = sandbox.command(&self.bridge);
-        let tools = [self.toolchain.join("bin")];
-        let path: Vec<_> = folders.iter().chain(&tools).map(|folder| windows(folder)).collect();
+        let path: Vec<_> = folders.iter().map(|folder| windows(folder)).collect();
         command.arg(&self.toolchain).arg(&self.run).arg(program.as_ref());
         command.env("WINE_RUN", &self.run).env("WINEPATH", path.join(";"));
         command
@@ -108,6 +112,7 @@ pub(crate) struct Machine {
     repository: Repository,
     buildkite: Buildkite,
     path: Vec<PathBuf>,
+    has_tools: bool,
     env: Vec<(String, String)>,
 }
 
@@ -125,7 +130,7 @@ impl Machine {
         let buildkite = Buildkite::new(&source);
         let env = of_build(&source).into_iter().collect();
         let repository = source;
-        let machine = Self { wine, sandbox, repository, buildkite, path: Vec::new(), env };
+        let machine = Self { wine, sandbox, repository, buildkite, path: Vec::new(), has_tools: true, env };
         Some(machine.env("RUST_VMM_CI_BINARY", &windows(&wine.program)))
     }
 
@@ -147,6 +152,12 @@ impl Machine {
         self
     }
 
+    /// Takes cargo, rustc and git away.
+    pub(crate) fn without_tools(mut self) -> Self {
+        self.has_tools = false;
+        self
+    }
+
     /// The repository, which the jobs run in.
     pub(crate) fn repository(&self) -> &Repository {
         &self.repository
@@ -165,7 +176,9 @@ impl Machine {
     /// Starts a job with this configuration and command by `bootstrap`, with the log in a file of
     /// this name.
     pub(crate) fn start(&self, log: &str, configuration: &Value, command: Option<&str>) -> Running {
-        let mut job = self.wine.command(&self.sandbox, &self.wine.agent, &self.path);
+        let tools = self.has_tools.then(|| self.wine.toolchain.join("bin"));
+        let path: Vec<_> = self.path.iter().cloned().chain(tools).collect();
+        let mut job = self.wine.bare_command(&self.sandbox, &self.wine.agent, &path);
         job.arg("bootstrap")
             .env("BUILDKITE_JOB_ID", new_id())
             .envs(self.env.iter().cloned())

@@ -36,6 +36,16 @@ fn findings_name_files_with_slashes_and_the_right_lines_where_lines_end_as_on_wi
 }
 
 #[test]
+fn a_file_that_is_not_formatted_is_named_from_the_repositorys_root() {
+    let Some(machine) = machine("//! A crate.\r\n\r\n/// Counts.\r\npub fn  count() {}\r\n") else { return };
+    let outcome = machine.run(&json!({"only": "style"}), None);
+    assert_eq!(outcome.status, 1, "{}", outcome.log);
+    let annotation = outcome.build.annotations.first().expect(&outcome.log);
+    // rustfmt gives the whole path, and begins it with `\\?\`.
+    assert!(annotation.body.contains("<code>src/lib.rs:1</code>"), "{}", annotation.body);
+}
+
+#[test]
 fn a_misspelt_option_is_refused_with_what_was_meant() {
     let Some(machine) = machine(LIBRARY) else { return };
     let outcome = machine.run(&json!({"onyl": ["style"]}), None);
