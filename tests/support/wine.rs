@@ -18,6 +18,8 @@ const PLUGIN: &str = "https://example.org/rust-vmm-ci-buildkite-plugin.git#v1.0.
 const CHECKOUT: &str = "example-org-rust-vmm-ci-buildkite-plugin-git-v1-0-0";
 /// The shell that an agent for Windows is started with by default (`clicommand/agent_start.go`).
 const SHELL: &str = r"C:\windows\system32\cmd.exe /S /C";
+/// Where an agent has its folders: with what ends a word, a block or a command for cmd.
+const AGENT: &str = "Program Files (x86) & co";
 /// A job, Wine's start and a cold build of a small crate with it.
 pub(crate) const LIMIT: Duration = Duration::from_secs(600);
 
@@ -121,11 +123,11 @@ impl Machine {
     pub(crate) fn new(files: &[File<'_>]) -> Option<Self> {
         let wine = wine()?;
         let sandbox = Sandbox::new();
-        let source = sandbox.repository("build/loopback/rust-vmm/crate-ci", files);
+        let source = sandbox.repository(&format!("{AGENT}/build/loopback/rust-vmm/crate-ci"), files);
         source.git(&["remote", "add", "origin", &source.url()]);
         let plugin = sandbox.this_plugin();
         // As a clone has it, so that the agent uses what is there.
-        let checkout = sandbox.folder("plugins/loopback").join(CHECKOUT);
+        let checkout = sandbox.folder(&format!("{AGENT}/plugins/loopback")).join(CHECKOUT);
         std::fs::rename(plugin.path(), &checkout).expect("a folder for the plugin");
         let buildkite = Buildkite::new(&source);
         let env = of_build(&source).into_iter().collect();
@@ -168,9 +170,19 @@ impl Machine {
         self.repository.path()
     }
 
+    /// A folder of the agent's.
+    fn folder(&self, name: &str) -> PathBuf {
+        self.sandbox.folder(&format!("{AGENT}/{name}"))
+    }
+
+    /// The folder of all plugins.
+    pub(crate) fn plugins(&self) -> PathBuf {
+        self.sandbox.path().join(AGENT).join("plugins")
+    }
+
     /// The folder of the plugin.
     pub(crate) fn plugin(&self) -> PathBuf {
-        self.sandbox.path().join("plugins/loopback").join(CHECKOUT)
+        self.plugins().join("loopback").join(CHECKOUT)
     }
 
     /// Starts a job with this configuration and command by `bootstrap`, with the log in a file of
@@ -192,7 +204,7 @@ impl Machine {
             .env("BUILDKITE_BIN_PATH", windows(self.wine.agent.parent().expect("a folder")));
         for name in ["build", "plugins", "hooks", "sockets"] {
             let variable = format!("BUILDKITE_{}_PATH", name.to_uppercase());
-            job.env(variable, windows(&self.sandbox.folder(name)));
+            job.env(variable, windows(&self.folder(name)));
         }
         Running::start(&mut job, self.sandbox.path().join(log))
     }
@@ -219,7 +231,7 @@ impl Machine {
             .args(["--shell", SHELL, "--endpoint", &self.buildkite.endpoint()])
             .args(["--config", &windows(&configuration)]);
         for name in ["build", "plugins", "hooks", "sockets"] {
-            agent.args([&format!("--{name}-path"), &windows(&self.sandbox.folder(name))]);
+            agent.args([&format!("--{name}-path"), &windows(&self.folder(name))]);
         }
         // What a job is told besides, the loopback tells it.
         for (name, value) in self.env.iter().filter(|(name, _)| !name.starts_with("BUILDKITE")) {

@@ -18,7 +18,7 @@ fn machine_without_binary() -> Option<(Machine, PathBuf)> {
 }
 
 fn kept(machine: &Machine) -> Vec<PathBuf> {
-    let store = fs::read_dir(machine.sandbox.path().join("plugins/.rust-vmm-ci")).into_iter().flatten();
+    let store = fs::read_dir(machine.plugins().join(".rust-vmm-ci")).into_iter().flatten();
     store.map(|entry| entry.unwrap().path().join("rust-vmm-ci.exe")).filter(|path| path.exists()).collect()
 }
 
