@@ -1,5 +1,6 @@
 //! What a job does: the checks, a step's own command, extra steps.
 
+use super::support::wine::windows;
 use super::{LIBRARY, machine};
 use serde_json::json;
 
@@ -88,6 +89,23 @@ fn of_a_command_of_several_lines_every_line_runs_until_one_fails() {
         assert!(outcome.log.contains(line), "no {line}: {}", outcome.log);
     }
     assert!(!outcome.log.contains("never"), "{}", outcome.log);
+}
+
+#[test]
+fn after_a_line_that_is_a_batch_file_the_next_one_runs() {
+    let Some(machine) = machine(LIBRARY) else { return };
+    let folder = machine.sandbox.folder("on path");
+    for name in ["bare.cmd", "with blank.bat"] {
+        std::fs::write(folder.join(name), "@echo it is %~n0 %1\r\n").unwrap();
+    }
+    let quoted = format!("\"{}\" two", windows(&folder.join("with blank.bat")));
+    let outcome = machine
+        .on_path(folder)
+        .run(&json!({}), Some(&format!("bare one\n{quoted}\nstub.exe print three\nexit 7")));
+    assert_eq!(outcome.status, 7, "{}", outcome.log);
+    for line in ["it is bare one", "it is with blank two", "<three>"] {
+        assert!(outcome.log.contains(line), "no {line}: {}", outcome.log);
+    }
 }
 
 #[test]
