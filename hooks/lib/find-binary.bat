@@ -30,8 +30,9 @@ REM The tree's name, not the commit's: a vendored plugin has no commit of its ow
 SET "tree="
 FOR %%I IN (git.exe) DO SET "git=%%~$PATH:I"
 REM By its bare name, from a folder of ours: cmd takes a quote away from a command line with several.
+REM The agent may not own the checkout; git is asked of its name for it, and for nothing else.
 PUSHD "%root%"
-IF DEFINED git FOR /F %%T IN ('git rev-parse HEAD:./') DO SET "tree=%%T"
+IF DEFINED git FOR /F %%T IN ('git -c "safe.directory=*" rev-parse HEAD:./') DO SET "tree=%%T"
 POPD
 IF NOT DEFINED tree SET "tree=nocommit"
 REM One for all agents of a host, whose checkouts are apart; never in the job's own checkout.
@@ -45,15 +46,17 @@ IF "%~1"=="--no-build" GOTO none
 
 FOR %%I IN (cargo.exe) DO SET "cargo=%%~$PATH:I"
 IF DEFINED cargo GOTO have_cargo
-SET "cargo=%CARGO_HOME%\bin\cargo.exe"
-IF EXIST "%cargo%" GOTO have_cargo
-SET "cargo=%USERPROFILE%\.cargo\bin\cargo.exe"
-IF EXIST "%cargo%" GOTO have_cargo
+REM Only where the variable is: what then stood at the drive's root would be anybody's.
+IF DEFINED CARGO_HOME IF EXIST "%CARGO_HOME%\bin\cargo.exe" SET "cargo=%CARGO_HOME%\bin\cargo.exe"
+IF DEFINED cargo GOTO to_path
+IF DEFINED USERPROFILE IF EXIST "%USERPROFILE%\.cargo\bin\cargo.exe" SET "cargo=%USERPROFILE%\.cargo\bin\cargo.exe"
+IF DEFINED cargo GOTO to_path
 CALL :fail "there is no rust-vmm-ci on this agent, and no cargo to build it with" "install rust-vmm-ci on the agent's PATH, or name it in RUST_VMM_CI_BINARY, or install Rust, with cargo on PATH"
 GOTO none
 
-:have_cargo
+:to_path
 FOR %%I IN ("%cargo%") DO SET "PATH=%PATH%;%%~dpI"
+:have_cargo
 MD "%folder%" 2>NUL
 IF EXIST "%folder%\*" GOTO have_store
 CALL :fail "'%folder%' cannot be made: the binary is built and kept there" "make it writable for the agent's user, or install rust-vmm-ci on the agent's PATH"
@@ -79,9 +82,11 @@ IF NOT DEFINED host POPD
 IF NOT DEFINED host GOTO none
 REM Static: no C runtime has to be installed with it.
 SET "RUSTFLAGS=-C target-feature=+crt-static"
-REM The lock is cargo's own, on the target folder: who comes second waits, and finds all fresh. So
-REM the folder stays; the next version needs most of it again.
-"%cargo%" build --release --locked --bin rust-vmm-ci --target "%host%" --manifest-path "%root%\Cargo.toml" --target-dir "%store%\build" <NUL 1>&2
+REM The lock is cargo's own, on its folders: who comes second waits, and finds all fresh. What is
+REM compiled is shared (cargo 1.91 and newer), since the next version needs most of it again; the
+REM program is not: of two versions that are built at once each must find its own.
+SET "CARGO_BUILD_BUILD_DIR=%store%\build"
+"%cargo%" build --release --locked --bin rust-vmm-ci --target "%host%" --manifest-path "%root%\Cargo.toml" --target-dir "%folder%\build" <NUL 1>&2
 SET "status=%ERRORLEVEL%"
 POPD
 IF "%status%"=="0" GOTO built
@@ -94,7 +99,7 @@ REM By the job's name: of two that start in one second RANDOM is the same.
 SET "new=%folder%\new-%BUILDKITE_JOB_ID%-%RANDOM%.exe"
 SET "tries=0"
 :place
-IF NOT EXIST "%new%" COPY /Y "%store%\build\%host%\release\rust-vmm-ci.exe" "%new%" >NUL
+IF NOT EXIST "%new%" COPY /Y "%folder%\build\%host%\release\rust-vmm-ci.exe" "%new%" >NUL
 REN "%new%" rust-vmm-ci.exe >NUL 2>&1
 IF EXIST "%found%" GOTO placed
 REM A scanner looks into what is new, for a moment.

@@ -1,6 +1,7 @@
 //! What `cargo fmt -- --check` prints → findings.
 
 use crate::report::Finding;
+use crate::workspace::path::from_root;
 use std::path::Path;
 
 /// Reads the differences that rustfmt prints.
@@ -16,11 +17,9 @@ impl StyleOutput {
         // rustfmt colours into pipes too.
         let text = anstream::adapter::strip_str(&String::from_utf8_lossy(line)).to_string();
         if let Some((file, line)) = text.strip_prefix("Diff in ").and_then(place) {
-            let path = Path::new(file);
-            let file = path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/");
             self.findings.push(Finding {
                 lint: Some("rustfmt".into()),
-                file: Some(file),
+                file: Some(from_root(root, file)),
                 line: Some(line),
                 rendered: Some(String::new()),
                 remedy: Some("cargo fmt --all -- --config format_code_in_doc_comments=true".into()),

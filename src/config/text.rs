@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-/// Reads JSON. An error is a sentence with line and column.
+/// Reads JSON, also what an editor on Windows put a mark (U+FEFF) before, as the YAML parser does. An
+/// error is a sentence with line and column.
 pub fn json(text: &str) -> Result<Value, String> {
-    serde_json::from_str(text).map_err(|error| printable(&error.to_string()))
+    serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| printable(&error.to_string()))
 }
 
 /// Reads YAML, of which JSON is a part, with anchors and merge keys resolved. An error is a sentence
@@ -39,6 +40,14 @@ mod tests {
             yaml(text),
             Ok(json!({"a": {"x": 1, "on": "yes"}, "b": {"x": 1, "on": "yes", "y": true}}))
         );
+    }
+
+    #[test]
+    fn a_files_mark_and_line_ends_as_on_windows_do_no_harm() {
+        let expected = Ok(json!({"a": "b", "c": ["d"]}));
+        assert_eq!(json("\u{feff}{\r\n\"a\": \"b\",\r\n\"c\": [\"d\"]}\r\n"), expected);
+        assert_eq!(yaml("\u{feff}a: b\r\nc:\r\n  - d\r\n"), expected);
+        assert_eq!(yaml("\u{feff}a: |-\r\n  b\r\n  c\r\n"), Ok(json!({"a": "b\nc"})));
     }
 
     #[test]

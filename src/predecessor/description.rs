@@ -47,7 +47,7 @@ impl Description {
 
     /// The names in a file that may be wrong in other ways: enough to know them again.
     pub fn names(text: &str) -> Vec<String> {
-        let value: Value = serde_json::from_str(text).unwrap_or_default();
+        let value: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).unwrap_or_default();
         let tests = value.get("tests").and_then(Value::as_array);
         let name = |test: &Value| Some(test.get("test_name")?.as_str()?.to_owned());
         tests.into_iter().flatten().filter_map(name).collect()

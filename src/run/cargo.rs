@@ -17,6 +17,7 @@ use crate::model::FeatureMode;
 use crate::process::{Command, Ended, Stream};
 use crate::report::{Combination, Finding, Level, Verdict};
 use crate::workspace::flags::DOC_CFG;
+use crate::workspace::path::from_root;
 use anyhow::Result;
 use cargo_metadata::Metadata;
 use std::collections::{BTreeSet, VecDeque};
@@ -314,11 +315,11 @@ fn format_check(context: &mut Context<'_>, command: &CargoCommand) -> Result<Jud
     let mut findings = output.findings();
     if ended != Ended::Exited(0) && findings.is_empty() {
         // rustfmt names files by their whole paths.
-        let prefix = format!("{}{}", root.display(), std::path::MAIN_SEPARATOR);
-        findings.extend(words.finding(ended).map(|finding| Finding {
-            file: finding.file.map(|file| file.strip_prefix(&prefix).unwrap_or(&file).to_owned()),
-            ..finding
-        }));
+        findings.extend(
+            words
+                .finding(ended)
+                .map(|finding| Finding { file: finding.file.map(|file| from_root(&root, &file)), ..finding }),
+        );
     }
     let verdict = match ended {
         Ended::Exited(0) => Verdict::Passed,
@@ -369,5 +370,5 @@ fn place(words: &str) -> Option<(Option<String>, Option<u32>, Option<u32>)> {
     let place = words.lines().find_map(|line| line.trim_start().strip_prefix("--> "))?;
     let mut parts = place.trim_end().rsplitn(3, ':');
     let (column, line, file) = (parts.next()?, parts.next()?, parts.next()?);
-    Some((Some(file.to_owned()), line.parse().ok(), column.parse().ok()))
+    Some((Some(file.replace('\\', "/")), line.parse().ok(), column.parse().ok()))
 }

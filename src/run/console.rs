@@ -137,6 +137,15 @@ pub struct CheckLog<'c> {
 impl CheckLog<'_> {
     /// Adds a line, with its end.
     pub fn line(&mut self, line: &[u8]) {
+        // Windows' console takes nothing of what has a byte in it that is no text; a log takes all.
+        let text;
+        let line = match self.console.kind {
+            Kind::Terminal => {
+                text = String::from_utf8_lossy(line);
+                text.as_bytes()
+            }
+            Kind::Buildkite | Kind::Plain => line,
+        };
         match &mut self.spool {
             // A full disk loses the log, not the verdict.
             Some(spool) => drop(spool.write_all(line)),
@@ -252,6 +261,20 @@ mod tests {
             text(&sink),
             "--- :rust: a\na1\na2\na: passed (0.0 s)\n--- :rust: b\nb1\n^^^ +++\nb: failed (0.0 s)\n"
         );
+    }
+
+    #[test]
+    fn a_terminal_is_given_text_alone_and_a_log_what_was_said() {
+        for (kind, shown) in [(Kind::Terminal, "gr\u{fffd}n\n".as_bytes()), (Kind::Plain, b"gr\xfcn\n")] {
+            let sink = Sink::default();
+            let console = Console::new(kind, false, Box::new(sink.clone()));
+            let mut log = console.begin("a");
+            // As a program of Windows' says it, in its code page.
+            log.line(b"gr\xfcn\n");
+            log.end(&outcome(Verdict::Failed));
+            let all = sink.0.lock().unwrap().clone();
+            assert!(all.windows(shown.len()).any(|part| part == shown), "{all:?}");
+        }
     }
 
     #[test]

@@ -21,9 +21,10 @@ pub struct Script {
 
 impl Script {
     /// The command line that gives `script` to a system's shell: on Linux the docker plugin's, which
-    /// the predecessor's steps ran under; on Windows the agent's own. That one takes a single line,
-    /// and so of several the agent makes a batch file (its `internal/job/executor.go`,
-    /// `writeBatchScript`), as is done here.
+    /// the predecessor's steps ran under; on Windows the agent's own. That one takes a single line, and
+    /// so of several a batch file is made, as the agent makes one of every command (its
+    /// `internal/job/executor.go`, `writeBatchScript`). Here a single line is handed over: in a batch file
+    /// a lone `%` would be lost, and what is beyond ASCII would be read by the machine's code page.
     ///
     /// # Errors
     /// Where the batch file cannot be written: exit 3.
@@ -37,7 +38,8 @@ impl Script {
             Os::Windows => {
                 let file = tempfile::Builder::new().prefix("rust-vmm-ci-").suffix(".bat").tempfile();
                 let mut file = file.context("a batch file for the command")?;
-                file.write_all(batch(script).as_bytes()).context("writing the command's batch file")?;
+                file.write_all(batch(script, is_batch_file).as_bytes())
+                    .context("writing the command's batch file")?;
                 // A closed file: cmd shares it with nobody who writes.
                 let file = file.into_temp_path();
                 let quoted =
@@ -49,20 +51,34 @@ impl Script {
 }
 
 /// Several lines as a batch file that ends at the first that fails. A batch file that is not called
-/// would not come back.
-fn batch(script: &str) -> String {
+/// would not come back, and what follows it would be left out without a word.
+fn batch(script: &str, is_batch_file: impl Fn(&str) -> bool) -> String {
     let mut text = "@ECHO OFF\r\n".to_owned();
     for line in script.lines().filter(|line| !line.trim().is_empty()) {
-        let program = Path::new(line.split_whitespace().next().unwrap_or_default());
-        let extension = program.extension().unwrap_or_default();
-        let batch = ["bat", "cmd"].iter().any(|batch| extension.eq_ignore_ascii_case(batch));
-        text.extend([
-            if batch { "CALL " } else { "" },
-            line,
-            "\r\nIF %ERRORLEVEL% NEQ 0 EXIT %ERRORLEVEL%\r\n",
-        ]);
+        let call = if is_batch_file(program_of(line)) { "CALL " } else { "" };
+        text.extend([call, line, "\r\nIF %ERRORLEVEL% NEQ 0 EXIT %ERRORLEVEL%\r\n"]);
     }
     text
+}
+
+/// The first word of a line, without its quotes.
+fn program_of(line: &str) -> &str {
+    let line = line.trim_start();
+    let word = match line.strip_prefix('"') {
+        Some(rest) => rest.split('"').next(),
+        None => line.split_whitespace().next(),
+    };
+    word.unwrap_or_default()
+}
+
+/// Whether cmd would run a batch file by this name: one that has its extension, or that is found on PATH
+/// without it, such as `npm`.
+fn is_batch_file(program: &str) -> bool {
+    let by_name = |path: &Path| {
+        let extension = path.extension().unwrap_or_default();
+        ["bat", "cmd"].iter().any(|batch| extension.eq_ignore_ascii_case(batch))
+    };
+    by_name(Path::new(program)) || which::which(program).is_ok_and(|found| by_name(&found))
 }
 
 /// Runs the step.
@@ -99,6 +115,16 @@ mod tests {
     fn a_line_is_given_to_the_shell_as_it_is() {
         assert_eq!(shown(Os::Linux, "a\nb"), "/bin/sh -e -c 'a\nb'");
         assert_eq!(shown(Os::Windows, "\r\necho \"a\" 100%\r\n"), "cmd.exe /S /C 'echo \"a\" 100%'");
+    }
+
+    #[test]
+    fn a_batch_file_by_any_name_is_called_so_that_the_next_line_runs() {
+        let batch = batch("npm ci\n\"C:\\a b\\c.bat\" d\n\tx.cmd\ncargo x.bat\n", |program| {
+            ["npm", r"C:\a b\c.bat", "x.cmd"].contains(&program)
+        });
+        let lines: Vec<_> = batch.lines().skip(1).step_by(2).collect();
+        assert_eq!(lines, ["CALL npm ci", r#"CALL "C:\a b\c.bat" d"#, "CALL \tx.cmd", "cargo x.bat"]);
+        assert!(is_batch_file("X.BAT") && is_batch_file(r"a\b.Cmd") && !is_batch_file("no-such-program"));
     }
 
     #[test]

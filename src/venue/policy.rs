@@ -52,6 +52,10 @@ impl Policy {
     /// Exit 3 with the file and the key: it is not the repository that is wrong.
     pub fn read(named: Option<&Path>) -> Result<Self> {
         let file = named.unwrap_or(Path::new(PATH));
+        if named.is_none() && !file.is_absolute() {
+            // On Windows, where anybody may make such a folder on a drive.
+            return Ok(Self::default());
+        }
         match std::fs::read_to_string(file) {
             Ok(text) => Self::parse(&file.display().to_string(), &text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {

@@ -267,6 +267,15 @@ mod tests {
     }
 
     #[test]
+    fn manifests_that_were_written_on_windows_are_read_as_any_other() {
+        let root = "\u{feff}[workspace]\r\nmembers = ['crates\\a', \"crates/b\"]\r\n";
+        let a = "\u{feff}[package]\r\nname = \"a\"\r\n[dependencies]\r\nb = { path = '..\\b' }\r\n";
+        let files =
+            [("Cargo.toml", root), ("crates/a/Cargo.toml", a), ("crates/b/Cargo.toml", &package("b", ""))];
+        assert_eq!(members(&files), [r#"a "crates/a" crates/b"#, r#"b "crates/b""#]);
+    }
+
+    #[test]
     fn globs_exclusions_the_root_and_implicit_members_are_cargos() {
         let root = package(
             "root",

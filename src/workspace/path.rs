@@ -1,5 +1,7 @@
 //! Paths within a repository: from its root, with `/`, and the root itself as the empty path.
 
+use std::path::Path;
+
 /// The path that `relative` is from the folder `base`; none where it leads out of the repository.
 pub fn join(base: &str, relative: &str) -> Option<String> {
     let relative = relative.replace('\\', "/");
@@ -30,6 +32,24 @@ pub fn file_in(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
+/// The path from the repository's root of a file that a tool named: in either system's way, whole or
+/// not. On Windows rustfmt has it begin with `\\?\` (it makes paths canonical), where the root has
+/// nothing before its drive. A file elsewhere stays as it was named, with `/`.
+pub fn from_root(root: &Path, file: &str) -> String {
+    let plain = |path: &str| {
+        let path = match path.strip_prefix(r"\\?\") {
+            Some(rest) => {
+                rest.strip_prefix(r"UNC\").map_or_else(|| rest.to_owned(), |share| format!(r"\\{share}"))
+            }
+            None => path.to_owned(),
+        };
+        path.replace('\\', "/")
+    };
+    let (root, file) = (plain(&root.to_string_lossy()), plain(file));
+    let below = file.strip_prefix(root.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
+    below.map_or_else(|| file.clone(), ToOwned::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +67,23 @@ mod tests {
             ("", "a\\b", Some("a/b")),
         ] {
             assert_eq!(join(base, relative).as_deref(), path, "{base} {relative}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_a_tool_named_whole_is_one_of_the_repositorys_in_every_spelling() {
+        for (root, file, path) in [
+            ("/r", "/r/src/a.rs", "src/a.rs"),
+            ("/r", "/rest/a.rs", "/rest/a.rs"),
+            ("/", "/a.rs", "a.rs"),
+            (r"C:\r", r"\\?\C:\r\src\a.rs", "src/a.rs"),
+            (r"C:\r", r"C:\r\src/a.rs", "src/a.rs"),
+            (r"C:\r", r"src\a.rs", "src/a.rs"),
+            (r"C:\", r"\\?\C:\a.rs", "a.rs"),
+            (r"C:\r", r"\\?\D:\a.rs", "D:/a.rs"),
+            (r"\\h\s\r", r"\\?\UNC\h\s\r\a.rs", "a.rs"),
+        ] {
+            assert_eq!(from_root(Path::new(root), file), path, "{root} {file}");
         }
     }
 

@@ -18,6 +18,8 @@ const PLUGIN: &str = "https://example.org/rust-vmm-ci-buildkite-plugin.git#v1.0.
 const CHECKOUT: &str = "example-org-rust-vmm-ci-buildkite-plugin-git-v1-0-0";
 /// The shell that an agent for Windows is started with by default (`clicommand/agent_start.go`).
 const SHELL: &str = r"C:\windows\system32\cmd.exe /S /C";
+/// Where an agent has its folders: with what ends a word, a block or a command for cmd.
+const AGENT: &str = "Program Files (x86) & co";
 /// A job, Wine's start and a cold build of a small crate with it.
 pub(crate) const LIMIT: Duration = Duration::from_secs(600);
 
@@ -80,9 +82,13 @@ impl Wine {
         program: impl AsRef<Path>,
         folders: &[PathBuf],
     ) -> Command {
+        self.bare_command(sandbox, program, &[folders, &[self.toolchain.join("bin")]].concat())
+    }
+
+    /// The same without the tools.
+    fn bare_command(&self, sandbox: &Sandbox, program: impl AsRef<Path>, folders: &[PathBuf]) -> Command {
         let mut command = sandbox.command(&self.bridge);
-        let tools = [self.toolchain.join("bin")];
-        let path: Vec<_> = folders.iter().chain(&tools).map(|folder| windows(folder)).collect();
+        let path: Vec<_> = folders.iter().map(|folder| windows(folder)).collect();
         command.arg(&self.toolchain).arg(&self.run).arg(program.as_ref());
         command.env("WINE_RUN", &self.run).env("WINEPATH", path.join(";"));
         command
@@ -108,6 +114,7 @@ pub(crate) struct Machine {
     repository: Repository,
     buildkite: Buildkite,
     path: Vec<PathBuf>,
+    has_tools: bool,
     env: Vec<(String, String)>,
 }
 
@@ -116,16 +123,16 @@ impl Machine {
     pub(crate) fn new(files: &[File<'_>]) -> Option<Self> {
         let wine = wine()?;
         let sandbox = Sandbox::new();
-        let source = sandbox.repository("build/loopback/rust-vmm/crate-ci", files);
+        let source = sandbox.repository(&format!("{AGENT}/build/loopback/rust-vmm/crate-ci"), files);
         source.git(&["remote", "add", "origin", &source.url()]);
         let plugin = sandbox.this_plugin();
         // As a clone has it, so that the agent uses what is there.
-        let checkout = sandbox.folder("plugins/loopback").join(CHECKOUT);
+        let checkout = sandbox.folder(&format!("{AGENT}/plugins/loopback")).join(CHECKOUT);
         std::fs::rename(plugin.path(), &checkout).expect("a folder for the plugin");
         let buildkite = Buildkite::new(&source);
         let env = of_build(&source).into_iter().collect();
         let repository = source;
-        let machine = Self { wine, sandbox, repository, buildkite, path: Vec::new(), env };
+        let machine = Self { wine, sandbox, repository, buildkite, path: Vec::new(), has_tools: true, env };
         Some(machine.env("RUST_VMM_CI_BINARY", &windows(&wine.program)))
     }
 
@@ -147,6 +154,12 @@ impl Machine {
         self
     }
 
+    /// Takes cargo, rustc and git away.
+    pub(crate) fn without_tools(mut self) -> Self {
+        self.has_tools = false;
+        self
+    }
+
     /// The repository, which the jobs run in.
     pub(crate) fn repository(&self) -> &Repository {
         &self.repository
@@ -157,15 +170,27 @@ impl Machine {
         self.repository.path()
     }
 
+    /// A folder of the agent's.
+    fn folder(&self, name: &str) -> PathBuf {
+        self.sandbox.folder(&format!("{AGENT}/{name}"))
+    }
+
+    /// The folder of all plugins.
+    pub(crate) fn plugins(&self) -> PathBuf {
+        self.sandbox.path().join(AGENT).join("plugins")
+    }
+
     /// The folder of the plugin.
     pub(crate) fn plugin(&self) -> PathBuf {
-        self.sandbox.path().join("plugins/loopback").join(CHECKOUT)
+        self.plugins().join("loopback").join(CHECKOUT)
     }
 
     /// Starts a job with this configuration and command by `bootstrap`, with the log in a file of
     /// this name.
     pub(crate) fn start(&self, log: &str, configuration: &Value, command: Option<&str>) -> Running {
-        let mut job = self.wine.command(&self.sandbox, &self.wine.agent, &self.path);
+        let tools = self.has_tools.then(|| self.wine.toolchain.join("bin"));
+        let path: Vec<_> = self.path.iter().cloned().chain(tools).collect();
+        let mut job = self.wine.bare_command(&self.sandbox, &self.wine.agent, &path);
         job.arg("bootstrap")
             .env("BUILDKITE_JOB_ID", new_id())
             .envs(self.env.iter().cloned())
@@ -179,7 +204,7 @@ impl Machine {
             .env("BUILDKITE_BIN_PATH", windows(self.wine.agent.parent().expect("a folder")));
         for name in ["build", "plugins", "hooks", "sockets"] {
             let variable = format!("BUILDKITE_{}_PATH", name.to_uppercase());
-            job.env(variable, windows(&self.sandbox.folder(name)));
+            job.env(variable, windows(&self.folder(name)));
         }
         Running::start(&mut job, self.sandbox.path().join(log))
     }
@@ -206,7 +231,7 @@ impl Machine {
             .args(["--shell", SHELL, "--endpoint", &self.buildkite.endpoint()])
             .args(["--config", &windows(&configuration)]);
         for name in ["build", "plugins", "hooks", "sockets"] {
-            agent.args([&format!("--{name}-path"), &windows(&self.sandbox.folder(name))]);
+            agent.args([&format!("--{name}-path"), &windows(&self.folder(name))]);
         }
         // What a job is told besides, the loopback tells it.
         for (name, value) in self.env.iter().filter(|(name, _)| !name.starts_with("BUILDKITE")) {

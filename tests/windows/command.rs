@@ -1,5 +1,6 @@
 //! What a job does: the checks, a step's own command, extra steps.
 
+use super::support::wine::windows;
 use super::{LIBRARY, machine};
 use serde_json::json;
 
@@ -36,6 +37,16 @@ fn findings_name_files_with_slashes_and_the_right_lines_where_lines_end_as_on_wi
 }
 
 #[test]
+fn a_file_that_is_not_formatted_is_named_from_the_repositorys_root() {
+    let Some(machine) = machine("//! A crate.\r\n\r\n/// Counts.\r\npub fn  count() {}\r\n") else { return };
+    let outcome = machine.run(&json!({"only": "style"}), None);
+    assert_eq!(outcome.status, 1, "{}", outcome.log);
+    let annotation = outcome.build.annotations.first().expect(&outcome.log);
+    // rustfmt gives the whole path, and begins it with `\\?\`.
+    assert!(annotation.body.contains("<code>src/lib.rs:1</code>"), "{}", annotation.body);
+}
+
+#[test]
 fn a_misspelt_option_is_refused_with_what_was_meant() {
     let Some(machine) = machine(LIBRARY) else { return };
     let outcome = machine.run(&json!({"onyl": ["style"]}), None);
@@ -48,9 +59,10 @@ fn options_as_large_as_windows_allows_arrive() {
     let Some(machine) = machine(LIBRARY) else { return };
     // A variable has at most 32,767 characters there.
     let long = "x".repeat(100);
-    let mut steps: Vec<_> = (0..150).map(|n| json!({"label": format!("{n}"), "command": long})).collect();
+    let mut steps: Vec<_> = (0..252).map(|n| json!({"label": format!("{n}"), "command": long})).collect();
     steps.push(json!({"label": "last", "command": "echo it is here"}));
     let configuration = json!({"only": ["last"], "standard": false, "steps": steps});
+    assert!((32_000..32_600).contains(&configuration.to_string().len()));
     let outcome = machine.run(&configuration, None);
     assert_eq!(outcome.status, 0, "{}", outcome.log);
     assert!(outcome.log.contains("it is here"), "{}", outcome.log);
@@ -77,6 +89,23 @@ fn of_a_command_of_several_lines_every_line_runs_until_one_fails() {
         assert!(outcome.log.contains(line), "no {line}: {}", outcome.log);
     }
     assert!(!outcome.log.contains("never"), "{}", outcome.log);
+}
+
+#[test]
+fn after_a_line_that_is_a_batch_file_the_next_one_runs() {
+    let Some(machine) = machine(LIBRARY) else { return };
+    let folder = machine.sandbox.folder("on path");
+    for name in ["bare.cmd", "with blank.bat"] {
+        std::fs::write(folder.join(name), "@echo it is %~n0 %1\r\n").unwrap();
+    }
+    let quoted = format!("\"{}\" two", windows(&folder.join("with blank.bat")));
+    let outcome = machine
+        .on_path(folder)
+        .run(&json!({}), Some(&format!("bare one\n{quoted}\nstub.exe print three\nexit 7")));
+    assert_eq!(outcome.status, 7, "{}", outcome.log);
+    for line in ["it is bare one", "it is with blank two", "<three>"] {
+        assert!(outcome.log.contains(line), "no {line}: {}", outcome.log);
+    }
 }
 
 #[test]

@@ -81,7 +81,8 @@ fn after_a_kill_of_the_program_pre_exit_takes_away_the_jobs_folder() {
     assert!(folder.join("lock").exists(), "no {}", folder.display());
     for name in [&ours, &theirs] {
         let mut kill = machine.wine.command(&machine.sandbox, "taskkill", &[]);
-        let killed = kill.args(["/F", "/IM", name]).stdout(Stdio::null()).status().unwrap();
+        let killed =
+            kill.args(["/F", "/IM", name]).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
         assert!(killed.success(), "{name}");
     }
     // Its status says nothing: who is killed by Wine's taskkill has 0, by Windows' 1.

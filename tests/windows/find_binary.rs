@@ -18,7 +18,7 @@ fn machine_without_binary() -> Option<(Machine, PathBuf)> {
 }
 
 fn kept(machine: &Machine) -> Vec<PathBuf> {
-    let store = fs::read_dir(machine.sandbox.path().join("plugins/.rust-vmm-ci")).into_iter().flatten();
+    let store = fs::read_dir(machine.plugins().join(".rust-vmm-ci")).into_iter().flatten();
     store.map(|entry| entry.unwrap().path().join("rust-vmm-ci.exe")).filter(|path| path.exists()).collect()
 }
 
@@ -44,6 +44,40 @@ fn two_jobs_at_once_without_a_binary_keep_one_that_both_use() {
     let third = machine.run(&json!({}), command);
     assert_eq!(third.status, 0, "{}", third.log);
     assert_eq!(fs::read_to_string(&log).unwrap(), calls, "what is kept is not built again");
+}
+
+#[test]
+fn another_version_of_the_plugin_has_a_program_of_its_own() {
+    let Some((machine, log)) = machine_without_binary() else { return };
+    assert_eq!(machine.run(&json!({}), Some("echo it ran")).status, 0);
+    // Its cargo builds nothing where there is something: the first version's program would serve.
+    fs::write(machine.plugin().join("another"), "version").unwrap();
+    for args in [&["add", "--all"][..], &["commit", "--quiet", "--message", "Another version"]] {
+        let mut git = machine.sandbox.command("git");
+        assert!(git.args(args).current_dir(machine.plugin()).status().unwrap().success());
+    }
+    let other = machine.sandbox.path().join("other.exe");
+    let program = [fs::read(&machine.wine.program).unwrap(), b"other".to_vec()].concat();
+    fs::write(&other, &program).unwrap();
+    let machine = machine.env("RUST_VMM_CI_TEST_PROGRAM", &windows(&other));
+    let outcome = machine.run(&json!({}), Some("echo it ran"));
+    assert_eq!(outcome.status, 0, "{}", outcome.log);
+    let kept = kept(&machine);
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    assert!(kept.iter().any(|path| fs::read(path).unwrap() == program), "{}", outcome.log);
+    // What they compile is shared all the same.
+    let calls = fs::read_to_string(&log).unwrap();
+    assert_eq!(calls.matches(".rust-vmm-ci\\build\n").count(), 2, "{calls}");
+}
+
+#[test]
+fn where_there_is_neither_a_binary_nor_cargo_the_job_says_how_to_mend_it() {
+    let Some(machine) = machine(LIBRARY) else { return };
+    let machine = machine.without("RUST_VMM_CI_BINARY").without_tools();
+    let outcome = machine.run(&json!({}), Some("echo never"));
+    assert_eq!(outcome.status, 3, "{}", outcome.log);
+    assert!(outcome.log.contains("no cargo to build it with"), "{}", outcome.log);
+    assert!(!outcome.log.contains("never"), "{}", outcome.log);
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! A program for tests under Wine, compiled by rustc alone; its first argument says what it does.
 //!
 //! `family FILE`: starts another that adds to FILE for a minute, and waits for it. `alone FILE`: the
-//! other. `print ARG...`: prints its arguments, a line each. `exit STATUS`: ends so, by 32 bits. Under the name `cargo` it notes its calls
-//! and its variables beside itself, and what it builds is the program that a variable names.
+//! other. `print ARG...`: prints its arguments, a line each. `exit STATUS`: ends so, by 32 bits. `race
+//! RUNS PROGRAM`: how long PROGRAM's `hook command` takes, and cmd. Under the name `cargo` it notes its
+//! calls and its variables beside itself, and what it builds is the program that a variable names.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, exit};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -29,10 +30,31 @@ fn main() {
                 std::thread::sleep(Duration::from_millis(50));
             }
         }
+        "race" => race(args[1].parse().unwrap(), &args[2]),
         "exit" => exit(args[1].parse::<u32>().unwrap().cast_signed()),
         "print" => args[1..].iter().for_each(|arg| println!("<{arg}>")),
         other => panic!("{other}"),
     }
+}
+
+/// By turns, so that what else the machine does is all racers' alike; medians in microseconds.
+fn race(runs: usize, program: &str) {
+    let racers: [&[&str]; 3] = [
+        &["cmd", "/c", "exit", "0"],
+        &["cmd", "/c", "cmd", "/c", "exit", "0"],
+        &[program, "hook", "command"],
+    ];
+    let mut took: [Vec<u128>; 3] = Default::default();
+    for run in 0..=runs {
+        for (racer, took) in racers.iter().zip(&mut took) {
+            let begin = Instant::now();
+            assert!(Command::new(racer[0]).args(&racer[1..]).status().unwrap().success());
+            // The first one reads the files.
+            took.extend((run > 0).then(|| begin.elapsed().as_micros()));
+        }
+    }
+    took.iter_mut().for_each(|took| took.sort_unstable());
+    println!("{} {} {}", took[0][runs / 2], took[1][runs / 2], took[2][runs / 2]);
 }
 
 fn cargo(me: &Path, args: &[String]) {
