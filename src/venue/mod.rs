@@ -125,6 +125,9 @@ pub enum Shell {
     Words(Vec<String>),
     /// Nothing: the text is the image's or the entrypoint's one argument.
     None,
+    /// Nothing: the text's words are the image's or the entrypoint's arguments. So where the command is
+    /// ours, which needs no shell.
+    Split,
 }
 
 /// The user within a container.

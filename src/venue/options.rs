@@ -26,7 +26,7 @@ pub enum Kind {
     Flag,
     /// Text, or a number that is meant as text (`cpus: 0.5`).
     Text,
-    /// Texts, or one text that is meant as a list of one.
+    /// Texts, or one text that is meant as a list of one, or `false` for none.
     List,
     /// A whole number, at least one.
     Count,
@@ -182,6 +182,8 @@ fn given(kind: Kind, value: &Value) -> Result<Given, String> {
         _ => None,
     };
     let list = |value: &Value| match value {
+        // The docker plugin documents `volumes` as "array or boolean".
+        Value::Bool(false) => Some(Vec::new()),
         Value::Array(items) => items.iter().map(text).collect::<Option<Vec<_>>>(),
         one => text(one).map(|one| vec![one]),
     };
@@ -228,7 +230,9 @@ mod tests {
             (Text, json!("a\u{0}b"), None),
             (List, json!(["a", 1]), Some(Given::List(vec!["a".into(), "1".into()]))),
             (List, json!("a"), Some(Given::List(vec!["a".into()]))),
+            (List, json!(false), Some(Given::List(vec![]))),
             (List, json!([["a"]]), None),
+            (List, json!(true), None),
             (Count, json!(3), Some(Given::Count(3))),
             (Count, json!(0), None),
             (FalseOrList, json!(false), Some(Given::Flag(false))),
