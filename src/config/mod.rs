@@ -144,6 +144,17 @@ pub enum Cache {
     Target,
 }
 
+impl Cache {
+    /// As users write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Registry => "registry",
+            Self::Target => "target",
+        }
+    }
+}
+
 /// See [`Config::docker`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum DockerChoice {

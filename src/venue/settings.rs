@@ -10,6 +10,9 @@ use anyhow::Result;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
+/// The options that every uploaded step has, chosen or not.
+const WRITTEN_OUT: [&str; 2] = ["image", "always-pull"];
+
 /// An option's value and where it is from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {
@@ -17,6 +20,13 @@ pub struct Setting {
     pub given: Given,
     /// Who said so.
     pub origin: Origin,
+}
+
+impl Setting {
+    /// Whether the agent's policy said so.
+    pub fn is_of_policy(&self) -> bool {
+        matches!(self.origin, Origin::Policy(_))
+    }
 }
 
 /// Every option that is set, by name.
@@ -52,6 +62,7 @@ impl Settings {
             settings.lay(options, of_policy, exit::infrastructure)?;
         }
         if let Some(options) = options {
+            let options = &without_written_out(options, defaults);
             settings.lay(options, |name| Origin::Option(format!("docker.{name}")), exit::usage)?;
         }
         if let DockerChoice::Options(options) = &policy.docker {
@@ -106,6 +117,11 @@ impl Settings {
         self.all.get(name).map(|setting| &setting.given)
     }
 
+    /// Who said an option's value.
+    pub fn origin(&self, name: &str) -> Option<&Origin> {
+        self.all.get(name).map(|setting| &setting.origin)
+    }
+
     /// An option's text.
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.given(name) {
@@ -139,6 +155,14 @@ impl Settings {
     }
 }
 
+/// A repository's options but for the defaults that an upload writes out in its steps: nobody chose
+/// them, so the policy's stand over them.
+fn without_written_out(options: &Map<String, Value>, defaults: &Map<String, Value>) -> Map<String, Value> {
+    let written_out = |name: &str, value| WRITTEN_OUT.contains(&name) && defaults.get(name) == Some(value);
+    let own = options.iter().filter(|(name, value)| !written_out(name, value));
+    own.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +189,17 @@ mod tests {
             origins,
             ["image agent policy, docker.image", "privileged default", "cpus option docker.cpus"]
         );
+    }
+
+    #[test]
+    fn a_default_that_an_upload_wrote_out_is_no_choice_of_the_repositorys() {
+        let of = |image: &str| {
+            let policy = r#"{"docker": {"image": "p:1", "privileged": false}}"#;
+            let settings = settings(json!({"image": image, "privileged": true}), policy).unwrap();
+            (settings.text("image").map(ToOwned::to_owned), settings.flag("privileged"))
+        };
+        assert_eq!(of("default:1"), (Some("p:1".into()), true));
+        assert_eq!(of("r:1"), (Some("r:1".into()), true));
     }
 
     #[test]
