@@ -161,6 +161,17 @@ fn git_reads_the_checkout_and_its_submodules() {
 }
 
 #[test]
+fn an_agent_without_a_home_of_its_own_keeps_nothing_and_runs_its_job() {
+    let Some(agent) = agent() else { return };
+    let configuration = json!({"docker": Agent::options(), "cache": "target"});
+    let mut hook = agent.hook("command", "job", &configuration, "echo done");
+    let ran = agent.start(hook.env("HOME", "/proc/none")).finish(LIMIT);
+    assert!(ran.status == 0 && ran.has_lines("done"), "{}", ran.output);
+    assert!(ran.output.contains("note: nothing is kept between jobs"), "{}", ran.output);
+    agent.assert_clean("job");
+}
+
+#[test]
 fn cleaning_what_is_kept_lets_a_job_go_on() {
     let Some(agent) = agent() else { return };
     // The registry's volume is the image's, and so every test's of that image.

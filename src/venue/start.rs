@@ -224,7 +224,16 @@ impl Kept {
             return Ok(kept);
         }
         let (user, _) = owner::of(&job.checkout)?;
-        kept.registry = Some(cache::registry(job, container.engine, image, user)?);
+        match cache::registry(job, container.engine, image, user) {
+            Ok(name) => kept.registry = Some(name),
+            Err(error) => {
+                on_line(
+                    Stream::Stderr,
+                    format!("note: nothing is kept between jobs: {error:#}\n").as_bytes(),
+                );
+                return Ok(kept);
+            }
+        }
         if container.cache != Cache::Target || !is_wrapped(container) {
             return Ok(kept);
         }
