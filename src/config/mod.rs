@@ -20,6 +20,7 @@ mod version;
 pub use check::COMMON_CHECK_KEYS;
 pub use source::{Found, Given, Text, Wanted};
 pub use split::Split;
+pub use text::printable;
 pub use version::require_version;
 
 use crate::model::{FeatureMode, Os, Platform};

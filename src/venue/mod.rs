@@ -31,6 +31,7 @@ pub use cache::{Volume, clean, list};
 pub use clean_up::clean_up;
 pub use inside::{Inside, inside};
 pub use job::Job;
+pub use options::check as check_option;
 pub use owner::create_private_folder;
 pub use policy::{Policy, VARIABLE as POLICY_VARIABLE};
 pub use resolve::{Wanted, resolve};

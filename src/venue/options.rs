@@ -4,7 +4,10 @@
 //! What [`OPTIONS`] does not list is refused. An option whose [`Use`] is a flag becomes that flag of
 //! `docker run` and nothing else; the rest [`super::resolve`] knows by name.
 
+use crate::config::printable;
+use crate::exit;
 use crate::model::did_you_mean;
+use anyhow::Result;
 use serde_json::Value;
 use std::fmt;
 
@@ -160,7 +163,7 @@ impl fmt::Display for Given {
 ///
 /// # Errors
 /// A sentence without the option's path: it is unknown, of the wrong kind, or makes no sense here.
-pub fn read(name: &str, value: &Value) -> Result<(&'static Entry, Given), String> {
+fn read(name: &str, value: &Value) -> Result<(&'static Entry, Given), String> {
     let Some(entry) = OPTIONS.iter().find(|entry| entry.name == name) else {
         return Err(format!("unknown option{}", did_you_mean(name, OPTIONS.iter().map(|e| e.name))));
     };
@@ -172,6 +175,22 @@ pub fn read(name: &str, value: &Value) -> Result<(&'static Entry, Given), String
         Only(only, reason) if given != Given::Flag(only) => Err(format!("cannot be {value}: {reason}")),
         _ => Ok((entry, given)),
     }
+}
+
+/// Whether an option may be written so, for who only passes it on.
+///
+/// # Errors
+/// Exit 2 with the place and what is wrong.
+pub fn check(place: &str, name: &str, value: &Value) -> Result<()> {
+    read_at(place, name, value).map(drop).map_err(exit::usage)
+}
+
+/// As [`read`]; the sentence begins with the place.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_at(place: &str, name: &str, value: &Value) -> Result<(&'static Entry, Given), String> {
+    read(name, value).map_err(|message| printable(&format!("{place}: {message}")))
 }
 
 fn given(kind: Kind, value: &Value) -> Result<Given, String> {

@@ -85,8 +85,7 @@ impl Settings {
         refuse: impl Fn(String) -> anyhow::Error,
     ) -> Result<()> {
         for (name, value) in options {
-            let (entry, given) =
-                options::read(name, value).map_err(|message| refuse(format!("docker.{name}: {message}")))?;
+            let (entry, given) = options::read_at(&format!("docker.{name}"), name, value).map_err(&refuse)?;
             self.all.insert(entry.name, Setting { given, origin: origin(name) });
         }
         Ok(())
@@ -95,7 +94,7 @@ impl Settings {
     fn note_override(&mut self, name: &str, value: &Value, policy: &Policy) {
         let differs = self.all.get(name).is_some_and(|setting| {
             matches!(setting.origin, Origin::Option(_))
-                && options::read(name, value).is_ok_and(|(_, given)| given != setting.given)
+                && options::read_at(name, name, value).is_ok_and(|(_, given)| given != setting.given)
         });
         if differs {
             self.notes.push(format!("docker.{name}: the agent's policy {} says {value}", policy.file));
