@@ -1,89 +1,153 @@
-//! A job whose container Podman runs. Its agent is root: Podman without root takes a machine that was
-//! set up for it.
+//! Jobs whose container Podman runs.
 #![cfg(target_os = "linux")]
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod support;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use support::process::Running;
+use support::podman::podman;
+use support::process::{Finished, Running};
 use support::sandbox::Sandbox;
-use support::skip;
 
 /// Podman 4.3 waits 20 s for a container's end where its conmon is not told of it.
 const LIMIT: Duration = Duration::from_secs(120);
+/// Whose the checkout is: nobody's on any machine that is known.
+const OWNER: u32 = 12_345;
 
-/// A sandbox whose commands have a Podman of the tests' own; none where there can be none.
-fn podman() -> Option<(Sandbox, Vec<(&'static str, String)>)> {
-    if which::which("podman").is_err() || which::which("debootstrap").is_err() {
-        skip("podman, debootstrap");
-        return None;
-    }
-    let sandbox = Sandbox::new();
-    let storage = Path::new(env!("CARGO_TARGET_TMPDIR")).join("podman");
-    let init = which::which("docker-init").or_else(|_| which::which("catatonit")).unwrap_or_default();
-    let containers = format!(
-        "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n\
-         [engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\ninit_path = \"{}\"\n",
-        init.display()
-    );
-    let run = sandbox.path().join("run");
-    let storage = format!(
-        "[storage]\ndriver = \"overlay\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
-        storage.display(),
-        run.display()
-    );
-    fs::write(sandbox.path().join("containers.conf"), containers).unwrap();
-    fs::write(sandbox.path().join("storage.conf"), storage).unwrap();
-    let of = |name: &str| sandbox.path().join(name).display().to_string();
-    let variables =
-        vec![("CONTAINERS_CONF", of("containers.conf")), ("CONTAINERS_STORAGE_CONF", of("storage.conf"))];
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/build-test-image");
-    let built = Command::new("bash").arg(script).arg("podman").envs(variables.clone()).status().unwrap();
-    if !built.success() {
-        skip("a podman that runs as root (.ci/build-test-image podman)");
-        return None;
-    }
-    Some((sandbox, variables))
+/// A job's machine: an agent that is root, a checkout that is another's.
+struct Machine {
+    /// Podman's storage is for one at a time.
+    _alone: MutexGuard<'static, ()>,
+    sandbox: Sandbox,
+    variables: Vec<(&'static str, String)>,
+    checkout: PathBuf,
+    temporary: PathBuf,
 }
 
-#[test]
-fn a_job_in_podman_has_its_verdict_and_a_killed_one_leaves_nothing() {
-    let Some((sandbox, variables)) = podman() else { return };
-    let checkout = sandbox.folder("checkout");
-    let temporary = sandbox.folder("tmp");
-    let docker = json!({"image": "rust-vmm-ci-test:dev", "always-pull": false, "runtime": "podman", "network": "none"});
-    let hook = |hook: &str, job: &str, command: &str| {
-        let mut hooked = sandbox.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
+impl Machine {
+    /// With a checkout of this name.
+    fn new(checkout: &str) -> Option<Self> {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let sandbox = Sandbox::new();
+        let variables = podman(&sandbox)?;
+        let (checkout, temporary) = (sandbox.folder(checkout), sandbox.folder("tmp"));
+        chown(&checkout, Some(OWNER), Some(OWNER)).unwrap();
+        Some(Self { _alone: alone, sandbox, variables, checkout, temporary })
+    }
+
+    /// Starts `rust-vmm-ci` with these words, in a job.
+    fn start(&self, words: &[&str], job: &str, changes: &Value, command: &str) -> Running {
+        let mut docker = json!({
+            "image": "rust-vmm-ci-test:dev", "always-pull": false, "runtime": "podman", "network": "none",
+        });
+        docker.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let mut hooked = self.sandbox.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
         hooked
-            .args(["hook", hook])
-            .current_dir(&checkout)
-            .envs(variables.clone())
-            .env("TMPDIR", &temporary)
+            .args(words)
+            .current_dir(&self.checkout)
+            .envs(self.variables.clone())
+            .env("TMPDIR", &self.temporary)
             .env("BUILDKITE", "true")
             .env("BUILDKITE_JOB_ID", job)
             .env("BUILDKITE_AGENT_NAME", "podman")
             .env("BUILDKITE_PLUGIN_NAME", "RUST_VMM_CI")
             .env("BUILDKITE_PLUGIN_CONFIGURATION", json!({"docker": docker}).to_string())
             .env("BUILDKITE_COMMAND", command);
-        Running::start(&mut hooked, sandbox.path().join(format!("log-{hook}-{job}")))
-    };
-    let ran = hook("command", "first", "pwd; echo $RUST_VMM_CI_IN_CONTAINER; exit 42").finish(LIMIT);
-    assert!(ran.status == 42 && ran.has_lines("/workdir\n1"), "{}: {}", ran.status, ran.output);
+        Running::start(&mut hooked, self.sandbox.path().join(format!("log-{}-{job}", words.concat())))
+    }
 
-    let mut job = hook("command", "killed", "echo ready; sleep 600");
+    fn run(&self, job: &str, changes: &Value, command: &str) -> Finished {
+        self.start(&["hook", "command"], job, changes, command).finish(LIMIT)
+    }
+
+    /// What podman answers.
+    fn ask(&self, arguments: &[&str]) -> String {
+        let answer = Command::new("podman").args(arguments).envs(self.variables.clone()).output().unwrap();
+        assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+        String::from_utf8_lossy(&answer.stdout).into_owned()
+    }
+
+    /// Runs `pre-exit`, which must have nothing to say, and looks for what is left.
+    #[track_caller]
+    fn assert_clean_after(&self, job: &str) {
+        let after = self.start(&["hook", "pre-exit"], job, &json!({}), "").finish(LIMIT);
+        assert_eq!((after.status, after.output.as_str()), (0, ""));
+        assert_eq!(self.ask(&["ps", "--all", "--quiet"]), "");
+        assert_eq!(fs::read_dir(&self.temporary).unwrap().count(), 0);
+        let files = walkdir::WalkDir::new(&self.checkout).into_iter().filter_map(Result::ok);
+        let foreign: Vec<_> = files.filter(|file| file.metadata().unwrap().uid() != OWNER).collect();
+        assert!(foreign.is_empty(), "{foreign:?}");
+    }
+}
+
+#[test]
+fn a_job_in_podman_has_its_verdict_and_its_files_are_the_checkouts_owners() {
+    let Some(machine) = Machine::new("a checkout, \"quoted\": by many") else { return };
+    let write = "mkdir -p deep && touch deep/file && pwd && echo $RUST_VMM_CI_IN_CONTAINER";
+    for (name, end, status) in [
+        ("passed", "true", 0),
+        ("failed", "exit 42", 42),
+        ("killed", "kill -9 $$", 137),
+        ("own", "exit 125", 3),
+    ] {
+        let ran = machine.run(name, &json!({}), &format!("{write}; {end}"));
+        assert!(ran.status == status && ran.has_lines("/workdir\n1"), "{}: {}", ran.status, ran.output);
+        assert!(machine.checkout.join("deep/file").exists());
+        machine.assert_clean_after(name);
+    }
+}
+
+#[test]
+fn a_job_in_podman_that_was_killed_or_cancelled_leaves_nothing() {
+    let Some(machine) = Machine::new("checkout") else { return };
+    for name in ["killed", "cancelled"] {
+        let mut job =
+            machine.start(&["hook", "command"], name, &json!({}), "touch by-root; echo ready; sleep 600");
+        job.wait_for("ready", LIMIT);
+        if name == "killed" {
+            job.kill();
+        } else {
+            job.terminate();
+        }
+        assert_ne!(job.finish(LIMIT).status, 0);
+        machine.assert_clean_after(name);
+    }
+}
+
+#[test]
+fn podmans_failures_are_no_verdicts_and_say_what_to_do() {
+    let Some(machine) = Machine::new("checkout") else { return };
+    let cases = [
+        (json!({"image": "localhost/rust-vmm-ci-test:none", "pull-retries": 1}), "name a `registry-mirror`"),
+        (json!({"devices": ["/dev/no-such"]}), "/dev/no-such"),
+        (json!({"volumes": ["/no/such:/a"]}), "set TMPDIR"),
+        (json!({"network": "container:none"}), "none"),
+    ];
+    for (changes, words) in cases {
+        let ran = machine.run("job", &changes, "true");
+        assert_eq!(ran.status, 3, "{changes}: {}", ran.output);
+        assert!(ran.output.contains(words), "{changes}: {}", ran.output);
+        machine.assert_clean_after("job");
+    }
+}
+
+#[test]
+fn cleaning_what_is_kept_lets_a_job_in_podman_go_on() {
+    let Some(machine) = Machine::new("checkout") else { return };
+    let mut job = machine.start(&["hook", "command"], "job", &json!({}), "echo ready; sleep 8; echo done");
     job.wait_for("ready", LIMIT);
-    job.kill();
-    job.finish(LIMIT);
-    let after = hook("pre-exit", "killed", "").finish(LIMIT);
-    assert_eq!((after.status, after.output.as_str()), (0, ""));
-    let left =
-        Command::new("podman").args(["ps", "--all", "--quiet"]).envs(variables.clone()).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&left.stdout), "");
-    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+    let cleaned = machine.start(&["cache", "clean"], "other", &json!({}), "").finish(LIMIT);
+    assert_eq!((cleaned.status, cleaned.output.as_str()), (0, "nothing to remove\n"));
+    let ran = job.finish(LIMIT);
+    assert!(ran.status == 0 && ran.has_lines("done"), "{}", ran.output);
+    let cleaned = machine.start(&["cache", "clean"], "other", &json!({}), "").finish(LIMIT);
+    assert!(cleaned.status == 0 && cleaned.output.starts_with("removed:"), "{}", cleaned.output);
 }

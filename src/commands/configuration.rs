@@ -3,9 +3,10 @@
 
 use super::environment::variable;
 use crate::cli::Common;
-use crate::config::{Found, Given, Mode, Text, Wanted, require_version};
+use crate::config::{DockerChoice, Found, Given, Mode, Text, Wanted, require_version};
 use crate::exit::usage;
 use crate::model::{Os, Platform};
+use crate::venue;
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 
@@ -55,10 +56,29 @@ pub fn find(common: &Common, root: &Path, mode: Mode) -> Result<Found> {
         },
     };
     let found = given.find()?;
+    check_containers(&found)?;
     let binary = semver::Version::parse(env!("CARGO_PKG_VERSION")).context("this program's version")?;
     let hooks = variable("RUST_VMM_CI_HOOKS_VERSION");
     require_version(found.config.version.as_ref(), hooks.as_deref(), &binary)?;
     Ok(found)
+}
+
+/// Refuses what is wrong with the container's options, which the configuration knows as a map: here, and
+/// not in the job that an upload makes, or only where there is a container.
+fn check_containers(found: &Found) -> Result<()> {
+    let config = &found.config;
+    let of_checks =
+        config.checks.iter().map(|(name, check)| (format!("checks.{name}.docker"), &check.docker));
+    for (key, choice) in std::iter::once(("docker".to_owned(), &config.docker)).chain(of_checks) {
+        let DockerChoice::Options(options) = choice else { continue };
+        for (name, value) in options {
+            let place = format!("{key}.{name}");
+            // As the configuration's own errors: who wrote a plugin's options never wrote the variable.
+            let place = if found.from == Found::RUNNING { place } else { format!("{}: {place}", found.from) };
+            venue::check_option(&place, name, value)?;
+        }
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<String> {

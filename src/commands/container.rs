@@ -4,13 +4,13 @@ use super::emulated::Watch;
 use super::environment::variable;
 use super::{facts, reporting};
 use crate::cli::{Common, InsideArgs, RunArgs};
-use crate::config::{Config, DockerChoice, Found};
+use crate::config::{Config, DockerChoice, Found, Mode};
 use crate::exit::{Exit, usage};
 use crate::model::{Os, Platform};
 use crate::plan::{self, Asked, PlannedCheck};
 use crate::process::{Ended, Stream};
 use crate::report::Report;
-use crate::venue::{self, Container, Inside, Job, Policy, Venue, Wanted};
+use crate::venue::{self, Container, Inside, Job, Policy, Shell, Venue, Wanted};
 use anyhow::Result;
 use serde_json::Value;
 use std::io::{self, Write as _};
@@ -31,6 +31,8 @@ pub struct Placed {
     container: Container,
     /// What runs in it, for a shell.
     script: String,
+    /// Whether that is ours, and no command of a person's.
+    is_ours: bool,
 }
 
 /// The container that a job's work is done in; none for the host.
@@ -55,13 +57,33 @@ pub fn of_job(common: &Common, root: &Path, found: &Found, task: Task<'_>) -> Re
                 if platform.is_emulated() { PlannedCheck::script(&plan) } else { run_again(common, args) };
         }
     }
-    match venue::resolve(&config.docker, wanted, &policy()?)? {
+    let choice = container_for(platform, config);
+    match venue::resolve(&choice, wanted, &policy()?)? {
         Venue::Host if platform.is_emulated() && !nested => {
             Err(usage(format!("docker: {platform} is emulated in a container; take `docker: false` away")))
         }
         Venue::Host => Ok(None),
-        Venue::Container(container) => Ok(Some(Placed { container: *container, script })),
+        Venue::Container(mut container) => {
+            if let (Task::Checks(_), Shell::None, false) = (task, &container.shell, platform.is_emulated()) {
+                // Ours needs none: without it an entrypoint gets words, as it expects them.
+                container.shell = Shell::Split;
+            }
+            let is_ours = matches!(task, Task::Checks(_));
+            Ok(Some(Placed { container: *container, script, is_ours }))
+        }
     }
+}
+
+/// The options of a platform's container. In those of an upload the image is the native platforms':
+/// only another has the emulator.
+fn container_for(platform: Platform, config: &Config) -> DockerChoice {
+    let mut choice = config.docker.clone();
+    if let (DockerChoice::Options(options), true, Mode::Upload) =
+        (&mut choice, platform.is_emulated(), config.mode)
+    {
+        options.shift_remove("image");
+    }
+    choice
 }
 
 /// The platform that a job is for: this machine's where it is one of those that are configured.
@@ -184,7 +206,7 @@ pub fn run(placed: &Placed, root: &Path, annotate: bool) -> Result<Exit> {
 }
 
 fn work(placed: &Placed, root: &Path) -> Result<(Exit, Option<Report>)> {
-    let Placed { container, script } = placed;
+    let Placed { container, script, is_ours } = placed;
     println!("--- :docker: {}", container.image);
     let job = Job::here(root);
     let mut watch = container.emulated.then(|| Watch::new(script));
@@ -208,17 +230,29 @@ fn work(placed: &Placed, root: &Path) -> Result<(Exit, Option<Report>)> {
         (None, None) => None,
     };
     let exit = match ran.ended {
-        Ended::Exited(status) => Exit::Command(status),
+        Ended::Exited(status) if !is_ours => Exit::Command(status),
+        Ended::Exited(_) if container.emulated => report.as_ref().map_or(Exit::Infrastructure, Report::exit),
+        Ended::Exited(status) => of_run(status),
         _ => Exit::Infrastructure,
     };
     Ok((exit, report))
 }
 
+/// What `rust-vmm-ci run` in the container came to. A status that is none of its own is that of its end
+/// before its time, such as a shell's 137 for one that was killed.
+fn of_run(status: i32) -> Exit {
+    match status {
+        0 => Exit::Passed,
+        1 => Exit::Failed,
+        2 => Exit::Usage,
+        _ => Exit::Infrastructure,
+    }
+}
+
 /// Takes away what the job has left.
 pub fn clean_up() {
-    if let Ok(checkout) = std::env::current_dir() {
-        venue::clean_up(&Job::here(&checkout));
-    }
+    // The checkout is not asked for: what was left says itself where it was.
+    venue::clean_up(&Job::here(Path::new(".")));
 }
 
 /// Our side within a container.
@@ -238,6 +272,12 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
     use clap::Parser as _;
+
+    #[test]
+    fn a_run_that_was_killed_in_the_container_gave_no_verdict() {
+        let codes = [0, 1, 2, 3, 101, 137, 255].map(|status| of_run(status).code());
+        assert_eq!(codes, [0, 1, 2, 3, 3, 3, 3]);
+    }
 
     #[test]
     fn a_run_is_called_in_the_container_as_it_was_here() {

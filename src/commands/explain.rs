@@ -118,16 +118,33 @@ fn of_policy(step: &Explained, config: &Config, policy: &Policy) -> Result<Strin
     };
     let platform = check.platform.unwrap_or(Platform::X86_64);
     let wanted = Wanted { os: check.os, platform, privileged: false, cache: config.cache, nested: false };
-    let mut text = String::new();
-    if let Venue::Container(container) = venue::resolve(&choice, wanted, policy)? {
-        for (name, set) in
-            container.settings.iter().filter(|(_, set)| matches!(set.origin, Origin::Policy(_)))
-        {
-            let _ =
-                writeln!(text, "  here: docker.{name}  {}  ({} of {})", set.given, set.origin, policy.file);
+    let mut lines = Vec::new();
+    let mut here = |key: &str, value: String, of: &str| {
+        lines.push(format!("  here: {key}  {value}  (agent policy, {of} of {})\n", policy.file));
+    };
+    match venue::resolve(&choice, wanted, policy)? {
+        Venue::Host if choice != DockerChoice::Off => here("docker", "false".into(), "docker"),
+        Venue::Host => {}
+        Venue::Container(container) => {
+            for (name, set) in container.settings.iter().filter(|(_, set)| set.is_of_policy()) {
+                let key = format!("docker.{name}");
+                let value = if name == "image" { container.image.clone() } else { set.given.to_string() };
+                here(&key, value, &key);
+            }
+            if let Some(mirror) = &policy.registry_mirror
+                && container.image.starts_with(mirror.as_str())
+            {
+                here("docker.image", container.image.clone(), "registry-mirror");
+            }
+            if !policy.run_options.is_empty() {
+                here("run-options", policy.run_options.join(" "), "run-options");
+            }
+            if policy.cache == Some(container.cache) && config.cache != policy.cache {
+                here("cache", container.cache.as_str().into(), "cache");
+            }
         }
     }
-    Ok(text)
+    Ok(lines.concat())
 }
 
 /// Where an option of the step's job came from: its platform and system from the step, its time limit

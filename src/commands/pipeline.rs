@@ -6,11 +6,14 @@ use crate::checks::times::Times;
 use crate::cli::{Common, Format};
 use crate::config::{Config, Found, Jobs, Mode};
 use crate::exit::Exit;
+use crate::model::Origin;
 use crate::pipeline::{Groups, JOBS_PER_BUILD, Renderer, Step, Uploads, own_reference};
-use crate::plan::{Facts, Planner};
+use crate::plan::{Facts, PlannedCheck, Planner, StepSettings, TracedMap};
+use crate::venue;
 use anyhow::{Context as _, Result};
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Prints the pipeline that an upload would bring; notes go to the standard error.
 ///
@@ -122,14 +125,19 @@ fn each_step(
     let config: &Config = &found.config;
     let reference = found.reference.clone().unwrap_or_else(own_reference);
     let planner = Planner::for_upload(config, facts)?;
+    let mut containers = Containers::default();
     match config.jobs {
         Jobs::PerCheck => {
             let mut renderer = Renderer::new(config, &reference);
-            planner.visit(&mut |check| see(&renderer.step(&check)?))?;
+            planner.visit(&mut |check| {
+                containers.check(&check)?;
+                see(&renderer.step(&check)?)
+            })?;
         }
         Jobs::PerPlatform => {
             let mut checks = Vec::new();
             planner.visit(&mut |check| {
+                containers.check(&check)?;
                 checks.push(check);
                 Ok(())
             })?;
@@ -137,6 +145,32 @@ fn each_step(
         }
     }
     Ok(planner.notes())
+}
+
+/// The containers' options of the steps that were seen, those of descriptions and variables too.
+#[derive(Default)]
+struct Containers {
+    /// Of a check on a platform; its steps for each crate have the same.
+    seen: Option<Arc<StepSettings>>,
+}
+
+impl Containers {
+    /// Refuses what the step's job would refuse.
+    fn check(&mut self, check: &PlannedCheck) -> Result<()> {
+        if self.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, &check.step)) {
+            return Ok(());
+        }
+        for (name, set) in check.step.docker.iter().flat_map(TracedMap::iter) {
+            let place = match &set.origin {
+                Origin::Option(key) => key.clone(),
+                Origin::Variable(variable) => format!("{variable}: cfg.{name}"),
+                other => other.to_string(),
+            };
+            venue::check_option(&place, name, &set.value)?;
+        }
+        self.seen = Some(Arc::clone(&check.step));
+        Ok(())
+    }
 }
 
 /// Says what a person should know of the steps.

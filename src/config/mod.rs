@@ -21,6 +21,7 @@ pub use check::COMMON_CHECK_KEYS;
 pub use pipeline_file::entries;
 pub use source::{Found, Given, Text, Wanted};
 pub use split::Split;
+pub use text::printable;
 pub use version::require_version;
 
 use crate::model::{FeatureMode, Os, Platform};
@@ -143,6 +144,17 @@ pub enum Cache {
     Registry,
     /// The registry and the target directory.
     Target,
+}
+
+impl Cache {
+    /// As users write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Registry => "registry",
+            Self::Target => "target",
+        }
+    }
 }
 
 /// See [`Config::docker`].

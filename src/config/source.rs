@@ -60,6 +60,11 @@ pub struct Found {
     pub reference: Option<String>,
 }
 
+impl Found {
+    /// Where the running plugin's options are from.
+    pub const RUNNING: &str = "BUILDKITE_PLUGIN_CONFIGURATION";
+}
+
 impl Given<'_> {
     /// The configuration that holds: of `--config`; else of the running plugin; else of the only entry
     /// that the job has of it; else of the pipeline file's entry that fits best; else the default.
@@ -82,14 +87,13 @@ impl Given<'_> {
             });
         }
         if let Some(told) = self.running_configuration(&job) {
-            const FROM: &str = "BUILDKITE_PLUGIN_CONFIGURATION";
-            let value = text::json(told).map_err(|error| usage(format!("{FROM}: {error}")))?;
+            let value = text::json(told).map_err(|error| usage(format!("{}: {error}", Found::RUNNING)))?;
             // No prefix: the author knows the options, and never wrote the variable.
             let config = Config::parse(&value)?;
             // A step may use the plugin twice: the entry with these options is the one that runs.
             let running = job.iter().find(|(_, options)| *options == value).or(job.first());
             let reference = running.map(|(reference, _)| reference.clone());
-            return Ok(Found { config, from: FROM.into(), reference });
+            return Ok(Found { config, from: Found::RUNNING.into(), reference });
         }
         if !job.is_empty() {
             return of_the_job(&job);

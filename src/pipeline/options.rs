@@ -1,6 +1,6 @@
 //! This plugin's options in a generated step: what its job needs, and nothing that is the default.
 
-use crate::config::{Cache, CheckOptions, Config};
+use crate::config::{CheckOptions, Config};
 use crate::model::{FeatureMode, Origin, Os, Platform};
 use crate::plan::{PlannedCheck, StepSettings};
 use crate::predecessor::minutes;
@@ -62,12 +62,7 @@ fn add_common(options: &mut Map<String, Value>, config: &Config, settings: &Step
 /// The options that are about jobs and not about checks.
 pub fn add_job_options(options: &mut Map<String, Value>, config: &Config) {
     if let Some(cache) = config.cache {
-        let name = match cache {
-            Cache::None => "none",
-            Cache::Registry => "registry",
-            Cache::Target => "target",
-        };
-        options.insert("cache".into(), name.into());
+        options.insert("cache".into(), cache.as_str().into());
     }
     if !config.annotate {
         options.insert("annotate".into(), false.into());

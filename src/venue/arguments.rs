@@ -7,11 +7,13 @@ use super::variables::{self, expand};
 use super::{Container, Engine, IMAGE_VARIABLE, IN_CONTAINER, Shell, User};
 use crate::exit;
 use anyhow::Result;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The label that [`super::clean_up`] finds a job's containers by.
 pub const LABEL: &str = "com.github.rust-vmm.ci.job-id";
-/// Where our binary is in a container: on PATH in every image that has one.
+/// The folder of our binary in a container: on PATH in nearly every image.
+pub const PROGRAMS: &str = "/usr/local/bin";
+/// Our binary there.
 const BINARY: &str = "/usr/local/bin/rust-vmm-ci";
 /// The docker plugin's labels (its README, "Container Labels"), and the variables that they are of.
 const LABELS: [(&str, &str); 8] = [
@@ -36,6 +38,8 @@ pub struct Found<'a> {
     pub owner: (u32, u32),
     /// The text of `BUILDKITE_ENV_FILE`.
     pub env_file: Option<&'a str>,
+    /// The hosts that the agent's user knows.
+    pub known_hosts: Option<&'a Path>,
     /// The volume for cargo's registry.
     pub registry: Option<&'a str>,
     /// The volume for the target directory.
@@ -48,9 +52,21 @@ pub struct Found<'a> {
 /// Exit 2 where a variable is not set.
 pub fn image(container: &Container, job: &Job) -> Result<String> {
     if container.settings.flag("expand-image-vars") {
-        return expand("docker.image", &container.image, job);
+        let image = expand("docker.image", &container.image, job)?;
+        return check_image(&image).map(|()| image);
     }
     Ok(container.image.clone())
+}
+
+/// Whether a text can be an image's name, and is no flag of `docker run`.
+///
+/// # Errors
+/// Exit 2 where it cannot.
+pub fn check_image(text: &str) -> Result<()> {
+    if text.is_empty() || text.starts_with('-') || text.contains(char::is_whitespace) {
+        return Err(exit::usage(format!("docker.image: expected an image's name, got \"{text}\"")));
+    }
+    Ok(())
 }
 
 /// All words after `docker`. Values that we make stand in one word with their flag; no shell of the
@@ -83,12 +99,12 @@ pub fn arguments(container: &Container, job: &Job, command: &str, found: &Found)
         words.extend(volume.map(|volume| mount_volume(container.engine, volume, &target)));
     }
     words.extend(user_flag(container, found));
-    words.extend(environment(container, job, &workdir, found)?);
+    words.extend(environment(container, job, found)?);
     words.extend(volumes(container, job)?);
-    words.extend(ssh_agent(container, job)?);
+    words.extend(ssh_agent(container, job, found)?);
     words.extend(container.network.iter().map(|network| format!("--network={network}")));
     words.extend(container.flags.iter().cloned());
-    let program = program(container, command, found.target.is_some(), &workdir);
+    let program = program(container, command, found.target.is_some(), &workdir)?;
     words.extend(program.entrypoint.map(|entrypoint| format!("--entrypoint={entrypoint}")));
     words.push(image(container, job)?);
     words.extend(program.words);
@@ -98,12 +114,19 @@ pub fn arguments(container: &Container, job: &Job, command: &str, found: &Found)
 /// The checkout's folder in the container.
 ///
 /// # Errors
-/// Exit 2 where a variable is not set.
+/// Exit 2 where a variable is not set, or it is no absolute path.
 pub fn workdir(container: &Container, job: &Job) -> Result<String> {
-    if container.settings.flag("expand-volume-vars") {
-        return expand("docker.workdir", &container.workdir, job);
+    let written = &container.workdir;
+    let expands = container.settings.flag("expand-volume-vars");
+    let workdir = if expands { expand("docker.workdir", written, job)? } else { written.clone() };
+    if !workdir.starts_with('/') {
+        let hint =
+            if !expands && written.starts_with('$') { " (is `expand-volume-vars` meant?)" } else { "" };
+        return Err(exit::usage(format!(
+            "docker.workdir: expected an absolute path, got \"{workdir}\"{hint}"
+        )));
     }
-    Ok(container.workdir.clone())
+    Ok(workdir)
 }
 
 /// What the container runs.
@@ -114,16 +137,17 @@ struct Program {
 
 /// The command under its shell, and that under our wrapper, unless it goes to an entrypoint that is
 /// the image's own and unknown.
-fn program(container: &Container, command: &str, target: bool, workdir: &str) -> Program {
+fn program(container: &Container, command: &str, target: bool, workdir: &str) -> Result<Program> {
     let own: Vec<String> = match &container.shell {
         Shell::Words(words) => words.iter().cloned().chain([command.to_owned()]).collect(),
         Shell::None => vec![command.to_owned()],
+        Shell::Split => shell_words::split(command)?,
     };
     if container.emulated {
-        return Program { entrypoint: None, words: emulated(&container.shell, own) };
+        return Ok(Program { entrypoint: None, words: emulated(&container.shell, own) });
     }
     if !is_wrapped(container) {
-        return Program { entrypoint: container.entrypoint.clone(), words: own };
+        return Ok(Program { entrypoint: container.entrypoint.clone(), words: own });
     }
     let own = container.entrypoint.iter().filter(|program| !program.is_empty()).cloned().chain(own);
     let mut words: Vec<String> = ["hook", "inside"].map(str::to_owned).into();
@@ -133,10 +157,10 @@ fn program(container: &Container, command: &str, target: bool, workdir: &str) ->
     }
     words.push("--".into());
     words.extend(own);
-    match container.entrypoint {
+    Ok(match container.entrypoint {
         Some(_) => Program { entrypoint: Some(BINARY.into()), words },
         None => Program { entrypoint: None, words: [BINARY.to_owned()].into_iter().chain(words).collect() },
-    }
+    })
 }
 
 /// Whether the command runs under our wrapper, which says how it ended.
@@ -151,7 +175,7 @@ pub fn is_wrapped(container: &Container) -> bool {
 fn emulated(shell: &Shell, words: Vec<String>) -> Vec<String> {
     match shell {
         Shell::Words(_) => words.iter().map(|word| shell_words::quote(word).into_owned()).collect(),
-        Shell::None => words,
+        Shell::None | Shell::Split => words,
     }
 }
 
@@ -163,16 +187,17 @@ fn user_flag(container: &Container, found: &Found) -> Option<String> {
     }
 }
 
-fn environment(container: &Container, job: &Job, workdir: &str, found: &Found) -> Result<Vec<String>> {
+fn environment(container: &Container, job: &Job, found: &Found) -> Result<Vec<String>> {
     let passed = variables::passed(&container.settings, job, found.env_file)?;
     let ours = [
         format!("{IN_CONTAINER}=1"),
         format!("{}={MOUNTED}/{REPORT}", super::REPORT),
         format!("{IMAGE_VARIABLE}={}", image(container, job)?),
-        // The checkout is the agent's and the user here another: git would refuse to read it.
+        // The checkout and its submodules are the agent's and the user here another: git would refuse
+        // to read them.
         "GIT_CONFIG_COUNT=1".into(),
         "GIT_CONFIG_KEY_0=safe.directory".into(),
-        format!("GIT_CONFIG_VALUE_0={workdir}"),
+        "GIT_CONFIG_VALUE_0=*".into(),
     ];
     let mut words: Vec<String> =
         ours.into_iter().chain(passed.words).map(|word| format!("--env={word}")).collect();
@@ -182,7 +207,8 @@ fn environment(container: &Container, job: &Job, workdir: &str, found: &Found) -
     Ok(words)
 }
 
-/// The volumes that a person asked for; a source that begins with `./` is below the checkout.
+/// The volumes that a person asked for; a source that is `.` or begins with `./` is the checkout or below
+/// it (docker plugin's rule).
 fn volumes(container: &Container, job: &Job) -> Result<Vec<String>> {
     let items = container.settings.list("volumes").iter().enumerate();
     items
@@ -192,9 +218,11 @@ fn volumes(container: &Container, job: &Job) -> Result<Vec<String>> {
             } else {
                 item.clone()
             };
-            let item = match item.strip_prefix("./") {
-                Some(below) => format!("{}/{below}", job.checkout.display()),
-                None => item,
+            let checkout = job.checkout.display();
+            let item = match (item.strip_prefix("./"), item.strip_prefix(".:")) {
+                (Some(below), _) => format!("{checkout}/{below}"),
+                (_, Some(target)) => format!("{checkout}:{target}"),
+                _ => item,
             };
             Ok(format!("--volume={item}"))
         })
@@ -202,7 +230,7 @@ fn volumes(container: &Container, job: &Job) -> Result<Vec<String>> {
 }
 
 /// The person's SSH agent, and the hosts that the Buildkite agent knows (docker plugin's rule).
-fn ssh_agent(container: &Container, job: &Job) -> Result<Vec<String>> {
+fn ssh_agent(container: &Container, job: &Job, found: &Found) -> Result<Vec<String>> {
     let home = match container.settings.given("mount-ssh-agent") {
         Some(super::options::Given::Text(home)) => home.as_str(),
         Some(super::options::Given::Flag(true)) => "/root",
@@ -211,16 +239,19 @@ fn ssh_agent(container: &Container, job: &Job) -> Result<Vec<String>> {
     let socket = job.variable("SSH_AUTH_SOCK").ok_or_else(|| {
         exit::usage("docker.mount-ssh-agent: SSH_AUTH_SOCK is not set: is there an SSH agent on this agent?")
     })?;
-    let known = PathBuf::from(job.variable("HOME").unwrap_or("/root")).join(".ssh/known_hosts");
-    Ok(vec![
-        "--env=SSH_AUTH_SOCK=/ssh-agent".into(),
-        bind(Path::new(socket), "/ssh-agent", false)?,
-        bind(&known, &format!("{home}/.ssh/known_hosts"), true)?,
-    ])
+    let mut words =
+        vec!["--env=SSH_AUTH_SOCK=/ssh-agent".into(), bind(Path::new(socket), "/ssh-agent", false)?];
+    if let Some(known) = found.known_hosts {
+        words.push(bind(known, &format!("{home}/.ssh/known_hosts"), true)?);
+    }
+    Ok(words)
 }
 
 /// A host path in the container. Unlike `--volume`, this fails where the path is not there.
-fn bind(source: &Path, target: &str, read_only: bool) -> Result<String> {
+///
+/// # Errors
+/// Exit 3 for a path that docker cannot be told.
+pub fn bind(source: &Path, target: &str, read_only: bool) -> Result<String> {
     let Some(source) = source.to_str() else {
         let shown = source.display();
         return Err(exit::infrastructure(format!("{shown}: docker takes no path that is not UTF-8")));

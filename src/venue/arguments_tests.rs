@@ -5,6 +5,7 @@ use crate::venue::policy::Policy;
 use crate::venue::{Venue, Wanted, resolve};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 fn container_on(platform: Platform, options: Value, policy: &str) -> Result<Container> {
     let options: Map<String, Value> = serde_json::from_value(options).unwrap();
@@ -25,15 +26,19 @@ fn job(variables: &[(&str, &str)]) -> Job {
 }
 
 fn words_of(container: &Container, job: &Job, command: &str) -> Result<Vec<String>> {
-    let found = Found {
+    arguments(container, job, command, &found())
+}
+
+fn found() -> Found<'static> {
+    Found {
         binary: Path::new("/opt/rust-vmm-ci"),
         folder: Path::new("/tmp/job/inside"),
         owner: (1000, 1001),
         env_file: None,
+        known_hosts: None,
         registry: Some("reg"),
         target: None,
-    };
-    arguments(container, job, command, &found)
+    }
 }
 
 fn words(options: Value) -> Vec<String> {
@@ -61,7 +66,7 @@ fn the_defaults_are_the_predecessors_with_better_manners() {
         "--env=RUST_VMM_CI_IMAGE=rustvmm/dev:g8b11be7",
         "--env=GIT_CONFIG_COUNT=1",
         "--env=GIT_CONFIG_KEY_0=safe.directory",
-        "--env=GIT_CONFIG_VALUE_0=/workdir",
+        "--env=GIT_CONFIG_VALUE_0=*",
         "--env=BUILDKITE_COMMIT",
         "--env=BUILDKITE_JOB_ID",
         "rustvmm/dev:g8b11be7",
@@ -101,6 +106,8 @@ fn options_become_what_the_docker_plugin_makes_of_them() {
         (json!({"propagate-uid-gid": true}), vec!["--user=1000:1001"]),
         (json!({"devices": ["/dev/kvm"], "tmpfs": "/t"}), vec!["--device=/dev/kvm", "--tmpfs=/t"]),
         (json!({"volumes": ["./a:/b", "/c:/d"]}), vec!["--volume=/builds/my,repo/a:/b", "--volume=/c:/d"]),
+        (json!({"volumes": [".:/b:ro"]}), vec!["--volume=/builds/my,repo:/b:ro"]),
+        (json!({"volumes": false}), vec![]),
         (json!({"network": "none"}), vec!["--network=none"]),
         (json!({"runtime": "nvidia"}), vec!["--runtime=nvidia"]),
         (json!({"shell": ["/bin/bash", "-c"]}), vec!["/bin/bash"]),
@@ -148,6 +155,9 @@ fn images_come_from_the_policys_mirror() {
         let container = container_on(Platform::X86_64, options, r#"{"registry-mirror": "m:5000"}"#).unwrap();
         assert_eq!(container.image, expected);
     }
+    let variable = json!({"image": "$REGISTRY/a", "expand-image-vars": true});
+    let container = container_on(Platform::X86_64, variable, r#"{"registry-mirror": "m:5000"}"#).unwrap();
+    assert_eq!(container.image, "$REGISTRY/a", "nobody knows yet whose it is");
     let podman = container_on(Platform::X86_64, json!({"runtime": "podman"}), "{}").unwrap();
     assert_eq!(podman.image, "docker.io/rustvmm/dev:g8b11be7");
 }
@@ -167,8 +177,46 @@ fn what_cannot_be_is_refused_with_its_place() {
     assert!(says(json!({"image": "--privileged"})).starts_with("docker.image: expected an image's name"));
     assert!(says(json!({"user": "a", "propagate-uid-gid": true})).starts_with("docker.user: cannot"));
     assert!(says(json!({"workdir": "here"})).starts_with("docker.workdir: expected an absolute path"));
+    assert!(says(json!({"workdir": "$BUILDKITE_COMMIT"})).contains("is `expand-volume-vars` meant?"));
+    let expanded = json!({"workdir": "$BUILDKITE_COMMIT", "expand-volume-vars": true});
+    assert!(says(expanded).ends_with("expected an absolute path, got \"abc\""));
     assert!(says(json!({"mount-ssh-agent": true})).starts_with("docker.mount-ssh-agent: SSH_AUTH_SOCK"));
     assert!(says(json!({"image": "$X", "expand-image-vars": true})).contains("`X` is not set"));
+}
+
+#[test]
+fn a_variable_makes_no_flag_of_an_image() {
+    let container =
+        container_on(Platform::X86_64, json!({"image": "$X", "expand-image-vars": true}), "{}").unwrap();
+    let image = |value: &str| image(&container, &job(&[("X", value)]));
+    assert_eq!(image("a/b:1").unwrap(), "a/b:1");
+    for value in ["--privileged", "a b", ""] {
+        let told = image(value).unwrap_err().to_string();
+        assert!(told.starts_with("docker.image: expected an image's name"), "{value:?}: {told}");
+    }
+}
+
+#[test]
+fn the_ssh_agent_is_mounted_and_the_known_hosts_where_there_are_any() {
+    let container = container_on(Platform::X86_64, json!({"mount-ssh-agent": "/home/ci"}), "{}").unwrap();
+    let words = |known_hosts| {
+        let job = job(&[("SSH_AUTH_SOCK", "/run/agent")]);
+        let found = Found { known_hosts, ..found() };
+        arguments(&container, &job, "x", &found).unwrap()
+    };
+    let socket = "--mount=type=bind,source=/run/agent,target=/ssh-agent".to_owned();
+    let hosts =
+        "--mount=type=bind,source=/h/known_hosts,target=/home/ci/.ssh/known_hosts,readonly".to_owned();
+    assert!(words(None).contains(&socket) && !words(None).contains(&hosts));
+    assert!(words(Some(Path::new("/h/known_hosts"))).contains(&hosts));
+}
+
+#[test]
+fn our_own_command_reaches_an_entrypoint_in_words() {
+    let mut container = container_on(Platform::X86_64, json!({"entrypoint": "/start"}), "{}").unwrap();
+    container.shell = Shell::Split;
+    let words = words_of(&container, &job(&[]), "rust-vmm-ci run 'a label'").unwrap();
+    assert_eq!(words[words.len() - 5..], ["--", "/start", "rust-vmm-ci", "run", "a label"]);
 }
 
 #[test]
@@ -193,4 +241,23 @@ fn no_container_is_nested_and_none_is_on_windows() {
     let Venue::Container(container) = on(Os::Linux, false, &DockerChoice::Unset).unwrap() else { panic!() };
     assert!(container.flags.contains(&"--privileged".to_owned()) && container.pull.always);
     assert_eq!(container.cache, Cache::Registry);
+}
+
+#[test]
+fn a_policys_image_has_a_twin_with_the_emulator() {
+    let cases = [
+        ("rustvmm/dev:v50", "rustvmm/dev:v50-riscv"),
+        ("mine:1-riscv", "mine:1-riscv"),
+        ("mine@sha256:00", "rustvmm/dev:g8b11be7-riscv"),
+    ];
+    for (image, expected) in cases {
+        let policy = json!({"docker": {"image": image}}).to_string();
+        let of = |platform, options| container_on(platform, options, &policy).unwrap().image;
+        assert_eq!(of(Platform::Riscv64, json!({})), expected);
+        assert_eq!(of(Platform::X86_64, json!({})), image);
+        // What an upload writes out in a step is what nobody chose.
+        let step = json!({"image": "rustvmm/dev:g8b11be7-riscv", "always-pull": true});
+        assert_eq!(of(Platform::Riscv64, step), expected);
+        assert_eq!(of(Platform::Riscv64, json!({"image": "chosen:1"})), "chosen:1");
+    }
 }

@@ -2,8 +2,8 @@
 //! folder. The record's file is the volume's lock too, so that two jobs never share a target
 //! directory; the system lets go of it when a job's process dies, however it does.
 
-use super::Engine;
 use super::job::Job;
+use super::{Engine, failure};
 use crate::exit;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -11,10 +11,13 @@ use sha2::{Digest as _, Sha256};
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long a volume is kept that no job uses, in seconds: images change every few weeks.
 const UNUSED: u64 = 30 * 24 * 3600;
+/// How often a lock is tried to be had.
+const LOOKS: u32 = 5;
 /// How much of a volume's key is in its name, in hexadecimal digits.
 const DIGITS: usize = 16;
 
@@ -139,12 +142,15 @@ fn remove(state: &Path, volumes: Vec<Volume>) -> Result<Vec<Volume>> {
     let mut failed = None;
     for volume in volumes {
         let Some(held) = hold(state, volume)? else { continue };
-        match held.volume.engine.answer(["volume", "rm", "--force", &held.volume.name]) {
+        // Not by `--force`: Podman's takes the containers that use the volume away with it.
+        match held.volume.engine.answer(["volume", "rm", &held.volume.name]) {
             // The file stays, empty: a job that waits for it must not hold another than the next one.
             Ok(_) => {
                 held.record.set_len(0)?;
                 removed.push(held.volume);
             }
+            Err(error) if failure::is_no_volume(&error.to_string()) => held.record.set_len(0)?,
+            Err(error) if failure::is_volume_in_use(&error.to_string()) => {}
             Err(error) => failed = Some(error),
         }
     }
@@ -176,7 +182,7 @@ fn hold(state: &Path, mut volume: Volume) -> Result<Option<Held>> {
     let mut record = open()
         .with_context(|| path.display().to_string())
         .map_err(|error| exit::infrastructure(format!("cannot record a volume: {error:#}")))?;
-    if record.try_lock().is_err() {
+    if !lock(&record) {
         return Ok(None);
     }
     let mut text = String::new();
@@ -186,6 +192,16 @@ fn hold(state: &Path, mut volume: Volume) -> Result<Option<Held>> {
     }
     write(&mut record, &volume)?;
     Ok(Some(Held { volume, record }))
+}
+
+/// Locks a record, where no job has it. Who only looks whether one has, has it for a moment.
+fn lock(record: &File) -> bool {
+    (0..LOOKS).any(|look| {
+        if look > 0 {
+            thread::sleep(Duration::from_millis(20));
+        }
+        record.try_lock().is_ok()
+    })
 }
 
 fn write(record: &mut File, volume: &Volume) -> Result<()> {

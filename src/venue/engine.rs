@@ -145,6 +145,14 @@ impl Engine {
         self.answer(["image", "inspect", "--format", "{{.Id}}", image])
     }
 
+    /// The user that an image's containers run as unless told otherwise; empty for root.
+    ///
+    /// # Errors
+    /// Exit 3 with the engine's words.
+    pub fn image_user(self, image: &str) -> Result<String> {
+        self.answer(["image", "inspect", "--format", "{{.Config.User}}", image])
+    }
+
     /// Makes a network where there is none of this name (docker plugin's rule).
     ///
     /// # Errors

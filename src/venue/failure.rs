@@ -21,11 +21,19 @@ const NETWORK: &str =
     "check the agent's network and proxy, or name a `registry-mirror` in the agent's policy";
 const IMAGE: &str = "check `docker.image`, and `docker login` for a private one";
 
-/// The first that is found decides: the special stand before the general. Texts of Docker 20.10 to 28
+const PATHS: &str = "docker must see the agent's files under the same paths: check `docker.volumes`; where one \
+    of them has a /tmp of its own (PrivateTmp, snap, a remote DOCKER_HOST), set TMPDIR to a folder that both see";
+const STATIC: &str = "this rust-vmm-ci is linked to this machine's C library: install a static one \
+    (RUSTFLAGS='-C target-feature=+crt-static' cargo install --target x86_64-unknown-linux-gnu …)";
+const FORBIDDEN: &str = "let every user read and execute the agent's rust-vmm-ci; where SELinux is enforced, \
+    add --security-opt=label=disable to the policy's `run-options`";
+
+/// The first that is found decides: the special stand before the general. Texts of Docker 20.10 to 29
 /// and Podman 4.3.
-const FAILURES: [Known; 23] = [
+const FAILURES: [Known; 34] = [
     known("permission denied while trying to connect", "add the agent's user to the group docker"),
     known("cannot connect to the docker daemon", DAEMON),
+    known("failed to connect to the docker api", DAEMON),
     known("error during connect", DAEMON),
     known("cannot connect to podman", "start podman's service on the agent, or unset CONTAINER_HOST"),
     known(
@@ -49,12 +57,25 @@ const FAILURES: [Known; 23] = [
         "executable file not found",
         "the image lacks that program: check `docker.shell`, `docker.entrypoint`",
     ),
+    known("version `glibc_", STATIC),
+    // So says the kernel where an image lacks the C library's loader.
+    known("rust-vmm-ci: no such file or directory", STATIC),
+    known("rust-vmm-ci failed: no such file or directory", STATIC),
+    known("rust-vmm-ci failed: permission denied", FORBIDDEN),
+    known("rust-vmm-ci: permission denied", FORBIDDEN),
+    known("rust-vmm-ci\": permission denied", FORBIDDEN),
     known(
-        "version `glibc_",
-        "this rust-vmm-ci is linked to this machine's C library: install a static one (RUSTFLAGS='-C \
-         target-feature=+crt-static' cargo install --target x86_64-unknown-linux-gnu …)",
+        "incompatible with user namespaces",
+        "the daemon maps users (userns-remap): set `userns: host` in `docker` or in the agent's policy",
     ),
-    known("bind source path does not exist", "check `docker.volumes`; docker must see the agent's files"),
+    known(
+        "exec format error",
+        "the image is for another kind of machine: check `docker.image` and `docker.platform`",
+    ),
+    known("short-name", "write the image's registry too, such as docker.io/library/rust:1"),
+    known("container-init", "install catatonit, or name an `init_path` in containers.conf"),
+    known("bind source path does not exist", PATHS),
+    known("statfs /", PATHS),
     passing("no such host", NETWORK),
     passing("timeout", NETWORK),
     passing("connection refused", NETWORK),
@@ -76,6 +97,17 @@ pub fn is_passing(said: &str) -> bool {
 pub fn is_no_image(said: &str) -> bool {
     let said = said.to_lowercase();
     ["no such image", "unable to find image", "image not known"].iter().any(|words| said.contains(words))
+}
+
+/// Whether a volume is not there, so that it need not be removed.
+pub fn is_no_volume(said: &str) -> bool {
+    said.to_lowercase().contains("no such volume")
+}
+
+/// Whether a container has a volume, which so cannot be removed.
+pub fn is_volume_in_use(said: &str) -> bool {
+    let said = said.to_lowercase();
+    said.contains("volume is in use") || said.contains("is being used by the following container")
 }
 
 fn find(said: &str) -> Option<&'static Known> {
@@ -103,6 +135,19 @@ mod tests {
             ("toomanyrequests: You have reached your pull rate limit.", "registry-mirror", true),
             ("manifest for rustvmm/dev:x not found: manifest unknown", "docker.image", false),
             ("dial tcp: lookup registry on 1.1.1.1:53: no such host", "network", true),
+            (
+                "permission denied while trying to connect to the docker API at unix:///x",
+                "group docker",
+                false,
+            ),
+            ("failed to connect to the docker API at unix:///x; check if the path", "start docker", false),
+            ("exec /usr/local/bin/rust-vmm-ci: no such file or directory", "crt-static", false),
+            ("exec /usr/local/bin/rust-vmm-ci: exec format error", "docker.platform", false),
+            ("exec: \"/usr/local/bin/rust-vmm-ci\": permission denied", "SELinux", false),
+            ("privileged mode is incompatible with user namespaces.", "userns: host", false),
+            ("Error: statfs /tmp/x: no such file or directory", "TMPDIR", false),
+            ("short-name \"a\" did not resolve to an alias", "docker.io", false),
+            ("container-init binary not found on the host", "catatonit", false),
             ("write /x: no space left on device", "cache clean", false),
             ("/lib/libc.so.6: version `GLIBC_2.39' not found (required by rust-vmm-ci)", "crt-static", false),
             ("error gathering device information while adding custom device \"/dev/kvm\"", "devices", false),

@@ -11,8 +11,9 @@ use crate::exit;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Where `inside/` is in a container.
 pub const MOUNTED: &str = "/rust-vmm-ci/job";
@@ -25,6 +26,9 @@ pub const STATUS: &str = "status";
 pub const TARGET_BYTES: &str = "target-bytes";
 /// The beginning of a private folder's name.
 const PREFIX: &str = "rust-vmm-ci-job-";
+/// The age at which a folder without a word of its job in it is nobody's: its process died while it made
+/// it.
+const UNBORN: Duration = Duration::from_secs(60);
 /// The longest file that is taken from a container: a report is far smaller.
 const LONGEST: u64 = 256 << 20;
 
@@ -123,8 +127,15 @@ impl Folder {
     ///
     /// # Errors
     /// Where the system refuses: the job may have left another user's folders in it.
-    pub fn remove(self) -> Result<()> {
-        fs::remove_dir_all(&self.path).with_context(|| format!("removing {}", self.path.display()))
+    pub fn remove(&self) -> Result<()> {
+        // `job.json` last: by it the folder is found again.
+        let inside = match fs::remove_dir_all(self.inside()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        };
+        inside
+            .and_then(|()| fs::remove_dir_all(&self.path))
+            .with_context(|| format!("removing {}", self.path.display()))
     }
 }
 
@@ -137,6 +148,7 @@ pub fn left_behind(job: &Job) -> Vec<Folder> {
         .filter_map(Result::ok)
         .filter(|entry| entry.file_name().to_str().is_some_and(ours))
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .inspect(|entry| remove_unborn(&entry.path()))
         .filter_map(|entry| open(&entry.path()))
         .filter(|folder| folder.record.job == job.id || folder.record.agent == job.agent)
         .collect()
@@ -156,6 +168,16 @@ fn open(path: &Path) -> Option<Folder> {
     file.read_to_string(&mut text).ok()?;
     let record = serde_json::from_str(&text).ok()?;
     Some(Folder { path: path.to_owned(), record, _lock: file })
+}
+
+/// Takes away a folder whose process died before it could say what the folder is for.
+fn remove_unborn(path: &Path) {
+    let old = |found: fs::Metadata| Some(found.modified().ok()?.elapsed().ok()? > UNBORN);
+    let empty = fs::metadata(path.join("job.json")).map_or(true, |record| record.len() == 0);
+    if empty && fs::metadata(path).ok().and_then(old) == Some(true) {
+        // Another user's stays: the system sees to it.
+        let _ = fs::remove_dir_all(path);
+    }
 }
 
 fn path_of(job: &Job, id: &str) -> PathBuf {
@@ -213,6 +235,19 @@ mod tests {
         again.remove().unwrap();
         assert!(left_behind(&job).is_empty());
         assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_folder_whose_process_died_while_it_made_it_goes_once_it_is_old() {
+        let temporary = tempfile::tempdir().unwrap();
+        let job = job(temporary.path(), "a", "1");
+        let path = path_of(&job, "0");
+        fs::create_dir(&path).unwrap();
+        File::create(path.join("job.json")).unwrap();
+        assert!(left_behind(&job).is_empty() && path.exists(), "it may be a job that begins");
+        let old = std::time::SystemTime::now() - 2 * UNBORN;
+        File::open(&path).unwrap().set_modified(old).unwrap();
+        assert!(left_behind(&job).is_empty() && !path.exists());
     }
 
     #[test]

@@ -4,15 +4,14 @@
 //! to its owner. Last of all it says how the command ended: a container without that word was killed.
 
 use super::folder::{MOUNTED, STATUS, TARGET_BYTES};
-use super::owner;
 use super::sources::{self, Source, Sources};
+use super::{arguments, owner};
 use crate::exit::Exit;
 use crate::process::{self, Command, Ended};
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -22,9 +21,14 @@ use std::time::{Duration, SystemTime};
 pub const CARGO_HOME: &str = "/rust-vmm-ci/cargo";
 /// The file that says that the wrapper has begun.
 pub const STARTED: &str = "started";
+/// The file that says that the wrapper could not give all files to their owner, not being root: the
+/// host must.
+pub const FOREIGN: &str = "foreign";
 /// What the command is given to end in: longer than its own children are, and not as long as the host
 /// waits for this process ([`super::start`]).
 const GRACE: Duration = Duration::from_secs(3);
+/// Where shells look for programs without a `PATH`.
+const FALLBACK_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What of cargo's home is kept in the volume; the rest is the image's.
 const KEPT: [&str; 6] =
     ["registry", "git", "advisory-db", "advisory-dbs", ".package-cache", ".package-cache-mutate"];
@@ -58,6 +62,7 @@ pub fn inside(told: &Inside) -> Result<Exit> {
     // Where the folder cannot be written to, the host knows by what is not in it.
     let _ = fs::write(job.join(STARTED), "");
     let mut command = Command::new(program).args(args.iter().cloned()).grace(GRACE);
+    command = command.env("PATH", path_with(arguments::PROGRAMS, std::env::var_os("PATH"))?);
     match cargo_home(Path::new(CARGO_HOME)) {
         Ok(true) => command = command.env("CARGO_HOME", CARGO_HOME),
         Ok(false) => {}
@@ -70,11 +75,13 @@ pub fn inside(told: &Inside) -> Result<Exit> {
         empty(&target)?;
     }
     let ended = process::supervise_inheriting(&command, None);
-    for (folder, without) in [(told.checkout.as_path(), without), (job, &[])] {
-        if let Err(error) = owner::restore(folder, without) {
-            eprintln!("rust-vmm-ci: {error:#}");
-        }
+    if let Err(error) = owner::restore(&told.checkout, without)
+        && fs::write(job.join(FOREIGN), "").is_err()
+    {
+        eprintln!("rust-vmm-ci: {error:#}");
     }
+    // What is left of another's here the host removes all the same.
+    let _ = owner::restore(job, &[]);
     if told.target {
         let _ = fs::write(job.join(TARGET_BYTES), size(&target).to_string());
     }
@@ -90,6 +97,16 @@ pub fn inside(told: &Inside) -> Result<Exit> {
         || format!("{MOUNTED} cannot be written to: user {:?}", owner::of(&told.checkout).ok()),
     )?;
     Ok(Exit::Command(status.into()))
+}
+
+/// `PATH` with the folder that our binary is in: not every image has it there.
+fn path_with(folder: &str, path: Option<OsString>) -> Result<OsString> {
+    let path = path.unwrap_or_else(|| FALLBACK_PATH.into());
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    if !folders.iter().any(|known| known == Path::new(folder)) {
+        folders.push(folder.into());
+    }
+    std::env::join_paths(folders).context("PATH")
 }
 
 /// Makes the volume into a cargo home that has all that the image's own has, but for [`KEPT`]. Says
@@ -142,14 +159,13 @@ fn trust_no_times(checkout: &Path, target: &Path) -> Result<()> {
     };
     let found = files(checkout, target)?;
     let now = sources::nanoseconds(SystemTime::now());
-    let fresh = sources::refresh(known.as_ref(), now, found.clone())
-        .context("its list of sources is of a time to come")?;
+    let fresh = sources::refresh(known.as_ref(), now, found.clone()).map_err(anyhow::Error::msg)?;
     // The list first: with it, times that were not all set are set at the next job.
     let whole = list.with_extension("new");
     fs::write(&whole, serde_json::to_vec(&fresh)?)?;
     fs::rename(&whole, &list)?;
     for (path, source) in &fresh.files {
-        if found.get(path).is_some_and(|found| found.modified != source.modified) {
+        if found.files.get(path).is_some_and(|found| found.modified != source.modified) {
             let file = checkout.join(path);
             File::open(&file)
                 .and_then(|file| file.set_modified(sources::time(source.modified)))
@@ -160,22 +176,23 @@ fn trust_no_times(checkout: &Path, target: &Path) -> Result<()> {
 }
 
 /// The files of a checkout, but for git's and what was built.
-fn files(checkout: &Path, target: &Path) -> Result<BTreeMap<String, Source>> {
-    let mut files = BTreeMap::new();
+fn files(checkout: &Path, target: &Path) -> Result<Sources> {
+    let mut found = Sources::default();
     let git = checkout.join(".git");
     let walk = walkdir::WalkDir::new(checkout).into_iter();
     for entry in walk.filter_entry(|entry| entry.path() != target && entry.path() != git) {
         let entry = entry?;
-        if !entry.file_type().is_file() {
-            continue;
-        }
-        let modified = sources::nanoseconds(entry.metadata()?.modified()?);
-        let content = Sha256::digest(fs::read(entry.path())?);
-        let content = BASE64_STANDARD_NO_PAD.encode(content);
         let path = entry.path().strip_prefix(checkout)?.to_string_lossy().into_owned();
-        files.insert(path, Source { content, modified });
+        if entry.path_is_symlink() {
+            found.links.insert(path, fs::read_link(entry.path())?.to_string_lossy().into_owned());
+        } else if entry.file_type().is_file() {
+            let modified = sources::nanoseconds(entry.metadata()?.modified()?);
+            let content = Sha256::digest(fs::read(entry.path())?);
+            let content = BASE64_STANDARD_NO_PAD.encode(content);
+            found.files.insert(path, Source { content, modified });
+        }
     }
-    Ok(files)
+    Ok(found)
 }
 
 /// Removes all that is in a folder, which is a mount and stays.
@@ -243,12 +260,32 @@ mod tests {
     }
 
     #[test]
+    fn a_link_to_another_old_source_is_not_trusted() {
+        let (_scratch, root, target) = checkout();
+        std::os::unix::fs::symlink("lib.rs", root.join("main.rs")).unwrap();
+        fs::write(root.join("other.rs"), "other").unwrap();
+        trust_no_times(&root, &target).unwrap();
+        trust_no_times(&root, &target).unwrap();
+        fs::remove_file(root.join("main.rs")).unwrap();
+        std::os::unix::fs::symlink("other.rs", root.join("main.rs")).unwrap();
+        assert!(trust_no_times(&root, &target).is_err());
+    }
+
+    #[test]
     fn a_target_directory_without_a_list_is_not_trusted() {
         let (_scratch, root, target) = checkout();
         fs::write(target.join("something"), "").unwrap();
         assert!(trust_no_times(&root, &target).is_err());
         empty(&target).unwrap();
         trust_no_times(&root, &target).unwrap();
+    }
+
+    #[test]
+    fn our_binary_is_on_every_path() {
+        let path = |old: Option<&str>| path_with("/own/bin", old.map(OsString::from)).unwrap();
+        assert_eq!(path(Some("/a:/b")), "/a:/b:/own/bin");
+        assert_eq!(path(Some("/a:/own/bin:/b")), "/a:/own/bin:/b");
+        assert!(path(None).to_string_lossy().ends_with("/bin:/own/bin"));
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub use cache::{Volume, clean, list};
 pub use clean_up::clean_up;
 pub use inside::{Inside, inside};
 pub use job::Job;
+pub use options::check as check_option;
 pub use owner::create_private_folder;
 pub use policy::{Policy, VARIABLE as POLICY_VARIABLE};
 pub use resolve::{Wanted, resolve};
@@ -125,6 +126,9 @@ pub enum Shell {
     Words(Vec<String>),
     /// Nothing: the text is the image's or the entrypoint's one argument.
     None,
+    /// Nothing: the text's words are the image's or the entrypoint's arguments. So where the command is
+    /// ours, which needs no shell.
+    Split,
 }
 
 /// The user within a container.

@@ -4,7 +4,10 @@
 //! What [`OPTIONS`] does not list is refused. An option whose [`Use`] is a flag becomes that flag of
 //! `docker run` and nothing else; the rest [`super::resolve`] knows by name.
 
+use crate::config::printable;
+use crate::exit;
 use crate::model::did_you_mean;
+use anyhow::Result;
 use serde_json::Value;
 use std::fmt;
 
@@ -26,7 +29,7 @@ pub enum Kind {
     Flag,
     /// Text, or a number that is meant as text (`cpus: 0.5`).
     Text,
-    /// Texts, or one text that is meant as a list of one.
+    /// Texts, or one text that is meant as a list of one, or `false` for none.
     List,
     /// A whole number, at least one.
     Count,
@@ -160,7 +163,7 @@ impl fmt::Display for Given {
 ///
 /// # Errors
 /// A sentence without the option's path: it is unknown, of the wrong kind, or makes no sense here.
-pub fn read(name: &str, value: &Value) -> Result<(&'static Entry, Given), String> {
+fn read(name: &str, value: &Value) -> Result<(&'static Entry, Given), String> {
     let Some(entry) = OPTIONS.iter().find(|entry| entry.name == name) else {
         return Err(format!("unknown option{}", did_you_mean(name, OPTIONS.iter().map(|e| e.name))));
     };
@@ -174,6 +177,22 @@ pub fn read(name: &str, value: &Value) -> Result<(&'static Entry, Given), String
     }
 }
 
+/// Whether an option may be written so, for who only passes it on.
+///
+/// # Errors
+/// Exit 2 with the place and what is wrong.
+pub fn check(place: &str, name: &str, value: &Value) -> Result<()> {
+    read_at(place, name, value).map(drop).map_err(exit::usage)
+}
+
+/// As [`read`]; the sentence begins with the place.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_at(place: &str, name: &str, value: &Value) -> Result<(&'static Entry, Given), String> {
+    read(name, value).map_err(|message| printable(&format!("{place}: {message}")))
+}
+
 fn given(kind: Kind, value: &Value) -> Result<Given, String> {
     let text = |value: &Value| match value {
         Value::String(text) if text.contains('\0') => None,
@@ -182,6 +201,8 @@ fn given(kind: Kind, value: &Value) -> Result<Given, String> {
         _ => None,
     };
     let list = |value: &Value| match value {
+        // The docker plugin documents `volumes` as "array or boolean".
+        Value::Bool(false) => Some(Vec::new()),
         Value::Array(items) => items.iter().map(text).collect::<Option<Vec<_>>>(),
         one => text(one).map(|one| vec![one]),
     };
@@ -228,7 +249,9 @@ mod tests {
             (Text, json!("a\u{0}b"), None),
             (List, json!(["a", 1]), Some(Given::List(vec!["a".into(), "1".into()]))),
             (List, json!("a"), Some(Given::List(vec!["a".into()]))),
+            (List, json!(false), Some(Given::List(vec![]))),
             (List, json!([["a"]]), None),
+            (List, json!(true), None),
             (Count, json!(3), Some(Given::Count(3))),
             (Count, json!(0), None),
             (FalseOrList, json!(false), Some(Given::Flag(false))),

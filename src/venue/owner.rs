@@ -55,6 +55,12 @@ pub fn is_own(file: &File) -> bool {
 #[cfg(unix)]
 pub fn restore(folder: &Path, without: &[&Path]) -> Result<()> {
     let (user, group) = of(folder)?;
+    if user == UNKNOWN && fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| maps_users(&map)) {
+        anyhow::bail!(
+            "{}: its owner has no number in this container, whose users are mapped",
+            folder.display()
+        );
+    }
     let mut first = None;
     for entry in foreign(folder, without)? {
         if let Err(error) = std::os::unix::fs::lchown(&entry, Some(user), Some(group)) {
@@ -64,6 +70,17 @@ pub fn restore(folder: &Path, without: &[&Path]) -> Result<()> {
         }
     }
     first.map_or(Ok(()), Err)
+}
+
+/// The number of whoever has none where users are mapped (`/proc/sys/kernel/overflowuid`).
+#[cfg(unix)]
+const UNKNOWN: u32 = 65_534;
+
+/// Whether a `/proc/…/uid_map` is of a process whose users are other users outside, or nobody
+/// (`user_namespaces(7)`: a line for each range, with its first number here, there, and its length).
+#[cfg(unix)]
+fn maps_users(map: &str) -> bool {
+    map.split_whitespace().collect::<Vec<_>>() != ["0", "0", "4294967295"]
 }
 
 /// What below a folder belongs to another user than the folder itself.
@@ -116,6 +133,13 @@ pub use other::{foreign, is_own, of, restore};
 mod tests {
     use super::*;
     use std::os::unix::fs::{lchown, symlink};
+
+    #[test]
+    fn a_container_whose_users_are_mapped_is_known_by_its_map() {
+        assert!(!maps_users("         0          0 4294967295\n"));
+        assert!(maps_users("         0     100000      65536\n"), "of dockerd --userns-remap");
+        assert!(maps_users("0 1000 1\n1 100000 65536\n"), "of Podman without root");
+    }
 
     #[test]
     fn what_others_wrote_goes_to_the_folders_owner_and_links_are_not_followed() {

@@ -124,9 +124,8 @@ impl Policy {
 
 fn docker(written: Option<Value>) -> Result<DockerChoice, String> {
     let check = |map: &Map<String, Value>| -> Result<(), String> {
-        map.iter().try_for_each(|(name, value)| {
-            options::read(name, value).map(drop).map_err(|message| format!("docker.{name}: {message}"))
-        })
+        map.iter()
+            .try_for_each(|(name, value)| options::read_at(&format!("docker.{name}"), name, value).map(drop))
     };
     match written {
         None => Ok(DockerChoice::Unset),

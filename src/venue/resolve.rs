@@ -1,18 +1,17 @@
 //! A choice of container, as written → the container, with nothing left to default.
 
+use super::arguments::check_image;
 use super::options::Given;
 use super::policy::Policy;
 use super::settings::Settings;
 use super::{Container, Engine, Pull, Shell, User, Venue};
 use crate::config::{Cache, DockerChoice};
 use crate::exit;
-use crate::model::{Os, Platform};
+use crate::model::{Origin, Os, Platform, pinned_image};
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
-/// The image of the standard checks (predecessor's, of 2026-08-14).
-pub const IMAGE: &str = "rustvmm/dev:g8b11be7";
-/// What follows its tag for the image of an emulated platform (predecessor's rule).
+/// What follows an image's tag for that of an emulated platform (predecessor's rule).
 const EMULATED: &str = "-riscv";
 /// Where the checkout is in a container (docker plugin's default).
 const WORKDIR: &str = "/workdir";
@@ -57,12 +56,8 @@ pub fn resolve(choice: &DockerChoice, wanted: Wanted, policy: &Policy) -> Result
 }
 
 fn defaults(wanted: Wanted) -> Map<String, Value> {
-    let mut image = IMAGE.to_owned();
-    if wanted.platform.is_emulated() {
-        image.push_str(EMULATED);
-    }
     let mut map = Map::new();
-    map.insert("image".into(), json!(image));
+    map.insert("image".into(), json!(pinned_image(Some(wanted.platform))));
     map.insert("always-pull".into(), json!(true));
     if wanted.privileged {
         map.insert("privileged".into(), json!(true));
@@ -77,7 +72,7 @@ fn container(settings: Settings, wanted: Wanted, policy: &Policy) -> Result<Cont
         // The docker plugin's option of this name is the engine's own runtime.
         Some(other) => (Engine::Docker, Some(other.to_owned())),
     };
-    let image = image(&settings, engine, policy)?;
+    let image = image(&settings, engine, wanted.platform, policy)?;
     let entrypoint = settings.text("entrypoint").map(str::to_owned);
     let shell = match settings.given("shell") {
         Some(Given::List(words)) if !words.is_empty() => Shell::Words(words.clone()),
@@ -93,9 +88,6 @@ fn container(settings: Settings, wanted: Wanted, policy: &Policy) -> Result<Cont
         (None, false) => User::Image,
     };
     let workdir = settings.text("workdir").unwrap_or(WORKDIR).to_owned();
-    if !workdir.starts_with(['/', '$']) {
-        return Err(exit::usage(format!("docker.workdir: expected an absolute path, got \"{workdir}\"")));
-    }
     let mut flags = settings.run_flags();
     flags.extend(oci_runtime.map(|name| format!("--runtime={name}")));
     if let Some(namespace) = settings.text("userns") {
@@ -128,22 +120,28 @@ fn container(settings: Settings, wanted: Wanted, policy: &Policy) -> Result<Cont
 }
 
 /// The image's name, from the policy's mirror where it is one of Docker Hub's.
-fn image(settings: &Settings, engine: Engine, policy: &Policy) -> Result<String> {
-    let written = settings.text("image").unwrap_or(IMAGE);
-    if written.is_empty() || written.starts_with('-') || written.contains(char::is_whitespace) {
-        return Err(exit::usage(format!("docker.image: expected an image's name, got \"{written}\"")));
+fn image(settings: &Settings, engine: Engine, platform: Platform, policy: &Policy) -> Result<String> {
+    let pinned = pinned_image(Some(platform));
+    let mut written = settings.text("image").unwrap_or(&pinned).to_owned();
+    check_image(&written)?;
+    // The policy's is for every job; only the image of this name has the emulator.
+    let of_policy = matches!(settings.origin("image"), Some(Origin::Policy(_)));
+    if platform.is_emulated() && of_policy && !written.ends_with(EMULATED) {
+        // What a digest names has no such twin.
+        if written.contains('@') { written.clone_from(&pinned) } else { written.push_str(EMULATED) }
+    }
+    if settings.flag("expand-image-vars") && written.contains('$') {
+        return Ok(written);
     }
     // A name's first part is a registry where it could be a host (docker's rule).
     let first = written.split_once('/').map(|(first, _)| first);
     let of_registry = first.is_some_and(|host| host.contains(['.', ':']) || host == "localhost");
-    let of_hub = written.strip_prefix("docker.io/").or((!of_registry).then_some(written));
+    let of_hub = written.strip_prefix("docker.io/").or((!of_registry).then_some(written.as_str()));
     Ok(match (&policy.registry_mirror, of_hub) {
         (Some(mirror), Some(name)) if name.contains('/') => format!("{mirror}/{name}"),
         (Some(mirror), Some(name)) => format!("{mirror}/library/{name}"),
         // Podman would ask a person which registry a short name is of.
-        (None, Some(name)) if engine == Engine::Podman && written.starts_with(IMAGE) => {
-            format!("docker.io/{name}")
-        }
-        _ => written.to_owned(),
+        (None, Some(name)) if engine == Engine::Podman && written == pinned => format!("docker.io/{name}"),
+        _ => written,
     })
 }

@@ -10,6 +10,9 @@ use anyhow::Result;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
+/// The options that every uploaded step has, chosen or not.
+const WRITTEN_OUT: [&str; 2] = ["image", "always-pull"];
+
 /// An option's value and where it is from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {
@@ -17,6 +20,13 @@ pub struct Setting {
     pub given: Given,
     /// Who said so.
     pub origin: Origin,
+}
+
+impl Setting {
+    /// Whether the agent's policy said so.
+    pub fn is_of_policy(&self) -> bool {
+        matches!(self.origin, Origin::Policy(_))
+    }
 }
 
 /// Every option that is set, by name.
@@ -52,6 +62,7 @@ impl Settings {
             settings.lay(options, of_policy, exit::infrastructure)?;
         }
         if let Some(options) = options {
+            let options = &without_written_out(options, defaults);
             settings.lay(options, |name| Origin::Option(format!("docker.{name}")), exit::usage)?;
         }
         if let DockerChoice::Options(options) = &policy.docker {
@@ -74,8 +85,7 @@ impl Settings {
         refuse: impl Fn(String) -> anyhow::Error,
     ) -> Result<()> {
         for (name, value) in options {
-            let (entry, given) =
-                options::read(name, value).map_err(|message| refuse(format!("docker.{name}: {message}")))?;
+            let (entry, given) = options::read_at(&format!("docker.{name}"), name, value).map_err(&refuse)?;
             self.all.insert(entry.name, Setting { given, origin: origin(name) });
         }
         Ok(())
@@ -84,7 +94,7 @@ impl Settings {
     fn note_override(&mut self, name: &str, value: &Value, policy: &Policy) {
         let differs = self.all.get(name).is_some_and(|setting| {
             matches!(setting.origin, Origin::Option(_))
-                && options::read(name, value).is_ok_and(|(_, given)| given != setting.given)
+                && options::read_at(name, name, value).is_ok_and(|(_, given)| given != setting.given)
         });
         if differs {
             self.notes.push(format!("docker.{name}: the agent's policy {} says {value}", policy.file));
@@ -104,6 +114,11 @@ impl Settings {
     /// An option's value.
     pub fn given(&self, name: &str) -> Option<&Given> {
         self.all.get(name).map(|setting| &setting.given)
+    }
+
+    /// Who said an option's value.
+    pub fn origin(&self, name: &str) -> Option<&Origin> {
+        self.all.get(name).map(|setting| &setting.origin)
     }
 
     /// An option's text.
@@ -139,6 +154,14 @@ impl Settings {
     }
 }
 
+/// A repository's options but for the defaults that an upload writes out in its steps: nobody chose
+/// them, so the policy's stand over them.
+fn without_written_out(options: &Map<String, Value>, defaults: &Map<String, Value>) -> Map<String, Value> {
+    let written_out = |name: &str, value| WRITTEN_OUT.contains(&name) && defaults.get(name) == Some(value);
+    let own = options.iter().filter(|(name, value)| !written_out(name, value));
+    own.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +188,17 @@ mod tests {
             origins,
             ["image agent policy, docker.image", "privileged default", "cpus option docker.cpus"]
         );
+    }
+
+    #[test]
+    fn a_default_that_an_upload_wrote_out_is_no_choice_of_the_repositorys() {
+        let of = |image: &str| {
+            let policy = r#"{"docker": {"image": "p:1", "privileged": false}}"#;
+            let settings = settings(json!({"image": image, "privileged": true}), policy).unwrap();
+            (settings.text("image").map(ToOwned::to_owned), settings.flag("privileged"))
+        };
+        assert_eq!(of("default:1"), (Some("p:1".into()), true));
+        assert_eq!(of("r:1"), (Some("r:1".into()), true));
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub struct Sources {
     pub made: u64,
     /// By path from the checkout.
     pub files: BTreeMap<String, Source>,
+    /// Where each symbolic link leads, by its path from the checkout.
+    #[serde(default)]
+    pub links: BTreeMap<String, String>,
 }
 
 /// A file.
@@ -30,14 +33,20 @@ pub struct Source {
 
 /// The sources as they are now, with the times that they are to have.
 ///
-/// `known` is the list of the last use; none where the target directory is empty. The answer is none
-/// where the list says nothing any more, since the clock stands before it: the target directory is
-/// then to be emptied.
-pub fn refresh(known: Option<&Sources>, now: u64, mut files: BTreeMap<String, Source>) -> Option<Sources> {
+/// `known` is the list of the last use; none where the target directory is empty.
+///
+/// # Errors
+/// Why the list says nothing any more, so that the target directory is to be emptied: the clock stands
+/// before it, or a link leads elsewhere (cargo looks through it at a file that may be old).
+pub fn refresh(known: Option<&Sources>, now: u64, found: Sources) -> Result<Sources, &'static str> {
+    let Sources { mut files, links, .. } = found;
     if let Some(known) = known {
         let newest = known.files.values().map(|source| source.modified).max().unwrap_or(0).max(known.made);
         if newest >= now {
-            return None;
+            return Err("its list of sources is of a time to come");
+        }
+        if known.links != links {
+            return Err("a symbolic link leads elsewhere than when it was built");
         }
         for (path, source) in &mut files {
             source.modified = match known.files.get(path) {
@@ -46,7 +55,7 @@ pub fn refresh(known: Option<&Sources>, now: u64, mut files: BTreeMap<String, So
             };
         }
     }
-    Some(Sources { made: now, files })
+    Ok(Sources { made: now, files, links })
 }
 
 /// A time as nanoseconds since 1970, which last until 2554.
@@ -64,6 +73,10 @@ pub fn time(nanoseconds: u64) -> SystemTime {
 mod tests {
     use super::*;
 
+    fn of(files: BTreeMap<String, Source>, made: u64) -> Sources {
+        Sources { made, files, ..Sources::default() }
+    }
+
     fn files(all: &[(&str, &str, u64)]) -> BTreeMap<String, Source> {
         let source = |(path, content, modified): &(&str, &str, u64)| {
             ((*path).to_owned(), Source { content: (*content).to_owned(), modified: *modified })
@@ -73,17 +86,18 @@ mod tests {
 
     #[test]
     fn a_file_that_changed_and_kept_an_old_time_gets_the_time_of_now() {
-        let known = Sources { made: 100, files: files(&[("same", "a", 10), ("changed", "b", 10)]) };
+        let known = of(files(&[("same", "a", 10), ("changed", "b", 10)]), 100);
         let found = files(&[("same", "a", 90), ("changed", "c", 10), ("new", "d", 5)]);
-        let fresh = refresh(Some(&known), 200, found).unwrap();
+        let fresh = refresh(Some(&known), 200, of(found, 0)).unwrap();
         assert_eq!(fresh.files, files(&[("same", "a", 10), ("changed", "c", 200), ("new", "d", 200)]));
         assert_eq!(fresh.made, 200);
     }
 
     #[test]
     fn a_change_that_is_taken_back_is_a_change() {
-        let at =
-            |known: Option<&Sources>, now, content| refresh(known, now, files(&[("f", content, 1)])).unwrap();
+        let at = |known: Option<&Sources>, now, content| {
+            refresh(known, now, of(files(&[("f", content, 1)]), 0)).unwrap()
+        };
         let first = at(None, 100, "a");
         let second = at(Some(&first), 200, "b");
         let third = at(Some(&second), 300, "a");
@@ -92,7 +106,18 @@ mod tests {
 
     #[test]
     fn a_list_from_the_future_says_nothing() {
-        let known = Sources { made: 300, files: BTreeMap::new() };
-        assert_eq!(refresh(Some(&known), 200, BTreeMap::new()), None);
+        let known = of(BTreeMap::new(), 300);
+        assert!(refresh(Some(&known), 200, Sources::default()).is_err());
+    }
+
+    #[test]
+    fn a_link_that_leads_elsewhere_makes_the_list_worthless() {
+        let to = |target: &str| Sources {
+            links: [("lib.rs".to_owned(), target.to_owned())].into(),
+            ..Sources::default()
+        };
+        let first = refresh(None, 100, to("a.rs")).unwrap();
+        let second = refresh(Some(&first), 200, to("a.rs")).unwrap();
+        assert!(refresh(Some(&second), 300, to("b.rs")).is_err());
     }
 }

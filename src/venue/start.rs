@@ -5,9 +5,9 @@ use super::cache::{self, Held};
 use super::clean_up::{self, settle};
 use super::engine::{Said, error};
 use super::folder::{Folder, REPORT, Record, STATUS, TARGET_BYTES};
-use super::inside::STARTED;
+use super::inside::{FOREIGN, STARTED};
 use super::job::Job;
-use super::{Container, failure, owner, variables};
+use super::{Container, User, failure, owner, variables};
 use crate::config::Cache;
 use crate::exit;
 use crate::process::{self, Ended, Stream};
@@ -73,8 +73,9 @@ pub fn run(
     };
     let report = folder.read(REPORT);
     let bytes = folder.number(TARGET_BYTES);
-    let in_order = matches!(run, Ok(End::Told(_)));
-    let settled = if in_order { clean_up::finish(folder) } else { settle(folder, clean_up::deadline()) };
+    let in_order = matches!(run, Ok(End::Told(_))) && folder.read(FOREIGN).is_none();
+    let deadline = clean_up::deadline();
+    let settled = if in_order { clean_up::finish(&folder, deadline) } else { settle(folder, deadline) };
     if let Err(error) = settled {
         on_line(Stream::Stderr, format!("rust-vmm-ci: cleaning up: {error:#}\n").as_bytes());
     }
@@ -106,11 +107,13 @@ fn attempt(
     on_line: &mut dyn FnMut(Stream, &[u8]),
 ) -> Result<End> {
     let env_file = variables::env_file(job);
+    let known_hosts = job.variable("HOME").map(|home| Path::new(home).join(".ssh/known_hosts"));
     let found = Found {
         binary: &binary()?,
         folder: &folder.inside(),
         owner: owner::of(&folder.path)?,
         env_file: env_file.as_deref(),
+        known_hosts: known_hosts.as_deref().filter(|file| file.is_file()),
         registry: kept.registry.as_deref(),
         target: kept.target.as_ref().map(|held| held.volume.name.as_str()),
     };
@@ -221,7 +224,16 @@ impl Kept {
             return Ok(kept);
         }
         let (user, _) = owner::of(&job.checkout)?;
-        kept.registry = Some(cache::registry(job, container.engine, image, user)?);
+        match cache::registry(job, container.engine, image, user) {
+            Ok(name) => kept.registry = Some(name),
+            Err(error) => {
+                on_line(
+                    Stream::Stderr,
+                    format!("note: nothing is kept between jobs: {error:#}\n").as_bytes(),
+                );
+                return Ok(kept);
+            }
+        }
         if container.cache != Cache::Target || !is_wrapped(container) {
             return Ok(kept);
         }
@@ -232,6 +244,13 @@ impl Kept {
             }
             id => id?,
         };
+        if !is_root(container, image, user)? {
+            on_line(
+                Stream::Stderr,
+                b"note: the container's user is not root, and so `target` is not kept between jobs\n",
+            );
+            return Ok(kept);
+        }
         let folder = job.checkout.join("target");
         kept.made = make_mount_point(&folder);
         if folder.is_symlink() || !folder.is_dir() {
@@ -255,6 +274,16 @@ impl Kept {
         }
         Ok(())
     }
+}
+
+/// Whether the container's user is root, to whom a new volume belongs.
+fn is_root(container: &Container, image: &str, agent: u32) -> Result<bool> {
+    let user = match &container.user {
+        User::Agent => agent.to_string(),
+        User::Named(name) => name.clone(),
+        User::Image => container.engine.image_user(image)?,
+    };
+    Ok(["", "0", "root"].contains(&user.split(':').next().unwrap_or_default()))
 }
 
 /// Makes the folder that a volume is mounted on: docker would make it as root.

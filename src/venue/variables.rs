@@ -48,6 +48,8 @@ const ALWAYS: [&str; 37] = [
     "TIMEOUTS_MIN",
     "X86_LINUX_AGENT_TAGS",
 ];
+/// This plugin's name, as the agent gives it to its hooks.
+const OUR_NAME: &str = "RUST_VMM_CI";
 /// The variables of `propagate-aws-auth-tokens` (docker plugin).
 const AWS: [&str; 11] = [
     "AWS_ACCESS_KEY_ID",
@@ -87,7 +89,10 @@ pub struct Passed {
 /// Exit 2 with the key path, where an option names a variable that is not there.
 pub fn passed(settings: &Settings, job: &Job, env_file: Option<&str>) -> Result<Passed> {
     let mut passed = Passed::default();
-    passed.names(ALWAYS, job);
+    // What other plugins are told is none of the job's business where the agent says what we are told.
+    let told = job.variable("BUILDKITE_PLUGIN_CONFIGURATION").is_some()
+        && job.variable("BUILDKITE_PLUGIN_NAME") == Some(OUR_NAME);
+    passed.names(ALWAYS.into_iter().filter(|name| !(told && *name == "BUILDKITE_PLUGINS")), job);
     if settings.flag("propagate-environment") {
         // The docker plugin's rule: the pipeline's variables, not those that hooks have set.
         let text = env_file.ok_or_else(|| {
@@ -147,9 +152,10 @@ impl Passed {
 /// Whether a variable's name says that it is a secret, or a way to the agent's API.
 fn is_secret(name: &str) -> bool {
     let upper = name.to_uppercase();
+    let bare = SECRET_ENDINGS.iter().any(|ending| upper == ending[1..]);
     let agents = upper.starts_with("BUILDKITE_AGENT_") && !AGENTS_HARMLESS.contains(&upper.as_str());
     let ending = SECRET_ENDINGS.iter().any(|ending| upper.ends_with(ending));
-    agents || (ending && !NO_SECRETS.contains(&upper.as_str()))
+    agents || bare || (ending && !NO_SECRETS.contains(&upper.as_str()))
 }
 
 /// The names in the agent's list of the pipeline's variables: a `NAME="value"` a line, the value
@@ -220,8 +226,21 @@ mod tests {
     }
 
     #[test]
+    fn other_plugins_options_stay_outside_where_ours_are_known() {
+        let all = [
+            ("BUILDKITE_PLUGINS", "[…]"),
+            ("BUILDKITE_PLUGIN_CONFIGURATION", "{}"),
+            ("BUILDKITE_PLUGIN_NAME", "RUST_VMM_CI"),
+        ];
+        let names = ["BUILDKITE_PLUGIN_CONFIGURATION", "BUILDKITE_PLUGIN_NAME"];
+        assert_eq!(words(json!({}), &job(&all), None).unwrap(), names);
+        assert_eq!(words(json!({}), &job(&all[..1]), None).unwrap(), ["BUILDKITE_PLUGINS"]);
+    }
+
+    #[test]
     fn the_environment_is_passed_by_name_and_without_secrets() {
-        let names = ["A", "DEPLOY_TOKEN", "X_SECRET", "api_key", "BUILDKITE_STEP_KEY", "DB_PASSWORD"];
+        let names =
+            ["A", "DEPLOY_TOKEN", "X_SECRET", "api_key", "Token", "BUILDKITE_STEP_KEY", "DB_PASSWORD"];
         let agent = ["BUILDKITE_AGENT_ACCESS_TOKEN", "BUILDKITE_AGENT_ENDPOINT", "BUILDKITE_AGENT_NAME"];
         let all: Vec<_> = names.iter().chain(&agent).map(|name| (*name, "value")).collect();
         let mut file = String::new();

@@ -127,3 +127,39 @@ fn the_list_has_every_step_with_its_command_and_its_origin() {
     let miri = out.lines().find(|line| line.contains("miri-x86_64")).unwrap();
     assert!(miri.contains("cargo miri test") && miri.contains("file t.json, tests[0]"), "{miri}");
 }
+
+#[test]
+fn what_the_agents_policy_makes_of_a_steps_container_is_told() {
+    let policy = json!({
+        "docker": {"image": "rustvmm/dev:v50", "privileged": false, "devices": ["/dev/kvm"]},
+        "run-options": ["--cpuset-cpus=0-7"],
+        "registry-mirror": "mirror:5000",
+        "cache": "target",
+        "forced": ["docker.privileged"],
+    });
+    let explained = |name: &str, config: Value| {
+        let case = Case::new(&json!({
+            "files": {"policy.json": policy, ".platform": "x86_64\nriscv64"},
+            "variables": {"RUST_VMM_CI_POLICY": "repository/policy.json"},
+            "config": config,
+        }));
+        let Printed { code, out, err } = case.run(&["explain", name]);
+        assert_eq!(code, Some(0), "{err}");
+        out
+    };
+    let told = explained("unittests-gnu-x86_64", json!({}));
+    for line in [
+        "here: docker.image  mirror:5000/rustvmm/dev:v50  (agent policy, docker.image of repository/policy.json)",
+        "here: docker.privileged  false  (agent policy, docker.privileged of repository/policy.json)",
+        "here: docker.devices  [\"/dev/kvm\"]  (agent policy, docker.devices of repository/policy.json)",
+        "here: run-options  --cpuset-cpus=0-7  (agent policy, run-options of repository/policy.json)",
+        "here: cache  target  (agent policy, cache of repository/policy.json)",
+    ] {
+        assert!(told.contains(line), "{line} in\n{told}");
+    }
+    let told = explained("build-gnu-riscv64", json!({}));
+    assert!(told.contains("here: docker.image  mirror:5000/rustvmm/dev:v50-riscv  ("), "{told}");
+    let told =
+        explained("build-gnu-x86_64", json!({"docker": {"image": "ghcr.io/a/b:1"}, "cache": "registry"}));
+    assert!(!told.contains("here: docker.image") && !told.contains("here: cache"), "{told}");
+}

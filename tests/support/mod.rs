@@ -17,6 +17,8 @@ pub(crate) mod bootstrap;
 pub(crate) mod buildkite;
 #[cfg(target_os = "linux")]
 pub(crate) mod docker;
+#[cfg(target_os = "linux")]
+pub(crate) mod podman;
 pub(crate) mod process;
 pub(crate) mod sandbox;
 pub(crate) mod wine;

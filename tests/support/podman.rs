@@ -1,0 +1,42 @@
+//! A Podman of the tests' own, with the images of `.ci/build-test-image`. Its agent is root: Podman
+//! without root takes a machine that was set up for it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::sandbox::Sandbox;
+use super::skip;
+
+/// The variables by which commands in a sandbox find it; none where there can be none.
+pub(crate) fn podman(sandbox: &Sandbox) -> Option<Vec<(&'static str, String)>> {
+    if which::which("podman").is_err() || which::which("debootstrap").is_err() {
+        skip("podman, debootstrap");
+        return None;
+    }
+    let storage = Path::new(env!("CARGO_TARGET_TMPDIR")).join("podman");
+    let init = which::which("docker-init").or_else(|_| which::which("catatonit")).unwrap_or_default();
+    let containers = format!(
+        "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n\
+         [engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\ninit_path = \"{}\"\n",
+        init.display()
+    );
+    let run = sandbox.path().join("run");
+    let storage = format!(
+        "[storage]\ndriver = \"overlay\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
+        storage.display(),
+        run.display()
+    );
+    fs::write(sandbox.path().join("containers.conf"), containers).expect("a file");
+    fs::write(sandbox.path().join("storage.conf"), storage).expect("a file");
+    let of = |name: &str| sandbox.path().join(name).display().to_string();
+    let variables =
+        vec![("CONTAINERS_CONF", of("containers.conf")), ("CONTAINERS_STORAGE_CONF", of("storage.conf"))];
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/build-test-image");
+    let built = Command::new("bash").arg(script).arg("podman").envs(variables.clone()).status();
+    if !built.expect("bash is there").success() {
+        skip("a podman that runs as root (.ci/build-test-image podman)");
+        return None;
+    }
+    Some(variables)
+}
