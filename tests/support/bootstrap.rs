@@ -77,7 +77,7 @@ impl Bootstrap {
         command
             .arg("bootstrap")
             .envs(of_build(&self.source))
-            .env("BUILDKITE_JOB_ID", "33333333-0000-4000-8000-000000000000")
+            .env("BUILDKITE_JOB_ID", super::new_id())
             .env("BUILDKITE_STEP_ID", "33333333-0000-4000-8000-000000000000")
             .env("BUILDKITE_AGENT_ACCESS_TOKEN", "of-the-job")
             .env("BUILDKITE_AGENT_ENDPOINT", buildkite.endpoint())

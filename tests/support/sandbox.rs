@@ -85,7 +85,7 @@ impl Sandbox {
     pub(crate) fn this_plugin(&self) -> Repository {
         let source = Path::new(env!("CARGO_MANIFEST_DIR"));
         let repository = self.repository("rust-vmm-ci-buildkite-plugin", &[]);
-        for name in ["plugin.yml", "hooks"] {
+        for name in ["plugin.yml", "hooks", "Cargo.toml"] {
             copy(&source.join(name), &repository.path().join(name));
         }
         repository.commit(&[]);
