@@ -24,6 +24,8 @@ pub(super) const BESIDE: &str = "beside";
 pub(super) const PASSED: &str = "passed";
 /// Has the keys of what the command under way has come to.
 pub(super) const SEEN: &str = "seen";
+/// Is there once examples did not pass that were linked in the cheaper way.
+const AS_EVER: &str = "as-ever";
 /// Has what examples have said that are under way.
 pub(super) const SAID: &str = "said";
 
@@ -64,16 +66,17 @@ fn document(folder: &Path, call: Vec<OsString>) -> Result<i32> {
     if has_passed(folder, &call, &libraries, &format!("documentation of {name}"))? {
         return Ok(0);
     }
-    if let Ok(shared) = path_in(&folder.join(SHARED_STD))
-        && chooses_no_linkage(&call)
-    {
+    if chooses_no_linkage(&call) && !folder.join(AS_EVER).exists() {
         let said = folder.join(SAID);
-        let status = process::run_into(&rustdoc.clone().args(with_shared_std(&shared)), &said)?;
+        let shared_std = path_in(&folder.join(SHARED_STD)).ok();
+        let status = process::run_into(&rustdoc.clone().args(cheaper(shared_std)), &said)?;
         let mut said = (File::open(&said)?, fs::remove_file(said)?).0;
         if status.success() {
             io::copy(&mut said, &mut io::stdout())?;
             return Ok(0);
         }
+        // What fails with one set of features is likely to fail with the next.
+        File::create(folder.join(AS_EVER))?;
     }
     process::replace(&rustdoc)
 }
@@ -166,15 +169,17 @@ fn chooses_no_linkage(call: &[OsString]) -> bool {
     true
 }
 
-/// The flags that link the shared standard library and have it found.
-fn with_shared_std(libraries: &OsStr) -> Vec<OsString> {
-    let mut flags: Vec<OsString> =
-        ["-Cprefer-dynamic", "-Clink-arg=-Xlinker", "-Clink-arg=-rpath", "-Clink-arg=-Xlinker"]
-            .map(Into::into)
-            .into();
-    let mut path = OsString::from("-Clink-arg=");
-    path.push(libraries);
-    flags.push(path);
+/// The flags that make linking cheaper: no debug information, which only a failure shows, and where it may
+/// be the shared standard library, found in its folder.
+fn cheaper(shared_std: Option<OsString>) -> Vec<OsString> {
+    let mut flags = vec![OsString::from("-Cstrip=debuginfo")];
+    if let Some(folder) = shared_std {
+        let option = ["-Cprefer-dynamic", "-Clink-arg=-Xlinker", "-Clink-arg=-rpath", "-Clink-arg=-Xlinker"];
+        flags.extend(option.map(OsString::from));
+        let mut path = OsString::from("-Clink-arg=");
+        path.push(folder);
+        flags.push(path);
+    }
     flags
 }
 
