@@ -98,7 +98,7 @@ pub fn run(
             flags = Flags::as_described(command);
         }
     }
-    let repeats = testing::repeats(context, command, toolchain, triple, metadata, &runs)?;
+    let repeats = testing::repeats(context, command, toolchain, triple, metadata, &runs);
     let again = mode == FeatureMode::PowersetAll;
     Check { context, command, flags, metadata, job, shard, repeats, again }.run_all(runs)
 }

@@ -37,7 +37,7 @@ pub struct Repeats {
 
 impl Repeats {
     /// Makes the folder with the links, `program` being this program; none where the toolchain has no
-    /// rustdoc to call.
+    /// rustdoc to call or takes no configuration, or this program was replaced by another since it began.
     ///
     /// # Errors
     /// Where the file system refuses.
@@ -48,7 +48,7 @@ impl Repeats {
         metadata: &Metadata,
     ) -> Result<Option<Self>> {
         let rustdoc = toolchain.program("rustdoc");
-        if !rustdoc.is_file() {
+        if !toolchain.takes_configuration() || !rustdoc.is_file() || !program.is_file() {
             return Ok(None);
         }
         let folder = tempfile::Builder::new().prefix("rust-vmm-ci-tests-").tempdir()?;

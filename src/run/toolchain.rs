@@ -56,6 +56,13 @@ impl Toolchain {
             || (rustup_name(&self.sysroot).is_none() && which::which(program).is_ok())
     }
 
+    /// Whether cargo takes configuration by `--config` (stable since 1.63).
+    pub fn takes_configuration(&self) -> bool {
+        let version = self.version.split_whitespace().nth(1);
+        let version = version.and_then(|version| semver::Version::parse(version).ok());
+        version.is_some_and(|version| (version.major, version.minor) >= (1, 63))
+    }
+
     /// Where rustup puts a tool of LLVM's, such as `llvm-cov` (component `llvm-tools`), where it did.
     pub fn llvm_tool(&self, name: &str) -> Option<PathBuf> {
         let tool = self.sysroot.join("lib/rustlib").join(&self.host).join("bin").join(executable(name));
@@ -82,4 +89,27 @@ fn rustup_name(sysroot: &Path) -> Option<&std::ffi::OsStr> {
 /// A program's file name on this system.
 fn executable(name: &str) -> String {
     format!("{name}{}", std::env::consts::EXE_SUFFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_takes_configuration_since_its_version_63() {
+        for (version, expected) in [
+            ("rustc 1.62.1 (e092d0b6b 2022-07-16)", false),
+            ("rustc 1.63.0 (4b91a6ea7 2022-08-08)", true),
+            ("rustc 1.97.0-nightly (59807616e 2026-04-14)", true),
+            ("", false),
+        ] {
+            let toolchain = Toolchain {
+                version: version.into(),
+                host: String::new(),
+                sysroot: PathBuf::new(),
+                cargo: Command::new("cargo"),
+            };
+            assert_eq!(toolchain.takes_configuration(), expected, "{version}");
+        }
+    }
 }

@@ -46,8 +46,11 @@ fn files(workspace: bool) -> Vec<(String, String)> {
     files
 }
 
+/// The exit status and what was said on both outputs.
+type Said = (Option<i32>, [String; 2]);
+
 /// A command's status and outputs. These go to files: what Wine leaves running holds a pipe.
-fn said(sandbox: &Sandbox, command: &mut Command) -> (Option<i32>, [String; 2]) {
+fn said(sandbox: &Sandbox, command: &mut Command) -> Said {
     let paths = ["stdout", "stderr"].map(|name| sandbox.path().join(name));
     let [stdout, stderr] = paths.each_ref().map(|path| std::fs::File::create(path).unwrap());
     let mut child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn().unwrap();
@@ -83,13 +86,20 @@ fn of_every_case_that_the_tests_have_the_same_bytes_are_printed_on_both_systems(
         let case = Case::new(value);
         for format in ["json", "yaml"] {
             let args = ["pipeline", "--format", format];
-            let here = said(&sandbox, &mut case.command(&args));
+            let here = told(said(&sandbox, &mut case.command(&args)));
             let there = wine.command(&sandbox, &wine.program, &[]);
-            let there = said(&sandbox, &mut case.given(there, &args, &windows));
+            let there = told(said(&sandbox, &mut case.given(there, &args, &windows)));
             assert_eq!(here, there, "{name}, {format}: {}", value["about"]);
         }
     }
     eprintln!("{} cases in {:?}", cases.len(), begin.elapsed());
+}
+
+/// What was said, without the configuration's path, which differs.
+fn told((status, [output, error]): Said) -> Said {
+    let what = error.strip_prefix("rust-vmm-ci: --config ").and_then(|rest| rest.split_once("config.json: "));
+    let error = what.map_or(error.clone(), |(_, what)| what.to_owned());
+    (status, [output, error])
 }
 
 fn is_the_same(wine: &'static Wine, workspace: bool) {

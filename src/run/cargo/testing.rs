@@ -17,15 +17,15 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// How what passed before is passed over in a check: for a command that tests, where the repository and
-/// the person leave it to us what runs tests.
+/// the person leave it to us what runs tests. It saves time only, so a check goes on without it.
 pub(super) fn repeats(
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     command: &CargoCommand,
     toolchain: &Toolchain,
     triple: &str,
     metadata: &Metadata,
     runs: &[CargoRun],
-) -> Result<Option<Repeats>> {
+) -> Option<Repeats> {
     let sets_tools = |run: &CargoRun| Job::sets_test_tools(&run.dir, triple);
     let configures = |arg: &String| arg.starts_with("--config");
     if command.verb != "test"
@@ -33,10 +33,14 @@ pub(super) fn repeats(
         || command.args.iter().any(configures)
         || runs.iter().any(sets_tools)
     {
-        return Ok(None);
+        return None;
     }
-    let program = std::env::current_exe().context("finding this program's own file")?;
-    Repeats::prepare(&program, toolchain, triple, metadata)
+    let program = std::env::current_exe().context("finding this program's own file");
+    let prepared = program.and_then(|program| Repeats::prepare(&program, toolchain, triple, metadata));
+    prepared.unwrap_or_else(|error| {
+        context.say(&format!("note: {error:#}; what passed before is run again"));
+        None
+    })
 }
 
 impl Check<'_, '_> {
