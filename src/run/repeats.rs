@@ -37,7 +37,8 @@ pub struct Repeats {
 
 impl Repeats {
     /// Makes the folder with the links, `program` being this program; none where the toolchain has no
-    /// rustdoc to call or takes no configuration, or this program was replaced by another since it began.
+    /// rustdoc to call or takes no configuration, this program was replaced by another since it began, or a
+    /// path is no text, which an option of cargo's must be.
     ///
     /// # Errors
     /// Where the file system refuses.
@@ -52,14 +53,19 @@ impl Repeats {
             return Ok(None);
         }
         let folder = tempfile::Builder::new().prefix("rust-vmm-ci-tests-").tempdir()?;
+        let libraries = toolchain.libraries(triple);
+        let (Some(rustdoc), Some(libraries), Some(_)) =
+            (rustdoc.to_str(), libraries.to_str(), folder.path().to_str())
+        else {
+            return Ok(None);
+        };
         let at = |name: &str| folder.path().join(name);
         let place = || -> std::io::Result<()> {
             super::instrument::link(program, &at(RUNNER))?;
             super::instrument::link(program, &at(RUSTDOC))?;
-            fs::write(at(REAL_RUSTDOC), rustdoc.as_os_str().as_encoded_bytes())?;
-            let libraries = toolchain.libraries(triple);
-            if has_shared_std(&libraries) && !has_dynamic_library(metadata) {
-                fs::write(at(SHARED_STD), libraries.as_os_str().as_encoded_bytes())?;
+            fs::write(at(REAL_RUSTDOC), rustdoc)?;
+            if has_shared_std(Path::new(libraries)) && !has_dynamic_library(metadata) {
+                fs::write(at(SHARED_STD), libraries)?;
             }
             Ok(())
         };

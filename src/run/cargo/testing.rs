@@ -9,7 +9,7 @@ use super::{Check, LastWords, RunResult};
 use crate::checks::cargo::CargoCommand;
 use crate::checks::test_output::TestOutput;
 use crate::model::Os;
-use crate::process::{Ended, Stream};
+use crate::process::{Command, Ended, Stream};
 use crate::run::context::Context;
 use anyhow::{Context as _, Result};
 use cargo_metadata::Metadata;
@@ -69,17 +69,15 @@ impl Check<'_, '_> {
         extra: &[&str],
         beside: &BTreeSet<PathBuf>,
     ) -> Result<RunResult> {
-        let mut command = self.cargo(run, &["--no-fail-fast"]).args(extra);
+        let trailing = &self.command.trailing;
+        let whole = |cargo: Command| if trailing.is_empty() { cargo } else { cargo.arg("--").args(trailing) };
+        let cargo = self.cargo(run, &["--no-fail-fast"]).args(extra);
         // What a person types to repeat it has none of our means.
-        let mut typed = command.clone();
-        if let Some(repeats) = &self.repeats {
-            command = repeats.apply(command, beside)?;
-        }
-        if !self.command.trailing.is_empty() {
-            command = command.arg("--").args(&self.command.trailing);
-            typed = typed.arg("--").args(&self.command.trailing);
-        }
-        self.announce(&typed);
+        self.announce(&whole(cargo.clone()));
+        let command = whole(match &self.repeats {
+            Some(repeats) => repeats.apply(cargo, beside)?,
+            None => cargo,
+        });
         let mut output = TestOutput::default();
         let mut words = LastWords::default();
         let mut passed_before = Vec::new();

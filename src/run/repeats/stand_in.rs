@@ -57,7 +57,7 @@ fn run(folder: &Path, call: &[OsString]) -> Result<i32> {
 /// Runs the examples of a crate's documentation, or whatever else rustdoc is asked for.
 fn document(folder: &Path, call: Vec<OsString>) -> Result<i32> {
     let call = without_runner(call, &folder.join(RUNNER));
-    let rustdoc = Command::new(path_in(&folder.join(REAL_RUSTDOC))?).args(call.clone());
+    let rustdoc = Command::new(fs::read_to_string(folder.join(REAL_RUSTDOC))?).args(call.clone());
     if !call.iter().any(|word| word == "--test") {
         return process::replace(&rustdoc);
     }
@@ -68,13 +68,14 @@ fn document(folder: &Path, call: Vec<OsString>) -> Result<i32> {
     }
     if chooses_no_linkage(&call) && !folder.join(AS_EVER).exists() {
         let said = folder.join(SAID);
-        let shared_std = path_in(&folder.join(SHARED_STD)).ok();
-        let status = process::run_into(&rustdoc.clone().args(cheaper(shared_std)), &said)?;
-        let mut said = (File::open(&said)?, fs::remove_file(said)?).0;
+        let shared_std = fs::read_to_string(folder.join(SHARED_STD)).ok();
+        let status = process::run_into(&rustdoc.clone().args(cheaper(shared_std.as_deref())), &said)?;
         if status.success() {
-            io::copy(&mut said, &mut io::stdout())?;
+            io::copy(&mut File::open(&said)?, &mut io::stdout())?;
+            fs::remove_file(said)?;
             return Ok(0);
         }
+        fs::remove_file(said)?;
         // What fails with one set of features is likely to fail with the next.
         File::create(folder.join(AS_EVER))?;
     }
@@ -114,13 +115,6 @@ pub(super) fn stamp(file: &Path) -> String {
         Some((facts.len(), modified.as_nanos()))
     });
     format!("{} {facts:?}", file.display())
-}
-
-/// The path that a file has in it.
-fn path_in(file: &Path) -> Result<OsString> {
-    // What `as_encoded_bytes` gave is a path's bytes on Unix, where alone this is used.
-    let bytes = fs::read(file)?;
-    Ok(String::from_utf8(bytes).context("a path is not UTF-8")?.into())
 }
 
 /// rustdoc's call without our runner, which cargo hands on: examples pass or fail one at a time.
@@ -171,14 +165,12 @@ fn chooses_no_linkage(call: &[OsString]) -> bool {
 
 /// The flags that make linking cheaper: no debug information, which only a failure shows, and where it may
 /// be the shared standard library, found in its folder.
-fn cheaper(shared_std: Option<OsString>) -> Vec<OsString> {
-    let mut flags = vec![OsString::from("-Cstrip=debuginfo")];
+fn cheaper(shared_std: Option<&str>) -> Vec<String> {
+    let mut flags = vec!["-Cstrip=debuginfo".to_owned()];
     if let Some(folder) = shared_std {
-        let option = ["-Cprefer-dynamic", "-Clink-arg=-Xlinker", "-Clink-arg=-rpath", "-Clink-arg=-Xlinker"];
-        flags.extend(option.map(OsString::from));
-        let mut path = OsString::from("-Clink-arg=");
-        path.push(folder);
-        flags.push(path);
+        flags.push("-Cprefer-dynamic".into());
+        // In words of their own: `-Wl,` would part a path at its commas.
+        flags.extend(["-Xlinker", "-rpath", "-Xlinker", folder].map(|word| format!("-Clink-arg={word}")));
     }
     flags
 }
