@@ -1,7 +1,7 @@
 //! The command line.
 
-use crate::model::{Os, Platform};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use rust_vmm_ci_core::model::{Os, Platform};
 use std::ffi::OsString;
 use std::path::PathBuf;
 

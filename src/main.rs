@@ -5,26 +5,12 @@
 // clippy.toml allows them in test modules, and knows none under `all(test, …)`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::zombie_processes))]
 
-mod agent;
-mod checks;
 mod cli;
 mod commands;
-mod config;
-mod exit;
-mod git;
-mod model;
-mod pipeline;
-mod plan;
-mod predecessor;
-mod process;
-mod report;
-mod run;
-#[cfg(test)]
-mod testing;
-mod venue;
-mod workspace;
 
 use clap::Parser;
+use rust_vmm_ci_core::exit;
+use rust_vmm_ci_effects::run;
 
 fn main() {
     // And not by `ExitCode`, which is a byte: on Windows a status has 32 bits.

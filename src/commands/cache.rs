@@ -1,10 +1,10 @@
 //! `cache`: what is kept between the jobs of this machine.
 
 use crate::cli::CacheCommand;
-use crate::exit::Exit;
-use crate::venue::{self, Job, Volume};
 use anyhow::Result;
 use comfy_table::{Table, presets};
+use rust_vmm_ci_core::exit::Exit;
+use rust_vmm_ci_effects::container::{self, Job, Volume};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,8 +15,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub fn cache(command: CacheCommand) -> Result<Exit> {
     let state = Job::here(Path::new(".")).state;
     let (volumes, none) = match command {
-        CacheCommand::List => (venue::list(&state), "nothing is kept"),
-        CacheCommand::Clean => (venue::clean(&state)?, "nothing to remove"),
+        CacheCommand::List => (container::list(&state), "nothing is kept"),
+        CacheCommand::Clean => (container::clean(&state)?, "nothing to remove"),
     };
     if volumes.is_empty() {
         println!("{none}");

@@ -3,11 +3,11 @@
 
 use super::environment::variable;
 use crate::cli::Common;
-use crate::config::{DockerChoice, Found, Given, Mode, Text, Wanted, require_version};
-use crate::exit::usage;
-use crate::model::{Os, Platform};
-use crate::venue;
 use anyhow::{Context as _, Result};
+use rust_vmm_ci_core::config::{DockerChoice, Found, Given, Mode, Text, Wanted, require_version};
+use rust_vmm_ci_core::exit::usage;
+use rust_vmm_ci_core::model::{Os, Platform};
+use rust_vmm_ci_effects::container;
 use std::path::{Path, PathBuf};
 
 /// The files in which a repository's pipeline may stand.
@@ -75,7 +75,7 @@ fn check_containers(found: &Found) -> Result<()> {
             let place = format!("{key}.{name}");
             // As the configuration's own errors: who wrote a plugin's options never wrote the variable.
             let place = if found.from == Found::RUNNING { place } else { format!("{}: {place}", found.from) };
-            venue::check_option(&place, name, value)?;
+            container::check_option(&place, name, value)?;
         }
     }
     Ok(())

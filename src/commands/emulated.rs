@@ -2,10 +2,10 @@
 
 use super::environment::{color, in_buildkite, variable};
 use super::reporting;
-use crate::checks::emulated::{Output, labels};
-use crate::model::{Os, Platform};
-use crate::process::{Ended, Stream};
-use crate::report::{Outcome, Report, table};
+use rust_vmm_ci_core::checks::emulated::{Output, labels};
+use rust_vmm_ci_core::model::{Os, Platform};
+use rust_vmm_ci_core::report::{Outcome, Report, table};
+use rust_vmm_ci_effects::process::{Ended, Stream};
 use std::path::Path;
 use std::time::Instant;
 

@@ -1,8 +1,8 @@
 //! What the environment says about where this process runs.
 
-use crate::checks::shard::Shard;
-use crate::run::console::Kind;
 use anyhow::Result;
+use rust_vmm_ci_core::checks::shard::Shard;
+use rust_vmm_ci_effects::run::console::Kind;
 use std::io::IsTerminal;
 
 /// A variable's value, where it is set, valid text and not empty.

@@ -1,15 +1,15 @@
 //! `explain`: why a step is there or not, and where every value in it came from.
 
-use super::{configuration, container, facts, pipeline};
-use crate::checks::times::{Time, Times};
+use super::{configuration, facts, pipeline, place};
 use crate::cli::Common;
-use crate::config::{Config, DockerChoice, Jobs, Mode};
-use crate::exit::Exit;
-use crate::model::{Origin, Platform};
-use crate::pipeline::{Group, Groups, job_options};
-use crate::plan::{Explained, PlannedCheck, Planner, shares};
-use crate::venue::{self, Policy, Venue, Wanted};
 use anyhow::Result;
+use rust_vmm_ci_core::checks::times::{Time, Times};
+use rust_vmm_ci_core::config::{Config, DockerChoice, Jobs, Mode};
+use rust_vmm_ci_core::exit::Exit;
+use rust_vmm_ci_core::model::{Origin, Platform};
+use rust_vmm_ci_core::pipeline::{Group, Groups, job_options};
+use rust_vmm_ci_core::plan::{Explained, PlannedCheck, Planner, shares};
+use rust_vmm_ci_effects::container::{self, Policy, Venue, Wanted};
 use std::fmt::Write as _;
 
 /// Prints what there is to say of a label or a check's name.
@@ -30,7 +30,7 @@ pub fn run(common: &Common, label: &str) -> Result<Exit> {
     });
     let times = facts::times(&root, &found.config)?;
     let groups = groups(&checks, &found.config, &times)?;
-    let policy = container::policy()?;
+    let policy = place::policy()?;
     let mut steps: Vec<String> =
         groups.iter().filter(|group| group.label == label).map(|group| told_of_job(group, &times)).collect();
     let explained = if steps.is_empty() { planner.explain(label)? } else { Vec::new() };
@@ -122,7 +122,7 @@ fn of_policy(step: &Explained, config: &Config, policy: &Policy) -> Result<Strin
     let mut here = |key: &str, value: String, of: &str| {
         lines.push(format!("  here: {key}  {value}  (agent policy, {of} of {})\n", policy.file));
     };
-    match venue::resolve(&choice, wanted, policy)? {
+    match container::resolve(&choice, wanted, policy)? {
         Venue::Host if choice != DockerChoice::Off => here("docker", "false".into(), "docker"),
         Venue::Host => {}
         Venue::Container(container) => {

@@ -1,10 +1,11 @@
 //! The facts that a plan needs, from the disk and the environment.
 
-use crate::checks::times::Times;
-use crate::config::Config;
-use crate::plan::Facts;
-use crate::workspace::Files;
+use super::machine;
 use anyhow::Result;
+use rust_vmm_ci_core::checks::times::Times;
+use rust_vmm_ci_core::config::Config;
+use rust_vmm_ci_core::plan::Facts;
+use rust_vmm_ci_core::workspace::Files;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -38,6 +39,10 @@ impl Files for Disk {
         }
         names.sort();
         Ok(names)
+    }
+
+    fn readers(&self) -> usize {
+        machine::cores()
     }
 }
 

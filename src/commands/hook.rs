@@ -1,17 +1,17 @@
 //! `hook command` and `hook pre-exit`: what the plugin's hooks call.
 
-use super::container::Task;
 use super::environment::variable;
 use super::job_files::{self, JobFiles};
-use super::{configuration, container, pipeline, reporting, run};
+use super::place::Task;
+use super::{configuration, pipeline, place, reporting, run};
 use crate::cli::{Common, Hook, RunArgs};
-use crate::config::{Config, Mode};
-use crate::exit::Exit;
-use crate::model::Os;
-use crate::process::{self, Ended};
-use crate::run::shell::Script;
-use crate::venue;
 use anyhow::{Context as _, Result};
+use rust_vmm_ci_core::config::{Config, Mode};
+use rust_vmm_ci_core::exit::Exit;
+use rust_vmm_ci_core::model::Os;
+use rust_vmm_ci_effects::container;
+use rust_vmm_ci_effects::process::{self, Ended};
+use rust_vmm_ci_effects::run::shell::Script;
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,10 +24,10 @@ pub fn run(common: &Common, hook: &Hook) -> Result<Exit> {
         Hook::Command => command(common),
         Hook::PreExit => {
             job_files::clean_up();
-            container::clean_up();
+            place::clean_up();
             Ok(Exit::Passed)
         }
-        Hook::Inside(args) => container::inside(args),
+        Hook::Inside(args) => place::inside(args),
     }
 }
 
@@ -42,8 +42,8 @@ fn command(common: &Common) -> Result<Exit> {
     let script = variable("BUILDKITE_COMMAND");
     let checks = RunArgs::default();
     let task = script.as_deref().map_or(Task::Checks(&checks), Task::Own);
-    if let Some(placed) = container::of_job(common, &root, &found, task)? {
-        return container::run(&placed, &root, found.config.annotate);
+    if let Some(placed) = place::of_job(common, &root, &found, task)? {
+        return place::run(&placed, &root, found.config.annotate);
     }
     let files = JobFiles::make()?;
     match script {
@@ -67,7 +67,8 @@ fn own_command(root: &Path, config: &Config, script: &str, files: &JobFiles) -> 
     let report = files.report();
     let path = files.path_with_this_program()?;
     let script = Script::new(os, script)?;
-    let shell = script.command.clone().dir(root).env("PATH", path).env(venue::REPORT, &report).grace(GRACE);
+    let shell =
+        script.command.clone().dir(root).env("PATH", path).env(container::REPORT, &report).grace(GRACE);
     let ended = process::supervise_inheriting(&shell, None);
     if let Ok(text) = std::fs::read_to_string(&report) {
         let report = serde_json::from_str(&text).context("reading the report of `rust-vmm-ci run`");

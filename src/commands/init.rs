@@ -2,13 +2,13 @@
 
 use super::{configuration, facts, set_up};
 use crate::cli::{Common, InitMode};
-use crate::config::Config;
-use crate::exit::{Exit, usage};
-use crate::model::Platform;
-use crate::pipeline::file;
-use crate::plan::Facts;
-use crate::predecessor::coverage_file;
 use anyhow::Result;
+use rust_vmm_ci_core::config::Config;
+use rust_vmm_ci_core::exit::{Exit, usage};
+use rust_vmm_ci_core::model::Platform;
+use rust_vmm_ci_core::pipeline::file;
+use rust_vmm_ci_core::plan::Facts;
+use rust_vmm_ci_core::predecessor::coverage_file;
 use std::path::Path;
 
 /// Writes the pipeline file, and says what is left to do.

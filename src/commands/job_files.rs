@@ -4,10 +4,10 @@
 //! process, so that where `pre-exit` did not run either, the next job's knows that nobody needs it.
 
 use super::environment::variable;
-use crate::exit::infrastructure;
-use crate::run::instrument::link;
-use crate::venue::create_private_folder;
 use anyhow::{Context as _, Result};
+use rust_vmm_ci_core::exit::infrastructure;
+use rust_vmm_ci_effects::container::create_private_folder;
+use rust_vmm_ci_effects::run::instrument::link;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -2,12 +2,12 @@
 
 use super::{configuration, facts, pipeline};
 use crate::cli::Common;
-use crate::config::Mode;
-use crate::exit::Exit;
-use crate::model::Platform;
-use crate::plan::{PlannedCheck, Planner, Work};
 use anyhow::Result;
 use comfy_table::{ContentArrangement, Table, presets};
+use rust_vmm_ci_core::config::Mode;
+use rust_vmm_ci_core::exit::Exit;
+use rust_vmm_ci_core::model::Platform;
+use rust_vmm_ci_core::plan::{PlannedCheck, Planner, Work};
 use std::collections::BTreeMap;
 
 /// Prints the list.

@@ -2,11 +2,11 @@
 
 use super::{configuration, set_up};
 use crate::cli::Common;
-use crate::exit::{Exit, usage};
-use crate::git::{Git, Mention, Submodule};
-use crate::pipeline::file;
-use crate::predecessor::Legacy;
 use anyhow::Result;
+use rust_vmm_ci_core::exit::{Exit, usage};
+use rust_vmm_ci_core::pipeline::file;
+use rust_vmm_ci_core::predecessor::Legacy;
+use rust_vmm_ci_effects::git::{Git, Mention, Submodule};
 use std::path::Path;
 
 /// Writes the pipeline file, takes the submodule out, and says what is left to do. All is in the index and

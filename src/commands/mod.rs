@@ -2,7 +2,6 @@
 
 mod cache;
 mod configuration;
-mod container;
 mod emulated;
 mod environment;
 mod explain;
@@ -14,13 +13,14 @@ mod list;
 mod machine;
 mod migrate;
 mod pipeline;
+mod place;
 mod reporting;
 mod run;
 mod set_up;
 
 use crate::cli::{Cli, Command};
-use crate::exit::Exit;
 use anyhow::Result;
+use rust_vmm_ci_core::exit::Exit;
 
 /// Does what the command line says.
 ///

@@ -1,16 +1,16 @@
 //! `pipeline` and `mode: upload`: the steps of a repository, printed or uploaded.
 
 use super::{configuration, facts};
-use crate::agent;
-use crate::checks::times::Times;
 use crate::cli::{Common, Format};
-use crate::config::{Config, Found, Jobs, Mode};
-use crate::exit::Exit;
-use crate::model::Origin;
-use crate::pipeline::{Groups, JOBS_PER_BUILD, Renderer, Step, Uploads, own_reference};
-use crate::plan::{Facts, PlannedCheck, Planner, StepSettings, TracedMap};
-use crate::venue;
 use anyhow::{Context as _, Result};
+use rust_vmm_ci_core::checks::times::Times;
+use rust_vmm_ci_core::config::{Config, Found, Jobs, Mode};
+use rust_vmm_ci_core::exit::Exit;
+use rust_vmm_ci_core::model::Origin;
+use rust_vmm_ci_core::pipeline::{Groups, JOBS_PER_BUILD, Renderer, Step, Uploads, own_reference};
+use rust_vmm_ci_core::plan::{Facts, PlannedCheck, Planner, StepSettings, TracedMap};
+use rust_vmm_ci_effects::agent;
+use rust_vmm_ci_effects::container;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -166,7 +166,7 @@ impl Containers {
                 Origin::Variable(variable) => format!("{variable}: cfg.{name}"),
                 other => other.to_string(),
             };
-            venue::check_option(&place, name, &set.value)?;
+            container::check_option(&place, name, &set.value)?;
         }
         self.seen = Some(Arc::clone(&check.step));
         Ok(())

@@ -1,13 +1,13 @@
 //! Tells people and machines of a run. What goes wrong here is said, and changes no verdict.
 
 use super::environment::{in_buildkite, variable};
-use crate::agent;
 use crate::cli::RunArgs;
-use crate::model::{Os, Platform};
-use crate::report::annotation::{Action, Job, annotate_job, context};
-use crate::report::{Artifact, Report, VERSION, html, junit};
-use crate::{git, venue};
 use anyhow::{Context as _, Result};
+use rust_vmm_ci_core::model::{Os, Platform};
+use rust_vmm_ci_core::report::annotation::{Action, Job, annotate_job, context};
+use rust_vmm_ci_core::report::{Artifact, Report, VERSION, html, junit};
+use rust_vmm_ci_effects::agent;
+use rust_vmm_ci_effects::{container, git};
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -36,7 +36,7 @@ type Render<'a> = &'a dyn Fn() -> Result<String>;
 /// Writes the files that a person asked for, and the one that the hook around this process waits for.
 pub fn write_files(root: &Path, report: &Report, args: &RunArgs) {
     let json = || serde_json::to_string_pretty(report).context("the report as JSON");
-    let for_hook = variable(venue::REPORT);
+    let for_hook = variable(container::REPORT);
     let files: [(Option<&Path>, Render<'_>); 4] = [
         (args.report.as_deref(), &json),
         (for_hook.as_deref().map(Path::new), &json),

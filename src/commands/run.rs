@@ -1,17 +1,17 @@
 //! `run`: the checks, here.
 
 use super::environment::{self, variable};
-use super::{configuration, container, facts, job_files, machine, reporting};
+use super::{configuration, facts, job_files, machine, place, reporting};
 use crate::cli::{Common, RunArgs};
-use crate::config::{Config, Found, Mode};
-use crate::exit::{Exit, infrastructure, usage};
-use crate::model::{Os, Platform};
-use crate::plan::{self, Asked, PlannedCheck, Work};
-use crate::report::{Report, Usage, profile, table};
-use crate::run::console::Console;
-use crate::run::{self, Job, Settings};
-use crate::{process, venue};
 use anyhow::Result;
+use rust_vmm_ci_core::config::{Config, Found, Mode};
+use rust_vmm_ci_core::exit::{Exit, infrastructure, usage};
+use rust_vmm_ci_core::model::{Os, Platform};
+use rust_vmm_ci_core::plan::{self, Asked, PlannedCheck, Work};
+use rust_vmm_ci_core::report::{Report, Usage, profile, table};
+use rust_vmm_ci_effects::run::console::Console;
+use rust_vmm_ci_effects::run::{self, Job, Settings};
+use rust_vmm_ci_effects::{container, process};
 use std::path::Path;
 use std::time::Instant;
 
@@ -25,7 +25,7 @@ pub fn run(common: &Common, args: &RunArgs) -> Result<Exit> {
     let root = configuration::root(common)?;
     let found = configuration::find(common, &root, Mode::Run)?;
     if args.docker {
-        return container::run_checks(common, args, &root, found);
+        return place::run_checks(common, args, &root, found);
     }
     Ok(in_job(common, args, &root, &found)?.exit())
 }
@@ -134,7 +134,7 @@ fn execute(
     let outcomes = run::run(checks, &job, &settings, &console, begin);
     Ok(Report {
         toolchain: job.toolchain().ok().map(|toolchain| toolchain.version.clone()),
-        container: variable(venue::IMAGE_VARIABLE),
+        container: variable(container::IMAGE_VARIABLE),
         cancelled: process::cancelled(),
         usage: process::usage().map(|process::Usage { cpu, own_cpu, own_memory }| Usage {
             cpu,

@@ -1,13 +1,13 @@
 //! What `init` and `migrate` have in common: the pipeline file.
 
 use super::facts;
-use crate::checks::STANDARD;
-use crate::config::{Config, entries};
-use crate::exit::{infrastructure, usage};
-use crate::pipeline::file::{self, Use};
-use crate::plan::Planner;
-use crate::predecessor::Description;
 use anyhow::{Context as _, Result};
+use rust_vmm_ci_core::checks::STANDARD;
+use rust_vmm_ci_core::config::{Config, entries};
+use rust_vmm_ci_core::exit::{infrastructure, usage};
+use rust_vmm_ci_core::pipeline::file::{self, Use};
+use rust_vmm_ci_core::plan::Planner;
+use rust_vmm_ci_core::predecessor::Description;
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::Write as _;

@@ -68,6 +68,7 @@ impl Agent {
             fs::copy(source.join(file), to).unwrap();
         }
         fs::create_dir(plugin.join("src")).unwrap();
+        fs::create_dir(plugin.join("crates")).unwrap();
         fs::write(plugin.join("src/main.rs"), "fn main() {}").unwrap();
         fs::write(plugin.join("plugin.yml"), "name: rust-vmm-ci").unwrap();
         agent

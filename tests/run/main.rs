@@ -12,9 +12,9 @@ mod support;
 
 mod cancel;
 mod divided;
-mod lanes;
 mod refused;
 mod repeats;
+mod scheduler;
 mod timings;
 mod verdicts;
 

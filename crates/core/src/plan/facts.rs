@@ -1,0 +1,243 @@
+//! What the repository and the predecessor's variables say, read once before planning.
+
+use super::watch;
+use crate::checks::STANDARD;
+use crate::config::{Config, WorkspaceMode};
+use crate::exit::{infrastructure, usage};
+use crate::model::Platform;
+use crate::predecessor::{self, Description, Variables};
+use crate::workspace::path::{file_in, is_within, join};
+use crate::workspace::{Crate, Crates, Files, Reach, parallel};
+use anyhow::Result;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The folder of descriptions and pipelines, in the root and in each crate.
+const BUILDKITE: &str = ".buildkite";
+
+/// The names under which crates keep descriptions of their own. The predecessor reads the first; the
+/// second is in use for files that are uploaded by name.
+const CRATES_FILES: [&str; 2] = ["test_description.json", "custom-tests.json"];
+
+/// Facts for a plan.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The platforms of the root's `.platform`.
+    pub platforms: Option<Vec<Platform>>,
+    /// The predecessor's variables.
+    pub variables: Variables,
+    /// The standard checks' description.
+    pub standard: Description,
+    /// The files of the option `tests`, in order.
+    pub tests: Vec<Description>,
+    /// The platforms for which the root has a `coverage_config_ARCH.json`.
+    pub coverage: Vec<Platform>,
+    /// The workspace, where the plan needs it.
+    pub crates: Option<Vec<CrateFacts>>,
+    /// The crates' indices by folder.
+    crate_in: HashMap<String, usize>,
+    /// What a person should know, though it is no error.
+    pub notes: Vec<String>,
+}
+
+/// A member of the workspace.
+#[derive(Clone, Debug)]
+pub struct CrateFacts {
+    /// Its package's name.
+    pub name: String,
+    /// Its folder, from the root; `.` for the root.
+    pub dir: String,
+    /// The platforms of its own `.platform`.
+    pub platforms: Option<Vec<Platform>>,
+    /// Its own descriptions.
+    pub tests: Vec<Description>,
+    /// The globs of its files, and with `dependents` of those that it depends on by path.
+    pub watched: Arc<[String]>,
+    /// The same and the paths that concern every crate.
+    pub watched_shared: Arc<[String]>,
+}
+
+impl Facts {
+    /// Reads what a plan needs. `variable` gives the predecessor's variables; `packages` asks for the
+    /// workspace's members, which are read in selective mode anyway.
+    ///
+    /// # Errors
+    /// Exit 2 for what is wrong in a file or variable, with its place; exit 3 for a file that cannot
+    /// be read.
+    pub fn read(
+        files: &dyn Files,
+        variable: &dyn Fn(&str) -> Option<String>,
+        config: &Config,
+        packages: bool,
+    ) -> Result<Self> {
+        let variables = Variables::read(variable)?;
+        let mut facts = Self {
+            platforms: platforms(files, "")?,
+            variables,
+            standard: Description::read("the standard checks", STANDARD)?,
+            ..Self::default()
+        };
+        for (index, path) in config.tests.iter().enumerate() {
+            let Some(path) = join("", path) else {
+                return Err(usage(format!("tests[{index}]: {path:?} leads out of the repository")));
+            };
+            let Some(text) = read(files, &path)? else {
+                return Err(usage(format!("tests[{index}]: there is no file {path}")));
+            };
+            facts.tests.push(Description::read(&path, &text)?);
+        }
+        for platform in [Platform::X86_64, Platform::Aarch64] {
+            if read(files, &format!("coverage_config_{platform}.json"))?.is_some() {
+                facts.coverage.push(platform);
+            }
+        }
+        let selective = config.workspace == WorkspaceMode::Selective;
+        let mut tests = facts.tests.iter().flat_map(|file| &file.tests);
+        // A call of the predecessor's coverage for one crate becomes a check of that package.
+        let scoped =
+            tests.any(|test| test.command.contains("--test-scope")) && read(files, "Cargo.toml")?.is_some();
+        if packages || selective || scoped {
+            facts.read_crates(files, config)?;
+        }
+        facts.note_variables(files, config)?;
+        Ok(facts)
+    }
+
+    fn read_crates(&mut self, files: &dyn Files, config: &Config) -> Result<()> {
+        let crates = Crates::read(files)?;
+        let shared = watch::shared();
+        let names = self.crates_files(config);
+        let mut reach = Reach::new(&crates);
+        let members = crates.members();
+        let reached: Vec<(&Crate, Vec<&Crate>)> = members
+            .into_iter()
+            .map(|member| (member, if config.dependents { reach.dependencies(member) } else { Vec::new() }))
+            .collect();
+        let read = parallel::map(
+            &reached,
+            files.readers(),
+            |(member, on)| -> Result<(CrateFacts, Option<String>)> {
+                let (tests, note) = self.descriptions_of(files, member, &names)?;
+                let watched = watched(files, &crates, member, on)?;
+                let watched_shared = watched.iter().chain(&shared).cloned().collect();
+                let is_root = member.dir.is_empty();
+                let found = CrateFacts {
+                    name: member.name.clone(),
+                    dir: if is_root { ".".into() } else { member.dir.clone() },
+                    platforms: if is_root { self.platforms.clone() } else { platforms(files, &member.dir)? },
+                    tests,
+                    watched: watched.into(),
+                    watched_shared,
+                };
+                Ok((found, note))
+            },
+        );
+        let mut found = Vec::with_capacity(read.len());
+        for facts in read {
+            let (facts, note) = facts?;
+            self.notes.extend(note);
+            self.crate_in.insert(facts.dir.clone(), found.len());
+            found.push(facts);
+        }
+        self.crates = Some(found);
+        Ok(())
+    }
+
+    /// A crate's own descriptions, and a note on the file that is not read.
+    fn descriptions_of(
+        &self,
+        files: &dyn Files,
+        member: &Crate,
+        names: &[&str],
+    ) -> Result<(Vec<Description>, Option<String>)> {
+        let (mut tests, mut note) = (Vec::new(), None);
+        // The root's own files are no crate's.
+        for name in CRATES_FILES.into_iter().filter(|_| !member.dir.is_empty()) {
+            let path = file_in(&member.dir, &format!("{BUILDKITE}/{name}"));
+            // A file that `tests` names is read already.
+            let is_read = self.tests.iter().any(|file| file.path == path);
+            let Some(text) = (if is_read { None } else { read(files, &path)? }) else { continue };
+            if names.contains(&name) {
+                tests.push(Description::read(&path, &text)?);
+            } else {
+                note = Some(format!(
+                    "{path} is not read: the predecessor reads crates' {} only; name it in `tests` for its steps",
+                    CRATES_FILES[0]
+                ));
+            }
+        }
+        Ok((tests, note))
+    }
+
+    /// The names of crates' files that are read: the predecessor's always, the other where `tests`
+    /// names a file like it, or none.
+    fn crates_files(&self, config: &Config) -> Vec<&'static str> {
+        let like = |name: &str| self.tests.iter().any(|file| file.path.ends_with(&format!("/{name}")));
+        let wanted = |name: &&str| *name == CRATES_FILES[0] || config.tests.is_empty() || like(name);
+        CRATES_FILES.into_iter().filter(wanted).collect()
+    }
+
+    /// Every description: the standard checks', the files', the crates'.
+    pub fn descriptions(&self) -> impl Iterator<Item = &Description> {
+        let crates = self.crates.iter().flatten().flat_map(|found| &found.tests);
+        std::iter::once(&self.standard).chain(&self.tests).chain(crates)
+    }
+
+    /// The crate in a folder; `.` is the root's.
+    pub fn crate_in(&self, dir: &str) -> Option<&CrateFacts> {
+        self.crates.as_ref()?.get(*self.crate_in.get(dir)?)
+    }
+
+    /// The crate that a file stands in, by the longest folder.
+    pub fn crate_of(&self, path: &str) -> Option<usize> {
+        let crates = self.crates.iter().flatten().enumerate();
+        let within = crates.filter(|(_, found)| found.dir != "." && is_within(path, &found.dir));
+        within.max_by_key(|(_, found)| found.dir.len()).map(|(index, _)| index)
+    }
+
+    fn note_variables(&mut self, files: &dyn Files, config: &Config) -> Result<()> {
+        if self.variables.mentioned().next().is_none() {
+            return Ok(());
+        }
+        let mut known: Vec<&str> =
+            self.descriptions().flat_map(|file| &file.tests).map(|test| test.name.as_str()).collect();
+        known.extend(config.steps.iter().map(|step| step.label.as_str()));
+        known.push(super::BENCH);
+        let notes = self.variables.note_unknown_names(&known, || elsewhere(files))?;
+        self.notes.extend(notes);
+        Ok(())
+    }
+}
+
+/// The names in the repository's other descriptions; a file that cannot be read has none.
+fn elsewhere(files: &dyn Files) -> Vec<String> {
+    let listed = files.list(BUILDKITE).unwrap_or_default();
+    let descriptions = listed.into_iter().filter(|(name, is_folder)| {
+        !is_folder && name.rsplit_once('.').is_some_and(|(_, end)| end == "json")
+    });
+    let text = |(name, _): (String, bool)| files.read(&file_in(BUILDKITE, &name)).ok().flatten();
+    descriptions.filter_map(text).flat_map(|text| Description::names(&text)).collect()
+}
+
+fn watched(files: &dyn Files, crates: &Crates, member: &Crate, on: &[&Crate]) -> Result<Vec<String>> {
+    let mut globs = Vec::with_capacity(on.len() + 1);
+    for found in std::iter::once(&member).chain(on) {
+        if found.dir.is_empty() {
+            let listed =
+                files.list("").map_err(|error| infrastructure(format!("the root folder: {error}")))?;
+            globs.extend(watch::of_root(&listed, crates));
+        } else {
+            globs.push(watch::of_folder(&found.dir));
+        }
+    }
+    Ok(globs)
+}
+
+fn platforms(files: &dyn Files, dir: &str) -> Result<Option<Vec<Platform>>> {
+    let path = file_in(dir, ".platform");
+    read(files, &path)?.map(|text| predecessor::platforms(&path, &text)).transpose()
+}
+
+fn read(files: &dyn Files, path: &str) -> Result<Option<String>> {
+    files.read(path).map_err(|error| infrastructure(format!("{path}: {error}")))
+}

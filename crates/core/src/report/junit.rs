@@ -1,0 +1,182 @@
+//! The report as `JUnit` XML, for Buildkite's Test Engine and others: a suite for each check, in it a
+//! case for each of its combinations, or one for the check where it has none.
+
+use super::{Combination, Finding, Outcome, Report, Verdict, text};
+use anyhow::{Context, Result};
+use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
+use std::time::Duration;
+
+/// The report as XML. What may not stand in XML, such as colours, is left out of it by `quick-junit`.
+///
+/// # Errors
+/// Where the writer of the XML refuses, for which no case is known.
+pub fn render(report: &Report) -> Result<String> {
+    let mut junit = quick_junit::Report::new("rust-vmm-ci");
+    junit.set_time(duration(report.seconds));
+    if let Some(began) = began(report, 0.0) {
+        junit.set_timestamp(began);
+    }
+    junit.add_test_suites(report.outcomes.iter().map(|outcome| suite(report, outcome)));
+    junit.to_string().context("writing the report as JUnit XML")
+}
+
+/// A check.
+fn suite(report: &Report, outcome: &Outcome) -> TestSuite {
+    let mut suite = TestSuite::new(&outcome.label);
+    suite.set_time(duration(outcome.seconds));
+    if let Some(began) = began(report, outcome.started) {
+        suite.set_timestamp(began);
+    }
+    let facts = [
+        ("platform", Some(report.platform.as_str())),
+        ("os", Some(&report.os)),
+        ("commit", report.commit.as_deref()),
+        ("toolchain", report.toolchain.as_deref()),
+        ("container", report.container.as_deref()),
+        ("command", Some(&outcome.command)),
+        ("soft-fail", outcome.soft_fail.then_some("true")),
+    ];
+    for (name, value) in facts {
+        if let Some(value) = value {
+            suite.add_property(Property::new(name, value));
+        }
+    }
+    suite.add_test_cases(outcome.combinations.iter().map(|combination| one_of(outcome, combination)));
+    // A check may fail by more than its combinations: a score, a rule over all of them.
+    let told = match outcome.verdict {
+        Verdict::Passed => !outcome.combinations.is_empty(),
+        verdict => outcome.combinations.iter().any(|combination| combination.verdict == verdict),
+    };
+    if told {
+        return suite;
+    }
+    let findings: Vec<_> = outcome.findings.iter().collect();
+    let mut case = TestCase::new(&outcome.name, status(outcome.verdict, outcome, &findings));
+    case.set_classname(&outcome.label).set_time(duration(outcome.seconds));
+    suite.add_test_case(case);
+    suite
+}
+
+/// One of a check's combinations, with the findings that it shows.
+fn one_of(outcome: &Outcome, combination: &Combination) -> TestCase {
+    let name = combination.name();
+    let shows = |finding: &&Finding| finding.feature_sets.is_empty() || finding.feature_sets.contains(&name);
+    let findings: Vec<_> = outcome.findings.iter().filter(shows).collect();
+    let mut case = TestCase::new(name, status(combination.verdict, outcome, &findings));
+    case.set_classname(&outcome.label).set_time(duration(combination.seconds));
+    case
+}
+
+/// A verdict in the words of `JUnit`.
+fn status(verdict: Verdict, outcome: &Outcome, findings: &[&Finding]) -> TestCaseStatus {
+    let mut status = match verdict {
+        Verdict::Passed => return TestCaseStatus::success(),
+        Verdict::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Verdict::Broken => TestCaseStatus::non_success(NonSuccessKind::Error),
+        Verdict::Skipped | Verdict::Cancelled => TestCaseStatus::skipped(),
+    };
+    status.set_type(verdict.as_str());
+    let count = || text::count(findings.len(), "finding");
+    status.set_message(outcome.reason.clone().unwrap_or_else(count));
+    let told = findings.iter().map(|finding| words(finding));
+    let told = told.chain(outcome.remedy.iter().map(|remedy| format!("remedy: {remedy}")));
+    let told = told.chain([format!("repeat: {}", outcome.command)]).collect::<Vec<_>>().join("\n\n");
+    status.set_description(told);
+    status
+}
+
+/// A finding in the tool's own words, or in ours.
+fn words(finding: &Finding) -> String {
+    let place = finding.place().map_or(String::new(), |place| format!("{place}: "));
+    let own = || format!("{place}{}", finding.message);
+    let remedy = finding.remedy.iter().map(|remedy| format!("\nremedy: {remedy}"));
+    finding.rendered.as_ref().map_or_else(own, |frame| frame.trim_end().to_owned())
+        + &remedy.collect::<String>()
+}
+
+/// When something began that did so `after` seconds.
+fn began(report: &Report, after: f64) -> Option<chrono::DateTime<chrono::Utc>> {
+    chrono::DateTime::from_timestamp(i64::try_from(report.started).ok()?, 0)?
+        .checked_add_signed(chrono::TimeDelta::from_std(duration(after)).ok()?)
+}
+
+/// Seconds as a duration, none where they are no time.
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    fn parsed(report: &Report) -> quick_junit::Report {
+        quick_junit::Report::deserialize_from_str(&render(report).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_xml_is_what_it_was() {
+        let xml = render(&fixture::full()).unwrap();
+        assert_eq!(xml, include_str!("../../../../tests/cases/report/junit.xml"), "\n{xml}");
+    }
+
+    #[test]
+    fn every_check_is_a_suite_and_every_combination_a_case() {
+        let report = parsed(&fixture::full());
+        let cases = |suite: &TestSuite| (suite.name.as_str().to_owned(), suite.test_cases.len());
+        let suites: Vec<(String, usize)> = report.test_suites.iter().map(cases).collect();
+        let expected = [
+            ("build-gnu-x86_64", 2),
+            ("clippy-x86_64", 2),
+            ("cargo-audit-x86_64", 1),
+            ("coverage-x86_64", 1),
+            ("build-musl-x86_64", 1),
+            ("bench", 1),
+            ("unittests-gnu-x86_64", 1),
+        ];
+        assert_eq!(suites, expected.map(|(name, count)| (name.to_owned(), count)));
+        assert_eq!((report.tests, report.failures, report.errors), (9, 3, 1));
+    }
+
+    #[test]
+    fn a_check_that_fails_though_no_combination_does_fails() {
+        let combination = Combination { verdict: Verdict::Passed, ..Combination::default() };
+        let outcome =
+            Outcome { verdict: Verdict::Failed, combinations: vec![combination], ..Outcome::default() };
+        let report = parsed(&Report { outcomes: vec![outcome], ..Report::default() });
+        assert_eq!((report.tests, report.failures), (2, 1));
+    }
+
+    #[test]
+    fn a_check_without_combinations_is_a_case() {
+        let outcome = Outcome { verdict: Verdict::Passed, ..Outcome::default() };
+        let report = parsed(&Report { outcomes: vec![outcome], ..Report::default() });
+        assert_eq!((report.tests, report.failures), (1, 0));
+    }
+
+    #[test]
+    fn words_from_outside_come_back_as_they_are_but_for_colours() {
+        let hostile = "]]> & <failure message=\"x\"/>\n'\x1b[31mred\x1b[0m\x00";
+        let outcome = Outcome {
+            label: hostile.into(),
+            verdict: Verdict::Failed,
+            findings: vec![Finding::error(hostile)],
+            ..Outcome::default()
+        };
+        let report = parsed(&Report { outcomes: vec![outcome], ..Report::default() });
+        let words = "]]> & <failure message=\"x\"/>\n'red";
+        assert_eq!(report.test_suites[0].name.as_str(), words);
+        let TestCaseStatus::NonSuccess { description: Some(text), .. } =
+            &report.test_suites[0].test_cases[0].status
+        else {
+            panic!("no description")
+        };
+        assert!(text.as_str().starts_with(words), "{text:?}");
+    }
+
+    #[test]
+    fn a_time_that_is_none_is_zero() {
+        assert_eq!(duration(f64::NAN), Duration::ZERO);
+        assert_eq!(duration(-1.0), Duration::ZERO);
+    }
+}

@@ -1,0 +1,132 @@
+//! Where a run's time went: its checks' times taken apart, as a table for terminals, logs and pipes,
+//! and as the rows of the page's.
+
+use super::{Combination, Outcome, Report, Timings, text};
+use comfy_table::{CellAlignment, Table, presets};
+
+/// What a time is taken apart into.
+pub const COLUMNS: [&str; 6] = ["waiting", "compile", "link", "run", "other", "sum"];
+
+/// A time's parts in seconds, in the order of [`COLUMNS`], without the sum. A part is none where it is
+/// not known or there is no such: linking without `--timings` is in compiling.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Parts(pub [Option<f64>; 5]);
+
+impl Parts {
+    /// A check's: waiting for its lane, which was before it began, is in it.
+    pub fn of_check(outcome: &Outcome) -> Self {
+        Self::of(outcome.queued, outcome.seconds, outcome.timings)
+    }
+
+    /// A check's from when it began.
+    pub fn of_work(outcome: &Outcome) -> Self {
+        Self::of(0.0, outcome.seconds, outcome.timings)
+    }
+
+    /// A combination's.
+    pub fn of_combination(combination: &Combination) -> Self {
+        Self::of(0.0, combination.seconds, combination.timings)
+    }
+
+    fn of(queued: f64, seconds: f64, timings: Option<Timings>) -> Self {
+        let known = timings.unwrap_or_default();
+        let waiting = Some(queued + known.waiting).filter(|seconds| *seconds > 0.0);
+        let other = Some((seconds - known.sum()).max(0.0));
+        Self([waiting, timings.map(|known| known.compile), known.link, timings.map(|known| known.run), other])
+    }
+
+    /// The parts and their sum, as they stand in a table.
+    pub fn cells(&self) -> [String; 6] {
+        let tenths = |seconds: f64| format!("{seconds:.1}");
+        let [waiting, compile, link, run, other] = self.0.map(|part| part.map_or(String::new(), tenths));
+        [waiting, compile, link, run, other, tenths(self.0.iter().flatten().sum())]
+    }
+
+    fn add(&mut self, other: Self) {
+        for (sum, part) in self.0.iter_mut().zip(other.0) {
+            if let Some(part) = part {
+                *sum.get_or_insert(0.0) += part;
+            }
+        }
+    }
+}
+
+/// The checks that took time, each with its parts, and all together.
+pub fn rows(report: &Report) -> (Vec<(&Outcome, Parts)>, Parts) {
+    let ran = report.outcomes.iter().filter(|outcome| outcome.seconds > 0.0);
+    let rows: Vec<_> = ran.map(|outcome| (outcome, Parts::of_check(outcome))).collect();
+    let mut sum = Parts::default();
+    for (_, parts) in &rows {
+        sum.add(*parts);
+    }
+    (rows, sum)
+}
+
+/// The table of `--timings`: a line for each check that took time, and the sum; then what the run used,
+/// as far as it is known. Combinations, of which there may be hundreds, are in the other forms.
+pub fn table(report: &Report) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["seconds"].into_iter().chain(COLUMNS));
+    let (rows, sum) = rows(report);
+    let rows = rows.iter().map(|(outcome, parts)| (text::line(&outcome.label), *parts));
+    for (name, parts) in rows.chain([("sum".into(), sum)]) {
+        table.add_row([name.into_owned()].into_iter().chain(parts.cells()));
+    }
+    for (number, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if number >= 1 {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let mut out = String::new();
+    for line in table.lines() {
+        out.push_str(&format!("{}\n", line.trim_end()));
+    }
+    if let Some(used) = used(report) {
+        out.push_str(&format!("{used}\n"));
+    }
+    out
+}
+
+/// What the run used of its machine, in a sentence; nothing where it is not known.
+pub fn used(report: &Report) -> Option<String> {
+    let usage = report.usage?;
+    let share = if usage.cpu > 0.0 { usage.own_cpu / usage.cpu * 100.0 } else { 0.0 };
+    let memory = usage.own_memory.div_ceil(1 << 20);
+    Some(format!(
+        "CPU time: {}, of which rust-vmm-ci itself {} ({share:.2} %) in {memory} MB",
+        text::duration(usage.cpu),
+        text::duration(usage.own_cpu),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn every_check_that_took_time_has_its_parts_and_they_sum_up() {
+        let shown = table(&fixture::full());
+        assert_eq!(shown, include_str!("../../../../tests/cases/report/timings.txt"), "\n{shown}");
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_out_and_not_zero() {
+        let timings = Some(Timings { compile: 1.0, ..Timings::default() });
+        let cargo = Outcome { label: "a".into(), seconds: 2.0, timings, ..Outcome::default() };
+        let other = Outcome { label: "b\n".into(), seconds: 0.5, ..Outcome::default() };
+        let report = Report { outcomes: vec![cargo, other], ..Report::default() };
+        let shown = table(&report);
+        let words: Vec<Vec<&str>> = shown.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(
+            words[1..],
+            [
+                vec!["a", "1.0", "0.0", "1.0", "2.0"],
+                vec!["b␊", "0.5", "0.5"],
+                vec!["sum", "1.0", "0.0", "1.5", "2.5"]
+            ]
+        );
+    }
+}

@@ -1,0 +1,43 @@
+//! The same work on many things, in several threads: a workspace of a thousand crates has thousands of
+//! small files.
+
+use std::thread;
+
+/// With fewer things than this, starting threads takes longer than the work.
+const WORTHWHILE: usize = 64;
+
+/// What `work` makes of each thing, in order, in at most that many threads.
+pub fn map<T: Sync, R: Send>(things: &[T], threads: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    if things.len() < WORTHWHILE || threads < 2 {
+        return things.iter().map(work).collect();
+    }
+    let work = &work;
+    thread::scope(|scope| {
+        let share = things.len().div_ceil(threads);
+        let threads: Vec<_> = things
+            .chunks(share)
+            .map(|chunk| scope.spawn(move || chunk.iter().map(work).collect::<Vec<R>>()))
+            .collect();
+        let made = threads.into_iter().map(|thread| {
+            // A panic goes on as if the work had been done here.
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        made.flatten().collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_is_kept_for_few_and_for_many() {
+        for count in [0, 1, 3, 1000] {
+            let things: Vec<usize> = (0..count).collect();
+            assert_eq!(
+                map(&things, 2, |thing| thing * 2),
+                (0..count).map(|thing| thing * 2).collect::<Vec<_>>()
+            );
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! A choice of container, as written → the container, with nothing left to default.
+
+use super::arguments::check_image;
+use super::options::Given;
+use super::policy::Policy;
+use super::settings::Settings;
+use super::{Container, Engine, Pull, Shell, User, Venue};
+use anyhow::Result;
+use rust_vmm_ci_core::config::{Cache, DockerChoice};
+use rust_vmm_ci_core::exit;
+use rust_vmm_ci_core::model::{Origin, Os, Platform, pinned_image};
+use serde_json::{Map, Value, json};
+
+/// What follows an image's tag for that of an emulated platform (predecessor's rule).
+const EMULATED: &str = "-riscv";
+/// Where the checkout is in a container (docker plugin's default).
+const WORKDIR: &str = "/workdir";
+/// What all kept target directories may take together where the policy does not say, in gigabytes.
+const TARGET_GIGABYTES: u64 = 20;
+
+/// What is to run in the container, as far as it decides about one.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// The system that the work is for.
+    pub os: Os,
+    /// The platform that the work is for.
+    pub platform: Platform,
+    /// Whether the work needs devices and the like where nobody says otherwise: tests and coverage
+    /// (predecessor's rule).
+    pub privileged: bool,
+    /// The repository's option `cache`, where it is set.
+    pub cache: Option<Cache>,
+    /// Whether this process is in one of our containers already: there is none within.
+    pub nested: bool,
+}
+
+/// Where the work is done.
+///
+/// # Errors
+/// Exit 2 with the key path for the repository's options, exit 3 for the policy's.
+pub fn resolve(choice: &DockerChoice, wanted: Wanted, policy: &Policy) -> Result<Venue> {
+    if wanted.nested {
+        return Ok(Venue::Host);
+    }
+    if wanted.os == Os::Windows {
+        return match choice {
+            DockerChoice::Options(_) => {
+                Err(exit::usage("docker: there is no container for Windows; write: false"))
+            }
+            _ => Ok(Venue::Host),
+        };
+    }
+    let defaults = defaults(wanted);
+    let Some(settings) = Settings::of(choice, &defaults, policy)? else { return Ok(Venue::Host) };
+    container(settings, wanted, policy).map(|container| Venue::Container(Box::new(container)))
+}
+
+fn defaults(wanted: Wanted) -> Map<String, Value> {
+    let mut map = Map::new();
+    map.insert("image".into(), json!(pinned_image(Some(wanted.platform))));
+    map.insert("always-pull".into(), json!(true));
+    if wanted.privileged {
+        map.insert("privileged".into(), json!(true));
+    }
+    map
+}
+
+fn container(settings: Settings, wanted: Wanted, policy: &Policy) -> Result<Container> {
+    let (engine, oci_runtime) = match settings.text("runtime") {
+        None | Some("docker") => (Engine::Docker, None),
+        Some("podman") => (Engine::Podman, None),
+        // The docker plugin's option of this name is the engine's own runtime.
+        Some(other) => (Engine::Docker, Some(other.to_owned())),
+    };
+    let image = image(&settings, engine, wanted.platform, policy)?;
+    let entrypoint = settings.text("entrypoint").map(str::to_owned);
+    let shell = match settings.given("shell") {
+        Some(Given::List(words)) if !words.is_empty() => Shell::Words(words.clone()),
+        None if entrypoint.is_none() => Shell::Words(["/bin/sh", "-e", "-c"].map(str::to_owned).into()),
+        _ => Shell::None,
+    };
+    let user = match (settings.text("user"), settings.flag("propagate-uid-gid")) {
+        (Some(_), true) => {
+            return Err(exit::usage("docker.user: cannot be set together with `propagate-uid-gid`"));
+        }
+        (Some(user), false) => User::Named(user.to_owned()),
+        (None, true) => User::Agent,
+        (None, false) => User::Image,
+    };
+    let workdir = settings.text("workdir").unwrap_or(WORKDIR).to_owned();
+    let mut flags = settings.run_flags();
+    flags.extend(oci_runtime.map(|name| format!("--runtime={name}")));
+    if let Some(namespace) = settings.text("userns") {
+        // Docker refuses any other for a privileged container.
+        let namespace = if settings.flag("privileged") { "host" } else { namespace };
+        flags.push(format!("--userns={namespace}"));
+    }
+    flags.extend(policy.run_options.iter().cloned());
+    let forced = policy.cache.filter(|_| policy.forces("cache"));
+    let tries = match settings.given("pull-retries") {
+        Some(Given::Count(tries)) => *tries,
+        _ => 3,
+    };
+    Ok(Container {
+        engine,
+        image,
+        pull: Pull { always: settings.flag("always-pull"), tries },
+        emulated: wanted.platform.is_emulated() && entrypoint.is_none(),
+        workdir,
+        init: settings.given("init") != Some(&Given::Flag(false)),
+        shell,
+        entrypoint,
+        user,
+        network: settings.text("network").map(str::to_owned),
+        flags,
+        cache: forced.or(wanted.cache).or(policy.cache).unwrap_or_default(),
+        target_bytes: policy.target_gigabytes.unwrap_or(TARGET_GIGABYTES).saturating_mul(1_000_000_000),
+        settings,
+    })
+}
+
+/// The image's name, from the policy's mirror where it is one of Docker Hub's.
+fn image(settings: &Settings, engine: Engine, platform: Platform, policy: &Policy) -> Result<String> {
+    let pinned = pinned_image(Some(platform));
+    let mut written = settings.text("image").unwrap_or(&pinned).to_owned();
+    check_image(&written)?;
+    // The policy's is for every job; only the image of this name has the emulator.
+    let of_policy = matches!(settings.origin("image"), Some(Origin::Policy(_)));
+    if platform.is_emulated() && of_policy && !written.ends_with(EMULATED) {
+        // What a digest names has no such twin.
+        if written.contains('@') { written.clone_from(&pinned) } else { written.push_str(EMULATED) }
+    }
+    if settings.flag("expand-image-vars") && written.contains('$') {
+        return Ok(written);
+    }
+    // A name's first part is a registry where it could be a host (docker's rule).
+    let first = written.split_once('/').map(|(first, _)| first);
+    let of_registry = first.is_some_and(|host| host.contains(['.', ':']) || host == "localhost");
+    let of_hub = written.strip_prefix("docker.io/").or((!of_registry).then_some(written.as_str()));
+    Ok(match (&policy.registry_mirror, of_hub) {
+        (Some(mirror), Some(name)) if name.contains('/') => format!("{mirror}/{name}"),
+        (Some(mirror), Some(name)) => format!("{mirror}/library/{name}"),
+        // Podman would ask a person which registry a short name is of.
+        (None, Some(name)) if engine == Engine::Podman && written == pinned => format!("docker.io/{name}"),
+        _ => written,
+    })
+}

@@ -1,0 +1,184 @@
+//! Finds the commit that a change is compared with: `checks::base` decides which it should be, git
+//! is asked for it.
+
+use super::Context;
+use crate::git::{Depth, Git, Wanted};
+use anyhow::Result;
+use rust_vmm_ci_core::checks::base::{Base, Choice, Surroundings, choose};
+use rust_vmm_ci_core::checks::commit_format::short;
+use rust_vmm_ci_core::exit;
+
+/// By how many commits a shallow clone is deepened, until it reaches the base; then its whole
+/// history is fetched.
+const STEPS: [Depth; 3] = [Depth::More(50), Depth::More(1000), Depth::Whole];
+/// How many positions of a branch are looked at for one before the push.
+const FORMER: usize = 20;
+
+/// The commit that a change is compared with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its full hash; none where the change is the repository's first commit.
+    pub commit: Option<String>,
+    /// What it is, for people.
+    pub shown: String,
+}
+
+/// What the environment and git say of the surroundings.
+///
+/// # Errors
+/// Exit 3 where git fails.
+pub fn surroundings(git: &Git) -> Result<Surroundings> {
+    let known = Surroundings::read(|name| std::env::var(name).ok());
+    with_git(known, git)
+}
+
+/// Adds what git knows.
+///
+/// # Errors
+/// Exit 3 where git fails.
+pub fn with_git(known: Surroundings, git: &Git) -> Result<Surroundings> {
+    Ok(Surroundings { remotes: git.remotes()?, origin_head: git.remote_head("origin")?, ..known })
+}
+
+/// Finds the base of a check's change: `option` is its option `base` and `key` that option's key
+/// path. All commits between it and `HEAD` are here then, in a shallow clone too. What is worth
+/// knowing is in the log.
+///
+/// # Errors
+/// Exit 3, with what was tried, where there is no base.
+pub fn find(
+    context: &mut Context<'_>,
+    git: &Git,
+    option: Option<&str>,
+    key: &str,
+    known: &Surroundings,
+) -> Result<Found> {
+    if git.resolve("HEAD")?.is_none() {
+        return Err(exit::infrastructure("this repository has no commit yet"));
+    }
+    let choice = choose(option, key, known);
+    let found = match &choice.base {
+        Base::Branch { name, remote, local } => {
+            let wanted = Wanted::Branch(name);
+            let commit = match fetched(context, git, remote.as_deref(), wanted) {
+                Ok(commit) => commit,
+                Err(error) => {
+                    let (commit, from) = kept(git, local)?.ok_or_else(|| no_base(&choice, &error))?;
+                    context.say(&format!("{error:#}"));
+                    context.say(&format!("`{from}` serves as it is here; it may be older than the base"));
+                    commit
+                }
+            };
+            let commit = reach(context, git, remote.as_deref(), wanted, commit)?;
+            Found { shown: format!("`{name}` ({})", short(&commit)), commit: Some(commit) }
+        }
+        Base::Commit { hash, remote } => {
+            let wanted = Wanted::Commit(hash);
+            if git.resolve(hash)?.is_none() {
+                fetched(context, git, remote.as_deref(), wanted).map_err(|error| no_base(&choice, &error))?;
+            }
+            let commit = reach(context, git, remote.as_deref(), wanted, hash.clone())?;
+            Found { shown: format!("`{}`", short(&commit)), commit: Some(commit) }
+        }
+        Base::Pushed { name, remote } => pushed(context, git, name, remote.as_deref())?,
+    };
+    context.say(&format!("compared with {}, named by {}", found.shown, choice.named_by));
+    Ok(found)
+}
+
+/// Fetches a base.
+fn fetched(context: &Context<'_>, git: &Git, remote: Option<&str>, wanted: Wanted<'_>) -> Result<String> {
+    let remote = remote.ok_or_else(|| exit::infrastructure("there is no remote to fetch from"))?;
+    git.fetch(remote, wanted, Depth::Same, context.deadline)
+}
+
+/// The first of these that is here, as hash and name.
+fn kept<'a>(git: &Git, names: &'a [String]) -> Result<Option<(String, &'a str)>> {
+    for name in names {
+        if let Some(commit) = git.resolve(name)? {
+            return Ok(Some((commit, name)));
+        }
+    }
+    Ok(None)
+}
+
+/// Deepens a shallow clone until all of the change's commits are here.
+fn reach(
+    context: &mut Context<'_>,
+    git: &Git,
+    remote: Option<&str>,
+    wanted: Wanted<'_>,
+    base: String,
+) -> Result<String> {
+    for depth in STEPS {
+        if !git.is_shallow()? || git.is_whole(&base, "HEAD")? {
+            break;
+        }
+        deepen(context, git, remote, wanted, depth)?;
+    }
+    Ok(base)
+}
+
+/// Deepens a shallow clone by one step.
+fn deepen(
+    context: &mut Context<'_>,
+    git: &Git,
+    remote: Option<&str>,
+    wanted: Wanted<'_>,
+    depth: Depth,
+) -> Result<()> {
+    let cut = |error: anyhow::Error| {
+        exit::infrastructure(format!(
+            "this clone is shallow, its history ends before the base, and it cannot be deepened: {error:#}"
+        ))
+    };
+    context.say("this clone is shallow and its history ends before the base: fetching more of it");
+    let remote = remote.ok_or_else(|| cut(exit::infrastructure("there is no remote to fetch from")))?;
+    git.fetch(remote, wanted, depth, context.deadline).map_err(cut)?;
+    Ok(())
+}
+
+/// What a branch was before the push that is being built.
+///
+/// Buildkite does not say what a push brought. Where this checkout saw the branch before, the
+/// reflog has it; otherwise what is certain is the last commit, or all that a merge brought.
+fn pushed(context: &mut Context<'_>, git: &Git, name: &str, remote: Option<&str>) -> Result<Found> {
+    let head = git.resolve("HEAD")?;
+    let tracked = format!("refs/remotes/origin/{name}");
+    for steps in 0..FORMER {
+        let Some(former) = git.former_position(&tracked, steps)? else { break };
+        if head.as_ref() != Some(&former) && git.is_ancestor(&former, "HEAD")? {
+            let commit = reach(context, git, remote, Wanted::Branch(name), former)?;
+            let shown = format!("`{name}` as this checkout saw it last ({})", short(&commit));
+            return Ok(Found { commit: Some(commit), shown });
+        }
+    }
+    if git.is_shallow()? && git.resolve("HEAD^1")?.is_none() {
+        deepen(context, git, remote, Wanted::Branch(name), STEPS[0])?;
+    }
+    let Some(parent) = git.resolve("HEAD^1")? else {
+        return Ok(Found { commit: None, shown: "nothing: this is the first commit".to_owned() });
+    };
+    context.say(&format!(
+        "this is a push to `{name}`, and this checkout has not seen the branch before: its last commit is \
+         looked at, with all that it merged"
+    ));
+    let commit = reach(context, git, remote, Wanted::Branch(name), parent)?;
+    Ok(Found { shown: format!("`{name}` before its last commit ({})", short(&commit)), commit: Some(commit) })
+}
+
+/// The error where no base is to be had: what was tried, and how to name another.
+fn no_base(choice: &Choice, error: &anyhow::Error) -> anyhow::Error {
+    let (name, local) = match &choice.base {
+        Base::Branch { name, local, .. } => (name, format!("; nor is one here as {}", local.join(", "))),
+        Base::Commit { hash: name, .. } | Base::Pushed { name, .. } => (name, String::new()),
+    };
+    let silent = match choice.silent.as_slice() {
+        [] => String::new(),
+        silent => format!("; none is named by {}", silent.join(", ")),
+    };
+    exit::infrastructure(format!(
+        "there is no base to compare with: `{name}`, named by {}, cannot be fetched: {error:#}{local}{silent}",
+        choice.named_by
+    ))
+}

@@ -1,0 +1,82 @@
+//! Runs one job's share of the tests, by cargo-nextest; what nextest cannot run, the doctests, runs
+//! whole in the first job.
+
+use super::super::combine::CargoRun;
+use super::super::stopwatch;
+use super::{Check, LastWords, RunResult};
+use crate::process::{self, Command, Ended, Stream};
+use crate::run::context::{Context, Judgement};
+use anyhow::{Context as _, Result};
+use rust_vmm_ci_core::checks::shard::{self, PROFILE, Shard};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// What cargo says of a subcommand that is not installed.
+const NOT_INSTALLED: &str = "no such command: `nextest`";
+/// nextest's exit status where there was no test to run: a share may be empty.
+const NO_TESTS: i32 = 4;
+
+/// What to say where cargo-nextest is not installed; none where it is.
+///
+/// # Errors
+/// Where cargo cannot be started.
+pub(super) fn missing(context: &Context<'_>) -> Result<Option<Judgement>> {
+    let asked = process::capture(&context.cargo().args(["nextest", "--version"]))?;
+    let missing = !asked.status.success() && asked.complaint().contains(NOT_INSTALLED);
+    Ok(missing.then(|| {
+        let remedy = "cargo install --locked cargo-nextest";
+        Judgement::missing("cargo-nextest, which divides the tests over jobs, is not installed", remedy)
+    }))
+}
+
+impl Check<'_, '_> {
+    /// Runs a share of the tests, which are built.
+    pub(super) fn test_share(
+        &mut self,
+        run: &CargoRun,
+        shard: Shard,
+        beside: &BTreeSet<PathBuf>,
+    ) -> Result<RunResult> {
+        let mut result = self.nextest(run, shard)?;
+        let goes_on = matches!(result.ended, Ended::Exited(_) | Ended::Signaled(_));
+        if goes_on && shard.is_first() && shard::has_doctests(self.command, self.metadata, &run.dir) {
+            let doctests = self.test(run, &["--doc"], beside)?;
+            result.findings.extend(doctests.findings);
+            if doctests.ended != Ended::Exited(0) {
+                result.ended = doctests.ended;
+            }
+        }
+        Ok(result)
+    }
+
+    fn nextest(&mut self, run: &CargoRun, shard: Shard) -> Result<RunResult> {
+        let scratch = tempfile::tempdir().context("a folder for nextest's report")?;
+        let (settings, junit) = (scratch.path().join("nextest.toml"), scratch.path().join("junit.xml"));
+        std::fs::write(&settings, shard::configuration(&junit)?).context("writing nextest's settings")?;
+        let cargo = self.context.cargo().args(["nextest", "run"]);
+        let cargo = cargo.args(shard::arguments(self.command, shard));
+        let command: Command = self
+            .with_variables(cargo)
+            .args(&run.flags)
+            .arg(format!("--tool-config-file={PROFILE}:{}", settings.display()))
+            .dir(&run.dir);
+        self.announce(&command);
+        let mut words = LastWords::default();
+        let ended = self.context.run_cargo(&command, stopwatch::Job::Run, &mut |stream, line| {
+            if stream == Stream::Stderr {
+                words.read(line);
+            }
+            Some(line.into())
+        })?;
+        let ended = if ended == Ended::Exited(NO_TESTS) { Ended::Exited(0) } else { ended };
+        if ended == Ended::Exited(0) {
+            return Ok(RunResult::new(ended, Vec::new()));
+        }
+        let report = std::fs::read_to_string(&junit).unwrap_or_default();
+        let mut findings = shard::findings(&report);
+        if findings.is_empty() {
+            findings.extend(words.finding(ended));
+        }
+        Ok(RunResult::new(ended, findings))
+    }
+}

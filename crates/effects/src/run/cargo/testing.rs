@@ -1,0 +1,106 @@
+//! Builds and runs tests.
+
+use super::super::combine::CargoRun;
+use super::super::job::Job;
+use super::super::repeats::{PASSED_BEFORE, Repeats};
+use super::super::stopwatch;
+use super::super::toolchain::Toolchain;
+use super::{Check, LastWords, RunResult};
+use crate::process::{Command, Ended, Stream};
+use crate::run::context::Context;
+use anyhow::{Context as _, Result};
+use cargo_metadata::Metadata;
+use rust_vmm_ci_core::checks::cargo::CargoCommand;
+use rust_vmm_ci_core::checks::test_output::TestOutput;
+use rust_vmm_ci_core::model::Os;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// How what passed before is passed over in a check: for a command that tests, where the repository and
+/// the person leave it to us what runs tests. It saves time only, so a check goes on without it.
+pub(super) fn repeats(
+    context: &mut Context<'_>,
+    command: &CargoCommand,
+    toolchain: &Toolchain,
+    triple: &str,
+    metadata: &Metadata,
+    runs: &[CargoRun],
+) -> Option<Repeats> {
+    let sets_tools = |run: &CargoRun| Job::sets_test_tools(&run.dir, triple);
+    let configures = |arg: &String| arg.starts_with("--config");
+    if command.verb != "test"
+        || context.os != Os::Linux
+        || command.args.iter().any(configures)
+        || runs.iter().any(sets_tools)
+    {
+        return None;
+    }
+    let program = std::env::current_exe().context("finding this program's own file");
+    let prepared = program.and_then(|program| Repeats::prepare(&program, toolchain, triple, metadata));
+    prepared.unwrap_or_else(|error| {
+        context.say(&format!("note: {error:#}; what passed before is run again"));
+        None
+    })
+}
+
+impl Check<'_, '_> {
+    /// Tests are built apart from being run: their output stands on the same stream as cargo's messages,
+    /// and may look like them.
+    pub(super) fn build_and_test(&mut self, run: &CargoRun) -> Result<RunResult> {
+        if self.command.has("--doc") {
+            return self.test(run, &[], &BTreeSet::new());
+        }
+        let built = self.compile(run, &["--no-run"])?;
+        if built.ended != Ended::Exited(0) {
+            return Ok(built);
+        }
+        let mut tested = match self.shard {
+            Some(shard) => self.test_share(run, shard, &built.beside)?,
+            None => self.test(run, &[], &built.beside)?,
+        };
+        tested.findings.splice(0..0, built.findings);
+        Ok(tested)
+    }
+
+    /// Runs tests that are built.
+    pub(super) fn test(
+        &mut self,
+        run: &CargoRun,
+        extra: &[&str],
+        beside: &BTreeSet<PathBuf>,
+    ) -> Result<RunResult> {
+        let trailing = &self.command.trailing;
+        let whole = |cargo: Command| if trailing.is_empty() { cargo } else { cargo.arg("--").args(trailing) };
+        let cargo = self.cargo(run, &["--no-fail-fast"]).args(extra);
+        // What a person types to repeat it has none of our means.
+        self.announce(&whole(cargo.clone()));
+        let command = whole(match &self.repeats {
+            Some(repeats) => repeats.apply(cargo, beside)?,
+            None => cargo,
+        });
+        let mut output = TestOutput::default();
+        let mut words = LastWords::default();
+        let mut passed_before = Vec::new();
+        let ended = self.context.run_cargo(&command, stopwatch::Job::Run, &mut |stream, line| {
+            output.read(line);
+            if stream == Stream::Stderr {
+                words.read(line);
+            } else if let Some(what) = line.strip_prefix(PASSED_BEFORE.as_bytes()) {
+                passed_before.push(String::from_utf8_lossy(what).trim_end().to_owned());
+            }
+            Some(line.into())
+        })?;
+        if let Some(repeats) = &self.repeats {
+            match ended {
+                Ended::Exited(0) if !self.again => repeats.all_passed()?,
+                Ended::TimedOut | Ended::Cancelled => (self.context.log)(&repeats.said()),
+                _ => {}
+            }
+        }
+        let mut findings = if ended == Ended::Exited(0) { Vec::new() } else { output.findings() };
+        if ended != Ended::Exited(0) && findings.is_empty() {
+            findings.extend(words.finding(ended));
+        }
+        Ok(RunResult { passed_before, ..RunResult::new(ended, findings) })
+    }
+}

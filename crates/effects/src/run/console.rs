@@ -1,0 +1,287 @@
+//! What a person sees while checks run: log groups in Buildkite, progress lines on a terminal, plain
+//! lines elsewhere.
+//!
+//! One check at a time speaks as it runs; what others say meanwhile is kept on disk until it is their
+//! turn, so that no line of a check stands among another's, and memory stays bounded.
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use rust_vmm_ci_core::report::{Outcome, Verdict};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tempfile::SpooledTempFile;
+
+/// What a check's log may take of memory before it goes to disk, in bytes.
+const SPOOL: usize = 1 << 20;
+
+/// Where the output goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A Buildkite job's log.
+    Buildkite,
+    /// A person's terminal.
+    Terminal,
+    /// A pipe or a file.
+    Plain,
+}
+
+/// The run's output.
+pub struct Console {
+    kind: Kind,
+    color: bool,
+    bars: MultiProgress,
+    stage: Mutex<Stage>,
+}
+
+/// Who speaks, and who waits.
+struct Stage {
+    out: Box<dyn Write + Send>,
+    speaker: Option<usize>,
+    waiting: Vec<Vec<Piece>>,
+    next: usize,
+}
+
+/// A part of a log that waits.
+enum Piece {
+    Text(String),
+    Spool(SpooledTempFile),
+}
+
+impl Console {
+    /// A console that writes to `out`.
+    pub fn new(kind: Kind, color: bool, out: Box<dyn Write + Send>) -> Self {
+        let stage = Stage { out, speaker: None, waiting: Vec::new(), next: 0 };
+        Self { kind, color, bars: MultiProgress::new(), stage: Mutex::new(stage) }
+    }
+
+    /// Whether tools may colour what they say.
+    pub fn color(&self) -> bool {
+        self.color
+    }
+
+    /// Begins a check's log.
+    pub fn begin(&self, label: &str) -> CheckLog<'_> {
+        let label = printable(label);
+        let mut stage = self.stage();
+        let id = stage.next;
+        stage.next += 1;
+        let live = self.kind != Kind::Terminal && stage.speaker.is_none();
+        let heading = self.heading(&label);
+        let mut spool = None;
+        if live {
+            stage.speaker = Some(id);
+            stage.write(heading.as_bytes());
+        } else {
+            spool = Some(SpooledTempFile::new(SPOOL));
+        }
+        let bar = (self.kind == Kind::Terminal).then(|| self.bar(&label));
+        CheckLog { console: self, id, heading, spool, bar, label }
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn heading(&self, label: &str) -> String {
+        match self.kind {
+            Kind::Buildkite => format!("--- :rust: {label}\n"),
+            Kind::Terminal => String::new(),
+            Kind::Plain => format!("== {label}\n"),
+        }
+    }
+
+    fn bar(&self, label: &str) -> ProgressBar {
+        let bar = self.bars.add(ProgressBar::new_spinner());
+        // A template without a mistake parses; where it does not, the default serves.
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {wide_msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_prefix(label.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(120));
+        bar
+    }
+}
+
+impl Stage {
+    /// Writes; whoever closed the other end has seen enough, and the verdict stands without them.
+    fn write(&mut self, bytes: &[u8]) {
+        let _ = self.out.write_all(bytes).and_then(|()| self.out.flush());
+    }
+
+    fn write_pieces(&mut self, pieces: Vec<Piece>) {
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => self.write(text.as_bytes()),
+                Piece::Spool(mut spool) => {
+                    let mut buffer = [0; 8 << 10];
+                    let _ = spool.seek(SeekFrom::Start(0));
+                    while let Ok(count @ 1..) = spool.read(&mut buffer) {
+                        self.write(&buffer[..count]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A check's log.
+pub struct CheckLog<'c> {
+    console: &'c Console,
+    id: usize,
+    heading: String,
+    label: String,
+    spool: Option<SpooledTempFile>,
+    bar: Option<ProgressBar>,
+}
+
+impl CheckLog<'_> {
+    /// Adds a line, with its end.
+    pub fn line(&mut self, line: &[u8]) {
+        // Windows' console takes nothing of what has a byte in it that is no text; a log takes all.
+        let text;
+        let line = match self.console.kind {
+            Kind::Terminal => {
+                text = String::from_utf8_lossy(line);
+                text.as_bytes()
+            }
+            Kind::Buildkite | Kind::Plain => line,
+        };
+        match &mut self.spool {
+            // A full disk loses the log, not the verdict.
+            Some(spool) => drop(spool.write_all(line)),
+            None => self.console.stage().write(line),
+        }
+    }
+
+    /// Shows what the check is at.
+    pub fn progress(&mut self, index: usize, count: usize, what: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("{index}/{count} {}", printable(what)));
+        }
+    }
+
+    /// Ends the log with the check's outcome.
+    pub fn end(mut self, outcome: &Outcome) {
+        let unwell = matches!(outcome.verdict, Verdict::Failed | Verdict::Broken);
+        let mut closing = String::new();
+        if unwell && self.console.kind == Kind::Buildkite {
+            closing.push_str("^^^ +++\n");
+        }
+        closing.push_str(&verdict_line(&self.label, outcome));
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+            self.console.bars.remove(&bar);
+        }
+        let mut pieces = Vec::new();
+        if let Some(spool) = self.spool.take() {
+            // On a terminal a check that passed has nothing to say.
+            if self.console.kind != Kind::Terminal || unwell {
+                pieces.push(Piece::Text(std::mem::take(&mut self.heading)));
+                pieces.push(Piece::Spool(spool));
+            }
+        }
+        pieces.push(Piece::Text(closing));
+        if self.console.kind == Kind::Terminal {
+            self.console.bars.suspend(|| self.console.stage().write_pieces(pieces));
+            return;
+        }
+        let mut stage = self.console.stage();
+        match stage.speaker {
+            Some(speaker) if speaker != self.id => stage.waiting.push(pieces),
+            _ => {
+                stage.write_pieces(pieces);
+                stage.speaker = None;
+                for waiting in std::mem::take(&mut stage.waiting) {
+                    stage.write_pieces(waiting);
+                }
+            }
+        }
+    }
+}
+
+/// `clippy: failed (3.1 s), 2 findings`, and the reason where there is one.
+fn verdict_line(label: &str, outcome: &Outcome) -> String {
+    let soft = if outcome.soft_fail && outcome.verdict == Verdict::Failed { " softly" } else { "" };
+    let mut line = format!("{label}: {}{soft} ({:.1} s)", outcome.verdict.as_str(), outcome.seconds);
+    match outcome.findings.len() {
+        0 => {}
+        1 => line.push_str(", 1 finding"),
+        count => line.push_str(&format!(", {count} findings")),
+    }
+    for text in [&outcome.reason, &outcome.remedy].into_iter().flatten() {
+        line.push_str(&format!("; {}", printable(text)));
+    }
+    line.push('\n');
+    line
+}
+
+/// Text without control characters, which could move a terminal's cursor or open a log group.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn outcome(verdict: Verdict) -> Outcome {
+        Outcome { verdict, ..Outcome::default() }
+    }
+
+    fn text(sink: &Sink) -> String {
+        String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn a_checks_lines_are_never_mixed_with_anothers() {
+        let sink = Sink::default();
+        let console = Console::new(Kind::Buildkite, false, Box::new(sink.clone()));
+        let (mut first, mut second) = (console.begin("a"), console.begin("b"));
+        first.line(b"a1\n");
+        second.line(b"b1\n");
+        first.line(b"a2\n");
+        second.end(&outcome(Verdict::Failed));
+        first.end(&outcome(Verdict::Passed));
+        assert_eq!(
+            text(&sink),
+            "--- :rust: a\na1\na2\na: passed (0.0 s)\n--- :rust: b\nb1\n^^^ +++\nb: failed (0.0 s)\n"
+        );
+    }
+
+    #[test]
+    fn a_terminal_is_given_text_alone_and_a_log_what_was_said() {
+        for (kind, shown) in [(Kind::Terminal, "gr\u{fffd}n\n".as_bytes()), (Kind::Plain, b"gr\xfcn\n")] {
+            let sink = Sink::default();
+            let console = Console::new(kind, false, Box::new(sink.clone()));
+            let mut log = console.begin("a");
+            // As a program of Windows' says it, in its code page.
+            log.line(b"gr\xfcn\n");
+            log.end(&outcome(Verdict::Failed));
+            let all = sink.0.lock().unwrap().clone();
+            assert!(all.windows(shown.len()).any(|part| part == shown), "{all:?}");
+        }
+    }
+
+    #[test]
+    fn a_label_cannot_open_a_group_of_its_own() {
+        let sink = Sink::default();
+        let console = Console::new(Kind::Plain, false, Box::new(sink.clone()));
+        console.begin("a\n+++ b\u{1b}[2J").end(&outcome(Verdict::Passed));
+        assert_eq!(text(&sink), "== a +++ b [2J\na +++ b [2J: passed (0.0 s)\n");
+    }
+}
