@@ -1,17 +1,17 @@
-//! Which sets of features a check runs with.
+//! The option `features`.
 
-/// The sets of features that a cargo check runs with.
+/// How the feature sets of a Cargo check are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FeatureMode {
-    /// Every set that `cargo all-features` enumerates, each distinct result once.
+    /// Every set that `cargo all-features` enumerates. Sets that build the same run once.
     #[default]
     Powerset,
-    /// Every set that `cargo all-features` enumerates.
+    /// Every set that `cargo all-features` enumerates. Every set runs.
     PowersetAll,
-    /// None, each alone, all.
+    /// The set without features, each feature alone, and the set of all features.
     Each,
-    /// `--all-features`.
+    /// All features at once (`--all-features`).
     All,
-    /// The default features.
+    /// The default features of the package.
     Default,
 }

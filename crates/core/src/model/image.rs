@@ -1,12 +1,13 @@
-//! The container that the checks run in on Linux.
+//! The container image in which the checks run on Linux.
 
 use super::Platform;
 
-/// rust-vmm's container, by the tag that the predecessor used last (2026-08-14): Ubuntu 24.04, Rust
-/// 1.90, the musl targets and the checks' tools.
+/// The image of rust-vmm, with the last tag that the predecessor used (2026-08-14). It contains Ubuntu
+/// 24.04, Rust 1.90, the musl targets and the tools of the checks.
 const IMAGE: &str = "rustvmm/dev:g8b11be7";
 
-/// The image for a platform's steps. riscv64's is an x86-64 image that boots an emulator.
+/// The image for the steps of a platform. The image of an emulated platform is an x86-64 image that
+/// boots an emulator.
 pub fn pinned_image(platform: Option<Platform>) -> String {
     match platform {
         Some(platform) if platform.is_emulated() => format!("{IMAGE}-riscv"),

@@ -1,4 +1,5 @@
-//! What the whole program speaks of: platforms, systems, checks' and steps' names. No I/O.
+//! Values that every other room uses: platforms, operating systems, names of checks, labels of steps,
+//! and how text from outside is shown.
 
 mod feature_mode;
 mod image;

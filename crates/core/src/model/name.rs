@@ -4,18 +4,19 @@ use super::Platform;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The name of a check, such as `build-gnu`: a standard one, or a repository's own `test_name`.
+/// The name of a check, such as `build-gnu`. It is a standard check's name, or the `test_name` from a
+/// repository's description.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CheckName(String);
 
-/// The label of a step in Buildkite. Branch protection rules name it, so it is a contract.
+/// The label of a step in Buildkite. Branch protection rules refer to labels, so they must not change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StepLabel(String);
 
 impl CheckName {
-    /// The name as it stands in options and descriptions.
+    /// A name, spelt as in options and descriptions.
     pub fn new(name: impl Into<String>) -> Self {
         Self(name.into())
     }
@@ -27,8 +28,8 @@ impl CheckName {
 }
 
 impl StepLabel {
-    /// The label of a step: `NAME-PLATFORM`, `NAME` without platform, and `CRATE: ` before it in
-    /// selective mode (predecessor's rule).
+    /// The label of a step: `NAME-PLATFORM`, or `NAME` if the step has no platform. In selective mode
+    /// `CRATE: ` stands before it. The predecessor's generator makes the same labels.
     pub fn of(name: &CheckName, platform: Option<Platform>, package: Option<&str>) -> Self {
         let room = package.map_or(0, |package| package.len() + 2) + name.0.len() + "-aarch64".len();
         let mut label = String::with_capacity(room);

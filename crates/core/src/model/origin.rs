@@ -1,21 +1,21 @@
-//! Where a value came from, for `explain` and for errors.
+//! Where a value in a plan came from. `explain` prints it, and errors name it.
 
 use std::fmt;
 
 /// The source of a value in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// The standard checks' own description.
+    /// The description of the standard checks.
     Standard,
-    /// What the program does where nobody says otherwise.
+    /// The program's default.
     Default,
-    /// An entry of a repository's file: path, and the key path within it.
+    /// An entry in a file of the repository: the path of the file, and the key path in it.
     File(String, String),
-    /// A variable of the predecessor's.
+    /// An environment variable that the predecessor reads, by its name.
     Variable(&'static str),
-    /// An option of the plugin: its key path.
+    /// An option of the plugin, by its key path.
     Option(String),
-    /// The agent-wide policy: its key path.
+    /// The policy of the agent, by its key path.
     Policy(String),
 }
 

@@ -1,11 +1,11 @@
-//! The machines and systems that the standard checks know.
+//! The platforms and operating systems of the standard checks.
 
 use super::did_you_mean;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
 
-/// A processor architecture that a step is for, as the predecessor's descriptions name it.
+/// A processor architecture. The names are those of the predecessor's descriptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Platform {
     /// 64-bit x86.
@@ -17,10 +17,10 @@ pub enum Platform {
 }
 
 impl Platform {
-    /// Every platform, in the order in which steps are made for them.
+    /// Every platform, in the order of the steps in a pipeline.
     pub const ALL: [Self; 3] = [Self::X86_64, Self::Aarch64, Self::Riscv64];
 
-    /// The platforms of an upload for which a repository names none (predecessor's rule).
+    /// The platforms of an upload if the repository names none. The predecessor has the same default.
     pub const DEFAULT: [Self; 2] = [Self::X86_64, Self::Aarch64];
 
     /// The name in options, descriptions and labels.
@@ -32,8 +32,8 @@ impl Platform {
         }
     }
 
-    /// The value of the agent tag `platform` of Linux agents (predecessor's rule): riscv64 is
-    /// emulated on x86-64 machines.
+    /// The value of the agent tag `platform` on Linux agents, as in the predecessor's steps. riscv64
+    /// is emulated on x86-64 machines.
     pub const fn agent_tag(self) -> &'static str {
         match self {
             Self::X86_64 | Self::Riscv64 => "x86_64.metal",
@@ -41,28 +41,29 @@ impl Platform {
         }
     }
 
-    /// Whether the platform's steps run in a virtual machine that nothing of the host is in.
+    /// Whether the steps of this platform run in an emulated machine. No file of the host is visible
+    /// in it.
     pub const fn is_emulated(self) -> bool {
         matches!(self, Self::Riscv64)
     }
 
-    /// The platform that this program was built for, where it is one of ours.
+    /// The platform for which this program was built, or `None` if it is not in [`Platform::ALL`].
     pub fn of_this_machine() -> Option<Self> {
         Self::ALL.into_iter().find(|p| p.as_str() == std::env::consts::ARCH)
     }
 }
 
-/// An operating system that steps run on.
+/// An operating system on which steps run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Os {
-    /// Linux, gnu or musl.
+    /// Linux, with the gnu or the musl target.
     Linux,
     /// Windows with the MSVC toolchain.
     Windows,
 }
 
 impl Os {
-    /// Both systems.
+    /// Both operating systems.
     pub const ALL: [Self; 2] = [Self::Linux, Self::Windows];
 
     /// The name in options and in the agent tag `os`.
@@ -73,13 +74,13 @@ impl Os {
         }
     }
 
-    /// The system that this program was built for, where it is one of ours.
+    /// The operating system for which this program was built, or `None` if it is not in [`Os::ALL`].
     pub fn of_this_machine() -> Option<Self> {
         Self::ALL.into_iter().find(|os| os.as_str() == std::env::consts::OS)
     }
 }
 
-/// What `name` means among `all`, or a sentence that says what was expected.
+/// Finds the item of `all` whose text is `name`. The error is a sentence that says what was expected.
 fn parse<T: Copy>(what: &str, name: &str, all: &[T], text: impl Fn(T) -> &'static str) -> Result<T, String> {
     all.iter().copied().find(|item| text(*item) == name).ok_or_else(|| {
         format!("unknown {what} `{name}`{}", did_you_mean(name, all.iter().map(|item| text(*item))))

@@ -1,11 +1,14 @@
-//! Text from outside, as a person may be shown it: in a terminal, a log, an error.
+//! Makes text from outside safe to show in a terminal, a log or an error.
+//!
+//! Such text could contain characters that move the cursor, change colours or reverse the reading
+//! direction. Each of them is replaced by a visible symbol.
 
 use std::borrow::Cow;
 
-/// The most characters of a value that an error quotes.
+/// The greatest number of characters of a value that an error quotes.
 const MOST: usize = 200;
 
-/// A value in quotes, on one line, cut after 200 characters: for errors.
+/// Puts a value into quotes for an error: on one line, cut after 200 characters.
 pub fn value(text: &str) -> String {
     let mut cut: String = text.chars().take(MOST).collect();
     if cut.len() < text.len() {
@@ -14,18 +17,18 @@ pub fn value(text: &str) -> String {
     format!("\"{}\"", line(&cut))
 }
 
-/// Text from outside for a place of one line: what could move a terminal's cursor, change its
-/// colours, end the line or turn the reading direction is shown as a symbol instead.
+/// Makes text safe for one line. Control characters, which include line ends, and characters that
+/// change the reading direction become symbols.
 pub fn line(text: &str) -> Cow<'_, str> {
     replaced(text, |c| c.is_control() || turns_direction(c))
 }
 
-/// As [`line`], for text of several lines: line ends and tabs stay.
+/// Makes text of several lines safe. This is [`line`], except that line ends and tabs stay.
 pub fn block(text: &str) -> Cow<'_, str> {
     replaced(text, |c| (c.is_control() && c != '\n' && c != '\t') || turns_direction(c))
 }
 
-/// The text with each character that `is_out` a symbol.
+/// Replaces each character for which `is_out` is true by a symbol.
 fn replaced(text: &str, is_out: impl Fn(char) -> bool) -> Cow<'_, str> {
     if text.contains(&is_out) {
         Cow::Owned(text.chars().map(|c| if is_out(c) { symbol(c) } else { c }).collect())
@@ -34,7 +37,8 @@ fn replaced(text: &str, is_out: impl Fn(char) -> bool) -> Cow<'_, str> {
     }
 }
 
-/// What stands for a character that is not shown: Unicode's control picture where there is one.
+/// The symbol for a character: Unicode's control picture, or the replacement character where there is
+/// no such picture.
 fn symbol(c: char) -> char {
     match c {
         '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).unwrap_or(char::REPLACEMENT_CHARACTER),
@@ -43,8 +47,8 @@ fn symbol(c: char) -> char {
     }
 }
 
-/// Whether a character makes what follows it read in another order (Trojan Source,
-/// CVE-2021-42574, lists these).
+/// Whether a character changes the reading direction of the text after it. Such characters can make
+/// code look different from what it is (CVE-2021-42574, "Trojan Source").
 const fn turns_direction(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

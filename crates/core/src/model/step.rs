@@ -1,8 +1,9 @@
-//! What Buildkite says of a command step, where more than one of our inputs holds such steps.
+//! What Buildkite defines for command steps. Both the options and the predecessor's descriptions
+//! contain such steps.
 
-/// The attributes of a command step (`commandStep` in Buildkite's pipeline schema, June 2026, and
-/// `checkout`, which the agent's object model has). A key outside the list is a slip of the hand:
-/// Buildkite ignores it in silence.
+/// The attributes of a command step. The sources are `commandStep` in Buildkite's pipeline schema
+/// (June 2026) and, for `checkout`, the agent's object model. Any other key is taken for a spelling
+/// mistake, because Buildkite ignores unknown keys without a message.
 pub const BUILDKITE_STEP_KEYS: [&str; 34] = [
     "agents",
     "allow_dependency_failure",
@@ -40,7 +41,7 @@ pub const BUILDKITE_STEP_KEYS: [&str; 34] = [
     "type",
 ];
 
-/// The values of the agent tag `hypervisor` that rust-vmm's agents carry (predecessor's rule).
+/// The values of the agent tag `hypervisor` on the agents of rust-vmm. The predecessor knows the same.
 pub const HYPERVISORS: [&str; 2] = ["kvm", "mshv"];
 
 #[cfg(test)]

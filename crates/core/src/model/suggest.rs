@@ -1,7 +1,8 @@
-//! What a misspelt name was meant to be.
+//! Suggestions for misspelt names.
 
-/// The candidate that is closest to `given`, where one is close enough to be meant: at most one
-/// slip in three letters, counted as Damerau and Levenshtein do.
+/// The candidate that is closest to `given`, or `None` if none is close enough. Close enough is one
+/// mistake for every three letters, but at least one and at most three. A mistake is one step of the
+/// Damerau-Levenshtein distance.
 pub fn closest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (given.chars().count() / 3).clamp(1, 3);
     let folded = given.to_lowercase().replace('_', "-");
@@ -16,8 +17,8 @@ pub fn closest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -
         .map(|(_, candidate)| candidate)
 }
 
-/// The sentence part that follows an unknown name: `; did you mean "x"?` where one is close, else
-/// `; one of: a, b, c`.
+/// The end of an error about an unknown name. It is "; did you mean `x`?" if a candidate is close, and
+/// "; one of: a, b, c" if not.
 pub fn did_you_mean<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     let candidates: Vec<&str> = candidates.into_iter().collect();
     match closest(given, candidates.iter().copied()) {

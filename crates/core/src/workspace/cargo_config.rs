@@ -1,36 +1,42 @@
-//! What a repository's and a person's cargo configuration say that bears on verdicts.
+//! Finds the settings in Cargo's configuration that can change the verdict of a check.
 
 use toml::{Table, Value};
 
-/// Whether flags for rustc, or another default target, are in effect for code that is built for
-/// `triple`. `RUSTFLAGS` in a description replaces such flags (facts: it does not add to them), so a
-/// check must then be given that variable for the predecessor's verdict. A `cfg(…)` section is taken
-/// to apply, and a file that does not parse to say something: the careful answer costs time only.
+/// Whether configuration files set flags for rustc, or a default target, for code that is built for
+/// `triple`.
 ///
-/// `files` are the texts of the configuration files that cargo would read, in any order.
+/// The variable `RUSTFLAGS` replaces such flags and does not add to them. So if flags are set, a check
+/// needs that variable to reach the verdict of the predecessor. When in doubt the answer is yes, which
+/// only costs time: a `cfg(…)` section counts as matching, and a file that does not parse counts as
+/// setting flags.
+///
+/// `files` are the texts of the configuration files that Cargo would read, in any order.
 pub fn has_flags<'t>(files: impl IntoIterator<Item = &'t str>, triple: &str) -> bool {
     any_sets(files, triple, &["rustflags", "target"], "rustflags")
 }
 
-/// Whether variables of the environment put such flags into effect: `name` and `value` of each.
+/// Whether the environment variable `name` sets flags for rustc, or a default target, for code that is
+/// built for `triple`.
 pub fn variable_has_flags(name: &str, triple: &str) -> bool {
     ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_BUILD_TARGET"].contains(&name)
         || name == of_target(triple, "RUSTFLAGS")
 }
 
-/// Whether the files say what runs the tests of code that is built for `triple`, or what makes its
-/// documentation, or for which target it is built. The careful answer is as for [`has_flags`].
+/// Whether configuration files set the runner of tests for `triple`, the rustdoc program, or a default
+/// target. When in doubt the answer is yes, as in [`has_flags`].
 pub fn sets_test_tools<'t>(files: impl IntoIterator<Item = &'t str>, triple: &str) -> bool {
     any_sets(files, triple, &["rustdoc", "target"], "runner")
 }
 
-/// Whether a variable of the environment says so.
+/// Whether the environment variable `name` sets the runner of tests for `triple`, the rustdoc program,
+/// or a default target.
 pub fn variable_sets_test_tools(name: &str, triple: &str) -> bool {
     ["RUSTDOC", "CARGO_BUILD_RUSTDOC", "CARGO_BUILD_TARGET"].contains(&name)
         || name == of_target(triple, "RUNNER")
 }
 
-/// Whether a file has a key of `[build]`, or one of the target's section.
+/// Whether a file has one of the keys `of_build` in `[build]`, or the key `of_target` in a section
+/// `[target.…]` that applies to `triple`.
 fn any_sets<'t>(
     files: impl IntoIterator<Item = &'t str>,
     triple: &str,
@@ -48,7 +54,7 @@ fn any_sets<'t>(
     })
 }
 
-/// The variable that cargo reads a key of a target's section from.
+/// The environment variable from which Cargo reads a key of the section `[target.TRIPLE]`.
 fn of_target(triple: &str, key: &str) -> String {
     format!("CARGO_TARGET_{}_{key}", triple.to_uppercase().replace('-', "_"))
 }

@@ -1,18 +1,20 @@
-//! The sets of features that a package is checked with: those that `cargo all-features` 1.12
-//! enumerates, from `cargo metadata`'s answer and `[package.metadata.cargo-all-features]`.
+//! Enumerates the feature sets with which a package is checked.
+//!
+//! They are the sets that `cargo all-features` 1.12 enumerates. The input is the answer of
+//! `cargo metadata`, with the settings in `[package.metadata.cargo-all-features]`.
 
 use crate::model::FeatureMode;
 use cargo_metadata::Package;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// A set of features, in the order in which they are given to cargo.
+/// A set of features, in the order in which Cargo receives them.
 pub type FeatureSet = Vec<String>;
 
-/// More sets than this are refused: no machine would come to their end.
+/// The greatest number of sets. More are refused, because no machine could run them all.
 const MOST_SETS: usize = 1 << 16;
 
-/// The keys of `[package.metadata.cargo-all-features]` that bear on the enumeration.
+/// The keys of `[package.metadata.cargo-all-features]` that change the enumeration.
 #[derive(Debug, Default)]
 struct Settings {
     skip_package: bool,
@@ -47,7 +49,8 @@ impl Settings {
         }
     }
 
-    /// The combinations of keys that the tool refuses, whichever package in the graph has them.
+    /// The first combination of keys that contradict each other. `cargo all-features` refuses these
+    /// combinations in every package of the dependency graph.
     fn contradiction(&self) -> Option<String> {
         let beside_allowlist = [
             ("always_include_features", !self.always_include_features.is_empty()),
@@ -74,8 +77,8 @@ fn names(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(|name| name.as_str().map(ToOwned::to_owned)).collect()
 }
 
-/// Why `cargo all-features` would refuse to run at all, where a package's metadata contradict
-/// themselves: it reads every package in the graph, dependencies too.
+/// An error text if the settings of any package contradict each other. `cargo all-features` then
+/// refuses to run. It reads every package in the dependency graph, so `packages` must have them all.
 pub fn contradiction(packages: &[Package]) -> Option<String> {
     packages.iter().find_map(|package| {
         let what = Settings::of(package).contradiction()?;
@@ -83,16 +86,16 @@ pub fn contradiction(packages: &[Package]) -> Option<String> {
     })
 }
 
-/// Whether a package's metadata leave it out.
+/// Whether the settings of a package exclude it from every check (`skip_package`).
 pub fn is_skipped(package: &Package) -> bool {
     Settings::of(package).skip_package
 }
 
-/// The feature sets of one workspace member, in the order of `cargo all-features`; none where its
-/// metadata skip the package.
+/// The feature sets of one workspace member, in the order of `cargo all-features`. The list is empty
+/// if the settings exclude the package.
 ///
 /// # Errors
-/// Where there are more than any machine would run.
+/// There are more than 65,536 sets. The error says which setting limits their number.
 pub fn sets(package: &Package, mode: FeatureMode) -> Result<Vec<FeatureSet>, String> {
     let settings = Settings::of(package);
     if settings.skip_package {
@@ -127,13 +130,15 @@ pub fn sets(package: &Package, mode: FeatureMode) -> Result<Vec<FeatureSet>, Str
     Ok(sets)
 }
 
-/// The features that are combined: optional dependencies first, then features, then extra ones.
+/// The features that are combined: first optional dependencies, then features, then those in
+/// `extra_features`.
 fn candidates(package: &Package, settings: &Settings) -> Vec<String> {
     if !settings.allowlist.is_empty() {
         return settings.allowlist.clone();
     }
-    // `foo = ["dep:foo"]` alone is what cargo itself makes of an optional dependency; with `dep:foo`
-    // elsewhere, foo is a feature that somebody wrote, and the dependency has no name of its own.
+    // Cargo adds the feature `foo = ["dep:foo"]` for each optional dependency `foo`. If `dep:foo` also
+    // stands in another feature, then a person wrote the feature `foo`, and the dependency is not a
+    // feature itself.
     let mut implicit = BTreeSet::new();
     let mut used_by_name = BTreeSet::new();
     for (feature, implied) in &package.features {
@@ -158,14 +163,15 @@ fn candidates(package: &Package, settings: &Settings) -> Vec<String> {
         candidates.extend(names.filter(allowed).filter(|name| !used_by_name.contains(name)));
     }
     let features = package.features.keys().map(String::as_str);
-    // Internal features begin with `__` by custom; `default` is every set's business already.
+    // By custom the names of internal features begin with `__`. `default` would only repeat features
+    // that are combined anyway.
     let features = features.filter(|name| *name != "default" && !name.starts_with("__"));
     candidates.extend(features.filter(allowed).filter(|name| !implicit.contains(name)));
     candidates.extend(settings.extra_features.iter().map(String::as_str).filter(allowed));
     candidates.into_iter().map(ToOwned::to_owned).collect()
 }
 
-/// Calls `each` with every choice of `size` items, in order.
+/// Calls `each` with every choice of `size` items. Items keep their order.
 fn combinations(items: &[String], size: usize, chosen: &mut Vec<String>, each: &mut impl FnMut(&[String])) {
     if size == 0 {
         return each(chosen);
@@ -180,7 +186,7 @@ fn combinations(items: &[String], size: usize, chosen: &mut Vec<String>, each: &
     }
 }
 
-/// How many ways there are to choose `k` of `n`, as far as a `usize` counts.
+/// The number of ways to choose `k` of `n` things. It is only a lower bound if a `usize` is too small.
 fn choose(n: usize, k: usize) -> usize {
     (0..k.min(n - k)).fold(1_usize, |product, i| product.saturating_mul(n - i) / (i + 1))
 }

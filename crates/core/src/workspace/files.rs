@@ -1,24 +1,25 @@
-//! What is read of a repository, as a trait that the program implements, so that this crate reads no
-//! disk itself.
+//! Access to the files of a repository. This crate must not read the disk, so the program implements
+//! this trait.
 
 use std::io;
 
-/// A repository's files. Paths are from its root, with `/`; the root itself is the empty path.
+/// The files of a repository. Paths start at the root of the repository and use `/`. The empty path is
+/// the root itself.
 pub trait Files: Sync {
-    /// The text of a file; none where there is no such file.
+    /// The text of a file, or `None` if the file does not exist.
     ///
     /// # Errors
-    /// Where it is there and cannot be read as text.
+    /// The file exists and cannot be read as text.
     fn read(&self, path: &str) -> io::Result<Option<String>>;
 
-    /// The names in a folder, sorted, and whether each is a folder; nothing where there is no such
-    /// folder.
+    /// The sorted names in a folder, each with whether it is a folder. The list is empty if the folder
+    /// does not exist.
     ///
     /// # Errors
-    /// Where it is there and cannot be listed.
+    /// The folder exists and cannot be listed.
     fn list(&self, path: &str) -> io::Result<Vec<(String, bool)>>;
 
-    /// How many threads may read at once.
+    /// The number of threads that may read at the same time.
     fn readers(&self) -> usize {
         1
     }
@@ -29,7 +30,7 @@ pub trait Files: Sync {
 pub struct MemoryFiles(pub std::collections::BTreeMap<String, String>);
 
 impl MemoryFiles {
-    /// The files of these paths and texts.
+    /// Makes files from pairs of path and text.
     pub fn of(files: &[(&str, &str)]) -> Self {
         Self(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect())
     }

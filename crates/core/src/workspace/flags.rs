@@ -1,28 +1,30 @@
-//! What in a workspace's own files makes it matter whether flags for rustc are given in `RUSTFLAGS`,
-//! as the predecessor's commands give them, or followed without the variable.
+//! Finds code that behaves differently if flags for rustc come in the variable `RUSTFLAGS`.
+//!
+//! The predecessor's commands set that variable. This program reaches the same verdict without it, except
+//! for the workspaces that this module finds.
 
 use toml::Value;
 
-/// The `cfg` by which a crate says that its documentation may be made with features that exclude
-/// each other (predecessor's doc check).
+/// A `cfg` that the predecessor's check `doc` sets. A crate uses it to allow features in its
+/// documentation that otherwise exclude each other.
 pub const DOC_CFG: &str = "RUSTDOC_disable_feature_compat_errors";
 
-/// What a workspace's files mention.
+/// What the files of a workspace mention.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mentions {
-    /// [`DOC_CFG`].
+    /// The name [`DOC_CFG`].
     pub doc_cfg: bool,
-    /// The variables themselves: a build script sees them, and may build something else.
+    /// The name `RUSTFLAGS`. A build script can read the variable and then build something else.
     pub variable: bool,
-    /// The lint group `warnings`, at a level under which `-D warnings` on the command line does not
-    /// deny what rustc reports as warnings, or denies what it does not report at all: rustc lets an
-    /// attribute win over the command line, and the command line over a manifest's table (seen with
-    /// 1.95, whose messages do not tell).
+    /// The lint group `warnings`, at a level of its own. An attribute wins over `-D warnings` on the
+    /// command line, which then does not deny the reported warnings. The command line wins over the
+    /// table in a manifest, and then denies warnings that rustc would not report. rustc's messages do
+    /// not show either case (observed with Rust 1.95).
     pub warnings: bool,
 }
 
 impl Mentions {
-    /// Both of them.
+    /// What `self` or `other` mentions.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {
@@ -32,7 +34,7 @@ impl Mentions {
         }
     }
 
-    /// What a Rust source mentions, in code or in comments: too much costs time only.
+    /// What a Rust source mentions. A mention in a comment counts too, which only costs time.
     pub fn of_source(text: &str) -> Self {
         let warns = text.match_indices("warn").any(|(at, word)| {
             let rest = text[at + word.len()..].trim_start();
@@ -42,7 +44,7 @@ impl Mentions {
         Self { doc_cfg: text.contains(DOC_CFG), variable: text.contains("RUSTFLAGS"), warnings: warns }
     }
 
-    /// What a manifest mentions, of a package or of a workspace.
+    /// What the manifest of a package or of a workspace mentions.
     pub fn of_manifest(text: &str) -> Self {
         let table = text.parse::<toml::Table>().unwrap_or_default();
         let lints = [table.get("lints"), table.get("workspace").and_then(|workspace| workspace.get("lints"))];

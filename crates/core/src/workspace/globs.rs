@@ -1,16 +1,15 @@
-//! The globs of `workspace.members`.
+//! Expands the globs in `workspace.members`.
 
 use super::Files;
 use super::path::{file_in, join};
 use crate::exit::{infrastructure, usage};
 use anyhow::Result;
 
-/// The folders that a pattern of `members` names: itself where it is no glob, else every one that it
-/// matches, as cargo's own globs do.
+/// The folders that a pattern of `members` names. A pattern without wildcards names itself. A glob names
+/// every folder that it matches, by Cargo's rules.
 ///
 /// # Errors
-/// Exit 2 for a pattern that is none or leads out of the repository; exit 3 for a folder that cannot be
-/// listed.
+/// Exit 2 if the pattern is not valid or leads out of the repository. Exit 3 if a folder cannot be listed.
 pub fn expand(files: &dyn Files, pattern: &str) -> Result<Vec<String>> {
     let Some(path) = join("", pattern) else {
         return Err(usage(format!("Cargo.toml: workspace.members: {pattern:?} leads out of the repository")));
@@ -42,12 +41,12 @@ pub fn expand(files: &dyn Files, pattern: &str) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Whether a pattern is more than a path.
+/// Whether a pattern has wildcards, so that it is more than a path.
 pub fn is_glob(pattern: &str) -> bool {
     pattern.contains(['*', '?', '['])
 }
 
-/// A folder and every one below it.
+/// Adds a folder and all folders below it to `found`.
 fn below(files: &dyn Files, dir: &str, found: &mut Vec<String>) -> Result<()> {
     found.push(dir.to_owned());
     for name in folders(files, dir)? {

@@ -1,19 +1,19 @@
-//! What of a `Cargo.toml` says which crates there are and which depend on which by path.
+//! The parts of a `Cargo.toml` that name crates and their path dependencies.
 
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// A manifest's parts that bear on the workspace.
+/// The parts of a manifest that describe the workspace.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Manifest {
-    /// `[package]`
+    /// The table `[package]`.
     pub package: Option<Package>,
-    /// `[workspace]`
+    /// The table `[workspace]`.
     pub workspace: Option<Workspace>,
-    // Not flattened from `Tables`: serde would copy the whole document for that.
+    // The fields of `Tables` are repeated here. With `flatten`, serde would copy the whole document.
     #[serde(default)]
     dependencies: Table,
     #[serde(default, alias = "dev_dependencies")]
@@ -27,23 +27,23 @@ pub struct Manifest {
 /// Dependencies by name.
 type Table = BTreeMap<String, Dependency>;
 
-/// `[package]`
+/// The table `[package]`.
 #[derive(Debug, Deserialize)]
 pub struct Package {
-    /// The crate's name.
+    /// The name of the package.
     pub name: String,
 }
 
-/// `[workspace]`
+/// The table `[workspace]`.
 #[derive(Debug, Default, Deserialize)]
 pub struct Workspace {
-    /// Folders, or globs of folders.
+    /// The folders of the members, or globs of folders.
     #[serde(default)]
     pub members: Vec<String>,
-    /// Folders that are none even where a glob or a path dependency finds them.
+    /// Folders that are not members, even if a glob or a path dependency finds them.
     #[serde(default)]
     pub exclude: Vec<String>,
-    /// What members inherit by `workspace = true`.
+    /// The dependencies that members inherit with `workspace = true`.
     #[serde(default)]
     pub dependencies: BTreeMap<String, Dependency>,
 }
@@ -54,24 +54,24 @@ pub struct Workspace {
 struct Tables {
     #[serde(default)]
     dependencies: Table,
-    // cargo takes the spellings with `_` too, with a warning.
+    // Cargo also accepts the spellings with `_`, with a warning.
     #[serde(default, alias = "dev_dependencies")]
     dev_dependencies: Table,
     #[serde(default, alias = "build_dependencies")]
     build_dependencies: Table,
 }
 
-/// What of a dependency leads to a folder.
+/// The parts of a dependency that can lead to a folder.
 #[derive(Debug, Default)]
 pub struct Dependency {
-    /// Its folder, from the manifest's.
+    /// The folder of the dependency, relative to the manifest's folder.
     pub path: Option<String>,
-    /// Whether the workspace's table of dependencies says it.
+    /// Whether the dependency is inherited from the workspace (`workspace = true`).
     pub workspace: bool,
 }
 
 impl Manifest {
-    /// Every dependency, with its name.
+    /// All dependencies with their names: of every kind and for every target.
     pub fn dependencies(&self) -> impl Iterator<Item = (&str, &Dependency)> {
         let kinds = [&self.dependencies, &self.dev_dependencies, &self.build_dependencies];
         let of_targets = self

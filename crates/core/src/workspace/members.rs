@@ -1,9 +1,13 @@
-//! The members of a workspace, and what they depend on by path, from the manifests alone: the agent
-//! that uploads a pipeline need not have cargo.
+//! Finds the members of a workspace and their path dependencies.
 //!
-//! The rules are cargo's (The Cargo Book, "Workspaces", and `cargo::core::workspace`): globs in
-//! `members`, `exclude` unless a member is named outright, the root's own package, and every path
-//! dependency of a member, of any kind, that stands below the root.
+//! Only manifests are read, because the agent that uploads a pipeline may not have Cargo. The rules are
+//! those of Cargo (The Cargo Book, "Workspaces", and `cargo::core::workspace`). These are members:
+//!
+//! - the package in the root, if there is one;
+//! - every folder that `members` names, directly or with a glob;
+//! - every path dependency of a member, of any kind, that is below the root.
+//!
+//! A folder in `exclude` is not a member, unless `members` names it directly.
 
 use super::Files;
 use super::globs::{expand, is_glob};
@@ -17,28 +21,28 @@ use std::collections::{BTreeMap, HashMap};
 /// A crate of the repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Crate {
-    /// Its package's name.
+    /// The name of its package.
     pub name: String,
-    /// Its folder, from the repository's root; empty for the root itself.
+    /// Its folder, from the root of the repository. The text is empty for the root itself.
     pub dir: String,
-    /// Whether it is a member of the workspace, and not only depended on.
+    /// Whether it is a member of the workspace. If not, it is only a path dependency.
     pub member: bool,
-    /// The crates that it depends on by path, as indices.
+    /// Its direct path dependencies, as indices into [`Crates::all`].
     depends_on: Vec<usize>,
 }
 
-/// The crates of a workspace.
+/// The members of a workspace and all crates of the repository on which they depend by path.
 #[derive(Clone, Debug, Default)]
 pub struct Crates {
     all: Vec<Crate>,
 }
 
 impl Crates {
-    /// Reads the workspace whose root is the repository's.
+    /// Reads the workspace in the root of the repository.
     ///
     /// # Errors
-    /// Exit 2 for a manifest that is missing or does not parse, with who refers to it, and for two
-    /// members of one name. Exit 3 for a file that cannot be read.
+    /// Exit 2 if a manifest is missing or does not parse, or if two members have the same name. The
+    /// error names the manifest that refers to the missing one. Exit 3 if a file cannot be read.
     pub fn read(files: &dyn Files) -> Result<Self> {
         let Some(manifest) = manifest(files, "")? else {
             return Err(usage("Cargo.toml: there is none in the repository's root"));
@@ -66,7 +70,7 @@ impl Crates {
         for ((dir, pattern), found) in named.iter().zip(manifests) {
             let path = file_in(dir, "Cargo.toml");
             let Some(found) = found? else {
-                // A glob may match folders that are no crates.
+                // A glob may match folders that contain no crate.
                 if is_glob(pattern) {
                     continue;
                 }
@@ -108,24 +112,25 @@ impl Crates {
     }
 }
 
-/// Follows path dependencies. One for many crates: what it has seen for one need not be cleared for
-/// the next.
+/// Finds all path dependencies of a crate, direct and indirect. Use one value for many crates: it reuses
+/// its list of visited crates without clearing it.
 #[derive(Debug)]
 pub struct Reach<'a> {
     crates: &'a Crates,
-    /// The crate for which each was met last, by index.
+    /// For each crate, the number of the search that visited it last.
     met_for: Vec<usize>,
+    /// The number of the current search.
     count: usize,
 }
 
 impl<'a> Reach<'a> {
-    /// Within these crates.
+    /// Starts without any search.
     pub fn new(crates: &'a Crates) -> Self {
         Self { crates, met_for: vec![0; crates.all.len()], count: 0 }
     }
 
-    /// Every crate of the repository that one depends on by path, directly or not, in the order in
-    /// which they are met; without itself.
+    /// All direct and indirect path dependencies of a crate, without the crate itself. They are in the
+    /// order in which the search finds them.
     pub fn dependencies(&mut self, of: &'a Crate) -> Vec<&'a Crate> {
         self.count += 1;
         let mut found = Vec::new();
@@ -143,7 +148,7 @@ impl<'a> Reach<'a> {
     }
 }
 
-/// The manifests that have been read, and what decides about the next.
+/// The state while the manifests of a workspace are read.
 struct Walk<'a> {
     files: &'a dyn Files,
     is_workspace: bool,
@@ -151,7 +156,7 @@ struct Walk<'a> {
     exclude: &'a [String],
     inherited: Option<&'a BTreeMap<String, Dependency>>,
     by_dir: HashMap<String, usize>,
-    /// The named members, whose dependencies are followed when all of them are known.
+    /// The members that `members` names. Their dependencies are followed after all of them are known.
     pending: Vec<(Manifest, String)>,
     all: Vec<Crate>,
 }
@@ -170,7 +175,8 @@ impl Walk<'_> {
         Some(index)
     }
 
-    /// Follows a manifest's path dependencies, and theirs, without recursion: chains may be long.
+    /// Reads the direct and indirect path dependencies of a manifest. It does not recurse, because a
+    /// chain of dependencies may be long.
     fn follow(&mut self, manifest: &Manifest, dir: &str) -> Result<()> {
         let Some(&index) = self.by_dir.get(dir) else { return Ok(()) };
         let mut pending = Vec::new();
@@ -197,7 +203,7 @@ impl Walk<'_> {
                 },
                 None => continue,
             };
-            // What stands outside the repository changes with no commit in it.
+            // No commit of this repository can change a crate outside it.
             let Some(dir) = join(base, path) else { continue };
             let found = match self.by_dir.get(&dir) {
                 Some(found) => Some(*found),
@@ -220,7 +226,7 @@ impl Walk<'_> {
             let missing = file_in(dir, "Cargo.toml");
             return Err(usage(format!("{from}: the path dependency `{name}`: there is no {missing}")));
         };
-        // A root of its own, or excluded: no member, but still what others are built from.
+        // A crate that has its own workspace, or is excluded, is not a member. Others still depend on it.
         let member = self.is_workspace && manifest.workspace.is_none() && !self.is_excluded(dir);
         let found = self.add(dir, &manifest, member);
         pending.extend(found.map(|found| (manifest, found)));
@@ -228,7 +234,7 @@ impl Walk<'_> {
     }
 }
 
-/// The manifest of a folder; none where there is none.
+/// The manifest of a folder, or `None` if the folder has none.
 fn manifest(files: &dyn Files, dir: &str) -> Result<Option<Manifest>> {
     let path = file_in(dir, "Cargo.toml");
     let Some(text) = files.read(&path).map_err(|error| infrastructure(format!("{path}: {error}")))? else {
@@ -249,7 +255,7 @@ mod tests {
         format!("[package]\nname = {name:?}\n{rest}")
     }
 
-    /// `name dir` of each member, and what each depends on.
+    /// A line for each member: its name, its folder and the folders of its path dependencies.
     fn members(files: &[(&str, &str)]) -> Vec<String> {
         let crates = Crates::read(&MemoryFiles::of(files)).unwrap();
         let told = |member: &Crate| {

@@ -1,4 +1,5 @@
-//! What a Cargo workspace is made of. Pure: manifests and metadata come in as values.
+//! The structure of a Cargo workspace: members, path dependencies, feature sets, and configuration that
+//! can change a verdict.
 
 pub mod cargo_config;
 pub mod features;

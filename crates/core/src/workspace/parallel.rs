@@ -1,12 +1,14 @@
-//! The same work on many things, in several threads: a workspace of a thousand crates has thousands of
-//! small files.
+//! Does the same work on many things in several threads. A workspace of a thousand crates has thousands
+//! of small files to read.
 
 use std::thread;
 
-/// With fewer things than this, starting threads takes longer than the work.
+/// The smallest number of things for which threads are started. For fewer, starting threads takes longer
+/// than the work.
 const WORTHWHILE: usize = 64;
 
-/// What `work` makes of each thing, in order, in at most that many threads.
+/// Calls `work` with each thing, in at most `threads` threads. The results are in the order of the
+/// things.
 pub fn map<T: Sync, R: Send>(things: &[T], threads: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     if things.len() < WORTHWHILE || threads < 2 {
         return things.iter().map(work).collect();
@@ -19,7 +21,7 @@ pub fn map<T: Sync, R: Send>(things: &[T], threads: usize, work: impl Fn(&T) -> 
             .map(|chunk| scope.spawn(move || chunk.iter().map(work).collect::<Vec<R>>()))
             .collect();
         let made = threads.into_iter().map(|thread| {
-            // A panic goes on as if the work had been done here.
+            // A panic in a thread continues in the caller, as without threads.
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         });
         made.flatten().collect()

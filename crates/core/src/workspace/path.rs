@@ -1,8 +1,8 @@
-//! Paths within a repository: from its root, with `/`, and the root itself as the empty path.
+//! Paths in a repository. They start at its root and use `/`. The empty path is the root itself.
 
 use std::path::Path;
 
-/// The path that `relative` is from the folder `base`; none where it leads out of the repository.
+/// Joins `relative` to the folder `base`. The result is `None` if the path leads out of the repository.
 pub fn join(base: &str, relative: &str) -> Option<String> {
     let relative = relative.replace('\\', "/");
     if relative.starts_with('/') || relative.contains(':') {
@@ -21,20 +21,21 @@ pub fn join(base: &str, relative: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// Whether a path is a folder or stands below it.
+/// Whether `path` is `folder` itself or is below it.
 pub fn is_within(path: &str, folder: &str) -> bool {
     folder.is_empty()
         || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The path of a file in a folder.
+/// The path of the file `name` in a folder.
 pub fn file_in(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
-/// The path from the repository's root of a file that a tool named: in either system's way, whole or
-/// not. On Windows rustfmt has it begin with `\\?\` (it makes paths canonical), where the root has
-/// nothing before its drive. A file elsewhere stays as it was named, with `/`.
+/// Turns a path from a tool's output into a path from the repository's root. The tool may print an
+/// absolute or a relative path, with `/` or with `\`. On Windows rustfmt makes paths canonical, so they
+/// begin with `\\?\`, which the path of the root does not. A path outside the repository stays the same,
+/// except that it has `/`.
 pub fn from_root(root: &Path, file: &str) -> String {
     let plain = |path: &str| {
         let path = match path.strip_prefix(r"\\?\") {
