@@ -23,7 +23,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     replaced(text, |c| c.is_control() || turns_direction(c))
 }
 
-/// Makes text of several lines safe. This is [`line`], except that line ends and tabs stay.
+/// Makes text of several lines safe. This is [`line()`], except that line ends and tabs stay.
 pub fn block(text: &str) -> Cow<'_, str> {
     replaced(text, |c| (c.is_control() && c != '\n' && c != '\t') || turns_direction(c))
 }
