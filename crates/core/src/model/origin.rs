@@ -5,7 +5,7 @@ use std::fmt;
 /// The source of a value in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// The description of the standard checks.
+    /// The description of the standard checks (`checks/standard.json`).
     Standard,
     /// The program's default.
     Default,

@@ -86,7 +86,7 @@ pub fn contradiction(packages: &[Package]) -> Option<String> {
     })
 }
 
-/// Whether the settings of a package exclude it from every check (`skip_package`).
+/// Whether the settings of a package exclude it from `cargo all-features` (`skip_package`).
 pub fn is_skipped(package: &Package) -> bool {
     Settings::of(package).skip_package
 }

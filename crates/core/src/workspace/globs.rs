@@ -46,7 +46,7 @@ pub fn is_glob(pattern: &str) -> bool {
     pattern.contains(['*', '?', '['])
 }
 
-/// Adds a folder and all folders below it to `found`.
+/// Adds a folder and all folders below it to `found`, except those in `target` and `.git`.
 fn below(files: &dyn Files, dir: &str, found: &mut Vec<String>) -> Result<()> {
     found.push(dir.to_owned());
     for name in folders(files, dir)? {

@@ -124,7 +124,7 @@ pub struct Reach<'a> {
 }
 
 impl<'a> Reach<'a> {
-    /// Starts without any search.
+    /// A value that has done no search yet.
     pub fn new(crates: &'a Crates) -> Self {
         Self { crates, met_for: vec![0; crates.all.len()], count: 0 }
     }
