@@ -46,12 +46,11 @@ pub struct Common {
     /// plugin's entry in .buildkite/pipeline.yml]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
-    #[allow(clippy::doc_markdown)]
-    /// The platform: x86_64, aarch64 or riscv64
-    #[arg(long, value_name = "NAME", global = true)]
+    /// The platform, by its name.
+    #[arg(long, value_name = "NAME", global = true, help = one_of("The platform", &Platform::ALL))]
     pub platform: Option<Platform>,
-    /// The operating system: linux or windows
-    #[arg(long, value_name = "NAME", global = true)]
+    /// The operating system, by its name.
+    #[arg(long, value_name = "NAME", global = true, help = one_of("The operating system", &Os::ALL))]
     pub os: Option<Os>,
     /// Say what the program decides and which programs it starts
     #[arg(long, short, global = true, conflicts_with = "quiet")]
@@ -59,6 +58,12 @@ pub struct Common {
     /// Say only what fails
     #[arg(long, short, global = true)]
     pub quiet: bool,
+}
+
+/// The help of an option that takes one of these names.
+fn one_of(what: &str, all: &[impl ToString]) -> String {
+    let names: Vec<String> = all.iter().map(ToString::to_string).collect();
+    format!("{what}: {}", names.join(", "))
 }
 
 /// The commands.
@@ -81,7 +86,7 @@ pub enum Command {
     },
     /// Set a repository up: write .buildkite/pipeline.yml
     Init {
-        /// What the file has: a job for each platform, or an upload of a step for each check and platform
+        /// What the file has: a job for each platform, or an upload of a step for each check
         #[arg(long, value_enum, default_value = "run")]
         mode: InitMode,
         /// Print the file instead of writing it

@@ -49,7 +49,7 @@ fn guarded(work: impl FnOnce() -> i32 + UnwindSafe) -> i32 {
     panic::catch_unwind(work).unwrap_or_else(|_| Exit::Infrastructure.code())
 }
 
-/// What a person is told of a panic.
+/// The message about a panic.
 fn bug(panic: &PanicHookInfo<'_>) -> String {
     let what = panic.payload_as_str().unwrap_or("no message");
     let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);

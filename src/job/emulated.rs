@@ -40,25 +40,25 @@ impl Watch {
         let names: Vec<&str> = known.iter().map(|(label, _)| label.as_str()).collect();
         let seconds = self.begin.elapsed().as_secs_f64();
         let own = gathered.environment.step.label.clone().unwrap_or_else(|| platform.to_string());
-        let outcomes = self.output.told(status, &names, seconds).into_iter().map(|told| {
-            let soft_fail = known.iter().any(|(label, soft)| *soft && told.label.as_ref() == Some(label));
-            let command = told.label.as_ref().map_or_else(
+        let outcomes = self.output.told(status, &names, seconds).into_iter().map(|result| {
+            let soft_fail = known.iter().any(|(label, soft)| *soft && result.label.as_ref() == Some(label));
+            let command = result.label.as_ref().map_or_else(
                 || self.script.clone(),
                 |label| {
                     format!("rust-vmm-ci run --docker --platform {platform} {}", shell_words::quote(label))
                 },
             );
-            let label = told.label.unwrap_or_else(|| own.clone());
+            let label = result.label.unwrap_or_else(|| own.clone());
             Outcome {
                 name: label.clone(),
                 label,
-                verdict: told.verdict,
+                verdict: result.verdict,
                 soft_fail,
-                reason: told.reason,
+                reason: result.reason,
                 command,
-                started: told.started,
-                seconds: told.seconds,
-                findings: told.findings,
+                started: result.started,
+                seconds: result.seconds,
+                findings: result.findings,
                 ..Outcome::default()
             }
         });

@@ -79,7 +79,7 @@ fn tell_build(gathered: &Gathered, report: &Report) {
         return;
     }
     if let Err(error) = upload_and_annotate(gathered, report) {
-        say::error(format_args!("the build was not told of the report: {error:#}"));
+        say::error(format_args!("the report is not on the page of the build: {error:#}"));
     }
 }
 

@@ -64,8 +64,8 @@ pub enum PlaceRule {
     ThisMachine,
     /// `run --docker`: a container, whatever the configuration says.
     Container,
-    /// The command hook: what the configuration and the agent's policy say. The build is told of the
-    /// report.
+    /// The command hook: what the configuration and the agent's policy say. The report also goes to the
+    /// page of the build.
     Configured,
 }
 
