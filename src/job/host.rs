@@ -44,7 +44,7 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<
         timings: options.timings,
         update: options.update,
     };
-    tracing::debug!("{} checks at once at most", settings.jobs);
+    tracing::debug!("at most {} checks at once", settings.jobs);
     let outcomes = run::run(&plan.checks, &job, &settings, &console, begin);
     Ok(Report {
         toolchain: job.toolchain().ok().map(|toolchain| toolchain.version.clone()),
