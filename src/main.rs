@@ -51,7 +51,9 @@ fn guarded(work: impl FnOnce() -> i32 + UnwindSafe) -> i32 {
 
 /// The message about a panic.
 fn bug(panic: &PanicHookInfo<'_>) -> String {
-    let what = panic.payload_as_str().unwrap_or("no message");
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<&str>().copied();
+    let what = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
     let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
     format!(
         "this is a bug of rust-vmm-ci {}, at {place}: {what}; please report it at {}/issues",

@@ -127,9 +127,8 @@ fn of_options(gathered: &Gathered, docker: DockerChoice, request: &Request, plan
             container.shell = Shell::Split;
         }
     }
-    let is_emulator = container.emulated;
-    let contained = Contained { container, script, notes };
-    Ok(if is_emulator { Place::Emulator(contained) } else { Place::Container(contained) })
+    let place = if container.emulated { Place::Emulator } else { Place::Container };
+    Ok(place(Contained { container, script, notes }))
 }
 
 /// The options without the image, where they are those of an upload: that image is for the native

@@ -38,8 +38,8 @@ fn own(command: &str) -> Request {
     Request { task: Task::OwnCommand(command.into()), place: PlaceRule::Configured }
 }
 
-fn is_host(place: Result<Place>) -> bool {
-    matches!(place, Ok(Place::Host))
+fn runs_on_the_machine(gathered: &Gathered, request: &Request) -> bool {
+    matches!(chosen(gathered, request), Ok(Place::Host))
 }
 
 fn is_privileged_container(contained: &Contained) -> bool {
@@ -88,15 +88,15 @@ fn an_entrypoint_is_given_our_command_as_words_and_a_persons_as_one_text() {
 #[test]
 fn a_job_without_a_container_runs_on_this_machine() {
     let job = gathered("docker: false");
-    assert!(is_host(chosen(&job, &checks(&[]))));
-    assert!(is_host(chosen(&job, &own("true"))));
+    assert!(runs_on_the_machine(&job, &checks(&[])));
+    assert!(runs_on_the_machine(&job, &own("true")));
 }
 
 #[test]
 fn a_policy_can_put_every_job_on_the_machine() {
     let mut job = gathered("{}");
     job.policy = Policy::parse("the policy", r#"{"docker": false, "forced": ["docker"]}"#).unwrap();
-    assert!(is_host(chosen(&job, &checks(&[]))));
+    assert!(runs_on_the_machine(&job, &checks(&[])));
     let by_hand = Request { place: PlaceRule::Container, ..checks(&[]) };
     let (exit, text) = refusal(&job, &by_hand);
     assert_eq!((exit, text.starts_with("--docker: ")), (Exit::Usage, true), "{text}");
@@ -106,8 +106,8 @@ fn a_policy_can_put_every_job_on_the_machine() {
 fn in_a_container_of_ours_there_is_no_second_one() {
     let mut job = gathered("{}");
     job.environment.in_container = true;
-    assert!(is_host(chosen(&job, &checks(&[]))));
-    assert!(is_host(chosen(&job, &own("true"))));
+    assert!(runs_on_the_machine(&job, &checks(&[])));
+    assert!(runs_on_the_machine(&job, &own("true")));
     let (exit, text) = refusal(&job, &Request { place: PlaceRule::Container, ..checks(&[]) });
     assert_eq!((exit, text.contains("leave it out")), (Exit::Usage, true), "{text}");
 }
@@ -116,7 +116,7 @@ fn in_a_container_of_ours_there_is_no_second_one() {
 fn a_run_by_hand_stays_on_the_machine_or_asks_for_the_projects_container() {
     let here = Request { place: PlaceRule::ThisMachine, ..checks(&[]) };
     let by_hand = Request { place: PlaceRule::Container, ..checks(&["style"]) };
-    assert!(is_host(chosen(&gathered("{}"), &here)));
+    assert!(runs_on_the_machine(&gathered("{}"), &here));
     assert_eq!(container(&gathered("docker: false"), &by_hand).script, "rust-vmm-ci run style");
     let mut job = gathered("{}");
     job.repository.config_file = Some("a.json".into());
@@ -153,7 +153,7 @@ fn an_emulated_platform_without_a_container_is_refused() {
 fn checks_for_another_machine_do_not_run_on_this_one() {
     let (exit, text) = refusal(&gathered("{platform: aarch64, docker: false}"), &checks(&[]));
     assert_eq!((exit, text.starts_with("platform: aarch64 is not")), (Exit::Usage, true), "{text}");
-    assert!(is_host(chosen(&gathered("{platform: aarch64, docker: false}"), &own("true"))));
+    assert!(runs_on_the_machine(&gathered("{platform: aarch64, docker: false}"), &own("true")));
 }
 
 #[test]

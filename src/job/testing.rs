@@ -10,7 +10,7 @@ use rust_vmm_ci_core::plan::Facts;
 use rust_vmm_ci_core::workspace::MemoryFiles;
 use rust_vmm_ci_effects::container::Policy;
 
-/// What is gathered for these options (YAML) on an x86_64 Linux machine without a policy.
+/// What is gathered for these options (YAML) on a Linux machine (`x86_64`) without a policy.
 pub fn gathered(options: &str) -> Gathered {
     let config = Config::parse(&serde_saphyr::from_str(options).unwrap()).unwrap();
     let files = MemoryFiles::of(&[("Cargo.toml", "[package]\nname = \"a\"\n")]);
