@@ -1,17 +1,19 @@
-//! The command line.
+//! The command line. Its types become those of [`crate::job`] here, and go no further.
 
+use crate::job::{PlaceRule, ReportFiles, Request, RunOptions, Selection, Task, Verbosity};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rust_vmm_ci_core::model::{Os, Platform};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// The rust-vmm CI: the standard checks of a platform, here or in Buildkite.
+/// Runs the standard checks of rust-vmm repositories, on this machine or in Buildkite.
 ///
-/// Exit codes: 0 passed, 1 a check failed, 2 configuration or usage, 3 infrastructure.
+/// Exit codes: 0 the checks passed, 1 a check failed, 2 the configuration or the command line is wrong, 3 a
+/// program that the checks need did not do its part.
 #[derive(Debug, Parser)]
 #[command(name = "rust-vmm-ci", version, max_term_width = 100)]
 pub struct Cli {
-    /// What holds for every command.
+    /// Options of every command.
     #[command(flatten)]
     pub common: Common,
     /// What to do.
@@ -19,64 +21,91 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Cli {
+    /// What the command line selects for every command, how much the program says, and the command.
+    pub fn into_parts(self) -> (Selection, Verbosity, Command) {
+        let Common { dir, config, platform, os, verbose, quiet } = self.common;
+        let verbosity = match (quiet, verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+        };
+        (Selection { dir, config, platform, os }, verbosity, self.command)
+    }
+}
+
 /// Options of every command, before or after its name.
 #[derive(Clone, Debug, Args)]
 pub struct Common {
-    /// The repository's folder
+    /// The repository's folder [default: this folder]
     #[arg(short = 'C', value_name = "DIR", global = true)]
     pub dir: Option<PathBuf>,
-    /// The plugin's configuration as JSON or YAML [default: `BUILDKITE_PLUGIN_CONFIGURATION`, else this
+    // clippy wants code marks around these words, which would show in the help.
+    #[allow(clippy::doc_markdown)]
+    /// The plugin's configuration as JSON or YAML [default: BUILDKITE_PLUGIN_CONFIGURATION, else this
     /// plugin's entry in .buildkite/pipeline.yml]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
-    /// The platform: `x86_64`, aarch64, riscv64
-    #[arg(long, value_name = "NAME", global = true)]
+    /// The platform, by its name.
+    #[arg(long, value_name = "NAME", global = true, help = one_of("The platform", &Platform::ALL))]
     pub platform: Option<Platform>,
-    /// The operating system: linux, windows
-    #[arg(long, value_name = "NAME", global = true)]
+    /// The operating system, by its name.
+    #[arg(long, value_name = "NAME", global = true, help = one_of("The operating system", &Os::ALL))]
     pub os: Option<Os>,
+    /// Say what the program decides and which programs it starts
+    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Say only what fails
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+/// The help of an option that takes one of these names.
+fn one_of(what: &str, all: &[impl ToString]) -> String {
+    let names: Vec<String> = all.iter().map(ToString::to_string).collect();
+    format!("{what}: {}", names.join(", "))
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run checks here: all of this platform's, or those named
+    /// Run checks on this machine: all of its platform, or those that are named
     Run(RunArgs),
-    /// Print the pipeline that `mode: upload` would upload
+    /// Print the pipeline that the plugin uploads with the option mode: upload
     Pipeline {
-        /// How to print it
+        /// The format
         #[arg(long, value_enum, default_value = "json")]
         format: Format,
     },
-    /// List the checks by platform, with their commands and where each came from
+    /// List the checks by platform, each with its command and the file that describes it
     List,
-    /// Say why a step is there or not, and where every value in it came from
+    /// Say why a step is there or not, and where each of its values comes from
     Explain {
         /// The step's label, or the check's name
         label: String,
     },
     /// Set a repository up: write .buildkite/pipeline.yml
     Init {
-        /// A job for each platform, or a step for each check and platform
+        /// What the file has: a job for each platform, or an upload of a step for each check
         #[arg(long, value_enum, default_value = "run")]
         mode: InitMode,
-        /// Print the file and write nothing
+        /// Print the file instead of writing it
         #[arg(long)]
         dry_run: bool,
     },
-    /// Move a repository off the submodule rust-vmm-ci, to the same steps
+    /// Move a repository from the submodule rust-vmm-ci to this plugin, with the same steps
     Migrate {
-        /// Say what would be done, and do nothing
+        /// Say what would be done and change nothing
         #[arg(long)]
         dry_run: bool,
     },
-    /// List or remove what is kept between the jobs of this machine
+    /// List or remove what this machine keeps between jobs
     Cache {
-        /// What to do with it [default: list]
+        /// What to do [default: list]
         #[command(subcommand)]
         command: Option<CacheCommand>,
     },
-    /// What the plugin's hooks call
+    /// The commands that the plugin's hooks call
     #[command(subcommand)]
     Hook(Hook),
 }
@@ -86,9 +115,9 @@ pub enum Command {
 pub enum Hook {
     /// Do the job's work
     Command,
-    /// Take away what the job may have left
+    /// Remove what the job may have left
     PreExit,
-    /// Run a command in a container, as the command hook does
+    /// Run a command inside a container, on behalf of the command hook
     #[command(hide = true)]
     Inside(InsideArgs),
 }
@@ -96,28 +125,28 @@ pub enum Hook {
 /// Options of `hook inside`.
 #[derive(Clone, Debug, Args)]
 pub struct InsideArgs {
-    /// The checkout's folder here
+    /// The checkout's folder in the container
     #[arg(long, value_name = "DIR")]
     pub checkout: PathBuf,
-    /// The target directory is a volume that is kept
+    /// Whether the target directory is a volume that is kept between jobs
     #[arg(long)]
     pub target: bool,
-    /// The command; without one, files are given to their owner
+    /// The command; without one, only the files' owner is restored
     #[arg(last = true)]
     pub command: Vec<OsString>,
 }
 
-/// What is done with what is kept between jobs.
+/// What the command `cache` does.
 #[derive(Clone, Copy, Debug, Default, Subcommand)]
 pub enum CacheCommand {
     /// List the volumes, oldest first
     #[default]
     List,
-    /// Remove those that no job uses
+    /// Remove the volumes that no job uses
     Clean,
 }
 
-/// What a repository is set up for: the plugin's option `mode`.
+/// The plugin's option `mode` in the file that `init` writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum InitMode {
     /// A job for each platform.
@@ -138,40 +167,61 @@ pub enum Format {
 /// Options of `run`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct RunArgs {
-    /// Names or labels of checks [default: all of the platform's]
+    /// Names or labels of checks [default: all of the platform]
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
-    /// Restrict the checks to a package of the workspace (again for more)
+    /// Check only this package of the workspace; may be repeated
     #[arg(long, short, value_name = "NAME")]
     pub package: Vec<String>,
-    /// Go on after a failure (the default)
+    /// Continue after a failure (the default)
     #[arg(long, overrides_with = "fail_fast")]
     pub keep_going: bool,
-    /// End the run at the first failure
+    /// Stop at the first failure
     #[arg(long, overrides_with = "keep_going")]
     pub fail_fast: bool,
-    /// Count a check whose tool is missing as broken, as in CI
+    /// Treat a check whose tool is missing as broken, as in CI
     #[arg(long)]
     pub strict: bool,
-    /// How many checks may run at once [default: as cores and memory allow, 3 at most]
+    /// How many checks may run at once [default: what cores and memory allow, at most 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     pub jobs: Option<u8>,
-    /// Say where the time went: compiling, linking, running, waiting
+    /// Show where the time went: compiling, linking, running, waiting
     #[arg(long)]
     pub timings: bool,
-    /// Write the report as JSON
+    /// Write the report to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Write the report as `JUnit` XML
+    #[allow(clippy::doc_markdown)]
+    /// Write the report to this file as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Write the report as one HTML page
+    /// Write the report to this file as one HTML page
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// Run in the project's container
+    /// Run the checks in the project's container
     #[arg(long)]
     pub docker: bool,
-    /// coverage: write the measured score into the coverage file
+    /// Write the measured coverage to the coverage file (check coverage)
     #[arg(long)]
     pub update: bool,
+}
+
+impl RunArgs {
+    /// The job that these arguments ask for.
+    pub fn into_request(self, selection: &Selection, verbosity: Verbosity) -> Request {
+        let options = RunOptions {
+            names: self.names,
+            packages: self.package,
+            platform: selection.platform,
+            fail_fast: self.fail_fast,
+            strict: self.strict,
+            jobs: self.jobs,
+            timings: self.timings,
+            update: self.update,
+            files: ReportFiles { json: self.report, junit: self.junit, html: self.html },
+            verbosity,
+        };
+        let place = if self.docker { PlaceRule::Container } else { PlaceRule::ThisMachine };
+        Request { task: Task::Checks(options), place }
+    }
 }

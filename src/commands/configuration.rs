@@ -2,7 +2,7 @@
 //! the repository say.
 
 use super::environment::variable;
-use crate::cli::Common;
+use crate::job::Selection;
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::config::{DockerChoice, Found, Given, Mode, Text, Wanted, require_version};
 use rust_vmm_ci_core::exit::usage;
@@ -17,7 +17,7 @@ const PIPELINE_FILES: [&str; 2] = [".buildkite/pipeline.yml", ".buildkite/pipeli
 ///
 /// # Errors
 /// Exit 2 where it is no folder.
-pub fn root(common: &Common) -> Result<PathBuf> {
+pub fn root(common: &Selection) -> Result<PathBuf> {
     let dir = common.dir.as_deref().unwrap_or(Path::new("."));
     let told = |what: &str| usage(format!("-C {}: {what}", dir.display()));
     if !dir.is_dir() {
@@ -31,7 +31,7 @@ pub fn root(common: &Common) -> Result<PathBuf> {
 ///
 /// # Errors
 /// Exit 2 where it is wrong, or asks for another version of the program.
-pub fn find(common: &Common, root: &Path, mode: Mode) -> Result<Found> {
+pub fn find(common: &Selection, root: &Path, mode: Mode) -> Result<Found> {
     let named = common.config.as_deref().map(|path| read(path).map(|text| (path, text))).transpose()?;
     let named = named.as_ref().map(|(path, text)| (path.to_string_lossy(), text));
     let pipeline = PIPELINE_FILES.into_iter().find_map(|path| {

@@ -1,7 +1,6 @@
-//! `explain`: why a step is there or not, and where every value in it came from.
+//! `explain`: says why a step is there or not, and where each of its values comes from.
 
-use super::{configuration, facts, pipeline, place};
-use crate::cli::Common;
+use crate::job::{self, Repository, Selection};
 use anyhow::Result;
 use rust_vmm_ci_core::checks::times::{Time, Times};
 use rust_vmm_ci_core::config::{Config, DockerChoice, Jobs, Mode};
@@ -10,44 +9,45 @@ use rust_vmm_ci_core::model::{Origin, Platform};
 use rust_vmm_ci_core::pipeline::{Group, Groups, job_options};
 use rust_vmm_ci_core::plan::{Explained, PlannedCheck, Planner, shares};
 use rust_vmm_ci_effects::container::{self, Policy, Venue, Wanted};
+use rust_vmm_ci_effects::say;
 use std::fmt::Write as _;
 
-/// Prints what there is to say of a label or a check's name.
+/// Explains the steps that have a label, or that a check of this name has.
 ///
 /// # Errors
-/// Exit 2 where nothing goes by it, and for what is wrong in the configuration, in files or in
-/// variables.
-pub fn run(common: &Common, label: &str) -> Result<Exit> {
-    let root = configuration::root(common)?;
-    let found = pipeline::with_command_line(configuration::find(common, &root, Mode::Upload)?, common);
-    let facts = facts::read(&root, &found.config, false)?;
-    let planner = Planner::for_upload(&found.config, &facts)?;
+/// Exit 2 where no step and no check has this name, and for what is wrong in the configuration, in files or
+/// in variables.
+pub fn run(selection: &Selection, label: &str) -> Result<Exit> {
+    let repository = Repository::find(selection, Mode::Upload)?;
+    let config = repository.config();
+    let facts = repository.facts(false)?;
+    let planner = Planner::for_upload(config, &facts)?;
     let mut checks = Vec::new();
-    // What keeps the whole from being planned is no reason to say nothing of one step.
+    // Where the whole cannot be planned, a single step can still be explained.
     let _ = planner.visit(&mut |check| {
         checks.push(check);
         Ok(())
     });
-    let times = facts::times(&root, &found.config)?;
-    let groups = groups(&checks, &found.config, &times)?;
-    let policy = place::policy()?;
+    let times = repository.times()?;
+    let groups = groups(&checks, config, &times)?;
+    let policy = job::policy()?;
     let mut steps: Vec<String> =
-        groups.iter().filter(|group| group.label == label).map(|group| told_of_job(group, &times)).collect();
+        groups.iter().filter(|group| group.label == label).map(|group| job_lines(group, &times)).collect();
     let explained = if steps.is_empty() { planner.explain(label)? } else { Vec::new() };
     for step in explained {
-        let of_policy = of_policy(&step, &found.config, &policy)?;
         let group =
             groups.iter().find(|group| group.checks.iter().any(|check| check.label.as_str() == step.label));
-        // Only what is in one job is compiled once.
+        // Only checks of the same job share what they compile.
         let together = group.map_or(&checks, |group| &group.checks);
-        let of_group = group.map_or_else(String::new, |group| told_of_part(&step, group, &times));
-        steps.push(told(&step, &found.config, together) + &of_group + &of_policy);
+        let of_group = group.map_or_else(String::new, |group| group_line(&step, group, &times));
+        let of_policy = policy_lines(&step, config, &policy)?;
+        steps.push(step_lines(&step, config, together) + &of_group + &of_policy);
     }
-    print!("{}", steps.join("\n"));
+    say::out(steps.join("\n"));
     Ok(Exit::Passed)
 }
 
-/// The platforms' jobs, where an upload has such.
+/// The jobs of the platforms, where an upload has one step for each platform.
 fn groups(checks: &[PlannedCheck], config: &Config, times: &Times) -> Result<Vec<Group>> {
     match config.jobs {
         Jobs::PerCheck => Ok(Vec::new()),
@@ -55,7 +55,7 @@ fn groups(checks: &[PlannedCheck], config: &Config, times: &Times) -> Result<Vec
     }
 }
 
-/// The time of a job, by which a platform is split.
+/// The time that a job takes, in seconds: platforms are split over jobs by it.
 fn seconds(group: &Group, times: &Times) -> f64 {
     group.checks.iter().map(|check| time(check, times).seconds).sum()
 }
@@ -64,8 +64,8 @@ fn time(check: &PlannedCheck, times: &Times) -> Time {
     times.of(check.label.as_str(), check.name.as_str())
 }
 
-/// A job's lines: its checks with their times.
-fn told_of_job(group: &Group, times: &Times) -> String {
+/// The lines about a step that runs several checks: the checks with their times.
+fn job_lines(group: &Group, times: &Times) -> String {
     let width = group.checks.iter().map(|check| check.label.as_str().chars().count()).max();
     let width = width.unwrap_or_default();
     let mut text = format!("{}\n  is a step with these checks (option jobs):\n", group.label);
@@ -77,16 +77,16 @@ fn told_of_job(group: &Group, times: &Times) -> String {
     text
 }
 
-/// In which job a check is, and the times that made it so.
-fn told_of_part(step: &Explained, group: &Group, times: &Times) -> String {
+/// The line about the job that runs a check, with the times that put the check there.
+fn group_line(step: &Explained, group: &Group, times: &Times) -> String {
     let Some(check) = &step.check else { return String::new() };
     let Time { seconds: own, origin } = time(check, times);
     let all = seconds(group, times);
     format!("  runs in {}: {own:.0} s of its {all:.0} s  ({origin})\n", group.label)
 }
 
-/// One step's lines.
-fn told(step: &Explained, config: &Config, checks: &[PlannedCheck]) -> String {
+/// The lines about one step.
+fn step_lines(step: &Explained, config: &Config, checks: &[PlannedCheck]) -> String {
     let mut text = format!("{}\n", step.label);
     let enabled =
         step.enabled_by.as_ref().map_or(String::new(), |origin| format!("; its platform: {origin}"));
@@ -98,7 +98,7 @@ fn told(step: &Explained, config: &Config, checks: &[PlannedCheck]) -> String {
     for line in &step.lines {
         let _ = writeln!(text, "  {:width$}  {}  ({})", line.key, line.value, line.origin);
     }
-    // The container's stand above, as the step's own.
+    // The container's options are among the step's own, above.
     let options = step.check.iter().flat_map(|check| job_options(config, check));
     for (name, value) in options.filter(|(name, _)| name != "docker") {
         let _ = writeln!(text, "  {:width$}  {value}  ({})", format!("options.{name}"), origin(&name, step));
@@ -109,8 +109,8 @@ fn told(step: &Explained, config: &Config, checks: &[PlannedCheck]) -> String {
     text
 }
 
-/// What the policy of this machine, were it the step's agent, makes of the step's container.
-fn of_policy(step: &Explained, config: &Config, policy: &Policy) -> Result<String> {
+/// The lines about what this machine's policy changes in the step's container, if the step ran here.
+fn policy_lines(step: &Explained, config: &Config, policy: &Policy) -> Result<String> {
     let Some(check) = &step.check else { return Ok(String::new()) };
     let choice = match &check.step.docker {
         Some(docker) => DockerChoice::Options(docker.to_map()),
@@ -147,8 +147,8 @@ fn of_policy(step: &Explained, config: &Config, policy: &Policy) -> Result<Strin
     Ok(lines.concat())
 }
 
-/// Where an option of the step's job came from: its platform and system from the step, its time limit
-/// from wherever the step's did, the rest from the options of the upload.
+/// Where an option of the step's job comes from. Its platform and operating system follow from the step, its
+/// time limit has the step's origin, and the rest are options of the upload.
 fn origin(name: &str, step: &Explained) -> Origin {
     match (name, &step.check) {
         ("platform" | "os", _) => Origin::Default,

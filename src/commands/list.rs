@@ -1,7 +1,6 @@
 //! `list`: the checks by platform, with their commands and where each came from.
 
-use super::{configuration, facts, pipeline};
-use crate::cli::Common;
+use crate::job::{Repository, Selection};
 use anyhow::Result;
 use comfy_table::{ContentArrangement, Table, presets};
 use rust_vmm_ci_core::config::Mode;
@@ -14,10 +13,9 @@ use std::collections::BTreeMap;
 ///
 /// # Errors
 /// Exit 2 for what is wrong in the configuration, in files or in variables.
-pub fn run(common: &Common) -> Result<Exit> {
-    let root = configuration::root(common)?;
-    let found = pipeline::with_command_line(configuration::find(common, &root, Mode::Run)?, common);
-    let facts = facts::read(&root, &found.config, false)?;
+pub fn run(selection: &Selection) -> Result<Exit> {
+    let repository = Repository::find(selection, Mode::Run)?;
+    let (found, facts) = (&repository.found, repository.facts(false)?);
     let planner = Planner::for_upload(&found.config, &facts)?;
     let mut by_platform: BTreeMap<Option<Platform>, Table> = BTreeMap::new();
     planner.visit(&mut |check| {

@@ -1,22 +1,23 @@
-//! `migrate`: moves a repository off the predecessor, which is a submodule.
+//! `migrate`: moves a repository from the predecessor, a submodule, to this plugin.
 
 use super::{configuration, set_up};
-use crate::cli::Common;
+use crate::job::Selection;
 use anyhow::Result;
 use rust_vmm_ci_core::exit::{Exit, usage};
 use rust_vmm_ci_core::pipeline::file;
 use rust_vmm_ci_core::predecessor::Legacy;
 use rust_vmm_ci_effects::git::{Git, Mention, Submodule};
+use rust_vmm_ci_effects::say;
 use std::path::Path;
 
-/// Writes the pipeline file, takes the submodule out, and says what is left to do. All is in the index and
-/// nothing committed.
+/// Writes the pipeline file, removes the submodule, and says what is left to do. The change is in the index;
+/// nothing is committed.
 ///
 /// # Errors
 /// Exit 2 where the submodule is not there, a file stands in the way, or the repository's descriptions are
 /// wrong; exit 3 where git refuses. Nothing is changed then.
-pub fn migrate(common: &Common, dry_run: bool) -> Result<Exit> {
-    let root = configuration::root(common)?;
+pub fn migrate(selection: &Selection, dry_run: bool) -> Result<Exit> {
+    let root = configuration::root(selection)?;
     let git = Git::at(&root)?;
     let top = git.toplevel()?;
     if dunce::canonicalize(&top).ok() != Some(root.clone()) {
@@ -36,8 +37,9 @@ pub fn migrate(common: &Common, dry_run: bool) -> Result<Exit> {
     let pipeline = set_up::PipelineFile::of(&root, &steps)?;
     let left = left_to_change(&git, &submodule)?;
     if dry_run {
-        println!("would remove the submodule {}, and write {}:\n", submodule.path, set_up::PIPELINE);
-        print!("{}", pipeline.text);
+        let path = &submodule.path;
+        say::line(format_args!("would remove the submodule {path}, and write {}:\n", set_up::PIPELINE));
+        say::out(&pipeline.text);
     } else {
         pipeline.write(&root)?;
         if let Err(error) = git.remove_submodule(&submodule.path) {
@@ -45,21 +47,21 @@ pub fn migrate(common: &Common, dry_run: bool) -> Result<Exit> {
             return Err(error);
         }
         git.stage(set_up::PIPELINE)?;
-        println!("removed the submodule {}, and wrote {}", submodule.path, set_up::PIPELINE);
-        println!("Nothing is committed: `git diff --cached` shows it.");
+        say::line(format_args!("removed the submodule {}, and wrote {}", submodule.path, set_up::PIPELINE));
+        say::line("Nothing is committed: `git diff --cached` shows the change.");
     }
     say_what_is_left(&root, steps.len(), &left);
     Ok(Exit::Passed)
 }
 
-/// Whether a submodule is rust-vmm-ci, from wherever it comes.
+/// Whether a submodule is rust-vmm-ci: its name decides, at whatever address.
 fn is_the_predecessor(submodule: &Submodule) -> bool {
     let url = submodule.url.trim_end_matches('/');
     url.strip_suffix(".git").unwrap_or(url).rsplit(['/', ':']).next() == Some("rust-vmm-ci")
 }
 
-/// Lines that name what will not be there. Calls of its Python files in a description become checks of
-/// ours, and a history stays one.
+/// Lines that name the submodule, which will not be there. Calls of its Python files in a description are
+/// not among them: they become our checks. Nor are changelogs: they tell of the past.
 fn left_to_change(git: &Git, submodule: &Submodule) -> Result<Vec<Mention>> {
     let folder = format!("{}/", submodule.path);
     let mut mentions = git.mentions(&[&folder, "gitsubmodule"])?;
@@ -74,7 +76,7 @@ fn left_to_change(git: &Git, submodule: &Submodule) -> Result<Vec<Mention>> {
 }
 
 fn say_what_is_left(root: &Path, steps: usize, left: &[Mention]) {
-    println!("\nLeft to do:");
+    say::line("\nLeft to do:");
     for Mention { file, line, text } in left {
         let text = text.escape_debug();
         let why = if text.to_string().contains("gitsubmodule") {
@@ -82,20 +84,22 @@ fn say_what_is_left(root: &Path, steps: usize, left: &[Mention]) {
         } else {
             "the folder is not there any more"
         };
-        println!("- {}:{line}: {why}: {text}", file.escape_debug());
+        say::line(format_args!("- {}:{line}: {why}: {text}", file.escape_debug()));
     }
-    println!(
-        "- in Buildkite, replace the pipeline's steps by one: `command: buildkite-agent pipeline upload`;"
+    say::line(
+        "- in Buildkite, replace the pipeline's steps by one: `command: buildkite-agent pipeline upload`;",
     );
-    println!("  variables that are set there (TESTS_TO_SKIP …) keep working, and labels are the same");
+    say::line("  variables that are set there (TESTS_TO_SKIP …) keep working, and labels are the same");
     if steps > 1 {
-        println!("- files with standard names in them replace the standard list here; where Buildkite's");
-        println!("  settings called the generator for other files, take these steps out of the file");
+        say::line(
+            "- files that hold standard names replace the standard list here; where Buildkite's settings",
+        );
+        say::line("  called the generator for other files, remove these steps from the file");
     }
     if root.join(".buildkite/pipeline.windows.yml").is_file() {
-        println!("- .buildkite/pipeline.windows.yml can become a step with `os: windows`");
+        say::line("- .buildkite/pipeline.windows.yml can become a step with `os: windows`");
     }
-    println!("- `rust-vmm-ci list` shows the checks; `rust-vmm-ci run` runs them here");
+    say::line("- `rust-vmm-ci list` shows the checks; `rust-vmm-ci run` runs them here");
 }
 
 #[cfg(test)]

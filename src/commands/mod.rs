@@ -1,40 +1,35 @@
-//! One file a subcommand: gathers facts, asks the core, does what it says.
+//! One file for each subcommand. Each is a thin caller of [`crate::job`] or of the other crates.
 
 mod cache;
-mod configuration;
-mod emulated;
-mod environment;
+pub mod configuration;
 mod explain;
-mod facts;
 mod hook;
 mod init;
-mod job_files;
+pub mod job_files;
 mod list;
-mod machine;
 mod migrate;
 mod pipeline;
-mod place;
-mod reporting;
 mod run;
 mod set_up;
 
-use crate::cli::{Cli, Command};
+use crate::cli::Command;
+use crate::job::{Selection, Verbosity, environment};
 use anyhow::Result;
 use rust_vmm_ci_core::exit::Exit;
 
 /// Does what the command line says.
 ///
 /// # Errors
-/// With the exit code in it; see [`exit::of`].
-pub fn dispatch(cli: &Cli) -> Result<Exit> {
-    match &cli.command {
-        Command::Run(args) => run::run(&cli.common, args),
-        Command::Pipeline { format } => pipeline::print(&cli.common, *format),
-        Command::List => list::run(&cli.common),
-        Command::Explain { label } => explain::run(&cli.common, label),
+/// With the exit code in the error; see [`rust_vmm_ci_core::exit::of`].
+pub fn dispatch(selection: &Selection, verbosity: Verbosity, command: Command) -> Result<Exit> {
+    match command {
+        Command::Run(args) => run::run(selection, &args.into_request(selection, verbosity)),
+        Command::Pipeline { format } => pipeline::print(selection, format),
+        Command::List => list::run(selection),
+        Command::Explain { label } => explain::run(selection, &label),
         Command::Cache { command } => cache::cache(command.unwrap_or_default()),
-        Command::Init { mode, dry_run } => init::init(&cli.common, *mode, *dry_run),
-        Command::Migrate { dry_run } => migrate::migrate(&cli.common, *dry_run),
-        Command::Hook(which) => hook::run(&cli.common, which),
+        Command::Init { mode, dry_run } => init::init(selection, mode, dry_run),
+        Command::Migrate { dry_run } => migrate::migrate(selection, dry_run),
+        Command::Hook(hook) => hook::run(selection, verbosity, hook),
     }
 }

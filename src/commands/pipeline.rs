@@ -1,7 +1,7 @@
-//! `pipeline` and `mode: upload`: the steps of a repository, printed or uploaded.
+//! `pipeline` and `mode: upload`: prints or uploads the steps of a repository.
 
-use super::{configuration, facts};
-use crate::cli::{Common, Format};
+use crate::cli::Format;
+use crate::job::{Repository, Selection};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::checks::times::Times;
 use rust_vmm_ci_core::config::{Config, Found, Jobs, Mode};
@@ -9,41 +9,37 @@ use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::model::Origin;
 use rust_vmm_ci_core::pipeline::{Groups, JOBS_PER_BUILD, Renderer, Step, Uploads, own_reference};
 use rust_vmm_ci_core::plan::{Facts, PlannedCheck, Planner, StepSettings, TracedMap};
-use rust_vmm_ci_effects::agent;
-use rust_vmm_ci_effects::container;
+use rust_vmm_ci_effects::{agent, container, say};
 use std::io::{BufWriter, Write};
-use std::path::Path;
 use std::sync::Arc;
 
-/// Prints the pipeline that an upload would bring; notes go to the standard error.
+/// Prints the pipeline that an upload would bring; notes go to standard error.
 ///
 /// # Errors
 /// Exit 2 for what is wrong in the configuration, in files or in variables.
-pub fn print(common: &Common, format: Format) -> Result<Exit> {
-    let root = configuration::root(common)?;
-    let found = configuration::find(common, &root, Mode::Upload)?;
-    let found = with_command_line(found, common);
-    let facts = facts::read(&root, &found.config, false)?;
-    let times = facts::times(&root, &found.config)?;
+pub fn print(selection: &Selection, format: Format) -> Result<Exit> {
+    let repository = Repository::find(selection, Mode::Upload)?;
+    let facts = (repository.facts(false)?, repository.times()?);
     let mut out = BufWriter::with_capacity(HELD_BACK, std::io::stdout().lock());
-    let written = write(&found, (&facts, &times), format, &mut out);
+    let written = write(&repository.found, (&facts.0, &facts.1), format, &mut out);
     let (notes, count) = match written {
         Ok(written) => written,
         Err(error) => {
-            // Whoever reads the output must not take a part for the whole.
+            // A reader of the output must not take a part for the whole.
             let _ = out.into_parts();
             return Err(error);
         }
     };
     out.flush()?;
-    say(&notes, count);
-    // The process ends here; taking thousands of crates apart first would be a good part of its time.
+    drop(out);
+    say_notes(&notes, count);
+    // The process ends here, and freeing the facts of thousands of crates takes time.
     std::mem::forget(facts);
     Ok(Exit::Passed)
 }
 
-/// How much of the output is held back, in bytes, until nothing more can be wrong with it. Of the
-/// pipelines that are longer, an error leaves a part that is no JSON.
+/// How much of the output is held back, in bytes, until the whole pipeline is known to be right. Where a
+/// longer pipeline has an error, a part of it is printed, which is not valid JSON.
 const HELD_BACK: usize = 1 << 20;
 
 /// Writes the pipeline; returns the notes and the number of steps.
@@ -76,44 +72,34 @@ fn write(
     Ok((notes, count))
 }
 
-/// Uploads the pipeline to the running build. Nothing to upload is no failure.
+/// Uploads the pipeline to the running build. A pipeline without steps is no failure.
 ///
 /// # Errors
-/// Exit 2 for what is wrong in the configuration, in files or in variables; exit 3 where the agent is
-/// not there or Buildkite does not take the upload, with all that the agent said.
-pub fn upload(root: &Path, found: &Found) -> Result<Exit> {
-    let facts = facts::read(root, &found.config, false)?;
-    let times = facts::times(root, &found.config)?;
+/// Exit 2 for what is wrong in the configuration, in files or in variables. Exit 3 where there is no agent
+/// or Buildkite refuses the upload; the error has all that the agent said.
+pub fn upload(repository: &Repository) -> Result<Exit> {
+    let (facts, times) = (repository.facts(false)?, repository.times()?);
     let mut uploads = Uploads::default();
-    let notes = each_step(found, (&facts, &times), &mut |step| uploads.add(step))?;
+    let notes = each_step(&repository.found, (&facts, &times), &mut |step| uploads.add(step))?;
     let (steps, jobs) = (uploads.steps, uploads.all_jobs);
-    say(&notes, steps);
+    say_notes(&notes, steps);
     if jobs > JOBS_PER_BUILD {
-        eprintln!(
-            "note: {jobs} jobs, and Buildkite takes {JOBS_PER_BUILD} in a build: `jobs: per-platform` makes \
-             one of each platform's"
-        );
+        say::note(format_args!(
+            "the pipeline has {jobs} jobs, and Buildkite accepts {JOBS_PER_BUILD} in a build: `jobs: \
+             per-platform` makes one job for each platform"
+        ));
     }
     let pipelines = uploads.last_first();
     for pipeline in &pipelines {
         let said = agent::upload(pipeline)?;
         if !said.is_empty() {
-            eprintln!("{said}");
+            say::note(format_args!("buildkite-agent: {said}"));
         }
     }
     if steps > 0 {
-        println!("uploaded {steps} steps in {} uploads", pipelines.len());
+        say::progress(format_args!("uploaded {steps} steps in {} uploads", pipelines.len()));
     }
     Ok(Exit::Passed)
-}
-
-/// The configuration with the platform and system of the command line.
-pub fn with_command_line(mut found: Found, common: &Common) -> Found {
-    if let Some(platform) = common.platform {
-        found.config.platforms = Some(vec![platform]);
-    }
-    found.config.os = common.os.or(found.config.os);
-    found
 }
 
 /// Calls `see` with every step, in order, and returns the plan's notes.
@@ -147,15 +133,16 @@ fn each_step(
     Ok(planner.notes())
 }
 
-/// The containers' options of the steps that were seen, those of descriptions and variables too.
+/// Checks the container options of steps, wherever they come from: options, descriptions or variables.
 #[derive(Default)]
 struct Containers {
-    /// Of a check on a platform; its steps for each crate have the same.
+    /// The settings that were checked last: those of a check on a platform, shared by the steps of all
+    /// crates.
     seen: Option<Arc<StepSettings>>,
 }
 
 impl Containers {
-    /// Refuses what the step's job would refuse.
+    /// Refuses an option that the step's job would refuse.
     fn check(&mut self, check: &PlannedCheck) -> Result<()> {
         if self.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, &check.step)) {
             return Ok(());
@@ -173,12 +160,10 @@ impl Containers {
     }
 }
 
-/// Says what a person should know of the steps.
-fn say(notes: &[String], steps: u64) {
-    for note in notes {
-        eprintln!("note: {note}");
-    }
+/// Says what a person should know about the steps.
+fn say_notes(notes: &[String], steps: u64) {
+    notes.iter().for_each(say::note);
     if steps == 0 {
-        eprintln!("note: there is no step to upload: every check is left out, or the files describe none");
+        say::note("there is no step to upload: every check is left out, or the files describe none");
     }
 }

@@ -1,6 +1,6 @@
-//! What `init` and `migrate` have in common: the pipeline file.
+//! The pipeline file that `init` and `migrate` write.
 
-use super::facts;
+use crate::job::facts;
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::checks::STANDARD;
 use rust_vmm_ci_core::config::{Config, entries};
@@ -13,9 +13,10 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
 
-/// The file that is written.
+/// The file that they write.
 pub const PIPELINE: &str = ".buildkite/pipeline.yml";
-/// Where `buildkite-agent pipeline upload` looks by itself (agent v3.138): one of them is in the way.
+/// The files that `buildkite-agent pipeline upload` looks for (agent v3.138): where one of them exists, no
+/// second is written.
 const TAKEN: [&str; 9] = [
     "buildkite.yml",
     "buildkite.yaml",
@@ -27,7 +28,7 @@ const TAKEN: [&str; 9] = [
     "buildkite/pipeline.yaml",
     "buildkite/pipeline.json",
 ];
-/// What the file begins with.
+/// The beginning of the file.
 const HEAD: &str = "# The checks of https://github.com/rust-vmm/rust-vmm-ci-buildkite-plugin: `rust-vmm-ci run` runs \
                     them here,\n# `rust-vmm-ci list` shows them.\n";
 
@@ -36,7 +37,8 @@ pub fn standard_names() -> Vec<String> {
     Description::names(STANDARD)
 }
 
-/// The repository's descriptions of tests: each file in `.buildkite` that is one, with the names in it.
+/// The repository's descriptions of tests: the files in `.buildkite` that are descriptions, each with the
+/// names of its tests.
 ///
 /// # Errors
 /// Exit 2 where one is wrong; exit 3 where the folder cannot be read.
@@ -64,17 +66,18 @@ pub fn descriptions(root: &Path) -> Result<Vec<(String, Vec<String>)>> {
     Ok(found)
 }
 
-/// A pipeline file that can be written.
+/// A pipeline file that is ready to be written.
 pub struct PipelineFile {
     /// Its text.
     pub text: String,
 }
 
 impl PipelineFile {
-    /// The file with these steps, once nothing is in its way and each step is known to work.
+    /// Makes the file with these steps, after it has checked that no other file is in the way and that each
+    /// step works.
     ///
     /// # Errors
-    /// Exit 2 where a file is in the way, which stays as it is, or where a step would be refused.
+    /// Exit 2 where a file is in the way (it stays unchanged), or where a step would be refused.
     pub fn of(root: &Path, steps: &[Use]) -> Result<Self> {
         let pipeline = file::pipeline(steps);
         let text = serde_saphyr::to_string(&pipeline).context("writing the pipeline as YAML")?;
@@ -96,7 +99,7 @@ impl PipelineFile {
         Ok(Self { text: format!("{HEAD}{text}") })
     }
 
-    /// Writes the file, which is not there.
+    /// Writes the file, which does not exist yet.
     ///
     /// # Errors
     /// Exit 3 where it cannot be written.
@@ -108,13 +111,13 @@ impl PipelineFile {
         written.map_err(|error| infrastructure(format!("writing {}: {error}", path.display())))
     }
 
-    /// Takes back what [`Self::write`] wrote.
+    /// Removes what [`Self::write`] wrote.
     ///
     /// # Errors
     /// Exit 3 where it cannot be removed.
     pub fn take_back(root: &Path) -> Result<()> {
         fs::remove_file(root.join(PIPELINE)).context("taking back what was written")?;
-        // It stays where something else is in it.
+        // A folder that holds other files stays.
         let _ = fs::remove_dir(root.join(".buildkite"));
         Ok(())
     }

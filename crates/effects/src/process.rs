@@ -131,6 +131,7 @@ pub fn replace(command: &Command) -> Result<i32> {
 
 /// The program that is started for a command.
 fn program(command: &Command) -> Result<OsString> {
+    tracing::debug!("starting `{command}` in {:?}", command.dir.as_deref().unwrap_or(Path::new(".")));
     system::program(command).map_err(|error| not_started(command, &error))
 }
 

@@ -1,12 +1,13 @@
-//! What the program says. Everything that it prints goes through here: a reader that has gone away, or a
-//! full disk behind standard output, changes no verdict, and `-q` and `-v` are decided in one place.
+//! What the program says. Everything that it prints goes through here, so that `-q` and `-v` are decided in
+//! one place, and so that a failed write changes no verdict: the reader may have gone away, or the disk
+//! may be full.
 
-use rust_vmm_ci_core::model::shown::block;
+use rust_vmm_ci_core::model::shown;
 use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The beginning of every line that is the program's own and no result.
+/// What every message of the program begins with; results do not have it.
 const PREFIX: &str = "rust-vmm-ci: ";
 
 /// Whether notes and progress are left out (`-q`).
@@ -22,8 +23,8 @@ pub fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
-/// Writes a result to standard output, as it is: its caller has escaped what came from outside
-/// (`model::shown`), and may have coloured it.
+/// Writes a result to standard output, unchanged: the caller has escaped what came from outside
+/// (`model::shown`), and may have added colours.
 pub fn out(text: impl Display) {
     // Whoever reads may be gone; the verdict stands.
     let _ = write!(io::stdout().lock(), "{text}").and_then(|()| io::stdout().lock().flush());
@@ -32,6 +33,29 @@ pub fn out(text: impl Display) {
 /// As [`out`], with a line end.
 pub fn line(text: impl Display) {
     out(format_args!("{text}\n"));
+}
+
+/// Says what happens now, on a line of standard output. `-q` leaves it out.
+pub fn progress(text: impl Display) {
+    if !is_quiet() {
+        line(text);
+    }
+}
+
+/// Passes a program's output on to standard output, byte for byte.
+pub fn pass_on_out(bytes: &[u8]) {
+    let _ = io::stdout().lock().write_all(bytes);
+}
+
+/// Passes a program's output on to standard error, byte for byte.
+pub fn pass_on_error(bytes: &[u8]) {
+    let _ = io::stderr().lock().write_all(bytes);
+}
+
+/// Says what the program decided or asked, on a line of standard error: the log of `-v`. Control characters
+/// are shown as symbols, line ends too.
+pub fn debug(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{PREFIX}debug: {}", shown::line(text));
 }
 
 /// Says what a person should know, though it is no error, to standard error. Control characters are
@@ -45,5 +69,5 @@ pub fn note(text: impl Display) {
 /// Says what is wrong, to standard error. Control characters are shown as symbols.
 pub fn error(text: impl Display) {
     let text = text.to_string();
-    let _ = writeln!(io::stderr().lock(), "{PREFIX}{}", block(&text));
+    let _ = writeln!(io::stderr().lock(), "{PREFIX}{}", shown::block(&text));
 }

@@ -23,6 +23,8 @@ pub enum Kind {
     Terminal,
     /// A pipe or a file.
     Plain,
+    /// Wherever it goes: only the logs of checks that fail, once they have ended (`-q`).
+    Failures,
 }
 
 /// The run's output.
@@ -65,7 +67,7 @@ impl Console {
         let mut stage = self.stage();
         let id = stage.next;
         stage.next += 1;
-        let live = self.kind != Kind::Terminal && stage.speaker.is_none();
+        let live = !matches!(self.kind, Kind::Terminal | Kind::Failures) && stage.speaker.is_none();
         let heading = self.heading(&label);
         let mut spool = None;
         if live {
@@ -86,7 +88,7 @@ impl Console {
         match self.kind {
             Kind::Buildkite => format!("--- :rust: {label}\n"),
             Kind::Terminal => String::new(),
-            Kind::Plain => format!("== {label}\n"),
+            Kind::Plain | Kind::Failures => format!("== {label}\n"),
         }
     }
 
@@ -144,7 +146,7 @@ impl CheckLog<'_> {
                 text = String::from_utf8_lossy(line);
                 text.as_bytes()
             }
-            Kind::Buildkite | Kind::Plain => line,
+            Kind::Buildkite | Kind::Plain | Kind::Failures => line,
         };
         match &mut self.spool {
             // A full disk loses the log, not the verdict.
@@ -163,6 +165,9 @@ impl CheckLog<'_> {
     /// Ends the log with the check's outcome.
     pub fn end(mut self, outcome: &Outcome) {
         let unwell = matches!(outcome.verdict, Verdict::Failed | Verdict::Broken);
+        if self.console.kind == Kind::Failures && !unwell {
+            return;
+        }
         let mut closing = String::new();
         if unwell && self.console.kind == Kind::Buildkite {
             closing.push_str("^^^ +++\n");
@@ -275,6 +280,18 @@ mod tests {
             let all = sink.0.lock().unwrap().clone();
             assert!(all.windows(shown.len()).any(|part| part == shown), "{all:?}");
         }
+    }
+
+    #[test]
+    fn a_console_for_failures_shows_the_logs_of_failed_checks_only() {
+        let sink = Sink::default();
+        let console = Console::new(Kind::Failures, false, Box::new(sink.clone()));
+        let (mut passes, mut fails) = (console.begin("a"), console.begin("b"));
+        passes.line(b"a1\n");
+        fails.line(b"b1\n");
+        passes.end(&outcome(Verdict::Passed));
+        fails.end(&outcome(Verdict::Failed));
+        assert_eq!(text(&sink), "== b\nb1\nb: failed (0.0 s)\n");
     }
 
     #[test]

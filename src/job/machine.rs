@@ -1,23 +1,43 @@
-//! What this machine has to give: asked of the system, here and nowhere else.
+//! What this machine is and has, asked once.
 
+use rust_vmm_ci_core::model::{Os, Platform};
 use std::path::{Path, PathBuf};
 
-/// How many threads run at once: as the system's scheduler, affinity and control groups have it; 1
-/// where it does not say.
+/// This machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    /// How many threads can run at once, as the scheduler, the affinity and the control groups allow; 1
+    /// where the system does not say.
+    pub cores: usize,
+    /// How much memory processes can have, in bytes; none where the system does not say, as on Windows.
+    pub memory: Option<u64>,
+    /// The platform; none where this program has no checks for it.
+    pub platform: Option<Platform>,
+    /// The operating system; none where this program has no checks for it.
+    pub os: Option<Os>,
+}
+
+impl Machine {
+    /// Asks the system.
+    pub fn read() -> Self {
+        let read = |path: &Path| std::fs::read_to_string(path).ok();
+        Self {
+            cores: cores(),
+            memory: available(&read),
+            platform: Platform::of_this_machine(),
+            os: Os::of_this_machine(),
+        }
+    }
+}
+
+/// See [`Machine::cores`].
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// How much memory processes can have, in bytes; none where the system does not say, as Windows does
-/// not here.
-pub fn memory() -> Option<u64> {
-    let read = |path: &Path| std::fs::read_to_string(path).ok();
-    available(&read)
-}
-
-/// The least of what Linux has available (`MemAvailable`, `proc_meminfo(5)`) and what the control groups
-/// of this process allow (version 2 and 1, `cgroups(7)`). What a group uses already is not taken off:
-/// most of it is cache, which gives way.
+/// The memory that Linux has available (`MemAvailable`, `proc_meminfo(5)`), or the limit of this process's
+/// control groups (version 2 and 1, `cgroups(7)`) where that is lower. What a group uses already is not
+/// subtracted: most of it is cache, which the kernel frees.
 fn available(read: &dyn Fn(&Path) -> Option<String>) -> Option<u64> {
     let groups = read(Path::new("/proc/self/cgroup")).unwrap_or_default();
     let limits = groups.lines().flat_map(limit_files).filter_map(|file| read(&file)?.trim().parse().ok());
@@ -29,8 +49,8 @@ fn available(read: &dyn Fn(&Path) -> Option<String>) -> Option<u64> {
     limits.chain(free).min()
 }
 
-/// The files with the limits of a group, a line of `/proc/self/cgroup`, and of those above it. In a
-/// container the path can be the host's, and only its top is there.
+/// The files with the limits of a group and of its parents. `group` is a line of `/proc/self/cgroup`. In a
+/// container the path can be the host's; then only the topmost file exists.
 fn limit_files(group: &str) -> Vec<PathBuf> {
     let mut parts = group.splitn(3, ':');
     let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
@@ -53,7 +73,7 @@ mod tests {
 
     const MEMINFO: &str = "MemTotal:       24000000 kB\nMemFree: 1 kB\nMemAvailable:   2048 kB\n";
 
-    fn told(files: &[(&str, &str)]) -> Option<u64> {
+    fn of_files(files: &[(&str, &str)]) -> Option<u64> {
         available(&|path| {
             let found = files.iter().find(|(name, _)| Path::new(name) == path);
             found.map(|(_, text)| (*text).to_owned())
@@ -62,9 +82,9 @@ mod tests {
 
     #[test]
     fn what_is_available_is_what_the_machine_has() {
-        assert_eq!(told(&[("/proc/meminfo", MEMINFO)]), Some(2 << 20));
-        assert_eq!(told(&[]), None);
-        assert_eq!(told(&[("/proc/meminfo", "nothing of the kind")]), None);
+        assert_eq!(of_files(&[("/proc/meminfo", MEMINFO)]), Some(2 << 20));
+        assert_eq!(of_files(&[]), None);
+        assert_eq!(of_files(&[("/proc/meminfo", "nothing of the kind")]), None);
     }
 
     #[test]
@@ -74,7 +94,7 @@ mod tests {
             for file in ["agents/job/memory.max", "agents/memory.max", "memory.max"] {
                 let file = format!("/sys/fs/cgroup/{file}");
                 assert_eq!(
-                    told(&[("/proc/meminfo", MEMINFO), job, (&file, limit)]),
+                    of_files(&[("/proc/meminfo", MEMINFO), job, (&file, limit)]),
                     Some(expected),
                     "{file}"
                 );
@@ -86,13 +106,14 @@ mod tests {
     fn the_older_groups_are_known_too() {
         let groups = ("/proc/self/cgroup", "5:devices:/a\n4:cpu,memory:/docker/123\n0::/\n");
         let limit = ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "1024\n");
-        assert_eq!(told(&[("/proc/meminfo", MEMINFO), groups, limit]), Some(1024));
+        assert_eq!(of_files(&[("/proc/meminfo", MEMINFO), groups, limit]), Some(1024));
     }
 
     #[test]
     fn this_machine_says_something() {
-        assert!(cores() >= 1);
+        let machine = Machine::read();
+        assert!(machine.cores >= 1);
         // Wine lets programs read Linux' files.
-        assert!(memory().is_some() || !cfg!(target_os = "linux"));
+        assert!(machine.memory.is_some() || !cfg!(target_os = "linux"));
     }
 }

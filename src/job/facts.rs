@@ -1,4 +1,4 @@
-//! The facts that a plan needs, from the disk and the environment.
+//! Reads the facts that a plan needs from the disk and the environment.
 
 use super::machine;
 use anyhow::Result;
@@ -34,7 +34,7 @@ impl Files for Disk {
             let entry = entry?;
             // Links are not followed: `**` could walk in circles.
             let is_folder = entry.file_type()?.is_dir();
-            // A name that is no text can be in no manifest and no glob.
+            // No manifest and no glob can hold a name that is not valid text.
             names.extend(entry.file_name().into_string().ok().map(|name| (name, is_folder)));
         }
         names.sort();
@@ -46,12 +46,12 @@ impl Files for Disk {
     }
 }
 
-/// Whether a path leads to nothing: the file is not there, or what should be its folder is a file.
+/// Whether nothing is at a path: the file does not exist, or a file stands where its folder should be.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// Reads the times by which an upload splits a platform's checks.
+/// Reads the times by which an upload splits a platform's checks over jobs.
 ///
 /// # Errors
 /// As [`Times::read`].

@@ -1,0 +1,141 @@
+//! What the environment says about where this process runs.
+
+use anyhow::Result;
+use rust_vmm_ci_core::checks::shard::Shard;
+use rust_vmm_ci_effects::run::console::Kind;
+use rust_vmm_ci_effects::{container, say};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+/// A variable's value where it is set, valid text and not empty.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What the variables and the standard outputs say, read once.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// Whether this is a job of a Buildkite agent.
+    pub buildkite: bool,
+    /// Whether this is CI and not a person's machine.
+    pub ci: bool,
+    /// Whether this process is in a container that this program started.
+    pub in_container: bool,
+    /// The image of that container.
+    pub image: Option<String>,
+    /// The file that the hook around this process reads the report from.
+    pub report_file: Option<PathBuf>,
+    /// What the standard output is.
+    pub console: Kind,
+    /// Whether output may have colours.
+    pub color: bool,
+    /// The step of this job.
+    pub step: Step,
+}
+
+/// What Buildkite's variables say about the step of a job.
+#[derive(Clone, Debug, Default)]
+pub struct Step {
+    /// `BUILDKITE_STEP_KEY`.
+    pub key: Option<String>,
+    /// `BUILDKITE_LABEL`.
+    pub label: Option<String>,
+    /// `BUILDKITE_STEP_ID`.
+    pub id: Option<String>,
+    /// `BUILDKITE_PARALLEL_JOB`: the number of this job among the step's jobs, from 0.
+    pub parallel_job: Option<String>,
+    /// `BUILDKITE_PARALLEL_JOB_COUNT`: how many jobs the step has.
+    pub parallel_jobs: Option<String>,
+    /// `BUILDKITE_RETRY_COUNT`: how often the job was retried.
+    pub retries: u32,
+}
+
+impl Environment {
+    /// Reads this process's environment.
+    pub fn read() -> Self {
+        let terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+        let environment = Self::of(&variable, terminal);
+        if say::is_quiet() { Self { console: Kind::Failures, ..environment } } else { environment }
+    }
+
+    /// The environment of these variables; `terminal` says whether the standard outputs look like one.
+    pub fn of(get: &dyn Fn(&str) -> Option<String>, terminal: bool) -> Self {
+        let buildkite = get("BUILDKITE").is_some_and(|value| value == "true");
+        let console = match (buildkite, terminal) {
+            // Under the agent the output looks like a terminal and is a log.
+            (true, _) => Kind::Buildkite,
+            (false, true) => Kind::Terminal,
+            (false, false) => Kind::Plain,
+        };
+        Self {
+            buildkite,
+            // `CI` is the variable that most other services set.
+            ci: buildkite || get("CI").is_some_and(|value| value != "false" && value != "0"),
+            in_container: get(container::IN_CONTAINER).is_some(),
+            image: get(container::IMAGE_VARIABLE),
+            report_file: get(container::REPORT).map(PathBuf::from),
+            console,
+            // <https://no-color.org>, and cargo's own variable.
+            color: match get("CARGO_TERM_COLOR").as_deref() {
+                Some("always") => true,
+                Some("never") => false,
+                _ => get("NO_COLOR").is_none() && console != Kind::Plain,
+            },
+            step: Step {
+                key: get("BUILDKITE_STEP_KEY"),
+                label: get("BUILDKITE_LABEL"),
+                id: get("BUILDKITE_STEP_ID"),
+                parallel_job: get("BUILDKITE_PARALLEL_JOB"),
+                parallel_jobs: get("BUILDKITE_PARALLEL_JOB_COUNT"),
+                retries: get("BUILDKITE_RETRY_COUNT").and_then(|count| count.parse().ok()).unwrap_or(0),
+            },
+        }
+    }
+
+    /// Which of its step's jobs this is; none where the step has one job.
+    ///
+    /// # Errors
+    /// As [`Shard::of_job`].
+    pub fn shard(&self) -> Result<Option<Shard>> {
+        Shard::of_job(self.step.parallel_job.as_deref(), self.step.parallel_jobs.as_deref())
+    }
+
+    /// What comes before a summary: in Buildkite the heading of an open group.
+    pub fn summary_heading(&self) -> &'static str {
+        if self.buildkite { "+++ :clipboard: rust-vmm-ci\n" } else { "\n" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(variables: &[(&str, &str)], terminal: bool) -> Environment {
+        let get = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Environment::of(&get, terminal)
+    }
+
+    #[test]
+    fn the_output_of_an_agent_is_a_log_though_it_looks_like_a_terminal() {
+        assert_eq!(of(&[("BUILDKITE", "true")], true).console, Kind::Buildkite);
+        assert_eq!(of(&[], true).console, Kind::Terminal);
+        assert_eq!(of(&[], false).console, Kind::Plain);
+    }
+
+    #[test]
+    fn colours_are_as_the_variables_say_or_as_the_output_can_show() {
+        assert!(of(&[], true).color && !of(&[], false).color);
+        assert!(!of(&[("NO_COLOR", "1")], true).color);
+        assert!(of(&[("NO_COLOR", "1"), ("CARGO_TERM_COLOR", "always")], false).color);
+        assert!(!of(&[("CARGO_TERM_COLOR", "never")], true).color);
+    }
+
+    #[test]
+    fn other_services_are_ci_too() {
+        assert!(of(&[("CI", "1")], false).ci && of(&[("BUILDKITE", "true")], false).ci);
+        assert!(!of(&[("CI", "false")], false).ci && !of(&[("CI", "0")], false).ci && !of(&[], false).ci);
+    }
+}

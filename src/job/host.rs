@@ -1,0 +1,118 @@
+//! A job on this machine: checks, or the command of a step.
+
+use super::execute::{Done, report_without_outcomes};
+use super::gather::Gathered;
+use super::request::RunOptions;
+use crate::commands::job_files::JobFiles;
+use anyhow::{Context as _, Result};
+use rust_vmm_ci_core::exit::{Exit, usage};
+use rust_vmm_ci_core::plan::{Plan, PlannedCheck, Work};
+use rust_vmm_ci_core::report::{Report, Usage};
+use rust_vmm_ci_effects::process::{self, Ended};
+use rust_vmm_ci_effects::run::console::Console;
+use rust_vmm_ci_effects::run::shell::Script;
+use rust_vmm_ci_effects::run::{self, Job, Settings};
+use rust_vmm_ci_effects::{container, say};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long a step's own command may take to end after a cancel: `rust-vmm-ci run` in it first ends its
+/// checks and writes its report.
+const GRACE: Duration = Duration::from_secs(4);
+
+/// Runs the planned checks and makes the report.
+///
+/// # Errors
+/// Exit 2 where there is no package for a check, or where Buildkite's variables of a parallel job are wrong.
+pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<Report> {
+    let root = gathered.root();
+    refuse_without_manifest(root, &plan.checks)?;
+    plan.notes.iter().for_each(say::note);
+    let begin = Instant::now();
+    let environment = &gathered.environment;
+    let machine = gathered.machine;
+    let job = Job::new(root);
+    let console = Console::new(environment.console, environment.color, Box::new(std::io::stdout()));
+    let settings = Settings {
+        platform: gathered.target.platform,
+        os: gathered.target.os,
+        ci: environment.ci,
+        strict: options.strict,
+        fail_fast: options.fail_fast,
+        jobs: options.jobs.map_or_else(|| run::at_once(machine.cores, machine.memory), usize::from),
+        shard: environment.shard()?,
+        timings: options.timings,
+        update: options.update,
+    };
+    tracing::debug!("at most {} checks at once", settings.jobs);
+    let outcomes = run::run(&plan.checks, &job, &settings, &console, begin);
+    Ok(Report {
+        toolchain: job.toolchain().ok().map(|toolchain| toolchain.version.clone()),
+        container: environment.image.clone(),
+        cancelled: process::cancelled(),
+        usage: process::usage().map(|process::Usage { cpu, own_cpu, own_memory }| Usage {
+            cpu,
+            own_cpu,
+            own_memory,
+        }),
+        outcomes,
+        ..report_without_outcomes(root, gathered.target, begin)
+    })
+}
+
+/// Refuses to run cargo in a folder without a package.
+fn refuse_without_manifest(root: &Path, checks: &[PlannedCheck]) -> Result<()> {
+    let needs_cargo = |check: &&PlannedCheck| {
+        matches!(check.work, Work::Cargo(..) | Work::Coverage | Work::Audit | Work::Bench)
+            && !root.join(check.directory.as_deref().unwrap_or_default()).join("Cargo.toml").is_file()
+    };
+    let Some(check) = checks.iter().find(needs_cargo) else { return Ok(()) };
+    let folder = root.join(check.directory.as_deref().unwrap_or_default());
+    let above = folder.ancestors().skip(1).find(|folder| folder.join("Cargo.toml").is_file());
+    let how = match above {
+        Some(above) => format!("there is one in {}: use `-C`", above.display()),
+        None => "name the Rust project's folder with `-C DIR`".to_owned(),
+    };
+    Err(usage(format!("{}: there is no Cargo.toml for the check {}; {how}", folder.display(), check.label)))
+}
+
+/// Runs the command of a step. `rust-vmm-ci run` in it writes its report to a file in the job's folder:
+/// the report step tells the build about it.
+///
+/// # Errors
+/// Exit 3 where the shell cannot be started.
+pub fn own_command(gathered: &Gathered, script: &str, files: Option<&JobFiles>) -> Result<Done> {
+    let files = files.context("the command of a step needs the job's folder")?;
+    let report = files.report();
+    let path = files.path_with_this_program()?;
+    let script = Script::new(gathered.machine.os.unwrap_or(gathered.target.os), script)?;
+    let shell = script
+        .command
+        .clone()
+        .dir(gathered.root())
+        .env("PATH", path)
+        .env(container::REPORT, &report)
+        .grace(GRACE);
+    let ended = process::supervise_inheriting(&shell, None)?;
+    let exit = match ended {
+        Ended::Exited(status) => Exit::Command(status),
+        // As shells do: 128 and the signal's number.
+        Ended::Signaled(signal) => Exit::Command(128 + signal),
+        Ended::TimedOut | Ended::Cancelled => Exit::Infrastructure,
+    };
+    Ok(Done { exit, report: read_report(&report), summary: false })
+}
+
+/// Reads the report that `rust-vmm-ci run` left; none where there is none, or where it cannot be read.
+fn read_report(file: &Path) -> Option<Report> {
+    let text = std::fs::read_to_string(file).ok()?;
+    match serde_json::from_str(&text) {
+        Ok(report) => Some(report),
+        Err(error) => {
+            say::error(format_args!(
+                "the report of `rust-vmm-ci run` cannot be read: {error}; the build has no annotation for it"
+            ));
+            None
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! A job, in five steps. Each step has a file and happens once:
+//!
+//! 1. [`gather`] reads the configuration, the repository's facts, the environment and the machine.
+//! 2. [`plan`] decides which checks run.
+//! 3. [`place`] decides where they run: on this machine, in a container, or in a container that
+//!    emulates another platform.
+//! 4. [`execute`] runs them there.
+//! 5. [`report`] tells the person, the files and the build.
+//!
+//! `run`, `run --docker` and the command hook differ only in their [`Request`]. The command of a step is
+//! a job too: its plan has no checks.
+
+mod emulated;
+pub mod environment;
+mod execute;
+pub mod facts;
+mod gather;
+mod host;
+mod machine;
+mod place;
+mod plan;
+mod report;
+mod request;
+#[cfg(test)]
+mod testing;
+
+pub use gather::{Repository, policy};
+pub use request::{PlaceRule, ReportFiles, Request, RunOptions, Selection, Task, Verbosity};
+
+use crate::commands::job_files::JobFiles;
+use anyhow::Result;
+use gather::Gathered;
+use rust_vmm_ci_core::exit::Exit;
+use rust_vmm_ci_effects::container;
+use std::path::Path;
+
+/// Does a job in a repository whose configuration is known.
+///
+/// # Errors
+/// Exit 2 for what is wrong in the request, the configuration or the repository's files. Exit 3 where the
+/// agent's policy is wrong or a program that the job needs fails. What goes wrong with a check is no error
+/// but the check's outcome.
+pub fn run(repository: Repository, request: &Request) -> Result<Exit> {
+    let gathered = Gathered::read(repository, request)?;
+    let plan = plan::plan(&gathered, request)?;
+    let place = place::place(&gathered, request, &plan)?;
+    // The folder must outlive the report: what reporting writes for a moment is in it too.
+    let files = match (&place, request.place) {
+        (place::Place::Host, PlaceRule::Configured) => Some(JobFiles::make()?),
+        _ => None,
+    };
+    let done = execute::execute(&gathered, request, &plan, place, files.as_ref())?;
+    report::report(&gathered, request, &done);
+    Ok(done.exit)
+}
+
+/// Removes what the containers of this job and of earlier ones may have left.
+pub fn clean_up_containers() {
+    // The checkout is not used: what was left behind names its own.
+    container::clean_up(&container::Job::here(Path::new(".")));
+}
