@@ -1,7 +1,7 @@
 //! `hook command` and `hook pre-exit`: what the plugin's hooks call.
 
 use super::environment::variable;
-use super::job_files::{self, JobFiles};
+use super::job_files::JobFiles;
 use super::place::Task;
 use super::{configuration, pipeline, place, reporting, run};
 use crate::cli::{Common, Hook, RunArgs};
@@ -23,7 +23,6 @@ pub fn run(common: &Common, hook: &Hook) -> Result<Exit> {
     match hook {
         Hook::Command => command(common),
         Hook::PreExit => {
-            job_files::clean_up();
             place::clean_up();
             Ok(Exit::Passed)
         }
