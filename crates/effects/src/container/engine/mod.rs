@@ -13,6 +13,7 @@ pub use variables::env_file;
 
 use super::{Engine, Pull};
 use crate::process::{self, Command, Ended, Stream};
+use crate::say;
 use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -92,14 +93,12 @@ impl Engine {
                 if !is_pinned(image) || self.image_id(image).is_err() {
                     return Err(failure);
                 }
-                let warning = format!(
-                    "warning: {image} could not be pulled; it is pinned by its digest and here already\n"
-                );
-                on_line(Stream::Stderr, warning.as_bytes());
+                say::note(format_args!(
+                    "{image} could not be pulled; it is pinned by its digest and here already"
+                ));
                 return Ok(());
             }
-            let note = format!("pulling failed; trying again in {} s\n", pause.as_secs());
-            on_line(Stream::Stderr, note.as_bytes());
+            say::note(format_args!("pulling failed; trying again in {} s", pause.as_secs()));
             wait(pause);
             pause *= 2;
             attempt += 1;

@@ -85,7 +85,15 @@ impl JobFolder {
             Ok(file)
         };
         let lock = make().map_err(|error| {
-            exit::infrastructure(format!("cannot create the job's folder {}: {error:#}", path.display()))
+            // Before `make` there was something that `remove_earlier` may not remove.
+            let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            let hint = if kind == Some(ErrorKind::AlreadyExists) {
+                "; another process of this job uses it, or another user created it. To mend it: remove it, or \
+                 set TMPDIR to a folder that only the agent's user can write to"
+            } else {
+                ""
+            };
+            exit::infrastructure(format!("cannot create the job's folder {}: {error:#}{hint}", path.display()))
         })?;
         Ok(Self { path, record, lock: Some(lock) })
     }
