@@ -1,5 +1,5 @@
-//! Jobs in real containers: what a step does there, what it leaves, and what is said when the engine
-//! fails.
+//! Jobs in real containers: what a step does there, what it leaves behind, and what the log says when the
+//! engine fails.
 #![cfg(target_os = "linux")]
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
@@ -15,7 +15,7 @@ use support::eventually;
 const MANIFEST: &str = "[package]\nname = \"sample\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
 const LIBRARY: &str = "//! A crate.\n\n/// Adds.\npub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n";
 const FAULT: &str = "//! A crate.\n\n/// Counts.\npub fn count() -> u32 {\n    let unused = 1;\n    2\n}\n";
-/// Its fault is one for clippy alone.
+/// Only clippy finds the fault in it.
 const UNSAFE: &str =
     "//! A crate.\n\n/// Reads.\npub fn read(x: &u8) -> u8 {\n    unsafe { std::ptr::read(x) }\n}\n";
 const LOCK: &str = "version = 4\n\n[[package]]\nname = \"sample\"\nversion = \"0.1.0\"\n";
@@ -73,7 +73,7 @@ fn what_a_job_writes_belongs_to_the_agents_user_however_it_ends() {
         assert!(ran.output.contains("\n0\n"), "the job runs as root: {}", ran.output);
         agent.assert_clean("job");
     }
-    // Without our wrapper: the image's entrypoint is unknown, and gives the command to nothing.
+    // This runs without our wrapper, because the image's own entrypoint is unknown.
     let own = options(json!({"shell": false, "image": EMULATED}));
     assert_eq!(agent.run("job", &own, "touch /workdir/by-root").status, 0);
     agent.assert_clean("job");
@@ -232,7 +232,7 @@ fn the_engines_failures_are_no_verdicts_and_say_what_to_do() {
     agent.assert_clean("job");
 }
 
-/// The same command, its program found now: its own PATH has none.
+/// The same command with the path of its program. The PATH of the command does not have the program.
 fn absolute(command: &std::process::Command) -> std::process::Command {
     let mut found = std::process::Command::new(which::which(command.get_program()).unwrap());
     found.args(command.get_args()).env_clear().current_dir(command.get_current_dir().unwrap());
@@ -244,7 +244,7 @@ fn absolute(command: &std::process::Command) -> std::process::Command {
 fn a_cancelled_job_ends_in_time_and_leaves_nothing() {
     let Some(agent) = agent() else { return };
     let configuration = json!({"docker": Agent::options()});
-    // A child that does not listen, and a file of root's.
+    // A child that ignores the request to end, and a file that belongs to root.
     let command = "touch by-root; trap '' TERM; (trap '' TERM; sleep 600) & echo ready; wait; sleep 600";
     let mut job = agent.start(&mut agent.hook("command", "job", &configuration, command));
     job.wait_for("ready", Duration::from_secs(60));
@@ -273,7 +273,7 @@ fn pre_exit_takes_away_what_a_killed_hook_left_quickly_and_again() {
     agent.assert_clean("job");
     let again = agent.pre_exit("job");
     assert_eq!((again.status, again.output.as_str()), (0, ""));
-    // The next job takes the same target directory: no lock is left.
+    // The next job uses the same target directory, so no lock is left.
     let next = agent.run_with("next", &configuration, "true");
     assert!(!next.output.contains("another job uses"), "{}", next.output);
 }
@@ -307,14 +307,14 @@ fn a_kept_target_directory_gives_no_green_build_of_old_sources() {
     assert_eq!(first.status, 0, "{}", first.output);
     let again = agent.run_with("2", &configuration, build);
     assert!(again.status == 0 && !again.output.contains("Compiling"), "it is kept: {}", again.output);
-    // The trap: other content, and a time before that of the build.
+    // The content changes, but the modification time stays older than the build.
     let file = agent.path("checkout/src/lib.rs");
     let old = fs::metadata(&file).unwrap().modified().unwrap();
     agent.write("src/lib.rs", "compile_error!(\"new\");\n");
     fs::File::options().append(true).open(&file).unwrap().set_modified(old).unwrap();
     let stale = agent.run_with("3", &configuration, build);
     assert_eq!(stale.status, 101, "{}", stale.output);
-    // A fresh clone of what was built before is not built again.
+    // A fresh clone of the sources that were built before is not built again.
     agent.write("src/lib.rs", LIBRARY);
     assert_eq!(agent.run_with("4", &configuration, build).status, 0);
     agent.write("src/lib.rs", LIBRARY);

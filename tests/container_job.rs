@@ -1,4 +1,4 @@
-//! The plugin in a job of the real Buildkite agent's whose checks run in a real container.
+//! The plugin in a job of the real Buildkite agent. The checks run in a real container.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
@@ -17,15 +17,16 @@ const LIMIT: Duration = Duration::from_secs(180);
 const MANIFEST: &str = "[package]\nname = \"sample\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
 const FAULT: &str = "//! A crate.\n\n/// Counts.\npub fn count() -> u32 {\n    let unused = 1;\n    2\n}\n";
 const LOCK: &str = "version = 4\n\n[[package]]\nname = \"sample\"\nversion = \"0.1.0\"\n";
-/// A job of a crate with a fault.
+
+/// A job for a crate with a fault.
 fn job(agent: &std::path::Path) -> Bootstrap {
     let files =
         [("Cargo.toml", MANIFEST), ("Cargo.lock", LOCK), ("src/lib.rs", FAULT), (".gitignore", "target\n")];
     Bootstrap::new(agent, &files)
 }
 
-/// Runs it, and sees to it that the build is told of the fault as on the host. Gives back docker's words
-/// that ask for what is left of it.
+/// Runs the job and asserts that the build has the same annotation as on the host. Returns the words after
+/// `docker` that list the containers which the job left behind.
 fn assert_told(job: Bootstrap, docker: &Value) -> Vec<String> {
     let id = new_id();
     let job = job.env("BUILDKITE_JOB_ID", &id);

@@ -1,5 +1,5 @@
-//! Jobs killed at random moments: what is left of them, and what is said of them.
-//! `tests/perf/kill-50` runs it.
+//! Jobs that are killed at random moments: what they leave behind, and how they are reported.
+//! `tests/perf/kill-50` runs this test.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
@@ -13,23 +13,23 @@ use support::process::{find, kill};
 /// What is killed, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Victim {
-    /// The hook is asked to end, as by a cancel.
+    /// The hook gets the signal that a cancel sends.
     HookTerm,
-    /// The hook dies.
+    /// The hook is killed.
     HookKill,
-    /// The program `docker` dies.
+    /// The program `docker` is killed.
     Client,
-    /// The daemon dies and is started again, as by a service manager.
+    /// The daemon is killed and started again, as a service manager does.
     Daemon,
 }
 
 const VICTIMS: [Victim; 4] = [Victim::HookTerm, Victim::HookKill, Victim::Client, Victim::Daemon];
 const MANIFEST: &str = "[package]\nname = \"sample\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
-/// Writes as root, works for a second or so, and fails: a job that was killed must not be green, and
-/// one that was not must be red.
+/// Writes files as root, works for about a second and fails. A job that was killed must not pass, and a job
+/// that was not killed must fail.
 const COMMAND: &str =
     "mkdir -p a/b; i=0; while [ $i -lt 12 ]; do i=$((i+1)); echo x >a/b/$i; sleep 0.1; done; exit 7";
-/// The longest that a job goes undisturbed, in milliseconds: longer than the job takes.
+/// The longest time before the kill, in milliseconds. It is longer than the job takes.
 const LATEST: u64 = 2200;
 
 #[derive(Default)]
@@ -44,7 +44,7 @@ struct Row {
     slowest: Duration,
 }
 
-/// A pseudo-random number (xorshift), so that a seed repeats a run.
+/// Pseudo-random numbers (xorshift). The same seed gives the same run.
 struct Random(u64);
 
 impl Random {
@@ -122,12 +122,12 @@ fn attack(docker: &Docker, agent: &Agent, job: &str, victim: Victim, after: u64,
     let after = agent.pre_exit(job);
     row.slowest = row.slowest.max(begin.elapsed());
     row.jobs += 1;
-    // The job's own end is 7; one that was killed before is infrastructure's (3), or, where the hook
-    // itself was killed, the agent's to tell.
+    // The command itself ends with 7. A job that was killed before has status 3. If the hook itself was
+    // killed, its status is that of the signal.
     let right = match ended.status {
         3 | 7 => true,
         137 => victim == Victim::HookKill,
-        // Before the hook heeds signals.
+        // The signal came before the hook handled signals.
         143 => victim == Victim::HookTerm,
         _ => false,
     };

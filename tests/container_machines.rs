@@ -1,4 +1,4 @@
-//! Jobs on machines that are not as one would wish: users, paths and daemons of all kinds.
+//! Jobs on unusual machines: with other users, paths and daemons.
 #![cfg(target_os = "linux")]
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
@@ -34,7 +34,7 @@ fn open_to_all(path: &std::path::Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
 }
 
-/// The same command, but for its program's words before our own: how it is started.
+/// The same command, started by other words than the hook's own.
 fn started_by(hook: &Command, words: &[&str]) -> Command {
     let mut other = Command::new(words[0]);
     let ours = hook.get_args().skip_while(|word| *word != "--").skip(1);
@@ -55,7 +55,7 @@ fn a_checkout_may_have_any_name() {
     assert!(ran.status == 0 && ran.has_lines("/workdir"), "{}", ran.output);
     assert!(checkout.join("a/b/c").exists());
     agent.assert_clean("job");
-    // As what is taken away by another container has it.
+    // Another container gives the files back after a kill. It mounts the same path.
     let mut hook = agent.hook("command", "killed", &configuration, "mkdir -p d/e; echo ready; sleep 600");
     let mut job = agent.start(hook.current_dir(&checkout));
     job.wait_for("ready", LIMIT);
@@ -117,7 +117,7 @@ fn pre_exit_waits_for_no_daemon_that_hangs_and_the_next_one_clears_up() {
     job.wait_for("ready", LIMIT);
     job.kill();
     job.finish(LIMIT);
-    // It takes every call and answers none.
+    // This daemon accepts every call and never answers.
     let socket = agent.path("hangs");
     let _hangs = UnixListener::bind(&socket).unwrap();
     open_to_all(&socket);
@@ -130,7 +130,7 @@ fn pre_exit_waits_for_no_daemon_that_hangs_and_the_next_one_clears_up() {
         assert!(ran.output.contains("did not answer in time"), "{}", ran.output);
     }
     assert_eq!(agent.containers("job"), 1);
-    // Another job of the same agent.
+    // This is another job of the same agent.
     assert_eq!(agent.pre_exit("next").status, 0);
     agent.assert_clean("job");
 }
@@ -174,7 +174,7 @@ fn an_agent_without_a_home_of_its_own_keeps_nothing_and_runs_its_job() {
 #[test]
 fn cleaning_what_is_kept_lets_a_job_go_on() {
     let Some(agent) = agent() else { return };
-    // The registry's volume is the image's, and so every test's of that image.
+    // All tests with the same image share the volume for the registry.
     agent.docker.ask(&["tag", IMAGE, "rust-vmm-ci-test:alone"]);
     let docker = options(json!({"image": "rust-vmm-ci-test:alone"}));
     let configuration = json!({"docker": docker, "cache": "target"});
@@ -187,7 +187,7 @@ fn cleaning_what_is_kept_lets_a_job_go_on() {
     assert_eq!((cleaned.status, cleaned.output.as_str()), (0, "nothing to remove\n"));
     let ran = job.finish(LIMIT);
     assert!(ran.status == 0 && ran.has_lines("done"), "{}", ran.output);
-    // One that somebody removed by hand is forgotten.
+    // The record of a volume that somebody removed by hand is dropped.
     let volumes = agent.docker.ask(&["volume", "ls", "--quiet", "--filter", "name=rust-vmm-ci-registry"]);
     for name in volumes.lines() {
         let record = format!("home/.cache/rust-vmm-ci/volumes/{name}.json");

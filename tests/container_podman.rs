@@ -1,4 +1,4 @@
-//! Jobs whose container Podman runs.
+//! Jobs in containers of podman.
 #![cfg(target_os = "linux")]
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
@@ -16,14 +16,14 @@ use support::podman::podman;
 use support::process::{Finished, Running};
 use support::sandbox::Sandbox;
 
-/// Podman 4.3 waits 20 s for a container's end where its conmon is not told of it.
+/// Podman 4.3 waits 20 s for the end of a container if its conmon does not report the end.
 const LIMIT: Duration = Duration::from_secs(120);
-/// Whose the checkout is: nobody's on any machine that is known.
+/// The owner of the checkout. No machine is known to have this user.
 const OWNER: u32 = 12_345;
 
-/// A job's machine: an agent that is root, a checkout that is another's.
+/// The machine of a job: the agent is root, and the checkout belongs to another user.
 struct Machine {
-    /// Podman's storage is for one at a time.
+    /// Only one test at a time may use podman's storage.
     _alone: MutexGuard<'static, ()>,
     sandbox: Sandbox,
     variables: Vec<(&'static str, String)>,
@@ -32,7 +32,7 @@ struct Machine {
 }
 
 impl Machine {
-    /// With a checkout of this name.
+    /// A machine whose checkout has this name.
     fn new(checkout: &str) -> Option<Self> {
         static ALONE: Mutex<()> = Mutex::new(());
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -43,7 +43,7 @@ impl Machine {
         Some(Self { _alone: alone, sandbox, variables, checkout, temporary })
     }
 
-    /// Starts `rust-vmm-ci` with these words, in a job.
+    /// Starts `rust-vmm-ci` with these words in a job.
     fn start(&self, words: &[&str], job: &str, changes: &Value, command: &str) -> Running {
         let mut docker = json!({
             "image": "rust-vmm-ci-test:dev", "always-pull": false, "runtime": "podman", "network": "none",
@@ -68,14 +68,14 @@ impl Machine {
         self.start(&["hook", "command"], job, changes, command).finish(LIMIT)
     }
 
-    /// What podman answers.
+    /// The standard output of a call of podman.
     fn ask(&self, arguments: &[&str]) -> String {
         let answer = Command::new("podman").args(arguments).envs(self.variables.clone()).output().unwrap();
         assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
         String::from_utf8_lossy(&answer.stdout).into_owned()
     }
 
-    /// Runs `pre-exit`, which must have nothing to say, and looks for what is left.
+    /// Runs `pre-exit`, which must print nothing, and asserts that nothing is left.
     #[track_caller]
     fn assert_clean_after(&self, job: &str) {
         let after = self.start(&["hook", "pre-exit"], job, &json!({}), "").finish(LIMIT);

@@ -1,4 +1,4 @@
-//! Pulling images, from a registry that does not always answer.
+//! Pulls of images from a registry that does not always answer.
 #![cfg(target_os = "linux")]
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
@@ -20,13 +20,14 @@ use tiny_http::{Header, Response, Server};
 
 const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
-/// A registry of one image on the loopback.
+/// A registry on the loopback interface that has one image.
 struct Registry {
     port: u16,
     digest: String,
-    /// The statuses of the next answers about the image's manifest; the image itself after them.
+    /// The statuses of the next answers to requests for the manifest. After them the registry gives the
+    /// manifest.
     refusals: Arc<Mutex<Vec<u16>>>,
-    /// Whether it takes no calls.
+    /// Whether it refuses all connections.
     is_away: Arc<AtomicBool>,
 }
 
@@ -35,7 +36,7 @@ fn digest(bytes: &[u8]) -> String {
     format!("sha256:{}", hex.concat())
 }
 
-/// The files of a shell and of what our own program needs: an image of a few megabytes.
+/// A shell and the libraries that our own program needs, as an image of a few megabytes.
 fn layer() -> Vec<u8> {
     let ask = |program: &str, args: &[&str]| Command::new(program).args(args).output().unwrap().stdout;
     let mut files = vec!["/bin/sh".to_owned()];
@@ -109,8 +110,8 @@ fn registry() -> Registry {
     Registry { port: door(inner, Arc::clone(&is_away)), digest: whole, refusals, is_away }
 }
 
-/// A port that leads to another, but not for TLS, which docker tries first: the server behind it would
-/// wait for more of what it does not understand.
+/// A port that forwards to another port. It refuses TLS, which docker tries first, because the server
+/// behind it would wait for more data that it does not understand.
 fn door(inner: u16, is_away: Arc<AtomicBool>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -136,7 +137,7 @@ fn door(inner: u16, is_away: Arc<AtomicBool>) -> u16 {
 }
 
 impl Registry {
-    /// The next answers, the last first.
+    /// Sets the statuses of the next answers. The last one is answered first.
     fn refuse(&self, statuses: &[u16]) {
         *self.refusals.lock().unwrap() = statuses.to_vec();
     }
@@ -156,7 +157,7 @@ fn a_pull_is_tried_again_where_that_may_help_and_a_pinned_image_that_is_here_wil
     let name = format!("127.0.0.1:{}/small/image", registry.port);
     let (tag, pinned) = (format!("{name}:1"), format!("{name}@{}", registry.digest));
 
-    // Docker asks twice at each try.
+    // Docker sends two requests for each try.
     registry.refuse(&[503, 503, 429, 429]);
     let ran = pulled(&agent, &tag, 3);
     assert!(ran.status == 0 && ran.has_lines(&format!("in {tag}")), "{}", ran.output);
@@ -182,7 +183,7 @@ fn a_pull_is_tried_again_where_that_may_help_and_a_pinned_image_that_is_here_wil
     assert_eq!(pulled(&agent, &tag, 1).status, 3, "what a tag names may have changed");
     registry.is_away.store(false, Ordering::Relaxed);
 
-    // One that is not pulled each time is pulled where it is not here.
+    // Without `always-pull` an image is pulled if it is missing.
     docker.ask(&["image", "rm", "--force", &tag, &pinned]);
     registry.refuse(&[]);
     let options: Value = json!({"image": tag, "always-pull": false});
@@ -190,7 +191,7 @@ fn a_pull_is_tried_again_where_that_may_help_and_a_pinned_image_that_is_here_wil
     let again = agent.run("job", &options, "true");
     assert!(again.status == 0 && !again.output.contains("Pulling"), "{}", again.output);
 
-    // The agent's policy has a mirror, and the repository's image is Docker Hub's.
+    // The agent's policy has a mirror, and the image is one of Docker Hub.
     let policy = agent.path("policy.json");
     let text = json!({"registry-mirror": format!("127.0.0.1:{}", registry.port)});
     std::fs::write(&policy, text.to_string()).unwrap();

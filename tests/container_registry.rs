@@ -1,4 +1,4 @@
-//! cargo's registry is kept between jobs: a crate is asked for once.
+//! Cargo's registry is kept between jobs, so a crate is downloaded only once.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
@@ -12,14 +12,14 @@ use tiny_http::{Response, Server};
 
 const MANIFEST: &str = "[package]\nname = \"sample\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[dependencies]\nsmall = \"1\"\n";
 
-/// A registry of one crate on the loopback, and what it was asked for.
+/// A registry on the loopback interface that has one crate, and the requests that it got.
 struct Registry {
     port: u16,
     asked: Arc<Mutex<Vec<String>>>,
     checksum: String,
 }
 
-/// A crate as `cargo package` packs it.
+/// A crate in the format of `cargo package`.
 fn packed() -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let inside = folder.path().join("small-1.0.0");
@@ -86,7 +86,7 @@ fn the_second_job_asks_the_registry_for_nothing() {
     let agent = Agent::new(docker, &files);
     let mut options = Agent::options();
     options["network"] = json!("host");
-    // The tests are privileged by default, which not every machine lets its containers be.
+    // The tests are privileged by default, and not every machine allows privileged containers.
     options["privileged"] = json!(false);
     let job = |name: &str, cache: &str| {
         registry.asked.lock().unwrap().clear();

@@ -1,7 +1,7 @@
 //! `hook command`, `hook pre-exit` and `hook inside`: the commands that the plugin's hooks call.
 
 use super::environment::variable;
-use super::{job_files, pipeline};
+use super::pipeline;
 use crate::cli::Hook;
 use crate::job::{self, PlaceRule, Repository, Request, RunOptions, Selection, Task, Verbosity};
 use anyhow::Result;
@@ -18,8 +18,7 @@ pub fn run(selection: &Selection, verbosity: Verbosity, hook: Hook) -> Result<Ex
     match hook {
         Hook::Command => command(selection, verbosity),
         Hook::PreExit => {
-            job_files::clean_up();
-            job::clean_up_containers();
+            job::clean_up();
             Ok(Exit::Passed)
         }
         Hook::Inside(args) => {

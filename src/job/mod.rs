@@ -55,7 +55,7 @@ pub fn run(repository: Repository, request: &Request) -> Result<Exit> {
 }
 
 /// Removes what the containers of this job and of earlier ones may have left.
-pub fn clean_up_containers() {
+pub fn clean_up() {
     // The checkout is not used: what was left behind names its own.
     container::clean_up(&container::Job::here(Path::new(".")));
 }

@@ -45,7 +45,7 @@ fn is_cancelled_whole(own_command: bool) {
     let build = machine.buildkite().finish(LIMIT);
     assert!(asked.elapsed() < Duration::from_secs(30), "{:?}\n{}", asked.elapsed(), build.story());
     assert!(is_left_alone(&file), "the grandchild goes on: {}", build.story());
-    let folder = machine.wine.temporary(&format!("rust-vmm-ci-{}", build.job("long").id));
+    let folder = machine.wine.temporary(&format!("rust-vmm-ci-job-{}", build.job("long").id));
     drop(agent);
     // The agent killed the job whole, its `pre-exit` too: the next job's takes away what it left.
     std::thread::sleep(Duration::from_secs(5));
@@ -73,12 +73,12 @@ fn after_a_kill_of_the_program_pre_exit_takes_away_the_jobs_folder() {
     std::fs::copy(&machine.wine.program, &program).unwrap();
     std::fs::copy(machine.wine.toolchain.join("bin/stub.exe"), &child).unwrap();
     let machine = machine.env("RUST_VMM_CI_BINARY", &windows(&program)).env("BUILDKITE_JOB_ID", &id);
-    let folder = machine.wine.temporary(&format!("rust-vmm-ci-{id}"));
+    let folder = machine.wine.temporary(&format!("rust-vmm-ci-job-{id}"));
     let command = format!("echo under way\n{} alone {}", windows(&child), windows(&file));
     let job = machine.start("log", &json!({}), Some(&command));
     let begun = eventually(LIMIT, || file.exists().then_some(()));
     assert!(begun.is_some(), "{}", job.output());
-    assert!(folder.join("lock").exists(), "no {}", folder.display());
+    assert!(folder.join("job.json").exists(), "no {}", folder.display());
     for name in [&ours, &theirs] {
         let mut kill = machine.wine.command(&machine.sandbox, "taskkill", &[]);
         let killed =
@@ -96,8 +96,8 @@ fn after_a_job_whatever_it_came_to_its_folder_is_gone() {
     let Some(machine) = machine(LIBRARY) else { return };
     let id = new_id();
     let machine = machine.env("BUILDKITE_JOB_ID", &id);
-    let folder = machine.wine.temporary(&format!("rust-vmm-ci-{id}"));
-    let look = "if exist \"%TEMP%\\rust-vmm-ci-%BUILDKITE_JOB_ID%\\lock\" echo it is there";
+    let folder = machine.wine.temporary(&format!("rust-vmm-ci-job-{id}"));
+    let look = "if exist \"%TEMP%\\rust-vmm-ci-job-%BUILDKITE_JOB_ID%\\job.json\" echo it is there";
     for (command, status) in [(look.to_owned(), 0), (format!("{look}\nexit 9"), 9)] {
         let outcome = machine.run(&json!({}), Some(&command));
         assert_eq!(outcome.status, status, "{}", outcome.log);

@@ -1,28 +1,28 @@
-//! The job that a container is for.
+//! The Buildkite job that this process belongs to.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What the venue needs to know of a job.
+/// What this module needs to know about a job.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// Buildkite's id of it, or one of ours on a person's machine.
+    /// Buildkite's id of the job. On a person's machine we make one up.
     pub id: String,
-    /// The agent's name, where there is one. An agent runs one job at a time.
+    /// The name of the agent, if an agent runs the job. An agent runs one job at a time.
     pub agent: Option<String>,
-    /// The checkout: the repository's root on the host.
+    /// The root of the repository on the host.
     pub checkout: PathBuf,
-    /// Where the job's private folder is made.
+    /// The folder in which the job's private folder is created.
     pub temporary: PathBuf,
-    /// Where is written down what is kept between jobs.
+    /// The folder that records what is kept between jobs.
     pub state: PathBuf,
-    /// The environment.
+    /// The environment variables.
     pub variables: BTreeMap<String, String>,
 }
 
 impl Job {
-    /// The job that this process is in, by its environment.
+    /// The job of this process, read from its environment.
     pub fn here(checkout: &Path) -> Self {
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -30,7 +30,7 @@ impl Job {
         Self::of(checkout, std::env::temp_dir(), variables)
     }
 
-    /// The job of these variables.
+    /// The job that these variables describe.
     pub fn of(checkout: &Path, temporary: PathBuf, variables: BTreeMap<String, String>) -> Self {
         let get = |name: &str| variables.get(name).filter(|value| !value.is_empty());
         let made_up = || {
@@ -49,7 +49,7 @@ impl Job {
         }
     }
 
-    /// A variable's value, where it is set and not empty.
+    /// The value of a variable, if it is set and not empty.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }

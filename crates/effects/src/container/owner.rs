@@ -1,4 +1,4 @@
-//! Whose files are.
+//! The owners of files, and files that other users may have written.
 
 #[cfg(unix)]
 use anyhow::Context as _;
@@ -6,10 +6,10 @@ use anyhow::Result;
 use std::fs::{self, File};
 use std::path::Path;
 
-/// Makes a folder that only this user may look into.
+/// Creates a folder that only this user may look into.
 ///
 /// # Errors
-/// Where it is there already, or the system refuses.
+/// If it exists, or the system refuses.
 pub fn create_private_folder(path: &Path) -> Result<()> {
     #[allow(unused_mut, reason = "there is no mode on Windows")]
     let mut builder = fs::DirBuilder::new();
@@ -19,10 +19,45 @@ pub fn create_private_folder(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Lets every user write into a folder.
+/// Whether a path is a folder that [`create_private_folder`] of this user can have created: a folder and
+/// not a link, which belongs to this user and which no other user may look into. Anybody may create
+/// something of any name among the temporary files.
+pub fn is_private_folder(path: &Path) -> bool {
+    let Ok(found) = fs::symlink_metadata(path) else { return false };
+    #[cfg(unix)]
+    let is_own = {
+        use std::os::unix::fs::MetadataExt;
+        found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o777 == 0o700
+    };
+    // On Windows the temporary folder belongs to one user.
+    #[cfg(not(unix))]
+    let is_own = true;
+    found.is_dir() && is_own
+}
+
+/// Opens a file that code of the job may have written. A link is refused, and so is anything else that is
+/// not a plain file: opening a pipe would wait for a writer.
 ///
 /// # Errors
-/// Where the system refuses.
+/// If the path is not a plain file, or the system refuses.
+pub fn open_plain_file(path: &Path) -> Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.cast_signed());
+    }
+    let file = options.open(path)?;
+    anyhow::ensure!(file.metadata()?.is_file(), "{} is not a plain file", path.display());
+    Ok(file)
+}
+
+/// Lets every user write to a folder.
+///
+/// # Errors
+/// If the system refuses.
 #[cfg_attr(not(unix), allow(unused_variables, clippy::unnecessary_wraps, reason = "no modes there"))]
 pub fn open_to_everyone(folder: &Path) -> Result<()> {
     #[cfg(unix)]
@@ -30,7 +65,10 @@ pub fn open_to_everyone(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The user and the group of a file or folder, by number.
+/// The user and the group of a file or folder, as numbers. Links are not followed.
+///
+/// # Errors
+/// If the system refuses.
 #[cfg(unix)]
 pub fn of(path: &Path) -> Result<(u32, u32)> {
     use std::os::unix::fs::MetadataExt;
@@ -38,26 +76,17 @@ pub fn of(path: &Path) -> Result<(u32, u32)> {
     Ok((found.uid(), found.gid()))
 }
 
-/// Whether a file is this process's user's.
-#[cfg(unix)]
-pub fn is_own(file: &File) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let Ok(own) = tempfile::tempfile().and_then(|file| file.metadata()) else { return false };
-    file.metadata().is_ok_and(|found| found.uid() == own.uid())
-}
-
-/// Gives all below a folder, but for the folders `without`, to the folder's own owner, as it is seen
-/// from here: in a container whose users are mapped that is the agent's user as well. Links are not
-/// followed.
+/// Gives everything below a folder, except for the folders `without`, to the owner of the folder. In a
+/// container whose users are mapped this is the agent's user too. Links are not followed.
 ///
 /// # Errors
-/// Where the system refuses, with the first path.
+/// With the first path, if the system refuses to change an owner.
 #[cfg(unix)]
 pub fn restore(folder: &Path, without: &[&Path]) -> Result<()> {
     let (user, group) = of(folder)?;
     if user == UNKNOWN && fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| maps_users(&map)) {
         anyhow::bail!(
-            "{}: its owner has no number in this container, whose users are mapped",
+            "{}: its owner has no number in this container, because users are mapped",
             folder.display()
         );
     }
@@ -72,21 +101,23 @@ pub fn restore(folder: &Path, without: &[&Path]) -> Result<()> {
     first.map_or(Ok(()), Err)
 }
 
-/// The number of whoever has none where users are mapped (`/proc/sys/kernel/overflowuid`).
+/// The number that stands for every user who has none in this container
+/// (`/proc/sys/kernel/overflowuid`).
 #[cfg(unix)]
 const UNKNOWN: u32 = 65_534;
 
-/// Whether a `/proc/…/uid_map` is of a process whose users are other users outside, or nobody
-/// (`user_namespaces(7)`: a line for each range, with its first number here, there, and its length).
+/// Whether the numbers of users are mapped, by the text of a `/proc/…/uid_map`. Each of its lines is a
+/// range: its first number inside, its first number outside, and its length (`user_namespaces(7)`).
 #[cfg(unix)]
 fn maps_users(map: &str) -> bool {
     map.split_whitespace().collect::<Vec<_>>() != ["0", "0", "4294967295"]
 }
 
-/// What below a folder belongs to another user than the folder itself.
+/// Everything below a folder that belongs to another user than the folder itself, except for the folders
+/// `without`.
 ///
 /// # Errors
-/// Where the folder cannot be read.
+/// If the folder cannot be read.
 #[cfg(unix)]
 pub fn foreign(folder: &Path, without: &[&Path]) -> Result<Vec<std::path::PathBuf>> {
     use std::os::unix::fs::MetadataExt;
@@ -100,23 +131,18 @@ pub fn foreign(folder: &Path, without: &[&Path]) -> Result<Vec<std::path::PathBu
         .collect())
 }
 
-/// Files have no such owners here, and there are no containers.
+/// On Windows files have no such owners, and there are no containers.
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "as on Unix, where each may fail")]
 mod other {
-    use super::{File, Path, Result};
+    use super::{Path, Result};
 
-    /// Nobody's.
+    /// Always the same.
     pub fn of(_: &Path) -> Result<(u32, u32)> {
         Ok((0, 0))
     }
 
-    /// Always.
-    pub fn is_own(_: &File) -> bool {
-        true
-    }
-
-    /// Nothing to do.
+    /// Does nothing.
     pub fn restore(_: &Path, _: &[&Path]) -> Result<()> {
         Ok(())
     }
@@ -127,12 +153,32 @@ mod other {
     }
 }
 #[cfg(not(unix))]
-pub use other::{foreign, is_own, of, restore};
+pub use other::{foreign, of, restore};
 
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use std::os::unix::fs::{lchown, symlink};
+
+    #[test]
+    fn a_folder_is_private_only_if_it_is_ours_closed_to_others_and_no_link() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let scratch = tempfile::tempdir().unwrap();
+        let at = |name: &str| scratch.path().join(name);
+        create_private_folder(&at("own")).unwrap();
+        assert!(is_private_folder(&at("own")));
+        assert!(create_private_folder(&at("own")).is_err(), "it exists");
+        symlink(at("own"), at("link")).unwrap();
+        fs::write(at("file"), "").unwrap();
+        fs::create_dir(at("open")).unwrap();
+        fs::set_permissions(at("open"), fs::Permissions::from_mode(0o750)).unwrap();
+        for name in ["link", "file", "open", "absent"] {
+            assert!(!is_private_folder(&at(name)), "{name}");
+        }
+        if lchown(at("own"), Some(1234), Some(1234)).is_ok() {
+            assert!(!is_private_folder(&at("own")), "it is another user's");
+        }
+    }
 
     #[test]
     fn a_container_whose_users_are_mapped_is_known_by_its_map() {

@@ -1,58 +1,59 @@
-//! A choice of container, as written → the container, with nothing left to default.
+//! Turns the written options into a container. Every default is filled in afterwards.
 
-use super::arguments::check_image;
+use super::engine::check_image;
 use super::options::Given;
 use super::policy::Policy;
 use super::settings::Settings;
-use super::{Container, Engine, Pull, Shell, User, Venue};
+use super::{Container, Engine, Place, Pull, Shell, User};
 use anyhow::Result;
 use rust_vmm_ci_core::config::{Cache, DockerChoice};
 use rust_vmm_ci_core::exit;
 use rust_vmm_ci_core::model::{Origin, Os, Platform, pinned_image};
 use serde_json::{Map, Value, json};
 
-/// What follows an image's tag for that of an emulated platform (predecessor's rule).
+/// The ending of an image's tag for an emulated platform (predecessor's rule).
 const EMULATED: &str = "-riscv";
-/// Where the checkout is in a container (docker plugin's default).
+/// The folder of the checkout in a container (docker plugin's default).
 const WORKDIR: &str = "/workdir";
-/// What all kept target directories may take together where the policy does not say, in gigabytes.
+/// The most that all kept target directories may take together, in gigabytes, unless the policy has a
+/// value.
 const TARGET_GIGABYTES: u64 = 20;
 
-/// What is to run in the container, as far as it decides about one.
+/// What is to run, as far as it decides about the container.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
-    /// The system that the work is for.
+    /// The operating system that the work is for.
     pub os: Os,
     /// The platform that the work is for.
     pub platform: Platform,
-    /// Whether the work needs devices and the like where nobody says otherwise: tests and coverage
-    /// (predecessor's rule).
+    /// Whether the container is privileged unless an option says otherwise. This is so for tests and
+    /// coverage (predecessor's rule).
     pub privileged: bool,
-    /// The repository's option `cache`, where it is set.
+    /// The repository's option `cache`, if it is set.
     pub cache: Option<Cache>,
-    /// Whether this process is in one of our containers already: there is none within.
+    /// Whether this process already runs in one of our containers. Containers are not nested.
     pub nested: bool,
 }
 
-/// Where the work is done.
+/// Decides where the work is done.
 ///
 /// # Errors
-/// Exit 2 with the key path for the repository's options, exit 3 for the policy's.
-pub fn resolve(choice: &DockerChoice, wanted: Wanted, policy: &Policy) -> Result<Venue> {
+/// Exit 2 with the key path for a mistake in the repository's options, exit 3 for one in the policy.
+pub fn resolve(choice: &DockerChoice, wanted: Wanted, policy: &Policy) -> Result<Place> {
     if wanted.nested {
-        return Ok(Venue::Host);
+        return Ok(Place::Host);
     }
     if wanted.os == Os::Windows {
         return match choice {
             DockerChoice::Options(_) => {
                 Err(exit::usage("docker: there is no container for Windows; write: false"))
             }
-            _ => Ok(Venue::Host),
+            _ => Ok(Place::Host),
         };
     }
     let defaults = defaults(wanted);
-    let Some(settings) = Settings::of(choice, &defaults, policy)? else { return Ok(Venue::Host) };
-    container(settings, wanted, policy).map(|container| Venue::Container(Box::new(container)))
+    let Some(settings) = Settings::of(choice, &defaults, policy)? else { return Ok(Place::Host) };
+    container(settings, wanted, policy).map(|container| Place::Container(Box::new(container)))
 }
 
 fn defaults(wanted: Wanted) -> Map<String, Value> {
@@ -69,7 +70,7 @@ fn container(settings: Settings, wanted: Wanted, policy: &Policy) -> Result<Cont
     let (engine, oci_runtime) = match settings.text("runtime") {
         None | Some("docker") => (Engine::Docker, None),
         Some("podman") => (Engine::Podman, None),
-        // The docker plugin's option of this name is the engine's own runtime.
+        // In the docker plugin this option names the OCI runtime of docker.
         Some(other) => (Engine::Docker, Some(other.to_owned())),
     };
     let image = image(&settings, engine, wanted.platform, policy)?;
@@ -91,7 +92,7 @@ fn container(settings: Settings, wanted: Wanted, policy: &Policy) -> Result<Cont
     let mut flags = settings.run_flags();
     flags.extend(oci_runtime.map(|name| format!("--runtime={name}")));
     if let Some(namespace) = settings.text("userns") {
-        // Docker refuses any other for a privileged container.
+        // Docker accepts only this one for a privileged container.
         let namespace = if settings.flag("privileged") { "host" } else { namespace };
         flags.push(format!("--userns={namespace}"));
     }
@@ -119,28 +120,28 @@ fn container(settings: Settings, wanted: Wanted, policy: &Policy) -> Result<Cont
     })
 }
 
-/// The image's name, from the policy's mirror where it is one of Docker Hub's.
+/// The name of the image. An image of Docker Hub is taken from the policy's mirror, if there is one.
 fn image(settings: &Settings, engine: Engine, platform: Platform, policy: &Policy) -> Result<String> {
     let pinned = pinned_image(Some(platform));
     let mut written = settings.text("image").unwrap_or(&pinned).to_owned();
     check_image(&written)?;
-    // The policy's is for every job; only the image of this name has the emulator.
+    // The policy names one image for every job, but only the image with this ending has the emulator.
     let of_policy = matches!(settings.origin("image"), Some(Origin::Policy(_)));
     if platform.is_emulated() && of_policy && !written.ends_with(EMULATED) {
-        // What a digest names has no such twin.
+        // An image that is named by its digest has no variant with the emulator.
         if written.contains('@') { written.clone_from(&pinned) } else { written.push_str(EMULATED) }
     }
     if settings.flag("expand-image-vars") && written.contains('$') {
         return Ok(written);
     }
-    // A name's first part is a registry where it could be a host (docker's rule).
+    // The first part of a name is a registry if it can be a host name (docker's rule).
     let first = written.split_once('/').map(|(first, _)| first);
     let of_registry = first.is_some_and(|host| host.contains(['.', ':']) || host == "localhost");
     let of_hub = written.strip_prefix("docker.io/").or((!of_registry).then_some(written.as_str()));
     Ok(match (&policy.registry_mirror, of_hub) {
         (Some(mirror), Some(name)) if name.contains('/') => format!("{mirror}/{name}"),
         (Some(mirror), Some(name)) => format!("{mirror}/library/{name}"),
-        // Podman would ask a person which registry a short name is of.
+        // Podman would ask the user which registry a short name belongs to.
         (None, Some(name)) if engine == Engine::Podman && written == pinned => format!("docker.io/{name}"),
         _ => written,
     })

@@ -1,21 +1,19 @@
 //! The command line of `docker run` for a job.
 
-use super::folder::{MOUNTED, REPORT};
-use super::inside;
-use super::job::Job;
+use super::super::job::Job;
+use super::super::names::{
+    BINARY, CARGO_HOME, IMAGE_VARIABLE, IN_CONTAINER, MAILBOX, REPORT, REPORT_VARIABLE,
+};
+use super::super::options::Given;
+use super::super::{Container, Engine, Shell, User};
 use super::variables::{self, expand};
-use super::{Container, Engine, IMAGE_VARIABLE, IN_CONTAINER, Shell, User};
 use anyhow::Result;
 use rust_vmm_ci_core::exit;
 use std::path::Path;
 
-/// The label that [`super::clean_up`] finds a job's containers by.
+/// The label by which the clean-up finds the containers of a job.
 pub const LABEL: &str = "com.github.rust-vmm.ci.job-id";
-/// The folder of our binary in a container: on PATH in nearly every image.
-pub const PROGRAMS: &str = "/usr/local/bin";
-/// Our binary there.
-const BINARY: &str = "/usr/local/bin/rust-vmm-ci";
-/// The docker plugin's labels (its README, "Container Labels"), and the variables that they are of.
+/// The docker plugin's labels (its README, "Container Labels"), each with the variable of its value.
 const LABELS: [(&str, &str); 8] = [
     ("com.buildkite.agent_id", "BUILDKITE_AGENT_ID"),
     ("com.buildkite.agent_name", "BUILDKITE_AGENT_NAME"),
@@ -27,29 +25,29 @@ const LABELS: [(&str, &str); 8] = [
     ("com.buildkite.step_key", "BUILDKITE_STEP_KEY"),
 ];
 
-/// What a run has found on the host.
+/// What the command line needs to know about the host.
 #[derive(Clone, Debug)]
-pub struct Found<'a> {
-    /// Our own binary, static.
+pub struct Host<'a> {
+    /// Our own program. It should be static, because it runs in any image.
     pub binary: &'a Path,
-    /// The folder that is mounted for what the container has to say.
-    pub folder: &'a Path,
+    /// The folder through which the container reports to the host.
+    pub mailbox: &'a Path,
     /// The agent's user and group.
     pub owner: (u32, u32),
-    /// The text of `BUILDKITE_ENV_FILE`.
+    /// The text of the file that `BUILDKITE_ENV_FILE` names.
     pub env_file: Option<&'a str>,
-    /// The hosts that the agent's user knows.
+    /// The file `known_hosts` of the agent's user, if there is one.
     pub known_hosts: Option<&'a Path>,
-    /// The volume for cargo's registry.
+    /// The volume for cargo's registry, if it is kept.
     pub registry: Option<&'a str>,
-    /// The volume for the target directory.
+    /// The volume for the target directory, if it is kept.
     pub target: Option<&'a str>,
 }
 
-/// The image's name, expanded where the options ask for it.
+/// The name of the image. Variables in it are expanded if an option asks for it.
 ///
 /// # Errors
-/// Exit 2 where a variable is not set.
+/// Exit 2 if a variable is not set, or the name is not one of an image.
 pub fn image(container: &Container, job: &Job) -> Result<String> {
     if container.settings.flag("expand-image-vars") {
         let image = expand("docker.image", &container.image, job)?;
@@ -58,10 +56,10 @@ pub fn image(container: &Container, job: &Job) -> Result<String> {
     Ok(container.image.clone())
 }
 
-/// Whether a text can be an image's name, and is no flag of `docker run`.
+/// Checks that a text can be the name of an image and is not a flag of `docker run`.
 ///
 /// # Errors
-/// Exit 2 where it cannot.
+/// Exit 2 if it cannot.
 pub fn check_image(text: &str) -> Result<()> {
     if text.is_empty() || text.starts_with('-') || text.contains(char::is_whitespace) {
         return Err(exit::usage(format!("docker.image: expected an image's name, got \"{text}\"")));
@@ -69,53 +67,53 @@ pub fn check_image(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// All words after `docker`. Values that we make stand in one word with their flag; no shell of the
-/// host reads any of them.
+/// All words after `docker`. A value stands in one word with its flag, so that it cannot become a flag
+/// itself. No shell of the host reads the words.
 ///
 /// # Errors
-/// Exit 2 with the key path, where an option asks for what the job does not have.
-pub fn arguments(container: &Container, job: &Job, command: &str, found: &Found) -> Result<Vec<String>> {
+/// Exit 2 with the key path, if an option needs something that the job does not have.
+pub fn arguments(container: &Container, job: &Job, command: &str, host: &Host) -> Result<Vec<String>> {
     let workdir = workdir(container, job)?;
     let mut words: Vec<String> = ["run", "--rm", "--pull=never"].map(str::to_owned).into();
     if container.init {
         words.push("--init".into());
     }
     words.push(format!("--label={LABEL}={}", job.id));
-    if container.settings.given("run-labels") != Some(&super::options::Given::Flag(false)) {
+    if container.settings.given("run-labels") != Some(&Given::Flag(false)) {
         words.push(format!("--label=com.buildkite.job-id={}", job.id));
         let labels = LABELS.iter().filter_map(|(label, name)| Some((label, job.variable(name)?)));
         words.extend(labels.map(|(label, value)| format!("--label={label}={value}")));
     }
     words.push(bind(&job.checkout, &workdir, false)?);
     words.push(format!("--workdir={workdir}"));
-    words.push(bind(found.folder, MOUNTED, false)?);
-    words.push(bind(found.binary, BINARY, true)?);
+    words.push(bind(host.mailbox, MAILBOX, false)?);
+    words.push(bind(host.binary, BINARY, true)?);
     if let Some(mirror) = job.variable("BUILDKITE_REPO_MIRROR") {
         words.push(bind(Path::new(mirror), mirror, true)?);
     }
     for (volume, target) in
-        [(found.registry, inside::CARGO_HOME.to_owned()), (found.target, format!("{workdir}/target"))]
+        [(host.registry, CARGO_HOME.to_owned()), (host.target, format!("{workdir}/target"))]
     {
         words.extend(volume.map(|volume| mount_volume(container.engine, volume, &target)));
     }
-    words.extend(user_flag(container, found));
-    words.extend(environment(container, job, found)?);
+    words.extend(user_flag(container, host));
+    words.extend(environment(container, job, host)?);
     words.extend(volumes(container, job)?);
-    words.extend(ssh_agent(container, job, found)?);
+    words.extend(ssh_agent(container, job, host)?);
     words.extend(container.network.iter().map(|network| format!("--network={network}")));
     words.extend(container.flags.iter().cloned());
-    let program = program(container, command, found.target.is_some(), &workdir)?;
+    let program = program(container, command, host.target.is_some(), &workdir)?;
     words.extend(program.entrypoint.map(|entrypoint| format!("--entrypoint={entrypoint}")));
     words.push(image(container, job)?);
     words.extend(program.words);
     Ok(words)
 }
 
-/// The checkout's folder in the container.
+/// The folder of the checkout in the container.
 ///
 /// # Errors
-/// Exit 2 where a variable is not set, or it is no absolute path.
-pub fn workdir(container: &Container, job: &Job) -> Result<String> {
+/// Exit 2 if a variable is not set, or the path is not absolute.
+fn workdir(container: &Container, job: &Job) -> Result<String> {
     let written = &container.workdir;
     let expands = container.settings.flag("expand-volume-vars");
     let workdir = if expands { expand("docker.workdir", written, job)? } else { written.clone() };
@@ -129,14 +127,13 @@ pub fn workdir(container: &Container, job: &Job) -> Result<String> {
     Ok(workdir)
 }
 
-/// What the container runs.
+/// The program that the container runs, with its arguments.
 struct Program {
     entrypoint: Option<String>,
     words: Vec<String>,
 }
 
-/// The command under its shell, and that under our wrapper, unless it goes to an entrypoint that is
-/// the image's own and unknown.
+/// The command for its shell. The shell runs under our wrapper if it can ([`Container::is_wrapped`]).
 fn program(container: &Container, command: &str, target: bool, workdir: &str) -> Result<Program> {
     let own: Vec<String> = match &container.shell {
         Shell::Words(words) => words.iter().cloned().chain([command.to_owned()]).collect(),
@@ -146,7 +143,7 @@ fn program(container: &Container, command: &str, target: bool, workdir: &str) ->
     if container.emulated {
         return Ok(Program { entrypoint: None, words: emulated(&container.shell, own) });
     }
-    if !is_wrapped(container) {
+    if !container.is_wrapped() {
         return Ok(Program { entrypoint: container.entrypoint.clone(), words: own });
     }
     let own = container.entrypoint.iter().filter(|program| !program.is_empty()).cloned().chain(own);
@@ -163,15 +160,9 @@ fn program(container: &Container, command: &str, target: bool, workdir: &str) ->
     })
 }
 
-/// Whether the command runs under our wrapper, which says how it ended.
-pub fn is_wrapped(container: &Container) -> bool {
-    let known = container.entrypoint.is_some() || matches!(container.shell, Shell::Words(_));
-    known && !container.emulated
-}
-
-/// Words for the entrypoint of the emulated image, which joins them with spaces and lets a shell in
-/// its virtual machine read the result (`start_in_qemu.sh` of rust-vmm-container): quoted, so that
-/// they arrive there as they are here. Without shell the text is that shell's own.
+/// Words for the entrypoint of the emulated image. It joins them with spaces, and a shell in its virtual
+/// machine reads the result (`start_in_qemu.sh` of rust-vmm-container). The words are quoted, so that
+/// they arrive there unchanged. With `shell: false` that shell reads the text itself.
 fn emulated(shell: &Shell, words: Vec<String>) -> Vec<String> {
     match shell {
         Shell::Words(_) => words.iter().map(|word| shell_words::quote(word).into_owned()).collect(),
@@ -179,22 +170,22 @@ fn emulated(shell: &Shell, words: Vec<String>) -> Vec<String> {
     }
 }
 
-fn user_flag(container: &Container, found: &Found) -> Option<String> {
+fn user_flag(container: &Container, host: &Host) -> Option<String> {
     match &container.user {
         User::Image => None,
-        User::Agent => Some(format!("--user={}:{}", found.owner.0, found.owner.1)),
+        User::Agent => Some(format!("--user={}:{}", host.owner.0, host.owner.1)),
         User::Named(name) => Some(format!("--user={name}")),
     }
 }
 
-fn environment(container: &Container, job: &Job, found: &Found) -> Result<Vec<String>> {
-    let passed = variables::passed(&container.settings, job, found.env_file)?;
+fn environment(container: &Container, job: &Job, host: &Host) -> Result<Vec<String>> {
+    let passed = variables::passed(&container.settings, job, host.env_file)?;
     let ours = [
         format!("{IN_CONTAINER}=1"),
-        format!("{}={MOUNTED}/{REPORT}", super::REPORT),
+        format!("{REPORT_VARIABLE}={MAILBOX}/{REPORT}"),
         format!("{IMAGE_VARIABLE}={}", image(container, job)?),
-        // The checkout and its submodules are the agent's and the user here another: git would refuse
-        // to read them.
+        // The checkout and its submodules belong to the agent's user. Git refuses to read what belongs
+        // to another user than its own.
         "GIT_CONFIG_COUNT=1".into(),
         "GIT_CONFIG_KEY_0=safe.directory".into(),
         "GIT_CONFIG_VALUE_0=*".into(),
@@ -207,8 +198,8 @@ fn environment(container: &Container, job: &Job, found: &Found) -> Result<Vec<St
     Ok(words)
 }
 
-/// The volumes that a person asked for; a source that is `.` or begins with `./` is the checkout or below
-/// it (docker plugin's rule).
+/// The volumes of the option `volumes`. A source that is `.` or begins with `./` is a path in the checkout
+/// (docker plugin's rule).
 fn volumes(container: &Container, job: &Job) -> Result<Vec<String>> {
     let items = container.settings.list("volumes").iter().enumerate();
     items
@@ -229,28 +220,30 @@ fn volumes(container: &Container, job: &Job) -> Result<Vec<String>> {
         .collect()
 }
 
-/// The person's SSH agent, and the hosts that the Buildkite agent knows (docker plugin's rule).
-fn ssh_agent(container: &Container, job: &Job, found: &Found) -> Result<Vec<String>> {
+/// The mounts for the SSH agent and for the file `known_hosts` (docker plugin's rule).
+fn ssh_agent(container: &Container, job: &Job, host: &Host) -> Result<Vec<String>> {
     let home = match container.settings.given("mount-ssh-agent") {
-        Some(super::options::Given::Text(home)) => home.as_str(),
-        Some(super::options::Given::Flag(true)) => "/root",
+        Some(Given::Text(home)) => home.as_str(),
+        Some(Given::Flag(true)) => "/root",
         _ => return Ok(Vec::new()),
     };
     let socket = job.variable("SSH_AUTH_SOCK").ok_or_else(|| {
-        exit::usage("docker.mount-ssh-agent: SSH_AUTH_SOCK is not set: is there an SSH agent on this agent?")
+        exit::usage(
+            "docker.mount-ssh-agent: SSH_AUTH_SOCK is not set: does an SSH agent run on this machine?",
+        )
     })?;
     let mut words =
         vec!["--env=SSH_AUTH_SOCK=/ssh-agent".into(), bind(Path::new(socket), "/ssh-agent", false)?];
-    if let Some(known) = found.known_hosts {
+    if let Some(known) = host.known_hosts {
         words.push(bind(known, &format!("{home}/.ssh/known_hosts"), true)?);
     }
     Ok(words)
 }
 
-/// A host path in the container. Unlike `--volume`, this fails where the path is not there.
+/// Mounts a path of the host. Unlike `--volume`, this fails if the path does not exist.
 ///
 /// # Errors
-/// Exit 3 for a path that docker cannot be told.
+/// Exit 3 for a path that docker cannot take.
 pub fn bind(source: &Path, target: &str, read_only: bool) -> Result<String> {
     let Some(source) = source.to_str() else {
         let shown = source.display();
@@ -261,7 +254,7 @@ pub fn bind(source: &Path, target: &str, read_only: bool) -> Result<String> {
     Ok(format!("--mount=type=bind,{source},{target}{read_only}"))
 }
 
-/// A field of `--mount`, which is read as a line of CSV.
+/// A field of `--mount`. The engine reads the whole value as a line of CSV.
 fn field(name: &str, value: &str) -> String {
     if value.contains([',', '"', '\n']) {
         return format!("\"{name}={}\"", value.replace('"', "\"\""));
@@ -269,16 +262,15 @@ fn field(name: &str, value: &str) -> String {
     format!("{name}={value}")
 }
 
-/// A named volume in the container, made where it is not there.
+/// Mounts a named volume. The engine creates it if it does not exist.
 fn mount_volume(engine: Engine, name: &str, target: &str) -> String {
     let label = match engine {
         Engine::Docker => ",volume-label=com.github.rust-vmm.ci=cache",
-        // Podman 4.3 knows no labels here.
+        // Podman 4.3 takes no label here.
         Engine::Podman => "",
     };
     format!("--mount=type=volume,{},{}{label}", field("source", name), field("target", target))
 }
 
 #[cfg(test)]
-#[path = "arguments_tests.rs"]
 mod tests;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::container::policy::Policy;
-use crate::container::{Venue, Wanted, resolve};
+use crate::container::{Place, Wanted, resolve};
 use rust_vmm_ci_core::config::{Cache, DockerChoice};
 use rust_vmm_ci_core::model::{Os, Platform};
 use serde_json::{Map, Value, json};
@@ -13,8 +13,8 @@ fn container_on(platform: Platform, options: Value, policy: &str) -> Result<Cont
         Wanted { os: Os::Linux, platform, privileged: false, cache: Some(Cache::None), nested: false };
     let policy = Policy::parse("p.json", policy)?;
     match resolve(&DockerChoice::Options(options), wanted, &policy)? {
-        Venue::Container(container) => Ok(*container),
-        Venue::Host => panic!("a container is expected"),
+        Place::Container(container) => Ok(*container),
+        Place::Host => panic!("a container is expected"),
     }
 }
 
@@ -26,13 +26,13 @@ fn job(variables: &[(&str, &str)]) -> Job {
 }
 
 fn words_of(container: &Container, job: &Job, command: &str) -> Result<Vec<String>> {
-    arguments(container, job, command, &found())
+    arguments(container, job, command, &host())
 }
 
-fn found() -> Found<'static> {
-    Found {
+fn host() -> Host<'static> {
+    Host {
         binary: Path::new("/opt/rust-vmm-ci"),
-        folder: Path::new("/tmp/job/inside"),
+        mailbox: Path::new("/tmp/job/inside"),
         owner: (1000, 1001),
         env_file: None,
         known_hosts: None,
@@ -46,7 +46,7 @@ fn words(options: Value) -> Vec<String> {
 }
 
 #[test]
-fn the_defaults_are_the_predecessors_with_better_manners() {
+fn the_default_command_line_is_the_predecessors_made_safe() {
     let words = words(json!({}));
     let expected = [
         "run",
@@ -201,8 +201,8 @@ fn the_ssh_agent_is_mounted_and_the_known_hosts_where_there_are_any() {
     let container = container_on(Platform::X86_64, json!({"mount-ssh-agent": "/home/ci"}), "{}").unwrap();
     let words = |known_hosts| {
         let job = job(&[("SSH_AUTH_SOCK", "/run/agent")]);
-        let found = Found { known_hosts, ..found() };
-        arguments(&container, &job, "x", &found).unwrap()
+        let host = Host { known_hosts, ..host() };
+        arguments(&container, &job, "x", &host).unwrap()
     };
     let socket = "--mount=type=bind,source=/run/agent,target=/ssh-agent".to_owned();
     let hosts =
@@ -234,11 +234,11 @@ fn no_container_is_nested_and_none_is_on_windows() {
         let wanted = Wanted { os, platform: Platform::X86_64, privileged: true, cache: None, nested };
         resolve(choice, wanted, &Policy::default())
     };
-    assert_eq!(on(Os::Linux, true, &DockerChoice::Unset).unwrap(), Venue::Host);
-    assert_eq!(on(Os::Windows, false, &DockerChoice::Unset).unwrap(), Venue::Host);
-    assert_eq!(on(Os::Linux, false, &DockerChoice::Off).unwrap(), Venue::Host);
+    assert_eq!(on(Os::Linux, true, &DockerChoice::Unset).unwrap(), Place::Host);
+    assert_eq!(on(Os::Windows, false, &DockerChoice::Unset).unwrap(), Place::Host);
+    assert_eq!(on(Os::Linux, false, &DockerChoice::Off).unwrap(), Place::Host);
     assert!(on(Os::Windows, false, &DockerChoice::Options(Map::new())).is_err());
-    let Venue::Container(container) = on(Os::Linux, false, &DockerChoice::Unset).unwrap() else { panic!() };
+    let Place::Container(container) = on(Os::Linux, false, &DockerChoice::Unset).unwrap() else { panic!() };
     assert!(container.flags.contains(&"--privileged".to_owned()) && container.pull.always);
     assert_eq!(container.cache, Cache::Registry);
 }

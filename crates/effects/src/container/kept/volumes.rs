@@ -1,9 +1,11 @@
-//! What is kept between jobs: named volumes, and a record of each in the agent user's own cache
-//! folder. The record's file is the volume's lock too, so that two jobs never share a target
-//! directory; the system lets go of it when a job's process dies, however it does.
+//! The volumes that are kept between jobs, with a record of each in the cache folder of the agent's user.
+//!
+//! The file of a record is also the lock of its volume, so that two jobs never share a target directory.
+//! The system releases a lock when its process dies. No engine is asked while this file holds a lock.
 
-use super::job::Job;
-use super::{Engine, failure};
+use super::super::Engine;
+use super::super::engine::{Cause, Failure};
+use super::super::job::Job;
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit;
 use serde::{Deserialize, Serialize};
@@ -14,34 +16,34 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How long a volume is kept that no job uses, in seconds: images change every few weeks.
+/// The time after which a volume that no job used is removed, in seconds. Images change every few weeks.
 const UNUSED: u64 = 30 * 24 * 3600;
-/// How often a lock is tried to be had.
+/// How often it is tried to get a lock.
 const LOOKS: u32 = 5;
-/// How much of a volume's key is in its name, in hexadecimal digits.
+/// How many hexadecimal digits of the hash of its key the name of a volume has.
 const DIGITS: usize = 16;
 
-/// A volume that is kept, as it is recorded.
+/// The record of a volume that is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Volume {
-    /// Its name.
+    /// The name of the volume.
     pub name: String,
-    /// What holds it.
+    /// The engine that has the volume.
     pub engine: Engine,
-    /// What it is: `registry` or `target`.
+    /// What the volume is for: `registry` or `target`.
     pub kind: String,
-    /// What it is of: the image, or the repository.
+    /// The image of a registry, or the repository of a target directory.
     pub of: String,
-    /// When a job last used it, in seconds since 1970.
+    /// When a job last used the volume, in seconds since 1970.
     pub used: u64,
-    /// What it takes, in bytes, where that was measured.
+    /// The size in bytes, if it was measured.
     pub bytes: Option<u64>,
-    /// Whether a job uses it now.
+    /// Whether a job uses the volume now.
     #[serde(skip)]
     pub locked: bool,
 }
 
-/// A volume that this job alone may use.
+/// A volume that only this job may use.
 #[derive(Debug)]
 pub struct Held {
     /// The volume.
@@ -50,10 +52,10 @@ pub struct Held {
 }
 
 impl Held {
-    /// The job is done with the volume, which takes so many bytes now.
+    /// Ends the use of the volume, whose size in bytes is now this.
     ///
     /// # Errors
-    /// Where the record cannot be written.
+    /// If the record cannot be written.
     pub fn release(mut self, bytes: Option<u64>) -> Result<()> {
         self.volume.bytes = bytes.or(self.volume.bytes);
         self.volume.used = now();
@@ -61,27 +63,27 @@ impl Held {
     }
 }
 
-/// The volume for cargo's registry: one for each image and user of the agent. Jobs share it, since
-/// cargo locks what it writes there.
+/// The name of the volume for cargo's registry. There is one for each image and user of an agent. Jobs
+/// share it, because cargo locks what it writes there.
 ///
 /// # Errors
-/// Where its record cannot be written.
+/// Exit 3 if the record cannot be written.
 pub fn registry(job: &Job, engine: Engine, image: &str, user: u32) -> Result<String> {
     let user = user.to_string();
     let volume = volume(engine, "registry", image, &[engine.program(), image, &user]);
     let name = volume.name.clone();
-    // A job that measures or removes it holds the record for a moment, and notes it as used itself.
+    // If another job holds the record at this moment, that job records the use.
     if let Some(held) = hold(&job.state, volume)? {
         held.release(None)?;
     }
     Ok(name)
 }
 
-/// The volume for a checkout's target directory: one for each repository, agent, checkout and image.
-/// None where another job has it.
+/// The volume for a target directory. There is one for each repository, agent, checkout and image. Returns
+/// none if another job uses it.
 ///
 /// # Errors
-/// Where its record cannot be written.
+/// Exit 3 if the record cannot be written.
 pub fn target(job: &Job, engine: Engine, image_id: &str) -> Result<Option<Held>> {
     let checkout = job.checkout.to_string_lossy();
     let repository = job.variable("BUILDKITE_REPO").unwrap_or(&checkout);
@@ -90,7 +92,7 @@ pub fn target(job: &Job, engine: Engine, image_id: &str) -> Result<Option<Held>>
     hold(&job.state, volume(engine, "target", &without_password(repository), &key))
 }
 
-/// Every volume that is recorded, oldest first.
+/// All recorded volumes. The one that was not used for the longest time comes first.
 pub fn list(state: &Path) -> Vec<Volume> {
     let Ok(entries) = fs::read_dir(state.join("volumes")) else { return Vec::new() };
     let read = |path: &Path| {
@@ -103,16 +105,16 @@ pub fn list(state: &Path) -> Vec<Volume> {
     all
 }
 
-/// Removes every volume that no job uses; gives back those that were removed.
+/// Removes every volume that no job uses, and returns the removed ones.
 ///
 /// # Errors
-/// Exit 3 where an engine does not remove one, with its words; the others are removed.
+/// Exit 3 with the engine's message if a volume cannot be removed. All others are removed nevertheless.
 pub fn clean(state: &Path) -> Result<Vec<Volume>> {
     remove(state, list(state))
 }
 
-/// Removes what was not used for long, and the target directories that were not used for longest,
-/// until those that are left take `limit` bytes together.
+/// Removes volumes that no job used for a long time. Also removes target directories, the one first that
+/// was not used for the longest time, until the others together take at most `limit` bytes.
 ///
 /// # Errors
 /// As [`clean`].
@@ -140,21 +142,61 @@ fn to_evict(oldest_first: Vec<Volume>, limit: u64, now: u64) -> Vec<Volume> {
 fn remove(state: &Path, volumes: Vec<Volume>) -> Result<Vec<Volume>> {
     let mut removed = Vec::new();
     let mut failed = None;
-    for volume in volumes {
-        let Some(held) = hold(state, volume)? else { continue };
-        // Not by `--force`: Podman's takes the containers that use the volume away with it.
-        match held.volume.engine.answer(["volume", "rm", &held.volume.name]) {
-            // The file stays, empty: a job that waits for it must not hold another than the next one.
-            Ok(_) => {
-                held.record.set_len(0)?;
-                removed.push(held.volume);
+    for volume in volumes.into_iter().filter(|volume| !volume.locked) {
+        // The engine itself refuses to remove a volume that a container uses.
+        let answer = volume.engine.remove_volume(&volume.name);
+        match after_removal(&answer) {
+            After::Forget { was_there } => {
+                forget(state, &volume)?;
+                if was_there {
+                    removed.push(volume);
+                }
             }
-            Err(error) if failure::is_no_volume(&error.to_string()) => held.record.set_len(0)?,
-            Err(error) if failure::is_volume_in_use(&error.to_string()) => {}
-            Err(error) => failed = Some(error),
+            After::Keep => {}
+            After::Fail => failed = answer.err(),
         }
     }
-    failed.map_or(Ok(removed), Err)
+    failed.map_or(Ok(removed), |failure| Err(failure.into()))
+}
+
+/// What follows from the engine's answer to the removal of a volume.
+#[derive(Debug, PartialEq, Eq)]
+enum After {
+    /// The volume does not exist any more, and its record is emptied.
+    Forget {
+        /// Whether the volume existed before.
+        was_there: bool,
+    },
+    /// A container uses the volume.
+    Keep,
+    /// The volume could not be removed.
+    Fail,
+}
+
+fn after_removal(answer: &Result<(), Failure>) -> After {
+    match answer.as_ref().map_err(|failure| failure.cause) {
+        Ok(()) => After::Forget { was_there: true },
+        Err(Cause::NoVolume) => After::Forget { was_there: false },
+        Err(Cause::VolumeInUse) => After::Keep,
+        Err(_) => After::Fail,
+    }
+}
+
+/// Empties the record of a volume that does not exist any more. The file stays, because another job may
+/// wait for its lock. If a job has begun to use the volume in the meantime, the engine created it again,
+/// and the record stays too.
+fn forget(state: &Path, volume: &Volume) -> Result<()> {
+    let path = state.join("volumes").join(format!("{}.json", volume.name));
+    let mut record = File::options().read(true).write(true).open(path)?;
+    if !lock(&record) {
+        return Ok(());
+    }
+    let mut text = String::new();
+    record.read_to_string(&mut text)?;
+    if serde_json::from_str::<Volume>(&text).is_ok_and(|now| now == *volume) {
+        record.set_len(0)?;
+    }
+    Ok(())
 }
 
 fn volume(engine: Engine, kind: &str, of: &str, key: &[&str]) -> Volume {
@@ -171,7 +213,8 @@ fn volume(engine: Engine, kind: &str, of: &str, key: &[&str]) -> Volume {
     }
 }
 
-/// Locks a volume's record and notes that it is used now; none where another process has it.
+/// Locks the record of a volume and records that it is used now. Returns none if another process holds the
+/// lock.
 fn hold(state: &Path, mut volume: Volume) -> Result<Option<Held>> {
     let folder = state.join("volumes");
     let path = folder.join(format!("{}.json", volume.name));
@@ -194,7 +237,8 @@ fn hold(state: &Path, mut volume: Volume) -> Result<Option<Held>> {
     Ok(Some(Held { volume, record }))
 }
 
-/// Locks a record, where no job has it. Who only looks whether one has, has it for a moment.
+/// Locks a record, if no job holds the lock. [`list`] holds a lock for a moment, so it is tried a few
+/// times.
 fn lock(record: &File) -> bool {
     (0..LOOKS).any(|look| {
         if look > 0 {
@@ -211,7 +255,7 @@ fn write(record: &mut File, volume: &Volume) -> Result<()> {
     Ok(())
 }
 
-/// A repository's address without what stands before an `@` in its authority.
+/// The address of a repository without user name and password.
 fn without_password(repository: &str) -> String {
     let Some((scheme, rest)) = repository.split_once("://") else { return repository.to_owned() };
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -267,6 +311,35 @@ mod tests {
         drop(target(&job, Engine::Docker, "1").unwrap());
         let all = list(state.path());
         assert_eq!((all[0].bytes, all[0].of.as_str(), all[0].locked), (Some(7), "https://host/r.git", false));
+    }
+
+    #[test]
+    fn a_volume_that_does_not_exist_any_more_is_forgotten_unless_a_job_uses_it_again() {
+        let state = tempfile::tempdir().unwrap();
+        let job = job(state.path(), "a");
+        target(&job, Engine::Docker, "1").unwrap().unwrap().release(Some(7)).unwrap();
+        let listed = list(state.path()).remove(0);
+        let held = target(&job, Engine::Docker, "1").unwrap().unwrap();
+        forget(state.path(), &listed).unwrap();
+        assert_eq!(list(state.path()).len(), 1, "a job uses it");
+        held.release(Some(8)).unwrap();
+        forget(state.path(), &listed).unwrap();
+        assert_eq!(list(state.path()).len(), 1, "a job has used it since");
+        let listed = list(state.path()).remove(0);
+        forget(state.path(), &listed).unwrap();
+        assert!(list(state.path()).is_empty());
+        assert!(target(&job, Engine::Docker, "1").unwrap().is_some(), "its record can be used again");
+    }
+
+    #[test]
+    fn the_engines_answer_decides_what_becomes_of_a_record() {
+        use crate::process::Ended;
+        let failed = |said: &str| Err(Failure::of("tried", Ended::Exited(1), said));
+        assert_eq!(after_removal(&Ok(())), After::Forget { was_there: true });
+        assert_eq!(after_removal(&failed("Error: no such volume a")), After::Forget { was_there: false });
+        assert_eq!(after_removal(&failed("remove a: volume is in use - [1]")), After::Keep);
+        assert_eq!(after_removal(&failed("Cannot connect to the Docker daemon")), After::Fail);
+        assert_eq!(after_removal(&Err(Failure::of("tried", Ended::Cancelled, ""))), After::Fail);
     }
 
     #[test]

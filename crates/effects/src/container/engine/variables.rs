@@ -1,14 +1,14 @@
-//! Which of the job's variables a container gets. They go by name (`docker run --env NAME`), so that
-//! no value stands on a command line.
+//! The environment variables that a container gets. They are passed by name (`docker run --env NAME`),
+//! so that no value stands on a command line.
 
-use super::job::Job;
-use super::settings::Settings;
+use super::super::job::Job;
+use super::super::settings::Settings;
 use anyhow::Result;
 use rust_vmm_ci_core::exit;
 use std::path::Path;
 
-/// What our own binary reads, and what a check needs to know of the change: the build's place in
-/// Buildkite and the predecessor's variables. No secret is among them.
+/// The variables that every container gets: those that our own program reads, those that say which
+/// change the build is for, and those of the predecessor. None of them is a secret.
 const ALWAYS: [&str; 37] = [
     "AARCH64_LINUX_AGENT_TAGS",
     "BASE_BRANCH",
@@ -48,9 +48,9 @@ const ALWAYS: [&str; 37] = [
     "TIMEOUTS_MIN",
     "X86_LINUX_AGENT_TAGS",
 ];
-/// This plugin's name, as the agent gives it to its hooks.
+/// The name of this plugin in the variables that the agent sets for its hooks.
 const OUR_NAME: &str = "RUST_VMM_CI";
-/// The variables of `propagate-aws-auth-tokens` (docker plugin).
+/// The variables that the option `propagate-aws-auth-tokens` passes (docker plugin's list).
 const AWS: [&str; 11] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -64,41 +64,44 @@ const AWS: [&str; 11] = [
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
 ];
-/// The variables of `propagate-gcp-auth-tokens` (docker plugin).
+/// The variables that the option `propagate-gcp-auth-tokens` passes (docker plugin's list).
 const GCP: [&str; 3] =
     ["GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", "BUILDKITE_OIDC_TMPDIR"];
-/// How names of secrets end: what the agent itself hides in logs (`--redacted-vars`), and any key.
+/// The endings of names of secrets: those that the agent hides in logs (`--redacted-vars`), and any
+/// key.
 const SECRET_ENDINGS: [&str; 5] = ["_TOKEN", "_SECRET", "_KEY", "_PASSWORD", "_CONNECTION_STRING"];
-/// Names that end so and are no secrets.
+/// Names that have such an ending and are not secrets.
 const NO_SECRETS: [&str; 2] = ["BUILDKITE_STEP_KEY", "BUILDKITE_GROUP_KEY"];
-/// What of the agent's own variables is no secret and no way to its API.
+/// The variables of the agent that are neither a secret nor a way to the agent's API.
 const AGENTS_HARMLESS: [&str; 2] = ["BUILDKITE_AGENT_ID", "BUILDKITE_AGENT_NAME"];
 
-/// What a container gets of the environment.
+/// The environment of a container.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Passed {
-    /// Words for `docker run --env`, `NAME` or what a person wrote as `NAME=value`, in order.
+    /// Words for `docker run --env`, in order: `NAME`, or `NAME=value` as an option has it.
     pub words: Vec<String>,
-    /// Host paths that must be there under the same name, since variables name them.
+    /// Paths of the host that variables name. They are mounted under the same path.
     pub mounts: Vec<String>,
 }
 
-/// What the container of a job gets. `env_file` is the text of `BUILDKITE_ENV_FILE`.
+/// The environment of a job's container. `env_file` is the text of the file that `BUILDKITE_ENV_FILE`
+/// names.
 ///
 /// # Errors
-/// Exit 2 with the key path, where an option names a variable that is not there.
+/// Exit 2 with the key path, if an option names a variable that is not set.
 pub fn passed(settings: &Settings, job: &Job, env_file: Option<&str>) -> Result<Passed> {
     let mut passed = Passed::default();
-    // What other plugins are told is none of the job's business where the agent says what we are told.
-    let told = job.variable("BUILDKITE_PLUGIN_CONFIGURATION").is_some()
+    // This variable holds the options of every plugin. The job needs ours alone, and an agent that is
+    // new enough passes ours in a variable of their own.
+    let has_own_options = job.variable("BUILDKITE_PLUGIN_CONFIGURATION").is_some()
         && job.variable("BUILDKITE_PLUGIN_NAME") == Some(OUR_NAME);
-    passed.names(ALWAYS.into_iter().filter(|name| !(told && *name == "BUILDKITE_PLUGINS")), job);
+    passed.names(ALWAYS.into_iter().filter(|name| !(has_own_options && *name == "BUILDKITE_PLUGINS")), job);
     if settings.flag("propagate-environment") {
-        // The docker plugin's rule: the pipeline's variables, not those that hooks have set.
+        // The docker plugin's rule: these are the variables of the pipeline and not those that hooks set.
         let text = env_file.ok_or_else(|| {
             exit::usage(
                 "docker.propagate-environment: the agent gives no list of variables \
-                 (BUILDKITE_ENV_FILE); name them in `environment`",
+                 (BUILDKITE_ENV_FILE); name the variables in `environment`",
             )
         });
         match text {
@@ -149,7 +152,7 @@ impl Passed {
     }
 }
 
-/// Whether a variable's name says that it is a secret, or a way to the agent's API.
+/// Whether the name of a variable tells that it is a secret or a way to the agent's API.
 fn is_secret(name: &str) -> bool {
     let upper = name.to_uppercase();
     let bare = SECRET_ENDINGS.iter().any(|ending| upper == ending[1..]);
@@ -158,8 +161,8 @@ fn is_secret(name: &str) -> bool {
     agents || bare || (ending && !NO_SECRETS.contains(&upper.as_str()))
 }
 
-/// The names in the agent's list of the pipeline's variables: a `NAME="value"` a line, the value
-/// quoted as Go quotes, so that it is one line.
+/// The names in the agent's list of the pipeline's variables. Each line is `NAME="value"`. The value is
+/// quoted as in Go, so it never spans lines.
 fn names_in(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).filter(|name| is_name(name))
 }
@@ -170,11 +173,11 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// A text with `$NAME` and `${NAME}` replaced by the job's variables, as the docker plugin's
-/// `expand-…-vars` do, but without a shell.
+/// Replaces `$NAME` and `${NAME}` by the values of the job's variables, as the options `expand-…-vars` of
+/// the docker plugin do, but without a shell.
 ///
 /// # Errors
-/// Exit 2 with the key path, where a variable is not set.
+/// Exit 2 with the key path, if a variable is not set.
 pub fn expand(key: &str, text: &str, job: &Job) -> Result<String> {
     let mut expanded = String::new();
     let mut rest = text;
@@ -195,7 +198,7 @@ pub fn expand(key: &str, text: &str, job: &Job) -> Result<String> {
     Ok(expanded)
 }
 
-/// The text of the agent's list of variables.
+/// The text of the agent's list of the pipeline's variables, if there is one.
 pub fn env_file(job: &Job) -> Option<String> {
     std::fs::read_to_string(Path::new(job.variable("BUILDKITE_ENV_FILE")?)).ok()
 }

@@ -1,10 +1,11 @@
-//! What keeps a target directory that outlived its job from giving a green build of old sources.
+//! A kept target directory must not make cargo pass a build of old sources.
 //!
-//! cargo takes a source for unchanged while its modification time is older than what was built of
-//! it. A checkout whose files changed and kept old times (another checkout, a restored cache) would be
-//! "Finished" at once. So the target directory carries a list of what it was built of: a file whose
-//! content differs from the list gets the time of now, one whose content is the same gets the time
-//! that it had then, and so need not be built again after a fresh clone.
+//! Cargo treats a source as unchanged if its modification time is older than the result of the build.
+//! Files can change and still have old times, for example in another checkout or a restored cache. Cargo
+//! would then report "Finished" without building anything. So the target directory contains a list of
+//! the sources that it was built from. A file whose content differs from the list gets the present time.
+//! A file whose content is the same gets the time in the list, so it is not built again after a fresh
+//! clone.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -13,40 +14,39 @@ use std::time::{Duration, SystemTime};
 /// The sources that a target directory was last used with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sources {
-    /// When it was made, in nanoseconds since 1970.
+    /// When the list was made, in nanoseconds since 1970.
     pub made: u64,
-    /// By path from the checkout.
+    /// The files by their path in the checkout.
     pub files: BTreeMap<String, Source>,
-    /// Where each symbolic link leads, by its path from the checkout.
+    /// The target of each symbolic link, by the path of the link in the checkout.
     #[serde(default)]
     pub links: BTreeMap<String, String>,
 }
 
-/// A file.
+/// A file of the checkout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
-    /// SHA-256 of its content, in base 64.
+    /// The SHA-256 of its content in base 64.
     pub content: String,
-    /// The modification time that it is to have, in nanoseconds since 1970.
+    /// The modification time that it should have, in nanoseconds since 1970.
     pub modified: u64,
 }
 
-/// The sources as they are now, with the times that they are to have.
-///
-/// `known` is the list of the last use; none where the target directory is empty.
+/// The present sources with the times that they should have. `known` is the list of the last use. There
+/// is none if the target directory is empty.
 ///
 /// # Errors
-/// Why the list says nothing any more, so that the target directory is to be emptied: the clock stands
-/// before it, or a link leads elsewhere (cargo looks through it at a file that may be old).
+/// With the reason, if the list cannot be trusted and the target directory must be emptied: the clock is
+/// behind the list, or a link has another target. Cargo follows links, and the file there may be old.
 pub fn refresh(known: Option<&Sources>, now: u64, found: Sources) -> Result<Sources, &'static str> {
     let Sources { mut files, links, .. } = found;
     if let Some(known) = known {
         let newest = known.files.values().map(|source| source.modified).max().unwrap_or(0).max(known.made);
         if newest >= now {
-            return Err("its list of sources is of a time to come");
+            return Err("its list of sources was made later than now");
         }
         if known.links != links {
-            return Err("a symbolic link leads elsewhere than when it was built");
+            return Err("a symbolic link has another target than at the last build");
         }
         for (path, source) in &mut files {
             source.modified = match known.files.get(path) {
@@ -58,13 +58,13 @@ pub fn refresh(known: Option<&Sources>, now: u64, found: Sources) -> Result<Sour
     Ok(Sources { made: now, files, links })
 }
 
-/// A time as nanoseconds since 1970, which last until 2554.
+/// A time as nanoseconds since 1970. The type lasts until the year 2554.
 pub fn nanoseconds(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The time of these nanoseconds since 1970.
+/// The time that is this many nanoseconds after 1970.
 pub fn time(nanoseconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_nanos(nanoseconds)
 }

@@ -1,0 +1,31 @@
+//! The names that the host and our wrapper in the container must agree on. The two are separate
+//! processes of the same program.
+
+/// The variable that tells our program that it runs in one of our containers.
+pub const IN_CONTAINER: &str = "RUST_VMM_CI_IN_CONTAINER";
+/// The variable that holds the name of the container's image. It is for the report.
+pub const IMAGE_VARIABLE: &str = "RUST_VMM_CI_IMAGE";
+/// The variable that names the file for the report as JSON. It is set on the host and in a container.
+pub const REPORT_VARIABLE: &str = "RUST_VMM_CI_REPORT";
+
+/// The folder of our program in a container. It is on PATH in nearly every image.
+pub const PROGRAMS: &str = "/usr/local/bin";
+/// Our program in a container.
+pub const BINARY: &str = "/usr/local/bin/rust-vmm-ci";
+/// The mount point of the volume for cargo's registry.
+pub const CARGO_HOME: &str = "/rust-vmm-ci/cargo";
+/// The mount point of the folder through which the container reports to the host.
+pub const MAILBOX: &str = "/rust-vmm-ci/job";
+
+/// The file for the report, in [`MAILBOX`].
+pub const REPORT: &str = "report.json";
+/// The file that says that the wrapper has started, in [`MAILBOX`].
+pub const STARTED: &str = "started";
+/// The file for the command's exit status, in [`MAILBOX`]. When it exists, the command has ended and its
+/// files have been given to their owner.
+pub const STATUS: &str = "status";
+/// The file that says that the wrapper could not change the owner of all files, because it is not root.
+/// The host must do it then. It is in [`MAILBOX`].
+pub const FOREIGN: &str = "foreign";
+/// The file for the size of the target directory in bytes, in [`MAILBOX`].
+pub const TARGET_BYTES: &str = "target-bytes";

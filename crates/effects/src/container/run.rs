@@ -1,0 +1,153 @@
+//! A job's command in its container, from the pull of the image to the verdict.
+
+use super::end::{End, Seen, judge};
+use super::engine::{Host, Said, arguments, env_file, image};
+use super::job::Job;
+use super::kept::Kept;
+use super::kept::clean_up::{clean_up, deadline, finish, settle};
+use super::kept::job_folder::{ContainerRecord, JobFolder};
+use super::mailbox::Mailbox;
+use super::names::{FOREIGN, REPORT, STARTED, STATUS, TARGET_BYTES};
+use super::{Container, owner};
+use crate::process::{self, Ended, Stream};
+use crate::say;
+use anyhow::Result;
+use rust_vmm_ci_core::exit;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The time that the engine's program has to end in after a cancel. The agent kills a hook after nine or
+/// ten seconds, and the clean-up comes before that.
+const GRACE: Duration = Duration::from_secs(4);
+
+/// How a job in a container ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// How the command ended: with its own status, or by a cancel.
+    pub ended: Ended,
+    /// The report that the command wrote to [`super::REPORT`], if it did.
+    pub report: Option<Vec<u8>>,
+}
+
+/// Runs a command in a container and removes the container. `on_line` gets each line that the command and
+/// the engine write, with its line end.
+///
+/// # Errors
+/// Exit 2 if an option needs something that the job does not have. Exit 3 if the engine fails, with what
+/// it wrote and, if it is known, the remedy.
+pub fn run(
+    container: &Container,
+    command: &str,
+    job: &Job,
+    on_line: &mut dyn FnMut(Stream, &[u8]),
+) -> Result<Ran> {
+    clean_up(job);
+    for note in &container.settings.notes {
+        say::note(note);
+    }
+    let image = image(container, job)?;
+    if container.pull.always {
+        container.engine.pull(&image, container.pull, &pause, on_line)?;
+    }
+    if let Some(network) = &container.network {
+        container.engine.make_network(network)?;
+    }
+    let mut kept = Kept::of(container, job, &image, on_line)?;
+    let record = ContainerRecord {
+        engine: container.engine,
+        image: image.clone(),
+        checkout: job.checkout.clone(),
+        made: kept.made.clone(),
+    };
+    let folder = JobFolder::create(job, Some(record))?;
+    let mailbox = Mailbox::create(folder.path())
+        .map_err(|error| exit::infrastructure(format!("cannot create the container's mailbox: {error:#}")))?;
+    let end = match attempt(container, command, job, &mailbox, &kept, on_line) {
+        Ok(End::NoImage(_)) => match container.engine.pull(&image, container.pull, &pause, on_line) {
+            Ok(()) => attempt(container, command, job, &mailbox, &kept, on_line),
+            Err(failure) => Err(failure.into()),
+        },
+        end => end,
+    };
+    let report = mailbox.read(REPORT);
+    let bytes = mailbox.number(TARGET_BYTES);
+    let is_in_order = matches!(end, Ok(End::InOrder(_))) && !mailbox.has(FOREIGN);
+    let deadline = deadline();
+    let cleaned = if is_in_order { finish(folder, deadline) } else { settle(folder, deadline) };
+    if let Err(error) = cleaned {
+        say::error(format_args!("cleaning up: {error:#}"));
+    }
+    if let Err(error) = kept.release(job, bytes, container.target_bytes) {
+        say::error(format_args!("updating what is kept between jobs: {error:#}"));
+    }
+    match end? {
+        End::InOrder(ended) | End::Otherwise(ended) => Ok(Ran { ended, report }),
+        End::NoImage(failure) => Err(failure.into()),
+    }
+}
+
+/// Runs the command in a container once.
+fn attempt(
+    container: &Container,
+    command: &str,
+    job: &Job,
+    mailbox: &Mailbox,
+    kept: &Kept,
+    on_line: &mut dyn FnMut(Stream, &[u8]),
+) -> Result<End> {
+    let env_file = env_file(job);
+    let known_hosts = job.variable("HOME").map(|home| Path::new(home).join(".ssh/known_hosts"));
+    let host = Host {
+        binary: &this_program()?,
+        mailbox: mailbox.path(),
+        owner: owner::of(mailbox.path())?,
+        env_file: env_file.as_deref(),
+        known_hosts: known_hosts.as_deref().filter(|file| file.is_file()),
+        registry: kept.registry.as_deref(),
+        target: kept.target.as_ref().map(|held| held.volume.name.as_str()),
+    };
+    let words = arguments(container, job, command, &host)?;
+    let call = container.engine.call(words.iter().map(String::as_str)).grace(GRACE);
+    if container.settings.flag("debug") {
+        on_line(Stream::Stderr, format!("$ {call}\n").as_bytes());
+    }
+    let mut said = Said::default();
+    let ended = process::supervise(&call, None, &mut |stream, line| {
+        if stream == Stream::Stderr {
+            said.add(line);
+        }
+        on_line(stream, line);
+    })
+    .map_err(|error| container.engine.not_started(&error))?;
+    let end = judge(Seen {
+        engine: container.engine,
+        wrapped: container.is_wrapped(),
+        ended,
+        said: said.as_str(),
+        started: mailbox.has(STARTED),
+        status: mailbox.number(STATUS),
+    })?;
+    Ok(end)
+}
+
+/// Our own program, which is mounted into the container.
+fn this_program() -> Result<PathBuf> {
+    let path = std::env::current_exe()
+        .map_err(|error| exit::infrastructure(format!("cannot find this program: {error}")))?;
+    if !path.is_file() {
+        // The kernel's name for a program that was replaced ends in " (deleted)".
+        return Err(exit::infrastructure(format!(
+            "{}: this program was replaced while it ran; retry the job",
+            path.display()
+        )));
+    }
+    Ok(path)
+}
+
+/// Waits, but not longer than until the job is cancelled.
+pub fn pause(time: Duration) {
+    let end = Instant::now() + time;
+    while Instant::now() < end && !process::cancelled() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
