@@ -16,7 +16,7 @@ pub mod table;
 pub mod text;
 mod timings;
 
-pub use finding::{Finding, Level};
+pub use finding::{Finding, Identity, Level, Place};
 pub use outcome::{Artifact, Combination, Outcome, Section, Verdict, combination_name};
 pub use timings::{Timings, Usage};
 

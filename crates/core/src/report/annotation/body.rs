@@ -4,7 +4,7 @@
 //! `maud` escapes what is from outside; and no block has a line end in it, so that Markdown, which an
 //! empty line in an HTML block would begin again (`CommonMark` 4.6), never reads a word of it.
 
-use crate::report::{Artifact, Finding, Level, Outcome, Report, Section, Verdict, text};
+use crate::report::{Artifact, Finding, Identity, Level, Outcome, Report, Section, Verdict, text};
 use maud::{Markup, html};
 use std::collections::HashMap;
 
@@ -27,8 +27,8 @@ const UNFOLDED: usize = 5;
 /// What has been written, and what was left out.
 struct Body<'a> {
     text: String,
-    /// Of each finding, the label of the check that first showed its frame.
-    shown: HashMap<(&'a str, Option<String>), &'a str>,
+    /// For each finding whose frame was shown: the label of the first check that has it.
+    shown: HashMap<Identity<'a>, &'a str>,
     unfold: bool,
     left_out: usize,
 }
@@ -128,14 +128,14 @@ impl<'a> Body<'a> {
         }
         let mut left_out = 0;
         for finding in &outcome.findings {
-            let key = (finding.message.as_str(), finding.place());
-            let first = self.shown.get(&key).copied();
+            let identity = finding.identity();
+            let first = self.shown.get(&identity).copied();
             let block = self.finding(finding, first);
             // The first that does not fit is the last that is tried: the tools' order is kept.
             if left_out > 0 || !self.push(&block, end) {
                 left_out += 1;
             } else if first.is_none() && finding.rendered.is_some() {
-                self.shown.insert(key, &outcome.label);
+                self.shown.insert(identity, &outcome.label);
             }
         }
         self.left_out += left_out;

@@ -7,7 +7,7 @@ mod body;
 
 use super::{Report, Verdict};
 use crate::exit::Exit;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use sha2::{Digest, Sha256};
 
 /// The most characters that Buildkite takes for a context (the agent's `annotate --help`).
 const LONGEST_CONTEXT: usize = 100;
@@ -65,12 +65,19 @@ pub enum Action {
     Nothing,
 }
 
-/// The context of a job's annotation, the same for every try: a readable name, and a hash of all
-/// that tells the job from others, since names may repeat and are cut.
+/// The context of a job's annotation: a readable name, and a hash of everything that tells the job
+/// from the other jobs of its build, because names may repeat and are cut. It is the same for every
+/// try of the job, and for every release of this program and of the compiler: a retry may run on an
+/// agent with another release, and must find the annotation of the first try.
 pub fn context(job: &Job) -> String {
-    let mut hasher = DefaultHasher::new();
-    (job.key, job.label, job.step_id, job.parallel).hash(&mut hasher);
-    let hash = format!("{:08x}", hasher.finish() >> 32);
+    let mut hash = Sha256::new();
+    for part in [job.key, job.label, job.step_id, job.parallel] {
+        // The length is hashed too, so that no two jobs have the same bytes.
+        let length = part.map_or(u64::MAX, |text| text.len() as u64);
+        hash.update(length.to_le_bytes());
+        hash.update(part.unwrap_or_default());
+    }
+    let hash: String = hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     let name = [job.key.or(job.label), job.parallel].into_iter().flatten().collect::<Vec<_>>().join("-");
     // The agent puts the context into a URL's path.
     let name = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
@@ -167,6 +174,18 @@ mod tests {
         let long = "a".repeat(200);
         let [one, other] = ["1", "2"].map(|n| Job { label: Some(&long), parallel: Some(n), ..job });
         assert_ne!(context(&one), context(&other));
+    }
+
+    #[test]
+    fn a_context_does_not_change_with_a_release() {
+        let job = Job {
+            key: Some("k"),
+            label: Some("checks"),
+            step_id: Some("0190"),
+            parallel: Some("1"),
+            retries: 0,
+        };
+        assert_eq!(context(&job), "rust-vmm-ci-k-1-6bb9e0a9");
     }
 
     #[test]
