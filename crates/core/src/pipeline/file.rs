@@ -1,6 +1,7 @@
 //! The pipeline file of a repository that uses this plugin: what `init` and `migrate` write.
 
 use super::own_reference;
+use crate::buildkite::escape;
 use crate::model::{Os, Platform};
 use serde_json::{Map, Value, json};
 
@@ -97,15 +98,6 @@ pub fn pipeline(steps: &[Use]) -> Value {
     let mut pipeline = json!({"steps": steps.collect::<Vec<_>>()});
     escape(&mut pipeline);
     pipeline
-}
-
-fn escape(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = text.replace('$', "$$"),
-        Value::Array(items) => items.iter_mut().for_each(escape),
-        Value::Object(map) => map.values_mut().for_each(escape),
-        _ => {}
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use super::options::{add_job_options, feature_mode, of_machine, of_overrides};
 use super::step::{Renderer, Shared, Step, plugins};
+use crate::buildkite::STEP_OPTIONS;
 use crate::checks::times::Times;
 use crate::config::{CheckOptions, Config};
 use crate::exit::usage;
@@ -173,9 +174,14 @@ fn job_options(platform: Platform, os: Os, checks: &[PlannedCheck], config: &Con
     options
 }
 
-/// Whether a step asks for what a job of many checks cannot give.
+/// Whether a step has something of its own that a job of many checks cannot have: plugins, or an
+/// attribute that not every step has.
 fn is_special(settings: &StepSettings) -> bool {
-    let plain = |origin: &Origin| matches!(origin, Origin::Default);
+    let plain = |origin: &Origin| match origin {
+        Origin::Default => true,
+        Origin::Option(key) => STEP_OPTIONS.iter().any(|option| option.name == key),
+        _ => false,
+    };
     !settings.plugins.is_empty() || settings.attributes.iter().any(|(_, traced)| !plain(&traced.origin))
 }
 

@@ -3,11 +3,12 @@
 
 use super::item::{Item, Kind};
 use super::{StepSettings, Traced, TracedMap};
+use crate::buildkite::{STEP_OPTIONS, plugin_list};
 use crate::checks::shard;
 use crate::config::{Config, DockerChoice};
 use crate::model::{Origin, Os, Platform, pinned_image};
 use crate::predecessor::Variables;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 /// The predecessor's time limit in minutes.
 const TIMEOUT: u32 = 15;
@@ -31,7 +32,7 @@ pub fn settle(
         docker: from.docker(),
         timeout: from.timeout(),
         attributes: from.attributes(),
-        plugins: item.test.attributes.get("plugins").map(plugins).unwrap_or_default(),
+        plugins: item.test.attributes.get("plugins").map(plugin_list).unwrap_or_default(),
         overrides: Vec::new(),
         check: None,
     }
@@ -65,13 +66,12 @@ impl Sources<'_> {
             tags.lay_over(agents, |tag| self.option(&format!("agents.{tag}")));
             return tags;
         }
-        if let Some(agents) = self.item.test.attributes.get("agents") {
-            let agents = as_tags(agents);
+        if let Some(Value::Object(agents)) = self.item.test.attributes.get("agents") {
             // A step for several platforms is for machines of each, whatever else it asks of them.
             if let (false, Some(platform)) = (agents.contains_key("platform"), self.platform) {
                 tags.set("platform", self.agent_platform(platform), Origin::Default);
             }
-            tags.lay_over(&agents, |tag| self.item.origin(&format!("agents.{tag}")));
+            tags.lay_over(agents, |tag| self.item.origin(&format!("agents.{tag}")));
             return tags;
         }
         let emulated = self.platform.is_some_and(Platform::is_emulated);
@@ -125,7 +125,7 @@ impl Sources<'_> {
 
     /// The variables are for native Linux steps of a platform; the predecessor took riscv64's for
     /// x86-64's too, as they run on the same machines (its defect 3).
-    fn variable_agents(&self) -> Option<(&'static str, &serde_json::Map<String, Value>)> {
+    fn variable_agents(&self) -> Option<(&'static str, &Map<String, Value>)> {
         if self.os != Os::Linux {
             return None;
         }
@@ -200,7 +200,13 @@ impl Sources<'_> {
 
     fn attributes(&self) -> TracedMap {
         let mut attributes = TracedMap::default();
-        attributes.set("retry", json!({"automatic": false}), Origin::Default);
+        for option in STEP_OPTIONS {
+            let given = self.config.step_options.get(option.name).cloned();
+            let origin = if given.is_some() { Origin::Option(option.name.into()) } else { Origin::Default };
+            if let Some(value) = given.or_else(|| Some(option.default?())) {
+                attributes.set(option.attribute, value, origin);
+            }
+        }
         for (key, value) in &self.item.test.attributes {
             if !SETTLED.contains(&key.as_str()) {
                 attributes.set(key, value.clone(), self.item.origin(key));
@@ -230,40 +236,5 @@ impl Sources<'_> {
             None => {}
         }
         attributes
-    }
-}
-
-/// Agent tags in either form that Buildkite takes: a map, or a list of `name=value`.
-fn as_tags(agents: &Value) -> serde_json::Map<String, Value> {
-    match agents {
-        Value::Object(map) => map.clone(),
-        Value::Array(items) => items
-            .iter()
-            .filter_map(|item| item.as_str()?.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.into()))
-            .collect(),
-        _ => serde_json::Map::new(),
-    }
-}
-
-/// A step's own plugins: a list, or a map by reference.
-fn plugins(value: &Value) -> Vec<Value> {
-    match value {
-        Value::Array(items) => items.clone(),
-        Value::Object(map) => map.iter().map(|(name, options)| json!({name: options})).collect(),
-        other => vec![other.clone()],
-    }
-}
-
-/// Whether a step's `soft_fail` makes every failure soft: `true`, in quotes too (which occurs), or a
-/// list with the status `*`.
-pub fn is_soft(value: Option<&Value>) -> bool {
-    match value {
-        Some(Value::Bool(soft)) => *soft,
-        Some(Value::String(text)) => text == "true",
-        Some(Value::Array(items)) => {
-            items.iter().any(|item| item.get("exit_status").is_some_and(|status| status == "*"))
-        }
-        _ => false,
     }
 }
