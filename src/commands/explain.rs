@@ -41,7 +41,7 @@ pub fn run(common: &Common, label: &str) -> Result<Exit> {
         // Only what is in one job is compiled once.
         let together = group.map_or(&checks, |group| &group.checks);
         let of_group = group.map_or_else(String::new, |group| told_of_part(&step, group, &times));
-        steps.push(told(&step, &found.config, together) + &of_group + &of_policy);
+        steps.push(told(&step, &found.config, together)? + &of_group + &of_policy);
     }
     print!("{}", steps.join("\n"));
     Ok(Exit::Passed)
@@ -86,7 +86,7 @@ fn told_of_part(step: &Explained, group: &Group, times: &Times) -> String {
 }
 
 /// One step's lines.
-fn told(step: &Explained, config: &Config, checks: &[PlannedCheck]) -> String {
+fn told(step: &Explained, config: &Config, checks: &[PlannedCheck]) -> Result<String> {
     let mut text = format!("{}\n", step.label);
     let enabled =
         step.enabled_by.as_ref().map_or(String::new(), |origin| format!("; its platform: {origin}"));
@@ -99,14 +99,15 @@ fn told(step: &Explained, config: &Config, checks: &[PlannedCheck]) -> String {
         let _ = writeln!(text, "  {:width$}  {}  ({})", line.key, line.value, line.origin);
     }
     // The container's stand above, as the step's own.
-    let options = step.check.iter().flat_map(|check| job_options(config, check));
-    for (name, value) in options.filter(|(name, _)| name != "docker") {
+    let options =
+        step.check.as_ref().map(|check| job_options(config, check)).transpose()?.unwrap_or_default();
+    for (name, value) in options.into_iter().filter(|(name, _)| name != "docker") {
         let _ = writeln!(text, "  {:width$}  {value}  ({})", format!("options.{name}"), origin(&name, step));
     }
     for shared in step.check.iter().flat_map(|check| shares(check, checks)) {
         let _ = writeln!(text, "  shares in one job: {} with {}", shared.what, shared.with.join(", "));
     }
-    text
+    Ok(text)
 }
 
 /// What the policy of this machine, were it the step's agent, makes of the step's container.

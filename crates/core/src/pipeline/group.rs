@@ -1,13 +1,13 @@
 //! `jobs: per-platform`: a step for each platform, whose job runs every check of it, or as many as it
 //! is split over.
 
-use super::options::{add_job_options, feature_mode, of_machine, of_overrides};
+use super::options::{self, JobOptions, Machine, ManyChecks, PlanOptions};
 use super::step::{Renderer, Shared, Step, plugins};
 use crate::buildkite::STEP_OPTIONS;
 use crate::checks::times::Times;
-use crate::config::{CheckOptions, Config};
+use crate::config::Config;
 use crate::exit::usage;
-use crate::model::{CheckName, FeatureMode, Origin, Os, Platform, StepLabel};
+use crate::model::{CheckName, Origin, Os, Platform, StepLabel};
 use crate::plan::{PlannedCheck, StepSettings, split};
 use crate::predecessor::minutes;
 use anyhow::Result;
@@ -112,17 +112,13 @@ fn step(group: &Group, config: &Config, reference: &str) -> Result<Step<'static>
     let agents = settings.map(|settings| settings.agents.to_map()).unwrap_or_default();
     let docker = settings.and_then(|settings| settings.docker.as_ref()).map(|_| merged_docker(checks));
     let timeout: u32 = checks.iter().filter_map(|check| minutes(&check.step.timeout.value)).sum();
-    let mut options = if platform.is_emulated() {
-        of_machine(Some(platform), os)
-    } else {
-        job_options(platform, os, checks, config)
-    };
-    if let Some(docker) = docker {
-        options.insert("docker".into(), Value::Object(docker));
-    } else if os == Os::Linux {
-        options.insert("docker".into(), false.into());
-    }
-    add_job_options(&mut options, config);
+    let options = options::to_map(&ManyChecks {
+        machine: Machine::of(Some(platform), os),
+        // An emulated platform's job plans nothing: its step has the checks' commands.
+        plan: (!platform.is_emulated()).then(|| PlanOptions::of(checks, config)),
+        docker: options::docker(docker, os),
+        job: JobOptions::of(config),
+    })?;
     let command =
         if platform.is_emulated() { PlannedCheck::script(checks) } else { "rust-vmm-ci run".to_owned() };
     let attributes = settings.map(|settings| settings.attributes.to_map()).unwrap_or_default();
@@ -137,41 +133,6 @@ fn step(group: &Group, config: &Config, reference: &str) -> Result<Step<'static>
         )?),
         if_changed: None,
     })
-}
-
-/// The options by which the job plans the same checks: the upload's, without what has been
-/// decided here.
-fn job_options(platform: Platform, os: Os, checks: &[PlannedCheck], config: &Config) -> Map<String, Value> {
-    let mut options = of_machine(Some(platform), os);
-    if !config.standard {
-        options.insert("standard".into(), false.into());
-    }
-    if config.features != FeatureMode::default() {
-        options.insert("features".into(), feature_mode(config.features).into());
-    }
-    // By label, so that what the upload decided holds, whatever decided it.
-    let labels: Vec<&str> = checks.iter().map(|check| check.label.as_str()).collect();
-    options.insert("only".into(), labels.into());
-    if !config.tests.is_empty() {
-        options.insert("tests".into(), config.tests.clone().into());
-    }
-    if !config.steps.is_empty() {
-        let steps: Vec<Value> = config.steps.iter().map(extra_step).collect();
-        options.insert("steps".into(), steps.into());
-    }
-    let mut overrides = Map::new();
-    for (name, check) in &config.checks {
-        overrides.insert(name.clone(), Value::Object(of_whole(check)));
-    }
-    for check in checks.iter().filter(|check| matches!(check.step.timeout.origin, Origin::Variable(_))) {
-        let entry = overrides.entry(check.name.as_str()).or_insert_with(|| Value::Object(Map::new()));
-        entry["timeout-in-minutes"] = check.step.timeout.value.clone();
-    }
-    overrides.retain(|_, options| options.as_object().is_some_and(|options| !options.is_empty()));
-    if !overrides.is_empty() {
-        options.insert("checks".into(), Value::Object(overrides));
-    }
-    options
 }
 
 /// Whether a step has something of its own that a job of many checks cannot have: plugins, or an
@@ -237,30 +198,4 @@ fn label(platform: Platform, os: Os, config: &Config) -> String {
     };
     let name = if os == Os::Linux { name } else { format!("{name}-{os}") };
     StepLabel::of(&CheckName::new(name), Some(platform), None).as_str().to_owned()
-}
-
-/// All of a check's options that a job reads.
-fn of_whole(check: &CheckOptions) -> Map<String, Value> {
-    let mut options = of_overrides(check);
-    if let Some(platforms) = &check.platforms {
-        let names: Vec<&str> = platforms.iter().map(|platform| platform.as_str()).collect();
-        options.insert("platform".into(), names.into());
-    }
-    if let Some(minutes) = check.timeout_in_minutes {
-        options.insert("timeout-in-minutes".into(), minutes.into());
-    }
-    options
-}
-
-/// A step of the configuration as it was written.
-fn extra_step(step: &crate::config::ExtraStep) -> Value {
-    let mut written = Map::new();
-    written.insert("label".into(), step.label.as_str().into());
-    written.insert("command".into(), step.command.as_str().into());
-    if let Some(platforms) = &step.platforms {
-        let names: Vec<&str> = platforms.iter().map(|platform| platform.as_str()).collect();
-        written.insert("platform".into(), names.into());
-    }
-    written.extend(step.attributes.clone());
-    Value::Object(written)
 }

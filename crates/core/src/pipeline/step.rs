@@ -116,7 +116,7 @@ impl<'a> Renderer<'a> {
             return Ok(Arc::clone(shared));
         }
         let settings = &check.step;
-        let options = options::of_check(self.config, check);
+        let options = options::of_check(self.config, check)?;
         let shared = Arc::new(Shared::new(
             &settings.agents.to_map(),
             &plugins(self.reference, options, &settings.plugins),
