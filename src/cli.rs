@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::report_files::ReportFiles;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rust_vmm_ci_core::model::{Os, Platform};
 use std::ffi::OsString;
@@ -159,15 +160,8 @@ pub struct RunArgs {
     /// Say where the time went: compiling, linking, running, waiting
     #[arg(long)]
     pub timings: bool,
-    /// Write the report as JSON
-    #[arg(long, value_name = "FILE")]
-    pub report: Option<PathBuf>,
-    /// Write the report as `JUnit` XML
-    #[arg(long, value_name = "FILE")]
-    pub junit: Option<PathBuf>,
-    /// Write the report as one HTML page
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
+    #[command(flatten)]
+    pub reports: ReportFiles,
     /// Run in the project's container
     #[arg(long)]
     pub docker: bool,

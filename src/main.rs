@@ -7,6 +7,7 @@
 
 mod cli;
 mod commands;
+mod report_files;
 
 use clap::Parser;
 use rust_vmm_ci_core::exit;

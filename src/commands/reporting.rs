@@ -5,7 +5,7 @@ use crate::cli::RunArgs;
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::report::annotation::{Action, Job, annotate_job, context};
-use rust_vmm_ci_core::report::{Artifact, Report, VERSION, html, junit};
+use rust_vmm_ci_core::report::{Artifact, Format, Json, Report, VERSION, html};
 use rust_vmm_ci_effects::agent;
 use rust_vmm_ci_effects::{container, git};
 use std::path::Path;
@@ -30,22 +30,13 @@ pub fn about(root: &Path, platform: Platform, os: Os, begin: Instant) -> Report 
     }
 }
 
-/// Makes the text of one form of the report.
-type Render<'a> = &'a dyn Fn() -> Result<String>;
-
 /// Writes the files that a person asked for, and the one that the hook around this process waits for.
 pub fn write_files(root: &Path, report: &Report, args: &RunArgs) {
-    let json = || serde_json::to_string_pretty(report).context("the report as JSON");
     let for_hook = variable(container::REPORT);
-    let files: [(Option<&Path>, Render<'_>); 4] = [
-        (args.report.as_deref(), &json),
-        (for_hook.as_deref().map(Path::new), &json),
-        (args.junit.as_deref(), &|| junit::render(report)),
-        (args.html.as_deref(), &|| Ok(page(root, report))),
-    ];
-    for (path, render) in files {
-        let Some(path) = path else { continue };
-        let written = render().and_then(|text| Ok(std::fs::write(path, text)?));
+    let for_hook = for_hook.iter().map(|path| (&Json as &dyn Format, Path::new(path)));
+    for (format, path) in args.reports.iter().chain(for_hook) {
+        let text = format.render(report, &|artifact| image(root, artifact));
+        let written = text.and_then(|text| Ok(std::fs::write(path, text)?));
         if let Err(error) = written {
             eprintln!("rust-vmm-ci: the report was not written to {}: {error:#}", path.display());
         }
@@ -54,7 +45,12 @@ pub fn write_files(root: &Path, report: &Report, args: &RunArgs) {
 
 /// The HTML page, with the images that checks made.
 fn page(root: &Path, report: &Report) -> String {
-    html::render(report, &|artifact: &Artifact| std::fs::read(root.join(&artifact.path)).ok())
+    html::render(report, &|artifact| image(root, artifact))
+}
+
+/// An image that a check made.
+fn image(root: &Path, artifact: &Artifact) -> Option<Vec<u8>> {
+    std::fs::read(root.join(&artifact.path)).ok()
 }
 
 /// Tells the build page, where this is a job of Buildkite's: an annotation where there is something to

@@ -1,16 +1,34 @@
 //! The report as `JUnit` XML, for Buildkite's Test Engine and others: a suite for each check, in it a
 //! case for each of its combinations, or one for the check where it has none.
 
-use super::{Combination, Finding, Outcome, Report, Verdict, text};
+use super::{Combination, Finding, Format, Outcome, ReadImage, Report, Verdict, text};
 use anyhow::{Context, Result};
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 use std::time::Duration;
+
+/// The report as `JUnit` XML.
+#[derive(Debug)]
+pub struct JUnit;
+
+impl Format for JUnit {
+    fn flag(&self) -> &'static str {
+        "junit"
+    }
+
+    fn help(&self) -> &'static str {
+        "Write the report as JUnit XML"
+    }
+
+    fn render(&self, report: &Report, _: ReadImage<'_>) -> Result<String> {
+        render(report)
+    }
+}
 
 /// The report as XML. What may not stand in XML, such as colours, is left out of it by `quick-junit`.
 ///
 /// # Errors
 /// Where the writer of the XML refuses, for which no case is known.
-pub fn render(report: &Report) -> Result<String> {
+fn render(report: &Report) -> Result<String> {
     let mut junit = quick_junit::Report::new("rust-vmm-ci");
     junit.set_time(duration(report.seconds));
     if let Some(began) = began(report, 0.0) {

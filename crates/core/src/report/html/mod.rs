@@ -7,7 +7,7 @@ mod sections;
 mod timeline;
 
 use super::profile::{COLUMNS, Parts};
-use super::{Artifact, Combination, Outcome, Report, Verdict, text};
+use super::{Combination, Format, Outcome, ReadImage, Report, Verdict, text};
 use crate::exit::Exit;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -19,9 +19,27 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src dat
 /// What a combination's time is taken apart into: all but the sum, which is its time.
 const PARTS: &[&str] = COLUMNS.split_at(COLUMNS.len() - 1).0;
 
+/// The report as one HTML page.
+#[derive(Debug)]
+pub struct Html;
+
+impl Format for Html {
+    fn flag(&self) -> &'static str {
+        "html"
+    }
+
+    fn help(&self) -> &'static str {
+        "Write the report as one HTML page"
+    }
+
+    fn render(&self, report: &Report, image: ReadImage<'_>) -> anyhow::Result<String> {
+        Ok(render(report, image))
+    }
+}
+
 /// The page. `read` gives the bytes of an artifact that is an image, to be shown in place, or `None`
 /// where it is not to be had.
-pub fn render(report: &Report, read: &dyn Fn(&Artifact) -> Option<Vec<u8>>) -> String {
+pub fn render(report: &Report, read: ReadImage<'_>) -> String {
     let where_to = format!("{} {}", report.platform, report.os);
     let page = html! {
         (DOCTYPE)
@@ -129,12 +147,7 @@ fn has_details(outcome: &Outcome) -> bool {
 }
 
 /// The checks that are `meant`, each with why, what to do, and what it shows.
-fn details(
-    title: &str,
-    report: &Report,
-    read: &dyn Fn(&Artifact) -> Option<Vec<u8>>,
-    meant: impl Fn(&Outcome) -> bool,
-) -> Markup {
+fn details(title: &str, report: &Report, read: ReadImage<'_>, meant: impl Fn(&Outcome) -> bool) -> Markup {
     let meant: Vec<_> = report.outcomes.iter().enumerate().filter(|(_, outcome)| meant(outcome)).collect();
     html! {
         @if !meant.is_empty() {
