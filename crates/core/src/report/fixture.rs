@@ -14,6 +14,16 @@ pub fn full() -> Report {
     serde_json::from_str(FULL).unwrap()
 }
 
+/// Compares a text with the snapshot of this name in `tests/cases/report`. `cargo insta review`, or
+/// `INSTA_UPDATE=always cargo test`, takes a new text over.
+pub fn assert_text(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../../../../tests/cases/report");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
 /// Tells which fields a type asks for, and gives none.
 struct Asked<'a>(&'a mut Vec<&'static str>);
 

@@ -108,8 +108,7 @@ mod tests {
 
     #[test]
     fn every_check_that_took_time_has_its_parts_and_they_sum_up() {
-        let shown = table(&fixture::full());
-        assert_eq!(shown, include_str!("../../../../tests/cases/report/timings.txt"), "\n{shown}");
+        fixture::assert_text("timings", &table(&fixture::full()));
     }
 
     #[test]

@@ -109,9 +109,7 @@ mod tests {
 
     #[test]
     fn the_summary_says_what_passed_and_what_to_do_about_the_rest() {
-        let shown = summary(&fixture::full(), false);
-        let expected = include_str!("../../../../tests/cases/report/summary.txt");
-        assert_eq!(shown, expected, "\n{shown}");
+        fixture::assert_text("summary", &summary(&fixture::full(), false));
     }
 
     #[test]

@@ -291,6 +291,11 @@ mod tests {
     }
 
     #[test]
+    fn the_body_is_what_it_was() {
+        fixture::assert_text("annotation", &render(&fixture::full(), Some("rust-vmm-ci/report.html")));
+    }
+
+    #[test]
     fn uncovered_new_lines_come_first_of_what_coverage_shows() {
         let page = page(&render(&fixture::full(), None));
         let titles = texts(&page, "div > p > strong");
