@@ -12,7 +12,6 @@
 //! | any other `$` or `\` | as it is: `$1`, `$_`, a `$` at the end |
 
 use serde_json::{Map, Value};
-use std::borrow::Cow;
 
 /// A piece of a text.
 enum Piece<'t> {
@@ -67,34 +66,30 @@ pub fn first_variable(text: &str) -> Option<&str> {
 /// them. A value that is pasted in at upload, such as a branch's name, would be read as part of the
 /// command.
 pub fn unescape(value: &mut Value) {
-    each_text(value, &unescaped);
+    each_text(value, &|text| text.contains('$').then(|| unescaped(text)));
 }
 
 /// Escapes every `$` in a value, keys too, so that the agent uploads the texts as they are now. One
 /// text cannot be kept, because nothing that can be written gives it: a single `\` directly before a
 /// `$`. The `\` is lost.
 pub fn escape(value: &mut Value) {
-    each_text(value, &|text| match text.contains('$') {
-        true => Cow::Owned(text.replace('$', "$$")),
-        false => Cow::Borrowed(text),
-    });
+    let escaped = |text: &str| text.contains('$').then(|| text.replace('$', "$$"));
+    each_text(value, &escaped);
 }
 
-fn unescaped(text: &str) -> Cow<'_, str> {
-    if !text.contains('$') {
-        return Cow::Borrowed(text);
-    }
+fn unescaped(text: &str) -> String {
     let piece = |piece| match piece {
         Piece::Text(text) => text,
         Piece::Dollar | Piece::Variable(_) => "$",
     };
-    Cow::Owned(pieces(text).map(piece).collect())
+    pieces(text).map(piece).collect()
 }
 
-fn each_text(value: &mut Value, change: &dyn Fn(&str) -> Cow<'_, str>) {
+/// Changes every text in a value, keys too. `change` gives none for a text that stays as it is.
+fn each_text(value: &mut Value, change: &dyn Fn(&str) -> Option<String>) {
     match value {
         Value::String(text) => {
-            if let Cow::Owned(changed) = change(text) {
+            if let Some(changed) = change(text) {
                 *text = changed;
             }
         }
@@ -103,7 +98,8 @@ fn each_text(value: &mut Value, change: &dyn Fn(&str) -> Cow<'_, str>) {
             map.values_mut().for_each(|value| each_text(value, change));
             if map.keys().any(|key| key.contains('$')) {
                 let entries = std::mem::take(map).into_iter();
-                *map = entries.map(|(key, value)| (change(&key).into_owned(), value)).collect::<Map<_, _>>();
+                *map =
+                    entries.map(|(key, value)| (change(&key).unwrap_or(key), value)).collect::<Map<_, _>>();
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}

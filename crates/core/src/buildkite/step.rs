@@ -124,6 +124,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_step_is_known_by_its_key_or_its_word() {
+        use Kind::{Block, Command, Group, Input, Trigger, Unknown, Wait};
         let pipeline = json!({"steps": [
             {"label": "a", "command": "make"},
             {"plugins": ["docker#v5"]},
@@ -134,7 +135,6 @@ mod tests {
             {"trigger": "other"},
             7, "nothing", "group"
         ]});
-        use Kind::{Block, Command, Group, Input, Trigger, Unknown, Wait};
         let steps: Vec<_> = Step::all(&pipeline).collect();
         assert_eq!(
             steps.iter().map(|step| step.kind).collect::<Vec<_>>(),

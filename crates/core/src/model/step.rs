@@ -1,8 +1,8 @@
-//! What Buildkite says of a command step, where more than one of our inputs holds such steps.
+//! The names in a command step that this program checks, in whatever input they are.
 
 /// The attributes of a command step (`commandStep` in Buildkite's pipeline schema, June 2026, and
-/// `checkout`, which the agent's object model has). A key outside the list is a slip of the hand:
-/// Buildkite ignores it in silence.
+/// `checkout`, which the agent's object model has). Buildkite silently ignores a key that is not in the
+/// list, so that it must be a slip.
 pub const BUILDKITE_STEP_KEYS: [&str; 34] = [
     "agents",
     "allow_dependency_failure",
@@ -40,7 +40,7 @@ pub const BUILDKITE_STEP_KEYS: [&str; 34] = [
     "type",
 ];
 
-/// The values of the agent tag `hypervisor` that rust-vmm's agents carry (predecessor's rule).
+/// The values of the agent tag `hypervisor` that rust-vmm's agents have (the predecessor's rule).
 pub const HYPERVISORS: [&str; 2] = ["kvm", "mshv"];
 
 #[cfg(test)]

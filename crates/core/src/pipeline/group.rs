@@ -1,5 +1,5 @@
-//! `jobs: per-platform`: a step for each platform, whose job runs every check of it, or as many as it
-//! is split over.
+//! `jobs: per-platform`: a step for each platform, whose job runs all checks of the platform. With
+//! `split` a platform has several such steps.
 
 use super::options::{self, JobOptions, Machine, ManyChecks, PlanOptions};
 use super::step::{Renderer, Shared, Step, plugins};
@@ -20,20 +20,20 @@ use std::sync::Arc;
 pub struct Groups {
     /// The platforms' jobs, in order.
     pub jobs: Vec<Group>,
-    /// Checks for no platform, where there is no native one whose job could run them.
+    /// Checks for no platform in particular, if there is no native platform whose job could run them.
     any: Vec<PlannedCheck>,
-    /// Checks whose steps ask for something of their own.
+    /// Checks whose steps have something that a job of many checks cannot have.
     alone: Vec<PlannedCheck>,
 }
 
-/// What one job runs of a platform.
+/// The checks of a platform that one job runs.
 #[derive(Debug)]
 pub struct Group {
-    /// The label of its step: the platform's, and which part of how many it is.
+    /// The label of its step: the platform's label, and ` (1/3)` and so on if it is split.
     pub label: String,
     /// The platform.
     platform: Platform,
-    /// What the steps of the platform say: those of its first check.
+    /// The settings of the platform's first check, which hold for the step.
     machine: Option<Arc<StepSettings>>,
     /// Its checks, in the plan's order.
     pub checks: Vec<PlannedCheck>,
@@ -43,7 +43,7 @@ impl Groups {
     /// Sorts planned checks, and splits those of each platform by the `times` that they take.
     ///
     /// # Errors
-    /// Exit 2 for a check of one crate: its step is gated on the crate's files.
+    /// Exit 2 for a check of one crate, whose step runs only if the crate's files change.
     pub fn of(checks: Vec<PlannedCheck>, config: &Config, times: &Times) -> Result<Self> {
         let mut groups = Self { jobs: Vec::new(), any: Vec::new(), alone: Vec::new() };
         let mut platforms: IndexMap<Platform, Vec<PlannedCheck>> = IndexMap::new();
@@ -60,7 +60,7 @@ impl Groups {
                 None => groups.any.push(check),
             }
         }
-        // An emulated platform's job has a container that is not theirs.
+        // An emulated platform's job has another container.
         if let Some((_, first)) = platforms.iter_mut().find(|(platform, _)| !platform.is_emulated()) {
             first.append(&mut groups.any);
         }
@@ -88,7 +88,7 @@ impl Groups {
     }
 }
 
-/// The jobs of a platform: one, or as many as the option says and there are checks for.
+/// The jobs of a platform: as many as the option `split` says, but not more than there are checks.
 fn jobs_of(platform: Platform, checks: &[PlannedCheck], config: &Config, times: &Times) -> Vec<Group> {
     let os = checks.first().map_or(Os::Linux, |check| check.os);
     let machine = checks.iter().find(|check| check.platform.is_some()).map(|check| Arc::clone(&check.step));
@@ -146,7 +146,7 @@ fn is_special(settings: &StepSettings) -> bool {
     !settings.plugins.is_empty() || settings.attributes.iter().any(|(_, traced)| !plain(&traced.origin))
 }
 
-/// Takes the checks that do not fit with the first one's agents and container out of a group.
+/// Moves the checks with other agents or another image than the first check from `checks` to `alone`.
 fn part(checks: &mut Vec<PlannedCheck>, alone: &mut Vec<PlannedCheck>) {
     let Some(first) = checks.first().map(|check| Arc::clone(&check.step)) else { return };
     let fits = |check: &PlannedCheck| {
@@ -164,8 +164,8 @@ fn part(checks: &mut Vec<PlannedCheck>, alone: &mut Vec<PlannedCheck>) {
     alone.extend(others);
 }
 
-/// The container's options of all checks in one: lists are joined, of other values the first that is
-/// not `false` holds.
+/// The container's options of all checks together: lists are joined; of other values the first that is
+/// not `false` is taken.
 fn merged_docker(checks: &[PlannedCheck]) -> Map<String, Value> {
     let mut merged = Map::new();
     let maps = checks.iter().filter_map(|check| check.step.docker.as_ref());
@@ -185,8 +185,8 @@ fn merged_docker(checks: &[PlannedCheck]) -> Map<String, Value> {
     merged
 }
 
-/// The label of a platform's step: after the files where these are all, so that two uploads of a build
-/// can be told apart.
+/// The label of a platform's step: `checks-PLATFORM`. Without the standard checks it has the name of the
+/// first file of tests, so that the steps of two uploads in a build have different labels.
 fn label(platform: Platform, os: Os, config: &Config) -> String {
     let stem = |path: &String| {
         let name = path.rsplit('/').next().unwrap_or(path);

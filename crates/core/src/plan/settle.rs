@@ -1,5 +1,6 @@
-//! What a check's step says, from the defaults, what was written of it, the predecessor's variables
-//! and the options, each over the one before.
+//! The settings of a check's step. They come from the defaults, the check's description, the
+//! predecessor's variables and the options; a later one wins over an earlier one, unless a function
+//! here says otherwise.
 
 use super::item::{Item, Kind};
 use super::{StepSettings, Traced, TracedMap};
@@ -13,10 +14,10 @@ use serde_json::{Map, Value};
 /// The predecessor's time limit in minutes.
 const TIMEOUT: u32 = 15;
 
-/// Attributes that are settled elsewhere, and not passed on as they are.
+/// Attributes that do not pass on as they are: other functions here make them.
 const SETTLED: [&str; 3] = ["label", "agents", "plugins"];
 
-/// What the steps of an item on a platform say.
+/// The settings of the steps of an item on a platform.
 pub fn settle(
     item: &Item<'_>,
     platform: Option<Platform>,
@@ -67,7 +68,7 @@ impl Sources<'_> {
             return tags;
         }
         if let Some(Value::Object(agents)) = self.item.test.attributes.get("agents") {
-            // A step for several platforms is for machines of each, whatever else it asks of them.
+            // A step for several platforms needs an agent of its platform, whatever other tags it has.
             if let (false, Some(platform)) = (agents.contains_key("platform"), self.platform) {
                 tags.set("platform", self.agent_platform(platform), Origin::Default);
             }
@@ -101,7 +102,7 @@ impl Sources<'_> {
         tags.set("os", self.os.as_str(), Origin::Default);
         match self.platform {
             Some(platform) => tags.set("platform", self.agent_platform(platform), Origin::Default),
-            // There are no other Windows agents (predecessor's list of 2020).
+            // All Windows agents are x86-64 (the predecessor's list of 2020).
             None if self.os == Os::Windows => {
                 tags.set("platform", Platform::X86_64.as_str(), Origin::Default);
             }
@@ -123,8 +124,8 @@ impl Sources<'_> {
         if self.os == Os::Windows { platform.as_str() } else { platform.agent_tag() }
     }
 
-    /// The variables are for native Linux steps of a platform; the predecessor took riscv64's for
-    /// x86-64's too, as they run on the same machines (its defect 3).
+    /// The agent tags of a variable, which is for native Linux steps only. The predecessor also took
+    /// x86-64's variable for riscv64's steps, which run on the same machines (its defect 3).
     fn variable_agents(&self) -> Option<(&'static str, &Map<String, Value>)> {
         if self.os != Os::Linux {
             return None;
@@ -143,7 +144,7 @@ impl Sources<'_> {
         let check =
             self.config.checks.get(self.item.name()).map_or(&DockerChoice::Unset, |check| &check.docker);
         let used = match (check, &self.config.docker) {
-            // The emulator is in the image: on the host the step would check another platform.
+            // The emulator is in the image. On the host, the step would check another platform.
             _ if emulated => true,
             (DockerChoice::Off, _) | (DockerChoice::Unset, DockerChoice::Off) => false,
             (DockerChoice::Unset, DockerChoice::Unset) => self.os == Os::Linux,
@@ -167,7 +168,7 @@ impl Sources<'_> {
         if let DockerChoice::Options(map) = &self.config.docker {
             options.lay_over(map, |key| Origin::Option(format!("docker.{key}")));
         }
-        // Another image for all steps is one for native ones.
+        // The option's image for all steps has no emulator.
         if let (true, Some(image)) = (emulated, image) {
             options.set("image", image.value, image.origin);
         }
@@ -214,7 +215,7 @@ impl Sources<'_> {
         }
         let check = self.config.checks.get(self.item.name());
         if let (Os::Windows, Some(check)) = (self.os, check.filter(|_| self.item.kind != Kind::Standard)) {
-            // The command's text cannot set them: `cmd` has no way to quote every value.
+            // On Linux the command's text sets the variables. `cmd` cannot quote every value.
             let own = attributes.remove("env").and_then(|env| env.value.as_object().cloned());
             let mut env = own.unwrap_or_default();
             env.extend(check.env.iter().map(|(name, value)| (name.clone(), value.as_str().into())));
@@ -223,7 +224,7 @@ impl Sources<'_> {
             }
         }
         let divided = check.and_then(|check| shard::parallelism(self.item.name(), &check.own));
-        // An emulated platform's step is a plain cargo command: each of its jobs would run every test.
+        // An emulated platform's step has a plain cargo command, so that each job would run every test.
         let emulated = self.platform.is_some_and(Platform::is_emulated);
         if let (Some(jobs), Kind::Standard, false) = (divided, self.item.kind, emulated) {
             attributes.set(shard::OPTION, jobs, self.option(shard::OPTION));

@@ -1,5 +1,5 @@
-//! A report with something in every field, for the tests of all forms; and what holds it and the
-//! format's description (`docs/report.md`) against the types.
+//! A report with a value in every field, for the tests of all forms. Tests here compare it, and the
+//! description of the format (`docs/report.md`), with the types.
 
 use super::{Artifact, Combination, Finding, Outcome, Report, Section, Timings, Usage, VERSION};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
@@ -24,7 +24,7 @@ pub fn assert_text(name: &str, text: &str) {
     settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
-/// Tells which fields a type asks for, and gives none.
+/// A deserializer that notes the fields of a struct and gives no values.
 struct Asked<'a>(&'a mut Vec<&'static str>);
 
 impl<'de> Deserializer<'de> for Asked<'_> {
