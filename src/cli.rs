@@ -1,6 +1,7 @@
 //! The command line. Its types become those of [`crate::job`] here, and go no further.
 
-use crate::job::{PlaceRule, ReportFiles, Request, RunOptions, Selection, Task, Verbosity};
+use crate::job::{PlaceRule, Request, RunOptions, Selection, Task, Verbosity};
+use crate::report_files::ReportFiles;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rust_vmm_ci_core::model::{Os, Platform};
 use std::ffi::OsString;
@@ -188,16 +189,8 @@ pub struct RunArgs {
     /// Show where the time went: compiling, linking, running, waiting
     #[arg(long)]
     pub timings: bool,
-    /// Write the report to this file as JSON
-    #[arg(long, value_name = "FILE")]
-    pub report: Option<PathBuf>,
-    #[allow(clippy::doc_markdown)]
-    /// Write the report to this file as JUnit XML
-    #[arg(long, value_name = "FILE")]
-    pub junit: Option<PathBuf>,
-    /// Write the report to this file as one HTML page
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
+    #[command(flatten)]
+    pub reports: ReportFiles,
     /// Run the checks in the project's container
     #[arg(long)]
     pub docker: bool,
@@ -218,7 +211,7 @@ impl RunArgs {
             jobs: self.jobs,
             timings: self.timings,
             update: self.update,
-            files: ReportFiles { json: self.report, junit: self.junit, html: self.html },
+            files: self.reports.into(),
             verbosity,
         };
         let place = if self.docker { PlaceRule::Container } else { PlaceRule::ThisMachine };

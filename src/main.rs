@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod job;
 mod log;
+mod report_files;
 
 use anyhow::Error;
 use clap::Parser;

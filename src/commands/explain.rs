@@ -41,7 +41,7 @@ pub fn run(selection: &Selection, label: &str) -> Result<Exit> {
         let together = group.map_or(&checks, |group| &group.checks);
         let of_group = group.map_or_else(String::new, |group| group_line(&step, group, &times));
         let of_policy = policy_lines(&step, config, &policy)?;
-        steps.push(step_lines(&step, config, together) + &of_group + &of_policy);
+        steps.push(step_lines(&step, config, together)? + &of_group + &of_policy);
     }
     say::out(steps.join("\n"));
     Ok(Exit::Passed)
@@ -86,7 +86,7 @@ fn group_line(step: &Explained, group: &Group, times: &Times) -> String {
 }
 
 /// The lines about one step.
-fn step_lines(step: &Explained, config: &Config, checks: &[PlannedCheck]) -> String {
+fn step_lines(step: &Explained, config: &Config, checks: &[PlannedCheck]) -> Result<String> {
     let mut text = format!("{}\n", step.label);
     let enabled =
         step.enabled_by.as_ref().map_or(String::new(), |origin| format!("; its platform: {origin}"));
@@ -99,14 +99,15 @@ fn step_lines(step: &Explained, config: &Config, checks: &[PlannedCheck]) -> Str
         let _ = writeln!(text, "  {:width$}  {}  ({})", line.key, line.value, line.origin);
     }
     // The container's options are among the step's own, above.
-    let options = step.check.iter().flat_map(|check| job_options(config, check));
-    for (name, value) in options.filter(|(name, _)| name != "docker") {
+    let options =
+        step.check.as_ref().map(|check| job_options(config, check)).transpose()?.unwrap_or_default();
+    for (name, value) in options.into_iter().filter(|(name, _)| name != "docker") {
         let _ = writeln!(text, "  {:width$}  {value}  ({})", format!("options.{name}"), origin(&name, step));
     }
     for shared in step.check.iter().flat_map(|check| shares(check, checks)) {
         let _ = writeln!(text, "  shares in one job: {} with {}", shared.what, shared.with.join(", "));
     }
-    text
+    Ok(text)
 }
 
 /// The lines about what this machine's policy changes in the step's container, if the step ran here.

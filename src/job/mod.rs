@@ -25,7 +25,7 @@ mod request;
 mod testing;
 
 pub use gather::{Repository, policy};
-pub use request::{PlaceRule, ReportFiles, Request, RunOptions, Selection, Task, Verbosity};
+pub use request::{PlaceRule, Request, RunOptions, Selection, Task, Verbosity};
 
 use crate::commands::job_files::JobFiles;
 use anyhow::Result;

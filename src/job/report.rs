@@ -4,13 +4,13 @@
 use super::environment::Environment;
 use super::execute::Done;
 use super::gather::Gathered;
-use super::request::{PlaceRule, ReportFiles, Request};
+use super::request::{PlaceRule, Request};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::report::annotation::{Action, Job, annotate_job, context};
-use rust_vmm_ci_core::report::{Artifact, Report, html, junit, profile, table};
+use rust_vmm_ci_core::report::{Artifact, Format, Json, Report, html, profile, table};
 use rust_vmm_ci_effects::{agent, say};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The name of the page with the whole report, an artifact of the job.
 const PAGE: &str = "rust-vmm-ci-report.html";
@@ -23,8 +23,7 @@ pub fn report(gathered: &Gathered, request: &Request, done: &Done) {
     if done.summary {
         show(report, environment, options.is_some_and(|options| options.timings));
     }
-    let none = ReportFiles::default();
-    write_files(gathered, report, options.map_or(&none, |options| &options.files));
+    write_files(gathered, report, options.map_or(&[], |options| &options.files));
     if request.place == PlaceRule::Configured {
         tell_build(gathered, report);
     }
@@ -45,21 +44,13 @@ fn show(report: &Report, environment: &Environment, timings: bool) {
     }
 }
 
-/// Makes the text of the report in one format.
-type Render<'a> = &'a dyn Fn() -> Result<String>;
-
 /// Writes the files that a person asked for, and the file that the hook around this process reads.
-fn write_files(gathered: &Gathered, report: &Report, wanted: &ReportFiles) {
-    let json = || serde_json::to_string_pretty(report).context("the report as JSON");
-    let files: [(Option<&Path>, Render<'_>); 4] = [
-        (wanted.json.as_deref(), &json),
-        (gathered.environment.report_file.as_deref(), &json),
-        (wanted.junit.as_deref(), &|| junit::render(report)),
-        (wanted.html.as_deref(), &|| Ok(page(gathered.root(), report))),
-    ];
-    for (path, render) in files {
-        let Some(path) = path else { continue };
-        let written = render().and_then(|text| Ok(std::fs::write(path, text)?));
+fn write_files(gathered: &Gathered, report: &Report, wanted: &[(&'static dyn Format, PathBuf)]) {
+    let wanted = wanted.iter().map(|(format, path)| (*format, path.as_path()));
+    let for_hook = gathered.environment.report_file.as_deref().map(|path| (&Json as &dyn Format, path));
+    for (format, path) in wanted.chain(for_hook) {
+        let text = format.render(report, &|artifact| image(gathered.root(), artifact));
+        let written = text.and_then(|text| Ok(std::fs::write(path, text)?));
         if let Err(error) = written {
             say::error(format_args!("the report was not written to {}: {error:#}", path.display()));
         }
@@ -68,7 +59,12 @@ fn write_files(gathered: &Gathered, report: &Report, wanted: &ReportFiles) {
 
 /// The HTML page, with the images that checks made.
 fn page(root: &Path, report: &Report) -> String {
-    html::render(report, &|artifact: &Artifact| std::fs::read(root.join(&artifact.path)).ok())
+    html::render(report, &|artifact| image(root, artifact))
+}
+
+/// The bytes of an image that a check made.
+fn image(root: &Path, artifact: &Artifact) -> Option<Vec<u8>> {
+    std::fs::read(root.join(&artifact.path)).ok()
 }
 
 /// Shows the report on the page of the build, where this is a job of Buildkite: an annotation where a

@@ -2,6 +2,7 @@
 //! `cli.rs`.
 
 use rust_vmm_ci_core::model::{Os, Platform};
+use rust_vmm_ci_core::report::Format;
 use std::path::PathBuf;
 
 /// What the command line selects for every command.
@@ -88,19 +89,8 @@ pub struct RunOptions {
     pub timings: bool,
     /// Whether the coverage check writes the coverage file.
     pub update: bool,
-    /// The files that the report is written to.
-    pub files: ReportFiles,
+    /// The files that the report is written to, each with its format.
+    pub files: Vec<(&'static dyn Format, PathBuf)>,
     /// How much a run in a container says.
     pub verbosity: Verbosity,
-}
-
-/// The files that a report is written to, one for each format; none for no file.
-#[derive(Clone, Debug, Default)]
-pub struct ReportFiles {
-    /// JSON.
-    pub json: Option<PathBuf>,
-    /// `JUnit` XML.
-    pub junit: Option<PathBuf>,
-    /// One HTML page.
-    pub html: Option<PathBuf>,
 }

@@ -14,7 +14,8 @@ fn case() -> Case {
         },
         "variables": {"TESTS_TO_SKIP": ["style"], "TIMEOUTS_MIN": {"clippy": 42}},
         "config": {"tests": "t.json", "skip": ["doc"], "checks": {"clippy": {"env": {"A": "b"}}},
-                   "steps": [{"label": "mine", "command": "make", "soft_fail": true}]},
+                   "retry": {"automatic": true},
+                   "steps": [{"label": "mine", "command": "make", "soft_fail": true, "retry": {"manual": false}}]},
     }))
 }
 
@@ -34,6 +35,7 @@ fn every_value_of_a_step_has_its_origin() {
                 "command                     rust-vmm-ci run clippy  (standard)",
                 "agents.platform             x86_64.metal  (default)",
                 "timeout_in_minutes          42  (variable TIMEOUTS_MIN)",
+                r#"retry                       {"automatic":true}  (option retry)"#,
                 r#"options.checks              {"clippy":{"env":{"A":"b"}}}  (option checks)"#,
             ],
         ),
@@ -45,7 +47,14 @@ fn every_value_of_a_step_has_its_origin() {
                 "docker.privileged           true  (file t.json, tests[0].docker_plugin.privileged)",
             ],
         ),
-        ("mine", vec!["described by option steps[0]", "true  (option steps[0].soft_fail)"]),
+        (
+            "mine",
+            vec![
+                "described by option steps[0]",
+                "true  (option steps[0].soft_fail)",
+                r#"retry {"manual":false}  (option steps[0].retry)"#,
+            ],
+        ),
     ] {
         let told = explained(name);
         let told: String =

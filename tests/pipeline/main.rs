@@ -73,22 +73,53 @@ fn through_the_agent(agent: &Path, pipeline: &str) -> Value {
 /// What the real agent would upload from a folder.
 fn parsed(agent: &Path, folder: &Path, pipeline: &str, flags: &[&str]) -> Value {
     let sandbox = Sandbox::new();
-    let mut child = sandbox
-        .command(agent)
+    let mut command = sandbox.command(agent);
+    command
         .args(["pipeline", "upload", "--dry-run", "--format", "json"])
         .args(["--reject-parse-warnings", "--no-interpolation"])
         .args(flags)
         .current_dir(folder)
-        .env("BUILDKITE_AGENT_ACCESS_TOKEN", "no-real-token")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(pipeline.as_bytes()).unwrap();
+        .env("BUILDKITE_AGENT_ACCESS_TOKEN", "no-real-token");
+    serde_json::from_slice(&with_input(&mut command, pipeline)).unwrap()
+}
+
+#[test]
+fn the_real_agent_reads_every_dollar_as_we_do() {
+    let Some(agent) = agent() else { return };
+    for text in [
+        "$$PWD",
+        "$$$$",
+        r"\$X",
+        r"\\$(x)",
+        r"\\\$X",
+        r"\\$$X",
+        "$(find) $1 $_ é$$é",
+        "$${X:-y}",
+        "$",
+        "$$$",
+        r"$ \",
+        "a \\b",
+    ] {
+        let pipeline = json!({"steps": [{"label": text, "command": "c"}]}).to_string();
+        let sandbox = Sandbox::new();
+        let mut command = sandbox.command(agent);
+        command.args(["pipeline", "upload", "--dry-run", "--format", "json"]).current_dir(sandbox.path());
+        let output = with_input(command.env("BUILDKITE_AGENT_ACCESS_TOKEN", "no-real-token"), &pipeline);
+        let theirs: Value = serde_json::from_slice(&output).unwrap();
+        let mut ours = json!(text);
+        rust_vmm_ci_core::buildkite::unescape(&mut ours);
+        assert_eq!(theirs["steps"][0]["label"], ours, "{text}");
+    }
+}
+
+/// What a program that is given this input prints.
+fn with_input(command: &mut std::process::Command, input: &str) -> Vec<u8> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+    output.stdout
 }
 
 /// The steps without what the agent takes out of them when it has read it.

@@ -4,6 +4,7 @@
 // clippy.toml allows them in test modules, and knows none under `all(test, …)`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::zombie_processes))]
 
+pub mod buildkite;
 pub mod checks;
 pub mod config;
 pub mod exit;

@@ -1,68 +1,114 @@
-//! Every call of `buildkite-agent`, found on PATH. Its command line is that of v3.138.1 (`clicommand/`
-//! in its source).
+//! Every call of `buildkite-agent`, which is looked for on PATH. The command line is that of v3.138.1
+//! (`clicommand/` in its source).
 //!
-//! The agent takes its job and its token from the environment, and tries again by itself where
-//! Buildkite does not answer (429, 5xx, a broken connection). Each call gives back what the agent
-//! said, for the log; one that fails is an error with all of it. A report that does not arrive must
-//! change no verdict: the callers log such an error and go on.
+//! The agent takes its job and its token from the environment. If Buildkite does not answer (429, 5xx,
+//! a broken connection), the agent itself tries again. Each call returns what the agent printed, for
+//! the log. If a call fails, the error has all of it. A report that does not arrive must not change a
+//! verdict: the callers print such an error and go on.
 
 use crate::process::{self, Command};
 use anyhow::Result;
 use rust_vmm_ci_core::exit;
 use rust_vmm_ci_core::report::annotation::Style;
 use std::path::Path;
+use std::process::ExitStatus;
+use thiserror::Error;
 
 /// The agent's program.
 const PROGRAM: &str = "buildkite-agent";
-/// Variables that hold the agent's secrets (`clicommand/global.go`). With `BUILDKITE_AGENT_DEBUG_HTTP`
-/// it prints its requests, token and all.
+/// The variables that hold the agent's secrets (`clicommand/global.go`). With
+/// `BUILDKITE_AGENT_DEBUG_HTTP` the agent prints its requests, with the token in them.
 const SECRETS: [&str; 2] = ["BUILDKITE_AGENT_ACCESS_TOKEN", "BUILDKITE_AGENT_TOKEN"];
-/// What makes a path more than a path to `artifact upload`: its delimiter and its globs.
+/// The characters that `artifact upload` does not take as part of a path: its delimiter, and those of
+/// glob patterns.
 const NOT_LITERAL: [char; 8] = [';', '*', '?', '[', ']', '{', '}', '\\'];
+
+/// Why a call of the agent failed.
+#[derive(Debug, Error)]
+pub enum AgentError {
+    /// The agent could not be started, or its output not be read.
+    #[error("{0:#}")]
+    NotStarted(anyhow::Error),
+    /// What the call was about does not exist: Buildkite answered with 404.
+    #[error("`{}` failed ({}): {}", .0.command, .0.status, .0.printed)]
+    NotFound(Failed),
+    /// The agent ended with another status than 0, for any other reason.
+    #[error("`{}` failed ({}): {}", .0.command, .0.status, .0.printed)]
+    Failed(Failed),
+}
+
+/// How a call failed.
+#[derive(Debug)]
+pub struct Failed {
+    /// The command line.
+    pub command: String,
+    /// How the agent ended.
+    pub status: ExitStatus,
+    /// What it printed on standard error, without secrets.
+    pub printed: String,
+}
+
+impl AgentError {
+    /// Reads why the agent failed. The agent does not tell by its exit status: every refusal of
+    /// Buildkite is 1. Its last words are those of its API client (`api/client.go`, `ErrorResponse`):
+    /// `METHOD URL: STATUS`.
+    fn of(failed: Failed) -> Self {
+        if failed.printed.contains(": 404 Not Found") { Self::NotFound(failed) } else { Self::Failed(failed) }
+    }
+
+    /// The same as an error of the program: exit 3.
+    fn infrastructure(self) -> anyhow::Error {
+        match self {
+            Self::NotStarted(error) => error,
+            failed => exit::infrastructure(failed.to_string()),
+        }
+    }
+}
 
 /// Whether there is an agent on PATH.
 pub fn is_there() -> bool {
     which::which(PROGRAM).is_ok()
 }
 
-/// Adds the steps of a pipeline (JSON or YAML) to the build, as they are: no `$` in them is the
-/// agent's to replace.
+/// Adds the steps of a pipeline (JSON or YAML) to the build, as they are: the agent replaces no
+/// variable in them.
 ///
 /// # Errors
-/// Exit 3 where the agent is not there, refuses the pipeline, or Buildkite does.
+/// Exit 3 if the agent is not there, or if it or Buildkite refuses the pipeline.
 pub fn upload(pipeline: &str) -> Result<String> {
-    call(&command(["pipeline", "upload", "--no-interpolation"]), pipeline)
+    call(&command(["pipeline", "upload", "--no-interpolation"]), pipeline).map_err(AgentError::infrastructure)
 }
 
-/// Puts an annotation of this context (at most 100 characters) on the build, in place of an earlier
-/// one. The body (Markdown, at most 1 MiB) goes over standard input.
+/// Puts an annotation with this context (at most 100 characters) on the build. It replaces an earlier
+/// one with the same context. The body is Markdown, at most 1 MiB; the agent reads it from standard
+/// input.
 ///
 /// # Errors
-/// Exit 3 where the agent is not there or Buildkite refuses.
+/// Exit 3 if the agent is not there or Buildkite refuses.
 pub fn annotate(body: &str, context: &str, style: Style) -> Result<String> {
-    // An agent whose hooks set it would add our body to the last one's.
+    // If a hook of the agent sets this variable, the agent appends our body to the earlier one.
     let command = command(["annotate", "--context", context, "--style", style.as_str()])
         .env_remove("BUILDKITE_ANNOTATION_APPEND");
-    call(&command, body)
+    call(&command, body).map_err(AgentError::infrastructure)
 }
 
-/// Takes the annotation of this context off the build.
+/// Removes the annotation with this context from the build. It is no error if there is none.
 ///
 /// # Errors
-/// Exit 3 where the agent is not there or Buildkite refuses; that there is none (404) is no error.
+/// Exit 3 if the agent is not there or Buildkite refuses.
 pub fn remove_annotation(context: &str) -> Result<String> {
-    let removed = call(&command(["annotation", "remove", "--context", context]), "");
-    match removed {
-        Err(error) if error.to_string().contains(": 404 Not Found") => Ok(String::new()),
-        removed => removed,
+    match call(&command(["annotation", "remove", "--context", context]), "") {
+        Err(AgentError::NotFound(_)) => Ok(String::new()),
+        removed => removed.map_err(AgentError::infrastructure),
     }
 }
 
-/// Uploads files as artifacts of the job. `paths` are from `root`, with `/`; the artifacts are
-/// called by them.
+/// Uploads files as artifacts of the job. `paths` are relative to `root`, with `/`; each artifact has
+/// its path as its name.
 ///
 /// # Errors
-/// Exit 3 where the agent is not there, a file is not, or Buildkite refuses. What can be uploaded is.
+/// Exit 3 if the agent or a file is not there, or if Buildkite refuses. The other files are uploaded
+/// all the same.
 pub fn upload_artifacts(root: &Path, paths: &[String]) -> Result<String> {
     let mut said = Vec::new();
     let mut failed = None;
@@ -72,11 +118,11 @@ pub fn upload_artifacts(root: &Path, paths: &[String]) -> Result<String> {
             Err(error) => failed = failed.or(Some(error)),
         }
     }
-    failed.map_or_else(|| Ok(said.join("\n")), Err)
+    failed.map_or_else(|| Ok(said.join("\n")), |error| Err(error.infrastructure()))
 }
 
-/// One call for all paths that are nothing else, as every agent knows it, and one for each of the
-/// others, with a flag that is new in v3.
+/// The calls that upload these paths: one for all plain paths, in the form that every agent knows, and
+/// one for each of the others, with the flag `--literal`, which older agents do not know.
 fn artifact_commands(paths: &[String]) -> Vec<Command> {
     let (odd, plain): (Vec<_>, Vec<_>) =
         paths.iter().cloned().partition(|path| path.contains(NOT_LITERAL) || path.starts_with(['-', '~']));
@@ -96,19 +142,19 @@ fn command<const N: usize>(args: [&str; N]) -> Command {
     Command::new(PROGRAM).args(args)
 }
 
-/// Runs the agent with something on its standard input, which is a file's end where that is empty,
-/// and gives back what it said.
-fn call(command: &Command, input: &str) -> Result<String> {
-    let captured = process::capture_with_input(command, input.as_bytes().to_vec())?;
-    let said =
-        without_secrets(captured.complaint(), SECRETS.iter().filter_map(|name| std::env::var(name).ok()));
+/// Runs the agent with this text on its standard input, and returns what it printed on standard error.
+fn call(command: &Command, input: &str) -> Result<String, AgentError> {
+    let captured = process::capture_with_input(command, input.as_bytes().to_vec());
+    let captured = captured.map_err(AgentError::NotStarted)?;
+    let secrets = SECRETS.iter().filter_map(|name| std::env::var(name).ok());
+    let printed = without_secrets(captured.complaint(), secrets);
     if captured.status.success() {
-        return Ok(said);
+        return Ok(printed);
     }
-    Err(exit::infrastructure(format!("`{command}` failed ({}): {said}", captured.status)))
+    Err(AgentError::of(Failed { command: command.to_string(), status: captured.status, printed }))
 }
 
-/// The text with every secret in it replaced.
+/// The text, with every secret in it replaced.
 fn without_secrets(text: String, secrets: impl Iterator<Item = String>) -> String {
     secrets.filter(|secret| !secret.is_empty()).fold(text, |text, secret| text.replace(&secret, "[redacted]"))
 }
@@ -145,9 +191,27 @@ mod tests {
         let shell = |script: &str| Command::new("sh").args(["-c", script]);
         assert_eq!(call(&shell("cat >&2"), "a\n\nb\n").unwrap(), "a\n\nb");
         let error = call(&shell("echo one >&2; cat >&2; exit 7"), "two\nthree\n").unwrap_err();
+        assert!(matches!(error, AgentError::Failed(_)), "{error:?}");
+        let error = error.infrastructure();
         assert_eq!(exit::of(&error), exit::Exit::Infrastructure);
         let text = error.to_string();
         assert!(text.contains("exit status: 7") && text.ends_with("one\ntwo\nthree"), "{text}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_does_not_exist_is_told_from_other_failures() {
+        let printing = |text: &str| {
+            let shell = Command::new("sh").args(["-c", "cat >&2; exit 1"]);
+            call(&shell, text).unwrap_err()
+        };
+        let missing = "fatal: failed to remove annotation: DELETE http://x/v3/a: 404 Not Found: none";
+        assert!(matches!(printing(missing), AgentError::NotFound(_)));
+        let refused = "fatal: failed to remove annotation: DELETE http://x/v3/404: 422 Unprocessable";
+        assert!(matches!(printing(refused), AgentError::Failed(_)));
+        let absent = call(&Command::new("no-such-program"), "").unwrap_err();
+        assert!(matches!(absent, AgentError::NotStarted(_)), "{absent:?}");
+        assert_eq!(exit::of(&absent.infrastructure()), exit::Exit::Infrastructure);
     }
 
     #[test]

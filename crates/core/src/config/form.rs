@@ -4,6 +4,7 @@
 //! texts here begin with what was expected.
 
 use super::{Cache, DockerChoice, Jobs, Mode, WorkspaceMode};
+use crate::buildkite::agent_tags;
 use crate::model::{FeatureMode, HYPERVISORS, Os, Platform, did_you_mean};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
@@ -286,21 +287,6 @@ pub struct Agents(pub Map<String, Value>);
 
 impl Form for Agents {
     fn read(value: Value) -> Result<Self, String> {
-        let tags = match value {
-            Value::Object(tags) => tags,
-            Value::Array(ref items) => {
-                let split = |item: &Value| {
-                    let (name, value) = item.as_str()?.split_once('=')?;
-                    Some((name.trim().to_owned(), Value::from(value.trim())))
-                };
-                let tags: Option<Map<_, _>> = items.iter().map(split).collect();
-                tags.ok_or_else(|| unexpected("a list of \"name=value\"", &value))?
-            }
-            _ => return Err(unexpected("a map of agent tags", &value)),
-        };
-        match tags.iter().find(|(_, value)| value.is_object() || value.is_array()) {
-            Some((name, value)) => Err(format!("tag `{name}`: {}", unexpected("text", value))),
-            None => Ok(Self(tags)),
-        }
+        agent_tags(&value).map(Self).map_err(|error| error.to_string())
     }
 }

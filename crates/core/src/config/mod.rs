@@ -73,6 +73,10 @@ pub struct Config {
     pub annotate: bool,
     /// What the binary's version must be.
     pub version: Option<semver::VersionReq>,
+    /// The options that are attributes of every generated step, by [`StepOption::name`].
+    ///
+    /// [`StepOption::name`]: crate::buildkite::StepOption::name
+    pub step_options: IndexMap<&'static str, Value>,
 }
 
 impl Default for Config {
@@ -100,6 +104,7 @@ impl Default for Config {
             cache: None,
             annotate: true,
             version: None,
+            step_options: IndexMap::new(),
         }
     }
 }

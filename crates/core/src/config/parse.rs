@@ -5,10 +5,12 @@ use super::form::unexpected;
 use super::raw::RawConfig;
 use super::text::printable;
 use super::{Config, Jobs};
+use crate::buildkite::STEP_OPTIONS;
 use crate::exit::usage;
 use crate::model::did_you_mean;
 use anyhow::Result;
-use serde_json::Value;
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
 
 impl Config {
     /// Reads the plugin's options as they stand in a step; `null` is the default configuration.
@@ -18,9 +20,9 @@ impl Config {
     /// for which the agent drops the whole configuration; for an option that says nothing without
     /// another.
     pub fn parse(value: &Value) -> Result<Self> {
-        match value {
+        let mut map = match value {
             Value::Null => return Ok(Self::default()),
-            Value::Object(_) => {}
+            Value::Object(map) => map.clone(),
             // serde would read a list's items as the options in the order of their fields.
             other => {
                 return Err(usage(printable(&format!(
@@ -28,14 +30,15 @@ impl Config {
                     unexpected("a map of options", other)
                 ))));
             }
-        }
+        };
         if let Some(told) = nulls_told(value) {
             return Err(usage(told));
         }
-        let raw: RawConfig = serde_path_to_error::deserialize(value).map_err(|error| {
+        let step_options = take_step_options(&mut map).map_err(|told| usage(printable(&told)))?;
+        let raw: RawConfig = serde_path_to_error::deserialize(Value::Object(map)).map_err(|error| {
             usage(printable(&explain(&error.path().to_string(), &error.inner().to_string())))
         })?;
-        let config = Self::from(raw);
+        let config = Self { step_options, ..Self::from(raw) };
         if config.split.jobs > 1 && config.jobs == Jobs::PerCheck {
             return Err(usage(
                 "split: every check has a job of its own; add `jobs: per-platform`, or leave `split` out",
@@ -43,6 +46,19 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+/// Takes the options that are attributes of steps out of the options, and checks them. An error has its
+/// key path.
+fn take_step_options(options: &mut Map<String, Value>) -> Result<IndexMap<&'static str, Value>, String> {
+    let mut taken = IndexMap::new();
+    for option in STEP_OPTIONS {
+        if let Some(value) = options.shift_remove(option.name) {
+            (option.check)(&value).map_err(|told| format!("{}{told}", option.name))?;
+            taken.insert(option.name, value);
+        }
+    }
+    Ok(taken)
 }
 
 /// What to say of the nested `null`s in a value, with the key path of each; nothing where it has none.
@@ -85,7 +101,8 @@ fn explain(path: &str, message: &str) -> String {
     if let Some(rest) = message.strip_prefix("unknown field `") {
         let known: Vec<&str> =
             rest.rsplit_once(", expected ").map_or("", |(_, known)| known).split('`').collect();
-        let known = known.into_iter().skip(1).step_by(2);
+        let of_steps = STEP_OPTIONS.iter().map(|option| option.name).filter(|_| !path.contains('.'));
+        let known = known.into_iter().skip(1).step_by(2).chain(of_steps);
         let given = path.rsplit('.').next().unwrap_or(path);
         return format!("{path}: unknown option{}", did_you_mean(given, known));
     }
@@ -126,11 +143,14 @@ mod tests {
 
     #[test]
     fn what_no_option_allows_is_refused_with_its_place_and_what_was_meant() {
+        let plugin = text::yaml(include_str!("../../../../plugin.yml")).unwrap();
+        let all = plugin["configuration"]["properties"].as_object().unwrap().keys();
+        let all = all.map(String::as_str).collect::<Vec<_>>().join(", ");
         let mut differing = Vec::new();
         for Refused { given, says } in cases(include_str!("../../../../tests/cases/config/refused.yml")) {
             match Config::parse(&given) {
                 Ok(_) => differing.push(format!("{given} is accepted")),
-                Err(error) if error.to_string() != says => {
+                Err(error) if error.to_string() != says.replace("{all}", &all) => {
                     differing.push(format!("{given}\n  says {error}\n  not  {says}"));
                 }
                 Err(error) => assert_eq!(exit::of(&error), Exit::Usage, "{given}"),

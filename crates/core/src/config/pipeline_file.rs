@@ -3,6 +3,7 @@
 
 use super::reference::{is_ours, is_this_repository};
 use super::{Mode, Wanted};
+use crate::buildkite::{Step, unescape};
 use crate::model::{Os, Platform};
 use serde_json::Value;
 
@@ -34,56 +35,23 @@ pub enum Fit {
 /// own, so that `.` names it.
 pub fn entries(pipeline: &Value, own: bool) -> Vec<Entry> {
     let mut found = Vec::new();
-    let steps = pipeline.get("steps").unwrap_or(pipeline);
-    collect(steps, own, &mut 0, &mut found);
+    collect(Step::all(pipeline).collect(), own, &mut 0, &mut found);
     found
 }
 
 /// Walks steps, and the steps of groups, counting them.
-fn collect(steps: &Value, own: bool, count: &mut usize, found: &mut Vec<Entry>) {
-    for step in steps.as_array().into_iter().flatten() {
+fn collect(steps: Vec<Step<'_>>, own: bool, count: &mut usize, found: &mut Vec<Entry>) {
+    for step in steps {
         *count += 1;
-        let label = ["label", "name", "key"].into_iter().find_map(|key| step.get(key)?.as_str());
-        let name = label.map_or_else(|| count.to_string(), |label| format!("{label:?}"));
-        for (reference, options) in plugins(step.get("plugins").unwrap_or(&Value::Null)) {
+        let name = step.name().map_or_else(|| count.to_string(), |label| format!("{label:?}"));
+        for (reference, options) in step.plugins() {
             if is_ours(reference) || (own && is_this_repository(reference)) {
-                let (reference, options) = (reference.to_owned(), interpolated(options.clone()));
+                let (reference, mut options) = (reference.to_owned(), options.clone());
+                unescape(&mut options);
                 found.push(Entry { step: name.clone(), reference, options });
             }
         }
-        if let Some(nested) = step.get("steps") {
-            collect(nested, own, count, found);
-        }
-    }
-}
-
-/// The plugins in a step's `plugins` or in `BUILDKITE_PLUGINS`, with their options: a list of maps
-/// and of plain references, or one map.
-pub fn plugins(value: &Value) -> Vec<(&str, &Value)> {
-    match value {
-        Value::Array(items) => items.iter().flat_map(plugins).collect(),
-        Value::Object(map) => map.iter().map(|(reference, options)| (reference.as_str(), options)).collect(),
-        Value::String(reference) => vec![(reference, &Value::Null)],
-        _ => Vec::new(),
-    }
-}
-
-/// What the agent makes of a text that refers to no variable: `$$` and `\$` are a plain `$`. What
-/// refers to one stays as it is written, since its value is known in the build only.
-fn interpolated(value: Value) -> Value {
-    match value {
-        Value::String(text) => {
-            let mut plain = String::with_capacity(text.len());
-            let mut rest = text.chars().peekable();
-            while let Some(c) = rest.next() {
-                let escapes = matches!(c, '$' | '\\') && rest.next_if_eq(&'$').is_some();
-                plain.push(if escapes { '$' } else { c });
-            }
-            Value::String(plain)
-        }
-        Value::Array(items) => items.into_iter().map(interpolated).collect(),
-        Value::Object(map) => map.into_iter().map(|(key, item)| (key, interpolated(item))).collect(),
-        other => other,
+        collect(step.steps().collect(), own, count, found);
     }
 }
 

@@ -60,6 +60,7 @@ impl From<RawConfig> for Config {
             cache: raw.cache.map(|Leaf(cache)| cache),
             annotate: set(raw.annotate, unset.annotate),
             version: raw.version.map(|Leaf(requirement)| requirement),
+            step_options: unset.step_options,
         }
     }
 }

@@ -2,9 +2,10 @@
 //! pipeline file. Pure: what the environment and the files say comes in as values.
 
 use super::parse::nulls_told;
-use super::pipeline_file::{self, Entry, Fit, plugins};
+use super::pipeline_file::{self, Entry, Fit};
 use super::reference::{is_ours, is_running};
 use super::{Config, Mode, text};
+use crate::buildkite::plugins;
 use crate::exit::usage;
 use crate::model::{Os, Platform};
 use anyhow::Result;

@@ -2,7 +2,7 @@
 //! `platform` are ours, the other attributes of a Buildkite command step pass through untouched.
 
 use super::ExtraStep;
-use super::form::{Form, Leaf, Name, OneOrMany, unexpected};
+use super::form::{Agents, Form, Leaf, Name, OneOrMany, unexpected};
 use super::raw::platforms;
 use crate::model::{BUILDKITE_STEP_KEYS, closest};
 use serde::de::{Error, MapAccess, Visitor};
@@ -83,6 +83,10 @@ impl<'de> Visitor<'de> for StepVisitor {
                 Key::Minutes => {
                     let StepMinutes(minutes) = map.next_value::<Leaf<_>>()?.0;
                     step.attributes.insert("timeout_in_minutes".into(), minutes);
+                }
+                Key::Attribute(name) if name == "agents" => {
+                    let Agents(tags) = map.next_value::<Leaf<_>>()?.0;
+                    step.attributes.insert(name, tags.into());
                 }
                 Key::Attribute(name) => {
                     step.attributes.insert(name, map.next_value()?);

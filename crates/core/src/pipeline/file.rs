@@ -1,15 +1,16 @@
 //! The pipeline file of a repository that uses this plugin: what `init` and `migrate` write.
 
 use super::own_reference;
+use crate::buildkite::escape;
 use crate::model::{Os, Platform};
 use serde_json::{Map, Value, json};
 
-/// A step that uses the plugin.
+/// A step with this plugin.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Use {
     /// The step's label.
     pub label: String,
-    /// The agent tags, where they matter.
+    /// The agent tags; none if any agent may run it.
     pub agents: Option<Value>,
     /// The plugin's options.
     pub options: Map<String, Value>,
@@ -18,7 +19,8 @@ pub struct Use {
 /// A repository's descriptions of tests: each file's path, and the names in it.
 pub type Descriptions = [(String, Vec<String>)];
 
-/// The file in a workspace's root that describes the tests of each crate (predecessor's custom).
+/// The file in a workspace's root that describes the tests of each crate (a convention of the
+/// predecessor's).
 const OF_CRATES: &str = ".buildkite/test_description.json";
 
 /// A step for each platform, whose job runs all of its checks and of the tests described.
@@ -37,9 +39,12 @@ pub fn one_job_each(platforms: &[Platform], tests: &Descriptions) -> Vec<Use> {
     platforms.iter().map(step).collect()
 }
 
-/// The steps that upload what the predecessor's generator was called for, label for label: the standard
-/// list with the files that add to it, or, where files have standard names in them and so are lists of
-/// their own, each of these. `standard` are the names of the standard checks.
+/// The steps that upload what the predecessor's generator uploaded, with the same labels. `standard` is
+/// the names of the standard checks.
+///
+/// A file that has a standard name, or describes the tests of each crate, is a list of its own: it gets a
+/// step without the standard checks. If there is no such file, one step uploads the standard checks and
+/// the tests of all files.
 pub fn uploads(tests: &Descriptions, standard: &[String]) -> Vec<Use> {
     let upload = |label: &str| {
         let options = Map::from_iter([("mode".to_owned(), json!("upload"))]);
@@ -85,7 +90,7 @@ fn add_tests<'t>(options: &mut Map<String, Value>, tests: impl Iterator<Item = &
     }
 }
 
-/// The pipeline with these steps. What the agent would take for a variable is written so that it does not.
+/// The pipeline with these steps. Each `$` is escaped: the agent replaces no variable in it.
 pub fn pipeline(steps: &[Use]) -> Value {
     let steps = steps.iter().map(|step| {
         let plugin = Map::from_iter([(own_reference(), Value::Object(step.options.clone()))]);
@@ -97,15 +102,6 @@ pub fn pipeline(steps: &[Use]) -> Value {
     let mut pipeline = json!({"steps": steps.collect::<Vec<_>>()});
     escape(&mut pipeline);
     pipeline
-}
-
-fn escape(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = text.replace('$', "$$"),
-        Value::Array(items) => items.iter_mut().for_each(escape),
-        Value::Object(map) => map.values_mut().for_each(escape),
-        _ => {}
-    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
-//! `jobs: per-platform`: a step for each platform, whose job runs every check of it, or as many as it
-//! is split over.
+//! `jobs: per-platform`: a step for each platform, whose job runs all checks of the platform. With
+//! `split` a platform has several such steps.
 
-use super::options::{add_job_options, feature_mode, of_machine, of_overrides};
+use super::options::{self, JobOptions, Machine, ManyChecks, PlanOptions};
 use super::step::{Renderer, Shared, Step, plugins};
+use crate::buildkite::STEP_OPTIONS;
 use crate::checks::times::Times;
-use crate::config::{CheckOptions, Config};
+use crate::config::Config;
 use crate::exit::usage;
-use crate::model::{CheckName, FeatureMode, Origin, Os, Platform, StepLabel};
+use crate::model::{CheckName, Origin, Os, Platform, StepLabel};
 use crate::plan::{PlannedCheck, StepSettings, split};
 use crate::predecessor::minutes;
 use anyhow::Result;
@@ -19,20 +20,20 @@ use std::sync::Arc;
 pub struct Groups {
     /// The platforms' jobs, in order.
     pub jobs: Vec<Group>,
-    /// Checks for no platform, where there is no native one whose job could run them.
+    /// Checks for no platform in particular, if there is no native platform whose job could run them.
     any: Vec<PlannedCheck>,
-    /// Checks whose steps ask for something of their own.
+    /// Checks whose steps have something that a job of many checks cannot have.
     alone: Vec<PlannedCheck>,
 }
 
-/// What one job runs of a platform.
+/// The checks of a platform that one job runs.
 #[derive(Debug)]
 pub struct Group {
-    /// The label of its step: the platform's, and which part of how many it is.
+    /// The label of its step: the platform's label, and ` (1/3)` and so on if it is split.
     pub label: String,
     /// The platform.
     platform: Platform,
-    /// What the steps of the platform say: those of its first check.
+    /// The settings of the platform's first check, which hold for the step.
     machine: Option<Arc<StepSettings>>,
     /// Its checks, in the plan's order.
     pub checks: Vec<PlannedCheck>,
@@ -42,7 +43,7 @@ impl Groups {
     /// Sorts planned checks, and splits those of each platform by the `times` that they take.
     ///
     /// # Errors
-    /// Exit 2 for a check of one crate: its step is gated on the crate's files.
+    /// Exit 2 for a check of one crate, whose step runs only if the crate's files change.
     pub fn of(checks: Vec<PlannedCheck>, config: &Config, times: &Times) -> Result<Self> {
         let mut groups = Self { jobs: Vec::new(), any: Vec::new(), alone: Vec::new() };
         let mut platforms: IndexMap<Platform, Vec<PlannedCheck>> = IndexMap::new();
@@ -59,7 +60,7 @@ impl Groups {
                 None => groups.any.push(check),
             }
         }
-        // An emulated platform's job has a container that is not theirs.
+        // An emulated platform's job has another container.
         if let Some((_, first)) = platforms.iter_mut().find(|(platform, _)| !platform.is_emulated()) {
             first.append(&mut groups.any);
         }
@@ -87,7 +88,7 @@ impl Groups {
     }
 }
 
-/// The jobs of a platform: one, or as many as the option says and there are checks for.
+/// The jobs of a platform: as many as the option `split` says, but not more than there are checks.
 fn jobs_of(platform: Platform, checks: &[PlannedCheck], config: &Config, times: &Times) -> Vec<Group> {
     let os = checks.first().map_or(Os::Linux, |check| check.os);
     let machine = checks.iter().find(|check| check.platform.is_some()).map(|check| Arc::clone(&check.step));
@@ -111,17 +112,13 @@ fn step(group: &Group, config: &Config, reference: &str) -> Result<Step<'static>
     let agents = settings.map(|settings| settings.agents.to_map()).unwrap_or_default();
     let docker = settings.and_then(|settings| settings.docker.as_ref()).map(|_| merged_docker(checks));
     let timeout: u32 = checks.iter().filter_map(|check| minutes(&check.step.timeout.value)).sum();
-    let mut options = if platform.is_emulated() {
-        of_machine(Some(platform), os)
-    } else {
-        job_options(platform, os, checks, config)
-    };
-    if let Some(docker) = docker {
-        options.insert("docker".into(), Value::Object(docker));
-    } else if os == Os::Linux {
-        options.insert("docker".into(), false.into());
-    }
-    add_job_options(&mut options, config);
+    let options = options::to_map(&ManyChecks {
+        machine: Machine::of(Some(platform), os),
+        // An emulated platform's job plans nothing: its step has the checks' commands.
+        plan: (!platform.is_emulated()).then(|| PlanOptions::of(checks, config)),
+        docker: options::docker(docker, os),
+        job: JobOptions::of(config),
+    })?;
     let command =
         if platform.is_emulated() { PlannedCheck::script(checks) } else { "rust-vmm-ci run".to_owned() };
     let attributes = settings.map(|settings| settings.attributes.to_map()).unwrap_or_default();
@@ -138,48 +135,18 @@ fn step(group: &Group, config: &Config, reference: &str) -> Result<Step<'static>
     })
 }
 
-/// The options by which the job plans the same checks: the upload's, without what has been
-/// decided here.
-fn job_options(platform: Platform, os: Os, checks: &[PlannedCheck], config: &Config) -> Map<String, Value> {
-    let mut options = of_machine(Some(platform), os);
-    if !config.standard {
-        options.insert("standard".into(), false.into());
-    }
-    if config.features != FeatureMode::default() {
-        options.insert("features".into(), feature_mode(config.features).into());
-    }
-    // By label, so that what the upload decided holds, whatever decided it.
-    let labels: Vec<&str> = checks.iter().map(|check| check.label.as_str()).collect();
-    options.insert("only".into(), labels.into());
-    if !config.tests.is_empty() {
-        options.insert("tests".into(), config.tests.clone().into());
-    }
-    if !config.steps.is_empty() {
-        let steps: Vec<Value> = config.steps.iter().map(extra_step).collect();
-        options.insert("steps".into(), steps.into());
-    }
-    let mut overrides = Map::new();
-    for (name, check) in &config.checks {
-        overrides.insert(name.clone(), Value::Object(of_whole(check)));
-    }
-    for check in checks.iter().filter(|check| matches!(check.step.timeout.origin, Origin::Variable(_))) {
-        let entry = overrides.entry(check.name.as_str()).or_insert_with(|| Value::Object(Map::new()));
-        entry["timeout-in-minutes"] = check.step.timeout.value.clone();
-    }
-    overrides.retain(|_, options| options.as_object().is_some_and(|options| !options.is_empty()));
-    if !overrides.is_empty() {
-        options.insert("checks".into(), Value::Object(overrides));
-    }
-    options
-}
-
-/// Whether a step asks for what a job of many checks cannot give.
+/// Whether a step has something of its own that a job of many checks cannot have: plugins, or an
+/// attribute that not every step has.
 fn is_special(settings: &StepSettings) -> bool {
-    let plain = |origin: &Origin| matches!(origin, Origin::Default);
+    let plain = |origin: &Origin| match origin {
+        Origin::Default => true,
+        Origin::Option(key) => STEP_OPTIONS.iter().any(|option| option.name == key),
+        _ => false,
+    };
     !settings.plugins.is_empty() || settings.attributes.iter().any(|(_, traced)| !plain(&traced.origin))
 }
 
-/// Takes the checks that do not fit with the first one's agents and container out of a group.
+/// Moves the checks with other agents or another image than the first check from `checks` to `alone`.
 fn part(checks: &mut Vec<PlannedCheck>, alone: &mut Vec<PlannedCheck>) {
     let Some(first) = checks.first().map(|check| Arc::clone(&check.step)) else { return };
     let fits = |check: &PlannedCheck| {
@@ -197,8 +164,8 @@ fn part(checks: &mut Vec<PlannedCheck>, alone: &mut Vec<PlannedCheck>) {
     alone.extend(others);
 }
 
-/// The container's options of all checks in one: lists are joined, of other values the first that is
-/// not `false` holds.
+/// The container's options of all checks together: lists are joined; of other values the first that is
+/// not `false` is taken.
 fn merged_docker(checks: &[PlannedCheck]) -> Map<String, Value> {
     let mut merged = Map::new();
     let maps = checks.iter().filter_map(|check| check.step.docker.as_ref());
@@ -218,8 +185,8 @@ fn merged_docker(checks: &[PlannedCheck]) -> Map<String, Value> {
     merged
 }
 
-/// The label of a platform's step: after the files where these are all, so that two uploads of a build
-/// can be told apart.
+/// The label of a platform's step: `checks-PLATFORM`. Without the standard checks it has the name of the
+/// first file of tests, so that the steps of two uploads in a build have different labels.
 fn label(platform: Platform, os: Os, config: &Config) -> String {
     let stem = |path: &String| {
         let name = path.rsplit('/').next().unwrap_or(path);
@@ -231,30 +198,4 @@ fn label(platform: Platform, os: Os, config: &Config) -> String {
     };
     let name = if os == Os::Linux { name } else { format!("{name}-{os}") };
     StepLabel::of(&CheckName::new(name), Some(platform), None).as_str().to_owned()
-}
-
-/// All of a check's options that a job reads.
-fn of_whole(check: &CheckOptions) -> Map<String, Value> {
-    let mut options = of_overrides(check);
-    if let Some(platforms) = &check.platforms {
-        let names: Vec<&str> = platforms.iter().map(|platform| platform.as_str()).collect();
-        options.insert("platform".into(), names.into());
-    }
-    if let Some(minutes) = check.timeout_in_minutes {
-        options.insert("timeout-in-minutes".into(), minutes.into());
-    }
-    options
-}
-
-/// A step of the configuration as it was written.
-fn extra_step(step: &crate::config::ExtraStep) -> Value {
-    let mut written = Map::new();
-    written.insert("label".into(), step.label.as_str().into());
-    written.insert("command".into(), step.command.as_str().into());
-    if let Some(platforms) = &step.platforms {
-        let names: Vec<&str> = platforms.iter().map(|platform| platform.as_str()).collect();
-        written.insert("platform".into(), names.into());
-    }
-    written.extend(step.attributes.clone());
-    Value::Object(written)
 }

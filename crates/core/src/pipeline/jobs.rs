@@ -1,16 +1,16 @@
-//! How many jobs steps become, and the uploads that they fit in.
+//! How many jobs the steps of a pipeline make, and how the steps are divided into uploads.
 
 use super::Step;
 use anyhow::Result;
 use serde_json::Value;
 
-/// The most jobs that one upload may bring (Buildkite's limit).
+/// The most jobs that one upload may add to a build (Buildkite's limit).
 pub const JOBS_PER_UPLOAD: u64 = 500;
 
 /// The most jobs that a build may have (Buildkite's limit).
 pub const JOBS_PER_BUILD: u64 = 4_000;
 
-/// Steps, cut into uploads.
+/// Steps, divided into uploads.
 #[derive(Debug, Default)]
 pub struct Uploads {
     full: Vec<String>,
@@ -26,7 +26,7 @@ impl Uploads {
     /// Adds a step, in the build's order.
     ///
     /// # Errors
-    /// Where it cannot be written as JSON, which none of ours is.
+    /// If the step cannot be written as JSON, which is not so for any of ours.
     pub fn add(&mut self, step: &Step<'_>) -> Result<()> {
         let jobs = jobs(step);
         if self.jobs > 0 && self.jobs + jobs > JOBS_PER_UPLOAD {
@@ -46,8 +46,8 @@ impl Uploads {
         self.full.push(std::mem::take(&mut self.current) + "\n]}\n");
     }
 
-    /// The pipelines, in the order in which they are to be uploaded: the last one first, since
-    /// Buildkite puts what a job uploads right behind the job, before what it uploaded earlier.
+    /// The pipelines, in the order in which they must be uploaded: the last one first. Buildkite puts
+    /// uploaded steps directly behind the job that uploads them, before the steps of its earlier uploads.
     pub fn last_first(mut self) -> Vec<String> {
         if self.jobs > 0 {
             self.close();
@@ -57,7 +57,7 @@ impl Uploads {
     }
 }
 
-/// The jobs that a step becomes: one, times its parallelism, times its matrix.
+/// The number of jobs that a step makes: its parallelism times the size of its matrix.
 fn jobs(step: &Step<'_>) -> u64 {
     let parallelism = step.attribute("parallelism").and_then(Value::as_u64).unwrap_or(1);
     let of_matrix = match step.attribute("matrix") {

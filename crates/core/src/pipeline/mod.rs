@@ -1,5 +1,5 @@
-//! Planned checks → Buildkite's steps, as JSON for `buildkite-agent pipeline upload
-//! --no-interpolation`: what stands in a step is what the step's job is given.
+//! Makes Buildkite's steps of planned checks, as JSON for `buildkite-agent pipeline upload
+//! --no-interpolation`: the agent changes nothing in a step before the step's job gets it.
 
 pub mod file;
 mod group;
@@ -12,7 +12,7 @@ pub use jobs::{JOBS_PER_BUILD, Uploads};
 pub use options::of_check as job_options;
 pub use step::{Renderer, Step};
 
-/// The reference of this plugin where nobody says which one is in use: this version's own.
+/// The reference of this plugin, if it is not known which one a pipeline uses: that of this version.
 pub fn own_reference() -> String {
     format!("rust-vmm/rust-vmm-ci#v{}", env!("CARGO_PKG_VERSION"))
 }

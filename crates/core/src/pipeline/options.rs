@@ -1,108 +1,297 @@
-//! This plugin's options in a generated step: what its job needs, and nothing that is the default.
+//! This plugin's options in a generated step: what the step's job needs, without what is the default.
+//!
+//! The types here are the written form of the options. serde writes them, in the order of the fields.
 
-use crate::config::{CheckOptions, Config};
+#[cfg(test)]
+mod tests;
+
+use crate::config::{CheckOptions, Config, ExtraStep};
 use crate::model::{FeatureMode, Origin, Os, Platform};
-use crate::plan::{PlannedCheck, StepSettings};
+use crate::plan::{PlannedCheck, StepSettings, TracedMap};
 use crate::predecessor::minutes;
+use anyhow::{Result, bail};
+use indexmap::IndexMap;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
+/// The options of a step for one check.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct OneCheck {
+    #[serde(flatten)]
+    machine: Machine,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    checks: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    features: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    docker: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_in_minutes: Option<u32>,
+    #[serde(flatten)]
+    job: JobOptions,
+}
+
+/// The options of a step for many checks of a platform.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ManyChecks<'a> {
+    #[serde(flatten)]
+    pub machine: Machine,
+    #[serde(flatten)]
+    pub plan: Option<PlanOptions<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub docker: Option<Value>,
+    #[serde(flatten)]
+    pub job: JobOptions,
+}
+
+/// The platform and the system, where the job might take others.
+#[derive(Debug, Default, Serialize)]
+pub struct Machine {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    os: Option<&'static str>,
+}
+
+impl Machine {
+    pub fn of(platform: Option<Platform>, os: Os) -> Self {
+        Self { platform: platform.map(Platform::as_str), os: (os != Os::Linux).then(|| os.as_str()) }
+    }
+}
+
+/// The options by which a job plans the checks that the upload planned for it.
+#[derive(Debug, Serialize)]
+pub struct PlanOptions<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    standard: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    features: Option<&'static str>,
+    only: Vec<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    tests: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<WrittenStep<'a>>,
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    checks: IndexMap<&'a str, WrittenCheck<'a>>,
+}
+
+impl<'a> PlanOptions<'a> {
+    /// The options of the configuration for these checks.
+    pub fn of(checks: &'a [PlannedCheck], config: &'a Config) -> Self {
+        // Named one by one, so that a new option is decided on here. Those without a name are settled in
+        // the upload: they are in the checks' labels, in the step itself, or in other parts of the options.
+        let Config {
+            standard,
+            features,
+            tests,
+            steps,
+            checks: overrides,
+            mode: _,
+            platforms: _,
+            os: _,
+            only: _,
+            skip: _,
+            workspace: _,
+            dependents: _,
+            jobs: _,
+            split: _,
+            docker: _,
+            agents: _,
+            hypervisor: _,
+            timeout_in_minutes: _,
+            cache: _,
+            annotate: _,
+            version: _,
+            step_options: _,
+        } = config;
+        let mut written: IndexMap<&str, WrittenCheck> =
+            overrides.iter().map(|(name, check)| (name.as_str(), WrittenCheck::whole(check))).collect();
+        for check in checks.iter().filter(|check| matches!(check.step.timeout.origin, Origin::Variable(_))) {
+            let check_options = written.entry(check.name.as_str()).or_default();
+            check_options.timeout_in_minutes = minutes(&check.step.timeout.value);
+        }
+        written.retain(|_, check| *check != WrittenCheck::default());
+        Self {
+            standard: (!standard).then_some(false),
+            features: not_default(*features),
+            // By label: the job must not decide again what the upload decided.
+            only: checks.iter().map(|check| check.label.as_str()).collect(),
+            tests,
+            steps: steps.iter().map(WrittenStep::of).collect(),
+            checks: written,
+        }
+    }
+}
+
+/// The options about jobs and not about checks.
+#[derive(Debug, Serialize)]
+pub struct JobOptions {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotate: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+}
+
+impl JobOptions {
+    pub fn of(config: &Config) -> Self {
+        Self {
+            cache: config.cache.map(crate::config::Cache::as_str),
+            annotate: (!config.annotate).then_some(false),
+            version: config.version.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// A step of the repository's own, as it stands under `steps`.
+#[derive(Debug, Serialize)]
+struct WrittenStep<'a> {
+    label: &'a str,
+    command: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<Vec<&'static str>>,
+    #[serde(flatten)]
+    attributes: &'a Map<String, Value>,
+}
+
+impl<'a> WrittenStep<'a> {
+    fn of(step: &'a ExtraStep) -> Self {
+        let ExtraStep { label, command, platforms, attributes } = step;
+        Self { label, command, platform: platforms.as_deref().map(names), attributes }
+    }
+}
+
+/// The options of a check, as they stand under `checks`.
+#[derive(Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct WrittenCheck<'a> {
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    args: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    packages: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    exclude: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    env: Option<&'a IndexMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    features: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    working_directory: Option<&'a str>,
+    #[serde(flatten)]
+    own: Option<&'a Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<Vec<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_in_minutes: Option<u32>,
+}
+
+impl<'a> WrittenCheck<'a> {
+    /// The options about the check's work. Those about its step are in the step.
+    fn of_work(check: &'a CheckOptions) -> Self {
+        let CheckOptions {
+            args,
+            packages,
+            exclude,
+            command,
+            env,
+            features,
+            working_directory,
+            own,
+            docker: _,
+            agents: _,
+            timeout_in_minutes: _,
+            soft_fail: _,
+            platforms: _,
+        } = check;
+        Self {
+            args,
+            packages,
+            exclude,
+            command: command.as_deref(),
+            env: Some(env).filter(|env| !env.is_empty()),
+            features: features.map(feature_mode),
+            working_directory: working_directory.as_deref(),
+            own: Some(own).filter(|own| !own.is_empty()),
+            platform: None,
+            timeout_in_minutes: None,
+        }
+    }
+
+    /// The options that a job of many checks reads.
+    fn whole(check: &'a CheckOptions) -> Self {
+        Self {
+            platform: check.platforms.as_deref().map(names),
+            timeout_in_minutes: check.timeout_in_minutes,
+            ..Self::of_work(check)
+        }
+    }
+}
+
 /// The options of a check's step.
-pub fn of_check(config: &Config, check: &PlannedCheck) -> Map<String, Value> {
+///
+/// # Errors
+/// If they cannot be written as JSON, which is not so for any of ours.
+pub fn of_check(config: &Config, check: &PlannedCheck) -> Result<Map<String, Value>> {
     let settings = &check.step;
-    let mut options = of_machine(check.platform, check.os);
-    if let Some(name) = &settings.check {
-        let mut own = Map::new();
-        for known in settings.overrides.iter().filter_map(|name| config.checks.get(name)) {
-            own.extend(of_overrides(known));
-        }
-        if !own.is_empty() {
-            let mut checks = Map::new();
-            checks.insert(name.clone(), Value::Object(own));
-            options.insert("checks".into(), Value::Object(checks));
-        }
-        if config.features != FeatureMode::default() {
-            options.insert("features".into(), feature_mode(config.features).into());
-        }
-    }
-    add_common(&mut options, config, settings, check.os);
-    options
-}
-
-/// The platform and system, where the job could take another.
-pub fn of_machine(platform: Option<Platform>, os: Os) -> Map<String, Value> {
-    let mut options = Map::new();
-    if let Some(platform) = platform {
-        options.insert("platform".into(), platform.as_str().into());
-    }
-    if os != Os::Linux {
-        options.insert("os".into(), os.as_str().into());
-    }
-    options
-}
-
-/// What every job needs.
-fn add_common(options: &mut Map<String, Value>, config: &Config, settings: &StepSettings, os: Os) {
-    match &settings.docker {
-        Some(docker) => {
-            options.insert("docker".into(), Value::Object(docker.to_map()));
-        }
-        None if os == Os::Linux => {
-            options.insert("docker".into(), false.into());
-        }
-        None => {}
-    }
-    if settings.timeout.origin != Origin::Default
-        && let Some(limit) = minutes(&settings.timeout.value)
-    {
-        options.insert("timeout-in-minutes".into(), limit.into());
-    }
-    add_job_options(options, config);
-}
-
-/// The options that are about jobs and not about checks.
-pub fn add_job_options(options: &mut Map<String, Value>, config: &Config) {
-    if let Some(cache) = config.cache {
-        options.insert("cache".into(), cache.as_str().into());
-    }
-    if !config.annotate {
-        options.insert("annotate".into(), false.into());
-    }
-    if let Some(version) = &config.version {
-        options.insert("version".into(), version.to_string().into());
-    }
-}
-
-/// What of a check's options concerns its work and not its step.
-pub fn of_overrides(check: &CheckOptions) -> Map<String, Value> {
-    let mut options = Map::new();
-    let mut list = |key: &str, values: &[String]| {
-        if !values.is_empty() {
-            options.insert(key.to_owned(), values.to_vec().into());
-        }
+    let timeout = Some(&settings.timeout).filter(|timeout| timeout.origin != Origin::Default);
+    let (checks, features) = match &settings.check {
+        Some(name) => (overrides(config, settings, name)?, not_default(config.features)),
+        None => (Map::new(), None),
     };
-    list("args", &check.args);
-    list("packages", &check.packages);
-    list("exclude", &check.exclude);
-    if let Some(command) = &check.command {
-        options.insert("command".into(), command.as_str().into());
+    to_map(&OneCheck {
+        machine: Machine::of(check.platform, check.os),
+        checks,
+        features,
+        docker: docker(settings.docker.as_ref().map(TracedMap::to_map), check.os),
+        timeout_in_minutes: timeout.and_then(|timeout| minutes(&timeout.value)),
+        job: JobOptions::of(config),
+    })
+}
+
+/// The option `checks` for the check of this name in the step's job: the options of all names that hold
+/// for it; of two values the later one.
+fn overrides(config: &Config, settings: &StepSettings, name: &str) -> Result<Map<String, Value>> {
+    let mut own = Map::new();
+    for known in settings.overrides.iter().filter_map(|name| config.checks.get(name)) {
+        own.extend(to_map(&WrittenCheck::of_work(known))?);
     }
-    if !check.env.is_empty() {
-        let env: Map<_, _> =
-            check.env.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
-        options.insert("env".into(), Value::Object(env));
+    Ok(if own.is_empty() { own } else { Map::from_iter([(name.to_owned(), Value::Object(own))]) })
+}
+
+/// The option `docker`: the container's options, or `false` on Linux, where the default is a container.
+pub fn docker(options: Option<Map<String, Value>>, os: Os) -> Option<Value> {
+    match options {
+        Some(options) => Some(Value::Object(options)),
+        None => (os == Os::Linux).then_some(Value::Bool(false)),
     }
-    if let Some(mode) = check.features {
-        options.insert("features".into(), feature_mode(mode).into());
+}
+
+/// Options as the map that stands in a step.
+///
+/// # Errors
+/// If they cannot be written as JSON, which is not so for any of ours.
+pub fn to_map(options: &impl Serialize) -> Result<Map<String, Value>> {
+    match serde_json::to_value(options)? {
+        Value::Object(map) => Ok(map),
+        other => bail!("options are no map: {other}"),
     }
-    if let Some(folder) = &check.working_directory {
-        options.insert("working-directory".into(), folder.as_str().into());
-    }
-    options.extend(check.own.clone());
-    options
+}
+
+fn names(platforms: &[Platform]) -> Vec<&'static str> {
+    platforms.iter().map(|platform| platform.as_str()).collect()
+}
+
+fn not_default(mode: FeatureMode) -> Option<&'static str> {
+    (mode != FeatureMode::default()).then(|| feature_mode(mode))
 }
 
 /// A mode as it is written in options.
-pub const fn feature_mode(mode: FeatureMode) -> &'static str {
+const fn feature_mode(mode: FeatureMode) -> &'static str {
     match mode {
         FeatureMode::Powerset => "powerset",
         FeatureMode::PowersetAll => "powerset-all",

@@ -1,4 +1,4 @@
-//! A command step, in its simplest legal form.
+//! A command step, with the attributes that it needs and no others.
 
 use super::options;
 use crate::config::Config;
@@ -11,16 +11,16 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A command step. Parts that many steps share are rendered once.
+/// A command step. The parts that many steps have in common are rendered once.
 #[derive(Debug)]
 pub struct Step<'a> {
     /// Its label.
     pub label: Cow<'a, str>,
     /// Its command.
     pub command: Cow<'a, str>,
-    /// What it shares with others.
+    /// The parts that other steps have too.
     pub shared: Arc<Shared>,
-    /// The paths for which it runs.
+    /// The paths for whose changes it runs.
     pub if_changed: Option<Arc<RawValue>>,
 }
 
@@ -34,10 +34,10 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Renders the parts. `plugins` is the whole list, this plugin's entry among them.
+    /// Renders the parts. `plugins` is the whole list, with this plugin's entry.
     ///
     /// # Errors
-    /// Where a value cannot be written as JSON, which none of ours is.
+    /// If a value cannot be written as JSON, which is not so for any of ours.
     pub fn new(
         agents: &Map<String, Value>,
         plugins: &[Value],
@@ -49,7 +49,7 @@ impl Shared {
 }
 
 impl Step<'_> {
-    /// An attribute of the step other than those that every step has.
+    /// An attribute of the step, other than label, command, agents, plugins and time limit.
     pub fn attribute(&self, name: &str) -> Option<&Value> {
         self.shared.attributes.get(name)
     }
@@ -83,9 +83,10 @@ impl Serialize for Step<'_> {
 pub struct Renderer<'a> {
     config: &'a Config,
     reference: &'a str,
-    /// The settings that were rendered last: checks come crate by crate, each with a few platforms.
+    /// The settings that were rendered last. Checks come crate by crate, for a few platforms each, so
+    /// that a few settings are enough.
     recent: Vec<(Arc<StepSettings>, Arc<Shared>)>,
-    /// By the address of what is held beside it.
+    /// Rendered lists of paths. The key is the address of the list, which the value keeps alive.
     paths: HashMap<*const String, (Arc<[String]>, Arc<RawValue>)>,
 }
 
@@ -93,7 +94,7 @@ pub struct Renderer<'a> {
 const RECENT: usize = 4;
 
 impl<'a> Renderer<'a> {
-    /// `reference` is this plugin's, as the uploading job has it.
+    /// `reference` is the one that the uploading job has for this plugin.
     pub fn new(config: &'a Config, reference: &'a str) -> Self {
         Self { config, reference, recent: Vec::new(), paths: HashMap::new() }
     }
@@ -116,7 +117,7 @@ impl<'a> Renderer<'a> {
             return Ok(Arc::clone(shared));
         }
         let settings = &check.step;
-        let options = options::of_check(self.config, check);
+        let options = options::of_check(self.config, check)?;
         let shared = Arc::new(Shared::new(
             &settings.agents.to_map(),
             &plugins(self.reference, options, &settings.plugins),
@@ -140,7 +141,7 @@ impl<'a> Renderer<'a> {
     }
 }
 
-/// A step's plugins: this one with its options, then the step's own.
+/// A step's plugins: first this one with its options, then the step's own.
 pub fn plugins(reference: &str, options: Map<String, Value>, own: &[Value]) -> Vec<Value> {
     let mut entry = Map::new();
     entry.insert(reference.to_owned(), Value::Object(options));

@@ -4,9 +4,10 @@
 use super::facts::{CrateFacts, Facts};
 use super::item::{Item, Kind, bench, items, items_of_crate};
 use super::select::Target;
-use super::settle::{is_soft, settle};
+use super::settle::settle;
 use super::work::Source;
 use super::{BENCH, LOGIC, PlannedCheck, StepSettings, Work};
+use crate::buildkite::is_soft;
 use crate::checks;
 use crate::config::Config;
 use crate::exit::usage;

@@ -1,21 +1,23 @@
-//! What a check's step says, from the defaults, what was written of it, the predecessor's variables
-//! and the options, each over the one before.
+//! The settings of a check's step. They come from the defaults, the check's description, the
+//! predecessor's variables and the options; a later one wins over an earlier one, unless a function
+//! here says otherwise.
 
 use super::item::{Item, Kind};
 use super::{StepSettings, Traced, TracedMap};
+use crate::buildkite::{STEP_OPTIONS, plugin_list};
 use crate::checks::shard;
 use crate::config::{Config, DockerChoice};
 use crate::model::{Origin, Os, Platform, pinned_image};
 use crate::predecessor::Variables;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 /// The predecessor's time limit in minutes.
 const TIMEOUT: u32 = 15;
 
-/// Attributes that are settled elsewhere, and not passed on as they are.
+/// Attributes that do not pass on as they are: other functions here make them.
 const SETTLED: [&str; 3] = ["label", "agents", "plugins"];
 
-/// What the steps of an item on a platform say.
+/// The settings of the steps of an item on a platform.
 pub fn settle(
     item: &Item<'_>,
     platform: Option<Platform>,
@@ -31,7 +33,7 @@ pub fn settle(
         docker: from.docker(),
         timeout: from.timeout(),
         attributes: from.attributes(),
-        plugins: item.test.attributes.get("plugins").map(plugins).unwrap_or_default(),
+        plugins: item.test.attributes.get("plugins").map(plugin_list).unwrap_or_default(),
         overrides: Vec::new(),
         check: None,
     }
@@ -65,13 +67,12 @@ impl Sources<'_> {
             tags.lay_over(agents, |tag| self.option(&format!("agents.{tag}")));
             return tags;
         }
-        if let Some(agents) = self.item.test.attributes.get("agents") {
-            let agents = as_tags(agents);
-            // A step for several platforms is for machines of each, whatever else it asks of them.
+        if let Some(Value::Object(agents)) = self.item.test.attributes.get("agents") {
+            // A step for several platforms needs an agent of its platform, whatever other tags it has.
             if let (false, Some(platform)) = (agents.contains_key("platform"), self.platform) {
                 tags.set("platform", self.agent_platform(platform), Origin::Default);
             }
-            tags.lay_over(&agents, |tag| self.item.origin(&format!("agents.{tag}")));
+            tags.lay_over(agents, |tag| self.item.origin(&format!("agents.{tag}")));
             return tags;
         }
         let emulated = self.platform.is_some_and(Platform::is_emulated);
@@ -101,7 +102,7 @@ impl Sources<'_> {
         tags.set("os", self.os.as_str(), Origin::Default);
         match self.platform {
             Some(platform) => tags.set("platform", self.agent_platform(platform), Origin::Default),
-            // There are no other Windows agents (predecessor's list of 2020).
+            // All Windows agents are x86-64 (the predecessor's list of 2020).
             None if self.os == Os::Windows => {
                 tags.set("platform", Platform::X86_64.as_str(), Origin::Default);
             }
@@ -123,9 +124,9 @@ impl Sources<'_> {
         if self.os == Os::Windows { platform.as_str() } else { platform.agent_tag() }
     }
 
-    /// The variables are for native Linux steps of a platform; the predecessor took riscv64's for
-    /// x86-64's too, as they run on the same machines (its defect 3).
-    fn variable_agents(&self) -> Option<(&'static str, &serde_json::Map<String, Value>)> {
+    /// The agent tags of a variable, which is for native Linux steps only. The predecessor also took
+    /// x86-64's variable for riscv64's steps, which run on the same machines (its defect 3).
+    fn variable_agents(&self) -> Option<(&'static str, &Map<String, Value>)> {
         if self.os != Os::Linux {
             return None;
         }
@@ -143,7 +144,7 @@ impl Sources<'_> {
         let check =
             self.config.checks.get(self.item.name()).map_or(&DockerChoice::Unset, |check| &check.docker);
         let used = match (check, &self.config.docker) {
-            // The emulator is in the image: on the host the step would check another platform.
+            // The emulator is in the image. On the host, the step would check another platform.
             _ if emulated => true,
             (DockerChoice::Off, _) | (DockerChoice::Unset, DockerChoice::Off) => false,
             (DockerChoice::Unset, DockerChoice::Unset) => self.os == Os::Linux,
@@ -167,7 +168,7 @@ impl Sources<'_> {
         if let DockerChoice::Options(map) = &self.config.docker {
             options.lay_over(map, |key| Origin::Option(format!("docker.{key}")));
         }
-        // Another image for all steps is one for native ones.
+        // The option's image for all steps has no emulator.
         if let (true, Some(image)) = (emulated, image) {
             options.set("image", image.value, image.origin);
         }
@@ -200,7 +201,13 @@ impl Sources<'_> {
 
     fn attributes(&self) -> TracedMap {
         let mut attributes = TracedMap::default();
-        attributes.set("retry", json!({"automatic": false}), Origin::Default);
+        for option in STEP_OPTIONS {
+            let given = self.config.step_options.get(option.name).cloned();
+            let origin = if given.is_some() { Origin::Option(option.name.into()) } else { Origin::Default };
+            if let Some(value) = given.or_else(|| Some(option.default?())) {
+                attributes.set(option.attribute, value, origin);
+            }
+        }
         for (key, value) in &self.item.test.attributes {
             if !SETTLED.contains(&key.as_str()) {
                 attributes.set(key, value.clone(), self.item.origin(key));
@@ -208,7 +215,7 @@ impl Sources<'_> {
         }
         let check = self.config.checks.get(self.item.name());
         if let (Os::Windows, Some(check)) = (self.os, check.filter(|_| self.item.kind != Kind::Standard)) {
-            // The command's text cannot set them: `cmd` has no way to quote every value.
+            // On Linux the command's text sets the variables. `cmd` cannot quote every value.
             let own = attributes.remove("env").and_then(|env| env.value.as_object().cloned());
             let mut env = own.unwrap_or_default();
             env.extend(check.env.iter().map(|(name, value)| (name.clone(), value.as_str().into())));
@@ -217,7 +224,7 @@ impl Sources<'_> {
             }
         }
         let divided = check.and_then(|check| shard::parallelism(self.item.name(), &check.own));
-        // An emulated platform's step is a plain cargo command: each of its jobs would run every test.
+        // An emulated platform's step has a plain cargo command, so that each job would run every test.
         let emulated = self.platform.is_some_and(Platform::is_emulated);
         if let (Some(jobs), Kind::Standard, false) = (divided, self.item.kind, emulated) {
             attributes.set(shard::OPTION, jobs, self.option(shard::OPTION));
@@ -230,40 +237,5 @@ impl Sources<'_> {
             None => {}
         }
         attributes
-    }
-}
-
-/// Agent tags in either form that Buildkite takes: a map, or a list of `name=value`.
-fn as_tags(agents: &Value) -> serde_json::Map<String, Value> {
-    match agents {
-        Value::Object(map) => map.clone(),
-        Value::Array(items) => items
-            .iter()
-            .filter_map(|item| item.as_str()?.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.into()))
-            .collect(),
-        _ => serde_json::Map::new(),
-    }
-}
-
-/// A step's own plugins: a list, or a map by reference.
-fn plugins(value: &Value) -> Vec<Value> {
-    match value {
-        Value::Array(items) => items.clone(),
-        Value::Object(map) => map.iter().map(|(name, options)| json!({name: options})).collect(),
-        other => vec![other.clone()],
-    }
-}
-
-/// Whether a step's `soft_fail` makes every failure soft: `true`, in quotes too (which occurs), or a
-/// list with the status `*`.
-pub fn is_soft(value: Option<&Value>) -> bool {
-    match value {
-        Some(Value::Bool(soft)) => *soft,
-        Some(Value::String(text)) => text == "true",
-        Some(Value::Array(items)) => {
-            items.iter().any(|item| item.get("exit_status").is_some_and(|status| status == "*"))
-        }
-        _ => false,
     }
 }

@@ -1,19 +1,19 @@
-//! Commands that call one of the predecessor's Python files, for which we have checks of our own.
+//! Commands that call one of the predecessor's Python files. This program has a check for each file.
 //!
-//! What occurs: `pytest [-s] FILE`, `pytest $(find . -name "FILE")`, `cd CRATE && …`, `ROOT=$PWD && …`,
-//! `PACKAGE=name pytest …`, `--test-scope=crate`, `--profile=devel`; anything else around the call is
-//! left to the shell.
+//! The forms that occur in repositories: `pytest [-s] FILE`, `pytest $(find . -name "FILE")`, `cd CRATE && …`, `ROOT=$PWD && …`,
+//! `PACKAGE=name pytest …`, `--test-scope=crate`, `--profile=devel`. A shell runs
+//! whatever else stands around the call.
 
 use std::ops::Range;
 
-/// The files, and the checks that take their place.
+/// The files, and the checks that replace them.
 const FILES: [(&str, LegacyCheck); 3] = [
     ("test_coverage.py", LegacyCheck::Coverage),
     ("test_commit_format.py", LegacyCheck::CommitFormat),
     ("test_benchmark.py", LegacyCheck::Bench),
 ];
 
-/// A check of ours that a Python file of the predecessor's was.
+/// A check that replaces a Python file of the predecessor's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LegacyCheck {
     /// `test_coverage.py`
@@ -25,7 +25,7 @@ pub enum LegacyCheck {
 }
 
 impl LegacyCheck {
-    /// Our check's name.
+    /// The name of the check.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Coverage => "coverage",
@@ -34,7 +34,7 @@ impl LegacyCheck {
         }
     }
 
-    /// The file that it was.
+    /// The file that it replaces.
     pub fn file(self) -> &'static str {
         FILES.iter().find(|(_, check)| *check == self).map_or("", |(file, _)| file)
     }
@@ -43,29 +43,30 @@ impl LegacyCheck {
 /// A call of one of the files.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Legacy {
-    /// The check that takes its place.
+    /// The check that replaces the file.
     pub check: LegacyCheck,
-    /// The folder that was changed into: coverage's alone, as the others went back to the root.
+    /// The folder that the command changed into. Only for coverage: the other files changed back to the
+    /// root by themselves.
     pub directory: Option<String>,
-    /// `--test-scope=crate`: the folder's own crate, not its workspace.
+    /// `--test-scope=crate`: only the crate in the folder, not its workspace.
     pub crate_scope: bool,
-    /// `PACKAGE`.
+    /// The value of the variable `PACKAGE`.
     pub package: Option<String>,
-    /// `--profile=devel`.
+    /// `--profile=devel`: the measured score is written into the file.
     pub update: bool,
-    /// Other variables set for the call.
+    /// The other variables that the command sets for the call.
     pub env: Vec<(String, String)>,
-    /// The texts before and after the call, where a shell is still needed for them.
+    /// The texts before and after the call, if a shell must run them.
     pub around: Option<(String, String)>,
 }
 
 impl Legacy {
-    /// The check that takes a command's place, without reading the command.
+    /// The check that replaces a command, without reading the whole command.
     pub fn check_of(command: &str) -> Option<LegacyCheck> {
         FILES.into_iter().find(|(file, _)| command.contains(file)).map(|(_, check)| check)
     }
 
-    /// The call in a command, with its placeholders replaced; none where it calls none of the files.
+    /// Reads the call in a command whose placeholders are replaced. None if it calls none of the files.
     pub fn parse(command: &str) -> Option<Self> {
         let (file, check) = FILES.into_iter().find(|(file, _)| command.contains(file))?;
         let segments = segments(command);
@@ -100,7 +101,7 @@ impl Legacy {
         Some(legacy)
     }
 
-    /// Reads the call itself; false where a shell is needed for more than the call.
+    /// Reads the call itself. False if a shell must run what stands behind it.
     fn read_call(&mut self, text: &str) -> bool {
         let end = call_end(text);
         let Ok(words) = shell_words::split(&text[..end]) else { return false };
@@ -128,7 +129,7 @@ impl Legacy {
         text[end..].trim().is_empty()
     }
 
-    /// Reads what stands before the call; false where a shell is needed for it.
+    /// Reads a command before the call. False if a shell must run it.
     fn read_before(&mut self, text: &str) -> bool {
         let Ok(words) = shell_words::split(text) else { return false };
         match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -143,7 +144,7 @@ impl Legacy {
                 }
                 _ => false,
             },
-            // `ROOT=$PWD`: only for finding the file.
+            // `ROOT=$PWD` only helps to find the file.
             [assignment] => assignment
                 .split_once('=')
                 .is_some_and(|(name, value)| is_name(name) && matches!(value, "$PWD" | "$(pwd)" | "`pwd`")),
@@ -160,7 +161,7 @@ impl Legacy {
     }
 }
 
-/// Whether a word can name a variable.
+/// Whether a word can be the name of a variable.
 fn is_name(word: &str) -> bool {
     !word.is_empty()
         && !word.starts_with(|c: char| c.is_ascii_digit())
@@ -172,7 +173,7 @@ fn call_end(text: &str) -> usize {
     outside_quotes(text).find(|(_, c)| matches!(c, '|' | '&' | '>' | '<')).map_or(text.len(), |(at, _)| at)
 }
 
-/// The commands that are joined by `&&`, `;` or line ends, outside quotes and substitutions.
+/// Splits a text into the commands that `&&`, `;` and line ends join, outside quotes and substitutions.
 fn segments(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut start = 0;
@@ -193,7 +194,7 @@ fn segments(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// The characters that stand neither in quotes nor in a `$( … )`.
+/// The characters that are neither in quotes nor in a `$( … )`.
 fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> {
     let mut quote = None;
     let mut depth = 0_usize;

@@ -3,7 +3,6 @@
 
 pub mod coverage_file;
 mod description;
-mod dollar;
 mod legacy;
 mod platform_file;
 mod test;

@@ -1,6 +1,6 @@
 //! One test of a description: what the predecessor's keys say, checked.
 
-use super::dollar::{interpolated, value_at_run_time};
+use crate::buildkite::{first_variable, unescape};
 use crate::model::{BUILDKITE_STEP_KEYS, CheckName, HYPERVISORS, Os, Platform, closest, did_you_mean};
 use serde_json::{Map, Value};
 
@@ -81,9 +81,9 @@ impl Test {
 
     fn set(&mut self, key: &str, value: &mut Value) -> Result<(), String> {
         if key == "command" {
-            self.interpolated = value.as_str().and_then(interpolated).map(str::to_owned);
+            self.interpolated = value.as_str().and_then(first_variable).map(str::to_owned);
         }
-        value_at_run_time(value);
+        unescape(value);
         let known = KEYS.contains(&key);
         // The predecessor took a null for a key that is not there.
         if value.is_null() && (known || matches!(key, "command" | "timeout_in_minutes")) {

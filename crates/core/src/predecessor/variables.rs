@@ -1,7 +1,7 @@
 //! The six variables by which the predecessor was configured.
 
-use super::dollar::value_at_run_time;
 use super::test::expected;
+use crate::buildkite::unescape;
 use crate::exit::usage;
 use crate::model::{HYPERVISORS, did_you_mean};
 use anyhow::Result;
@@ -70,7 +70,7 @@ impl Variables {
             let mut value: Value = serde_json::from_str(&text).map_err(|error| {
                 usage(format!("{name}: {error}; expected JSON such as {}", example(name)))
             })?;
-            value_at_run_time(&mut value);
+            unescape(&mut value);
             read.set(name, value)
                 .map_err(|told| usage(format!("{name}{told}; for example: {name}='{}'", example(name))))?;
         }

@@ -1,32 +1,33 @@
 //! One thing that is wrong, at one place.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// How serious a finding is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
-    /// It made its check fail.
+    /// It makes its check fail.
     #[default]
     Error,
-    /// It is shown and decides nothing.
+    /// It is shown, and does not make its check fail.
     Warning,
-    /// It explains.
+    /// It explains another finding.
     Note,
 }
 
-/// Something that a check found. Two that say the same of the same place are one, whose
-/// [`Finding::feature_sets`] are joined.
+/// Something that a check found. Two findings with the same [`Identity`] are one finding, with the
+/// [`Finding::feature_sets`] of both.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// How bad it is here: a warning that the check denies is an error.
+    /// How serious it is for this check: a warning that the check denies is an error.
     pub level: Level,
     /// The lint's, rule's or advisory's name, such as `clippy::undocumented_unsafe_blocks`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lint: Option<String>,
     /// What is wrong, in a sentence, without colours.
     pub message: String,
-    /// The package, where one is to blame.
+    /// The package that it is in, if it is in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub package: Option<String>,
     /// The file, from the repository's root, with `/`.
@@ -38,42 +39,52 @@ pub struct Finding {
     /// The column, from 1, in characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<u32>,
-    /// The tool's own words, frame and all, without colours.
+    /// What the tool printed, with the frame around the code, without colours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rendered: Option<String>,
-    /// What mends it: a sentence or a command.
+    /// How to mend it: a sentence or a command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
-    /// The combinations of features that show it, as [`super::Combination::name`] names them.
+    /// The combinations of features that have it, as [`super::Combination::name`] writes them.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub feature_sets: Vec<String>,
 }
 
 impl Finding {
-    /// A finding that is no more than a sentence.
+    /// An error that is a message only.
     pub fn error(message: impl Into<String>) -> Self {
         Self { message: message.into(), ..Self::default() }
     }
 
-    /// `FILE:LINE:COLUMN`, as far as it is known.
+    /// Where the finding is: `FILE:LINE:COLUMN`, as far as it is known. None if it is in no file.
     pub fn place(&self) -> Option<String> {
-        let mut place = self.file.clone()?;
-        for number in [self.line, self.column].into_iter().map_while(|n| n) {
-            place.push(':');
-            place.push_str(&number.to_string());
+        let file = self.file.clone()?;
+        Some(Place { file, line: self.line, column: self.column }.to_string())
+    }
+
+    /// Sets the file, line and column.
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
+        (self.file, self.line, self.column) = (Some(place.file), place.line, place.column);
+        self
+    }
+
+    /// What makes this finding the same as another.
+    pub fn identity(&self) -> Identity<'_> {
+        Identity {
+            file: self.file.as_deref(),
+            line: self.line,
+            column: self.column,
+            message: &self.message,
+            lint: self.lint.as_deref(),
+            level: self.level,
         }
-        Some(place)
     }
 
-    /// Whether `other` says the same of the same place.
-    pub fn is_same(&self, other: &Self) -> bool {
-        (self.level, &self.lint, &self.message, &self.file, self.line, self.column)
-            == (other.level, &other.lint, &other.message, &other.file, other.line, other.column)
-    }
-
-    /// Adds `finding` to `all`, or its feature sets to the one that says the same.
+    /// Adds this finding to `all`. If `all` has a finding with the same identity, only the feature
+    /// sets are added to that one.
     pub fn merge_into(self, all: &mut Vec<Self>) {
-        match all.iter_mut().find(|known| known.is_same(&self)) {
+        match all.iter_mut().find(|known| known.identity() == self.identity()) {
             Some(known) => {
                 for set in self.feature_sets {
                     if !known.feature_sets.contains(&set) {
@@ -84,6 +95,84 @@ impl Finding {
             None => all.push(self),
         }
     }
+}
+
+/// What makes two findings the same finding: the place, the message, the lint and the level. The
+/// package, the frame, the remedy and the feature sets may differ.
+///
+/// The order is the order on a page: by place, then by message. A finding in no file comes last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity<'f> {
+    /// [`Finding::file`].
+    pub file: Option<&'f str>,
+    /// [`Finding::line`].
+    pub line: Option<u32>,
+    /// [`Finding::column`].
+    pub column: Option<u32>,
+    /// [`Finding::message`].
+    pub message: &'f str,
+    /// [`Finding::lint`].
+    pub lint: Option<&'f str>,
+    /// [`Finding::level`].
+    pub level: Level,
+}
+
+impl Ord for Identity<'_> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let key = |of: &Self| (of.file.is_none(), of.file, of.line, of.column, of.message, of.level, of.lint);
+        key(self).cmp(&key(other))
+    }
+}
+
+impl PartialOrd for Identity<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// A place in a file, as tools write it: `FILE:LINE:COLUMN` or `FILE:LINE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, with `/` between folders.
+    pub file: String,
+    /// The line, from 1.
+    pub line: Option<u32>,
+    /// The column, from 1, in characters.
+    pub column: Option<u32>,
+}
+
+impl Place {
+    /// Reads `FILE:LINE:COLUMN` or `FILE:LINE`. A colon may follow, as in rustfmt's output and in
+    /// panics. The file may have colons in its name, as `C:\\x.rs` has. None if there is no line.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim_end();
+        let text = text.strip_suffix(':').unwrap_or(text);
+        let (before, last) = number_at_end(text)?;
+        let (file, line, column) = match number_at_end(before) {
+            Some((file, line)) => (file, line, Some(last)),
+            None => (before, last, None),
+        };
+        let place = Self { file: file.replace('\\', "/"), line: Some(line), column };
+        Some(place).filter(|place| !place.file.starts_with(':'))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        for number in [self.line, self.column].into_iter().map_while(|number| number) {
+            write!(f, ":{number}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Splits `TEXT:NUMBER`. None if the text is empty or the number is none.
+fn number_at_end(text: &str) -> Option<(&str, u32)> {
+    let (before, number) = text.rsplit_once(':')?;
+    // `parse` takes a sign too.
+    let plain = !before.is_empty() && number.starts_with(|c: char| c.is_ascii_digit());
+    Some((before, number.parse().ok()?)).filter(|_| plain)
 }
 
 #[cfg(test)]
@@ -106,5 +195,36 @@ mod tests {
         assert_eq!(all.len(), 2);
         assert_eq!(all[0].feature_sets, ["a", "b"]);
         assert_eq!(all[0].place().as_deref(), Some("src/lib.rs:3"));
+    }
+
+    #[test]
+    fn findings_of_two_lints_or_levels_at_one_place_are_two() {
+        let finding = Finding { file: Some("a.rs".into()), ..Finding::error("unused") };
+        let mut all = Vec::new();
+        finding.clone().merge_into(&mut all);
+        Finding { lint: Some("dead_code".into()), ..finding.clone() }.merge_into(&mut all);
+        Finding { level: Level::Warning, ..finding.clone() }.merge_into(&mut all);
+        Finding { package: Some("p".into()), rendered: Some("frame".into()), ..finding }.merge_into(&mut all);
+        assert_eq!(all.len(), 3);
+    }
+
+    #[test]
+    fn a_place_is_read_in_every_form_that_tools_write() {
+        let place = |file: &str, line, column| Some(Place { file: file.into(), line: Some(line), column });
+        for (text, expected) in [
+            ("src/lib.rs:3:5", place("src/lib.rs", 3, Some(5))),
+            ("src/lib.rs:3:5:\n", place("src/lib.rs", 3, Some(5))),
+            ("src/lib.rs:13", place("src/lib.rs", 13, None)),
+            ("it's/win.rs:1:", place("it's/win.rs", 1, None)),
+            (r"C:\a\b.rs:7:9", place("C:/a/b.rs", 7, Some(9))),
+            ("a:b.rs:7", place("a:b.rs", 7, None)),
+            ("src/lib.rs", None),
+            ("src/lib.rs:+3", None),
+            (":3:5", None),
+            ("", None),
+        ] {
+            let parsed = Place::parse(text);
+            assert_eq!(parsed, expected, "{text}");
+        }
     }
 }

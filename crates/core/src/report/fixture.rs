@@ -1,5 +1,5 @@
-//! A report with something in every field, for the tests of all forms; and what holds it and the
-//! format's description (`docs/report.md`) against the types.
+//! A report with a value in every field, for the tests of all forms. Tests here compare it, and the
+//! description of the format (`docs/report.md`), with the types.
 
 use super::{Artifact, Combination, Finding, Outcome, Report, Section, Timings, Usage, VERSION};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
@@ -14,7 +14,17 @@ pub fn full() -> Report {
     serde_json::from_str(FULL).unwrap()
 }
 
-/// Tells which fields a type asks for, and gives none.
+/// Compares a text with the snapshot of this name in `tests/cases/report`. `cargo insta review`, or
+/// `INSTA_UPDATE=always cargo test`, takes a new text over.
+pub fn assert_text(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../../../../tests/cases/report");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+/// A deserializer that notes the fields of a struct and gives no values.
 struct Asked<'a>(&'a mut Vec<&'static str>);
 
 impl<'de> Deserializer<'de> for Asked<'_> {

@@ -1,16 +1,31 @@
-//! The report as `JUnit` XML, for Buildkite's Test Engine and others: a suite for each check, in it a
-//! case for each of its combinations, or one for the check where it has none.
+//! The report as `JUnit` XML, for Buildkite's Test Engine and other programs. Each check is a suite, and
+//! each of its combinations a case. A check without combinations has one case.
 
-use super::{Combination, Finding, Outcome, Report, Verdict, text};
+use super::{Combination, Finding, Format, Outcome, ReadImage, Report, Verdict, text};
 use anyhow::{Context, Result};
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 use std::time::Duration;
 
-/// The report as XML. What may not stand in XML, such as colours, is left out of it by `quick-junit`.
-///
-/// # Errors
-/// Where the writer of the XML refuses, for which no case is known.
-pub fn render(report: &Report) -> Result<String> {
+/// The report as `JUnit` XML.
+#[derive(Debug)]
+pub struct JUnit;
+
+impl Format for JUnit {
+    fn flag(&self) -> &'static str {
+        "junit"
+    }
+
+    fn help(&self) -> &'static str {
+        "Write the report as JUnit XML"
+    }
+
+    fn render(&self, report: &Report, _: ReadImage<'_>) -> Result<String> {
+        render(report)
+    }
+}
+
+/// The report as XML. `quick-junit` leaves out what XML does not allow, such as the codes of colours.
+fn render(report: &Report) -> Result<String> {
     let mut junit = quick_junit::Report::new("rust-vmm-ci");
     junit.set_time(duration(report.seconds));
     if let Some(began) = began(report, 0.0) {
@@ -42,7 +57,7 @@ fn suite(report: &Report, outcome: &Outcome) -> TestSuite {
         }
     }
     suite.add_test_cases(outcome.combinations.iter().map(|combination| one_of(outcome, combination)));
-    // A check may fail by more than its combinations: a score, a rule over all of them.
+    // A check may fail although all of its combinations pass: by a score, or by a rule for all of them.
     let told = match outcome.verdict {
         Verdict::Passed => !outcome.combinations.is_empty(),
         verdict => outcome.combinations.iter().any(|combination| combination.verdict == verdict),
@@ -57,7 +72,7 @@ fn suite(report: &Report, outcome: &Outcome) -> TestSuite {
     suite
 }
 
-/// One of a check's combinations, with the findings that it shows.
+/// A combination of a check, with the combination's findings.
 fn one_of(outcome: &Outcome, combination: &Combination) -> TestCase {
     let name = combination.name();
     let shows = |finding: &&Finding| finding.feature_sets.is_empty() || finding.feature_sets.contains(&name);
@@ -67,7 +82,7 @@ fn one_of(outcome: &Outcome, combination: &Combination) -> TestCase {
     case
 }
 
-/// A verdict in the words of `JUnit`.
+/// A verdict as `JUnit` has it.
 fn status(verdict: Verdict, outcome: &Outcome, findings: &[&Finding]) -> TestCaseStatus {
     let mut status = match verdict {
         Verdict::Passed => return TestCaseStatus::success(),
@@ -85,7 +100,7 @@ fn status(verdict: Verdict, outcome: &Outcome, findings: &[&Finding]) -> TestCas
     status
 }
 
-/// A finding in the tool's own words, or in ours.
+/// A finding as the tool printed it, else its place and message.
 fn words(finding: &Finding) -> String {
     let place = finding.place().map_or(String::new(), |place| format!("{place}: "));
     let own = || format!("{place}{}", finding.message);
@@ -94,13 +109,13 @@ fn words(finding: &Finding) -> String {
         + &remedy.collect::<String>()
 }
 
-/// When something began that did so `after` seconds.
+/// The time `after` seconds after the run began.
 fn began(report: &Report, after: f64) -> Option<chrono::DateTime<chrono::Utc>> {
     chrono::DateTime::from_timestamp(i64::try_from(report.started).ok()?, 0)?
         .checked_add_signed(chrono::TimeDelta::from_std(duration(after)).ok()?)
 }
 
-/// Seconds as a duration, none where they are no time.
+/// Seconds as a duration; zero if they are negative or not a number.
 fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
@@ -116,8 +131,7 @@ mod tests {
 
     #[test]
     fn the_xml_is_what_it_was() {
-        let xml = render(&fixture::full()).unwrap();
-        assert_eq!(xml, include_str!("../../../../tests/cases/report/junit.xml"), "\n{xml}");
+        fixture::assert_text("junit", &render(&fixture::full()).unwrap());
     }
 
     #[test]

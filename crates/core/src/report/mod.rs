@@ -1,13 +1,14 @@
-//! What was found, and how people and machines are told.
+//! What a run found, and the texts for people and programs that are made of it.
 //!
-//! The types here are the report's format as well (`docs/report.md`, version [`VERSION`]): what
-//! `--report` writes is [`Report`] as JSON, and every other form is made of it. Pure: rendering
-//! returns text.
+//! The types here are also the report's format (`docs/report.md`, version [`VERSION`]): `--report`
+//! writes [`Report`] as JSON, and every other form is made of a [`Report`]. To render returns text and
+//! does nothing else.
 
 pub mod annotation;
 mod finding;
 #[cfg(test)]
 mod fixture;
+mod format;
 pub mod html;
 pub mod junit;
 mod outcome;
@@ -16,17 +17,21 @@ pub mod table;
 pub mod text;
 mod timings;
 
-pub use finding::{Finding, Level};
+pub use finding::{Finding, Identity, Level, Place};
+pub use format::{Format, Json, ReadImage};
 pub use outcome::{Artifact, Combination, Outcome, Section, Verdict, combination_name};
 pub use timings::{Timings, Usage};
 
 use crate::exit::Exit;
 use serde::{Deserialize, Serialize};
 
-/// The version of the report's format. Additions keep it, other changes raise it.
+/// The version of the report's format. A new field keeps it, any other change raises it.
 pub const VERSION: u32 = 1;
 
-/// A run: its checks' outcomes, in the order in which they are told, and where it took place.
+/// Every form in which a report is written to a file.
+pub const FORMATS: &[&dyn Format] = &[&Json, &junit::JUnit, &html::Html];
+
+/// A run: the outcomes of its checks, and where it took place.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Report {
     /// [`VERSION`] of the program that wrote it.
@@ -35,24 +40,24 @@ pub struct Report {
     pub tool: String,
     /// The platform that the checks were for.
     pub platform: String,
-    /// The system that the checks were for.
+    /// The operating system that the checks were for.
     pub os: String,
-    /// The commit that was checked, in full, where git knows one.
+    /// The full hash of the commit that was checked, if git knows one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
-    /// The first line of `rustc --version`, where there is a rustc.
+    /// The first line of `rustc --version`, if there is a rustc.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub toolchain: Option<String>,
-    /// The container's image, where the run was in one.
+    /// The container's image, if the run was in a container.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
     /// When the run began, in seconds since 1970.
     pub started: u64,
-    /// What the run took, in seconds.
+    /// How long the run took, in seconds.
     pub seconds: f64,
     /// Whether it was cancelled before its end.
     pub cancelled: bool,
-    /// What it used of its machine, where the system tells.
+    /// The CPU time and memory that it used, if the system counts them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// One for each check, in the plan's order.
@@ -60,8 +65,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// How the run as a whole ended: a failed check comes before what is broken or cancelled; a run
-    /// in which nothing ran is none that passed.
+    /// How the run as a whole ended. A failed check counts more than a broken or cancelled one. A run in
+    /// which no check ran did not pass.
     pub fn exit(&self) -> Exit {
         let hard = |verdict| self.outcomes.iter().any(|o| o.verdict == verdict && !o.soft_fail);
         if hard(Verdict::Failed) {
@@ -79,7 +84,7 @@ impl Report {
         self.outcomes.iter().any(|o| matches!(o.verdict, Verdict::Passed | Verdict::Failed))
     }
 
-    /// The outcomes that made the run fail, softly or not.
+    /// The outcomes that failed or are broken, softly or not.
     pub fn failures(&self) -> impl Iterator<Item = &Outcome> {
         self.outcomes.iter().filter(|o| matches!(o.verdict, Verdict::Failed | Verdict::Broken))
     }

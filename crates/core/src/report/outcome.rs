@@ -1,9 +1,9 @@
-//! What became of one check.
+//! The outcome of one check.
 
 use super::{Finding, Timings};
 use serde::{Deserialize, Serialize};
 
-/// What a check came to.
+/// How a check ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -13,7 +13,7 @@ pub enum Verdict {
     Failed,
     /// The check could not do its work: a tool is missing or did not answer.
     Broken,
-    /// It was left out, in plain sight.
+    /// It did not run, and the report says so.
     #[default]
     Skipped,
     /// The job was cancelled before it ended.
@@ -21,7 +21,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The word for people and for the report.
+    /// The word in the report.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -40,37 +40,37 @@ pub struct Outcome {
     pub label: String,
     /// The check's name.
     pub name: String,
-    /// What it came to.
+    /// How it ended.
     pub verdict: Verdict,
-    /// Whether a failure of it is only shown.
+    /// Whether its failure does not make the run fail.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub soft_fail: bool,
-    /// Why it is so, in a sentence, where the findings do not say it.
+    /// The reason for the verdict in a sentence, if the findings do not tell it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What to do about it: a command where there is one.
+    /// What to do about it: a command, or a sentence if there is no command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
     /// The command that repeats this check alone.
     pub command: String,
-    /// When it began, in seconds after the run did.
+    /// When it began, in seconds after the run began.
     pub started: f64,
-    /// What it took, in seconds.
+    /// How long it took, in seconds.
     pub seconds: f64,
-    /// How long it held a free lane up before it began, since what it shares with a running check was
-    /// not to be used at once, in seconds.
+    /// How long a free lane waited for it before it began, in seconds: it needed something that a running
+    /// check was using.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub queued: f64,
-    /// What cargo's part of its time was spent on.
+    /// What cargo spent its part of that time on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timings: Option<Timings>,
-    /// The runs that it consisted of, where it runs once for each combination of features.
+    /// Its runs, if it runs once for each combination of features.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub combinations: Vec<Combination>,
     /// What it found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
-    /// What it has to show beside findings, such as a table of coverage by file.
+    /// Tables that it shows besides its findings, such as the coverage by file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sections: Vec<Section>,
     /// Files that it made for people or other tools.
@@ -78,46 +78,46 @@ pub struct Outcome {
     pub artifacts: Vec<Artifact>,
 }
 
-/// One run of a check, for one result of feature resolution.
+/// One run of a check, with one set of features.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Combination {
     /// The workspace member whose features were combined.
     pub package: String,
     /// The features, joined with commas; empty for none.
     pub features: String,
-    /// The other combinations that resolve to the same, as `PACKAGE: FEATURES`.
+    /// The other combinations for which cargo resolves the same features, as `PACKAGE: FEATURES`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stands_for: Vec<String>,
-    /// The test programs and documentation that were not run again, since the same had passed in an earlier
-    /// run of the check.
+    /// The test programs and documentation that did not run again, because the same ones had passed in an
+    /// earlier run of the check.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passed_before: Vec<String>,
-    /// What it came to.
+    /// How it ended.
     pub verdict: Verdict,
-    /// When it began, in seconds after the run did.
+    /// When it began, in seconds after the run began.
     pub started: f64,
-    /// What it took, in seconds.
+    /// How long it took, in seconds.
     pub seconds: f64,
-    /// What cargo's part of its time was spent on.
+    /// What cargo spent its part of that time on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timings: Option<Timings>,
 }
 
-/// serde's condition for leaving a time out.
+/// Whether serde leaves a time out.
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
 fn is_zero(seconds: &f64) -> bool {
     *seconds == 0.0
 }
 
 impl Combination {
-    /// `PACKAGE: FEATURES`, without the package where there is none; the empty set of features is
-    /// called `no features`.
+    /// `PACKAGE: FEATURES`, or `FEATURES` if it has no package. The empty set of features is called
+    /// `no features`.
     pub fn name(&self) -> String {
         combination_name(&self.package, &self.features)
     }
 }
 
-/// The name of a combination of features, before there is an outcome of it: see [`Combination::name`].
+/// The name that [`Combination::name`] gives, for a combination that has not run yet.
 pub fn combination_name(package: &str, features: &str) -> String {
     let features = if features.is_empty() { "no features" } else { features };
     if package.is_empty() { features.to_owned() } else { format!("{package}: {features}") }
@@ -126,7 +126,7 @@ pub fn combination_name(package: &str, features: &str) -> String {
 /// A table that a check shows: coverage by file, benchmarks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Section {
-    /// What it shows.
+    /// Its title.
     pub title: String,
     /// A sentence before the table.
     #[serde(default, skip_serializing_if = "String::is_empty")]

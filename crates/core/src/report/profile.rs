@@ -1,29 +1,29 @@
-//! Where a run's time went: its checks' times taken apart, as a table for terminals, logs and pipes,
-//! and as the rows of the page's.
+//! What a run's time was spent on: the parts of each check's time, as a table for terminals, logs and
+//! pipes, and as rows for the HTML page.
 
 use super::{Combination, Outcome, Report, Timings, text};
 use comfy_table::{CellAlignment, Table, presets};
 
-/// What a time is taken apart into.
+/// The parts of a time, and their sum.
 pub const COLUMNS: [&str; 6] = ["waiting", "compile", "link", "run", "other", "sum"];
 
-/// A time's parts in seconds, in the order of [`COLUMNS`], without the sum. A part is none where it is
-/// not known or there is no such: linking without `--timings` is in compiling.
+/// The parts of a time in seconds, in the order of [`COLUMNS`], without the sum. A part is none if it is
+/// not known or did not occur. Without `--timings`, linking is not known and counts as compiling.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Parts(pub [Option<f64>; 5]);
 
 impl Parts {
-    /// A check's: waiting for its lane, which was before it began, is in it.
+    /// The parts of a check's time. The time before it began, in which a free lane waited for it, counts.
     pub fn of_check(outcome: &Outcome) -> Self {
         Self::of(outcome.queued, outcome.seconds, outcome.timings)
     }
 
-    /// A check's from when it began.
+    /// The parts of a check's time, from its beginning.
     pub fn of_work(outcome: &Outcome) -> Self {
         Self::of(0.0, outcome.seconds, outcome.timings)
     }
 
-    /// A combination's.
+    /// The parts of a combination's time.
     pub fn of_combination(combination: &Combination) -> Self {
         Self::of(0.0, combination.seconds, combination.timings)
     }
@@ -35,7 +35,7 @@ impl Parts {
         Self([waiting, timings.map(|known| known.compile), known.link, timings.map(|known| known.run), other])
     }
 
-    /// The parts and their sum, as they stand in a table.
+    /// The parts and their sum, as the cells of a table.
     pub fn cells(&self) -> [String; 6] {
         let tenths = |seconds: f64| format!("{seconds:.1}");
         let [waiting, compile, link, run, other] = self.0.map(|part| part.map_or(String::new(), tenths));
@@ -51,7 +51,7 @@ impl Parts {
     }
 }
 
-/// The checks that took time, each with its parts, and all together.
+/// The checks that took time, each with its parts, and the sum of all.
 pub fn rows(report: &Report) -> (Vec<(&Outcome, Parts)>, Parts) {
     let ran = report.outcomes.iter().filter(|outcome| outcome.seconds > 0.0);
     let rows: Vec<_> = ran.map(|outcome| (outcome, Parts::of_check(outcome))).collect();
@@ -62,8 +62,8 @@ pub fn rows(report: &Report) -> (Vec<(&Outcome, Parts)>, Parts) {
     (rows, sum)
 }
 
-/// The table of `--timings`: a line for each check that took time, and the sum; then what the run used,
-/// as far as it is known. Combinations, of which there may be hundreds, are in the other forms.
+/// The table of `--timings`: a line for each check that took time, and the sum; then the CPU time and
+/// memory of the run, if they are known. Combinations are not in it: there may be hundreds of them.
 pub fn table(report: &Report) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -89,7 +89,7 @@ pub fn table(report: &Report) -> String {
     out
 }
 
-/// What the run used of its machine, in a sentence; nothing where it is not known.
+/// The CPU time and memory of the run in a sentence; none if they are not known.
 pub fn used(report: &Report) -> Option<String> {
     let usage = report.usage?;
     let share = if usage.cpu > 0.0 { usage.own_cpu / usage.cpu * 100.0 } else { 0.0 };
@@ -108,8 +108,7 @@ mod tests {
 
     #[test]
     fn every_check_that_took_time_has_its_parts_and_they_sum_up() {
-        let shown = table(&fixture::full());
-        assert_eq!(shown, include_str!("../../../../tests/cases/report/timings.txt"), "\n{shown}");
+        fixture::assert_text("timings", &table(&fixture::full()));
     }
 
     #[test]

@@ -1,16 +1,16 @@
-//! The summary at a run's end, for terminals, logs and pipes.
+//! The summary at the end of a run, for terminals, logs and pipes.
 
 use super::{Finding, Level, Outcome, Report, Verdict, text};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
 use std::fmt::Write;
 
-/// Findings that are listed for one check; the log above and the report have them all.
+/// The most findings that are listed for one check. The log above and the report have all of them.
 const LISTED: usize = 10;
 
-/// The summary of a run: a table of its checks, then for each that did not pass why, what to do, and
-/// the command that repeats it alone, then the tally. `color` is whether the reader understands
-/// ANSI's colours.
+/// The summary of a run: a table of its checks; for each check that did not pass the reason, the remedy
+/// and the command that repeats it; then how many passed and failed. `color` says whether to use ANSI
+/// colours.
 pub fn summary(report: &Report, color: bool) -> String {
     let mut out = table(&report.outcomes, color);
     for outcome in report.outcomes.iter().filter(|outcome| outcome.verdict != Verdict::Passed) {
@@ -24,7 +24,7 @@ pub fn summary(report: &Report, color: bool) -> String {
     out
 }
 
-/// The table of checks, a line each: it is not fitted to a width, so that a line is one check's.
+/// The table of checks. Each check is one line, however long: no line is broken.
 fn table(outcomes: &[Outcome], color: bool) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -52,7 +52,7 @@ fn table(outcomes: &[Outcome], color: bool) -> String {
     out
 }
 
-/// What there is to say about a check that did not pass.
+/// The lines about a check that did not pass.
 fn details(out: &mut String, outcome: &Outcome, color: bool) {
     let head = format!("{}: {}", text::verdict(outcome), text::line(&outcome.label));
     let _ = writeln!(out, "{}", painted(&head, style(outcome), color));
@@ -73,7 +73,7 @@ fn details(out: &mut String, outcome: &Outcome, color: bool) {
     }
 }
 
-/// A finding in one line, as compilers write them.
+/// A finding on one line, in the form that compilers use.
 fn sentence(finding: &Finding) -> String {
     let place = finding.place().map_or(String::new(), |place| format!("{place}: "));
     let level = match finding.level {
@@ -86,7 +86,7 @@ fn sentence(finding: &Finding) -> String {
     text::line(&format!("{place}{level}: {}{lint}{sets}", finding.message)).into_owned()
 }
 
-/// How a check's line looks.
+/// The style of a check's line.
 fn style(outcome: &Outcome) -> Style {
     match (outcome.verdict, outcome.soft_fail) {
         (Verdict::Passed, _) => AnsiColor::Green.on_default(),
@@ -97,7 +97,7 @@ fn style(outcome: &Outcome) -> Style {
     }
 }
 
-/// The text, in its style where there are colours.
+/// The text, in its style if colours are used.
 fn painted(text: &str, style: Style, color: bool) -> String {
     if color { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }
@@ -109,9 +109,7 @@ mod tests {
 
     #[test]
     fn the_summary_says_what_passed_and_what_to_do_about_the_rest() {
-        let shown = summary(&fixture::full(), false);
-        let expected = include_str!("../../../../tests/cases/report/summary.txt");
-        assert_eq!(shown, expected, "\n{shown}");
+        fixture::assert_text("summary", &summary(&fixture::full(), false));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Words and numbers as every form of the report shows them.
+//! Words and numbers in the form that all forms of the report have in common.
 
 use super::{Outcome, Report, Verdict};
 pub use crate::model::shown::{block, line};
@@ -11,7 +11,7 @@ pub fn count(number: usize, thing: &str) -> String {
 
 /// A time for people, from seconds: `0.4 s`, `12 s`, `3 min 5 s`, `1 h 2 min`.
 pub fn duration(seconds: f64) -> String {
-    // Below zero and not a number are no times; beyond u32 is no run.
+    // A negative number or NaN becomes 0, and no run takes more seconds than a u32 has.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let whole = seconds.round() as u32;
     match whole {
@@ -22,7 +22,7 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// An outcome's verdict: `failed (soft)` where a failure is only shown.
+/// An outcome's verdict: `failed (soft)` if the failure does not make the run fail.
 pub const fn verdict(outcome: &Outcome) -> &'static str {
     match (outcome.verdict, outcome.soft_fail) {
         (Verdict::Failed, true) => "failed (soft)",
@@ -31,15 +31,14 @@ pub const fn verdict(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// How many of a check's combinations passed, of how many: `63/64`; nothing for a check that has
-/// none.
+/// How many of a check's combinations passed, and how many it has: `63/64`. Empty if it has none.
 pub fn combinations(outcome: &Outcome) -> String {
     let all = outcome.combinations.len();
     let passed = outcome.combinations.iter().filter(|c| c.verdict == Verdict::Passed).count();
     if all == 0 { String::new() } else { format!("{passed}/{all}") }
 }
 
-/// How the checks went, in one line: `11 passed, 1 failed, 1 failed (soft)`.
+/// How many checks have which verdict, on one line: `11 passed, 1 failed, 1 failed (soft)`.
 pub fn tally(report: &Report) -> String {
     const ORDER: [&str; 7] =
         ["passed", "failed", "failed (soft)", "broken", "broken (soft)", "skipped", "cancelled"];
@@ -55,8 +54,7 @@ pub fn tally(report: &Report) -> String {
     }
 }
 
-/// The sets of features that show a finding, for people: the first few, and how many more there
-/// are.
+/// The names of the sets of features that have a finding: the first three, and how many more there are.
 pub fn feature_sets(sets: &[String]) -> Option<String> {
     const SHOWN: usize = 3;
     let named = sets.iter().take(SHOWN).map(|set| line(set)).collect::<Vec<_>>().join(" · ");

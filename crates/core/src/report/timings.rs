@@ -1,16 +1,15 @@
-//! Where a run's time went.
+//! What a run's time was spent on.
 
 use serde::{Deserialize, Serialize};
 
-/// What cargo's work on a check, or on one of its combinations, was spent on, in seconds by the clock.
-/// The rest of the check's time is other work: what cargo resolves, LLVM's tools, git.
+/// The parts of the time that cargo took for a check or for one of its combinations, in seconds by the
+/// clock. The rest of the check's time is other work: resolving features, LLVM's tools, git.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timings {
-    /// Building, and finding that there is nothing to build. Linking is part of it where `link` is not
-    /// known.
+    /// Building, and finding that there is nothing to build. It includes linking if `link` is not known.
     pub compile: f64,
-    /// The part of building in which the linker ran, shared out where compilers ran beside it: an
-    /// estimate, from samples.
+    /// Linking. An estimate from samples: if a linker and compilers run at the same time, linking gets its
+    /// share of that time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<f64>,
     /// Test programs, doctests (which rustdoc compiles while it runs them) and benchmarks.
@@ -20,13 +19,13 @@ pub struct Timings {
 }
 
 impl Timings {
-    /// The parts with their names, in the order in which they are shown.
+    /// The parts with their names, in the order of the table.
     pub fn parts(&self) -> [(&'static str, f64); 4] {
         let link = self.link.unwrap_or_default();
         [("waiting", self.waiting), ("compile", self.compile), ("link", link), ("run", self.run)]
     }
 
-    /// Those of several pieces of work as one's; none where none has any.
+    /// The sum over several pieces of work; none if none of them has timings.
     pub fn total(pieces: impl Iterator<Item = Option<Self>>) -> Option<Self> {
         pieces.flatten().reduce(|mut all, piece| {
             all += piece;
@@ -34,7 +33,7 @@ impl Timings {
         })
     }
 
-    /// All of it together.
+    /// The sum of the parts.
     pub fn sum(&self) -> f64 {
         self.parts().iter().map(|(_, seconds)| seconds).sum()
     }
@@ -51,10 +50,10 @@ impl std::ops::AddAssign for Timings {
     }
 }
 
-/// What a run used of its machine.
+/// The CPU time and memory that a run used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
-    /// CPU time, in seconds: of this program and all that it started and waited for.
+    /// CPU time of this program and of all processes that it started and waited for, in seconds.
     pub cpu: f64,
     /// CPU time of this program alone, in seconds.
     pub own_cpu: f64,

@@ -1,34 +1,34 @@
 //! An annotation's text.
 //!
-//! Buildkite reads it as Markdown, in which HTML may stand. It is all HTML, a block a line, so that
-//! `maud` escapes what is from outside; and no block has a line end in it, so that Markdown, which an
-//! empty line in an HTML block would begin again (`CommonMark` 4.6), never reads a word of it.
+//! Buildkite reads it as Markdown, which may contain HTML. This text is HTML only, so that `maud` escapes
+//! everything from outside. Each block is one line: an empty line would end the HTML block
+//! (`CommonMark` 4.6), and Markdown would read what follows.
 
-use crate::report::{Artifact, Finding, Level, Outcome, Report, Section, Verdict, text};
+use crate::report::{Artifact, Finding, Identity, Level, Outcome, Report, Section, Verdict, text};
 use maud::{Markup, html};
 use std::collections::HashMap;
 
-/// The most bytes that a body has. Buildkite takes 1 MiB; the agent may put something longer in a
-/// secret's place.
+/// The most bytes of a body. Buildkite takes 1 MiB. Some of that is kept free: the agent may replace a
+/// secret by a longer text.
 const LIMIT: usize = 1_000_000;
-/// Of those, what is kept for the words at the end.
+/// The bytes of a body that are kept for its end.
 const TAIL: usize = 1_000;
-/// The most bytes that the table of checks has.
+/// The most bytes of the table of checks.
 const TABLE: usize = 200_000;
 /// The most bytes of one cell, name or sentence.
 const WORDS: usize = 2_000;
 /// The most bytes of a finding's frame.
 const FRAME: usize = 20_000;
-/// The most rows of a section's table; the report has them all.
+/// The most rows of a section's table. The report has all rows.
 const ROWS: usize = 50;
-/// The most findings of a run whose frames are shown unfolded.
+/// Up to this many findings of a run, the frames are unfolded.
 const UNFOLDED: usize = 5;
 
-/// What has been written, and what was left out.
+/// The text so far.
 struct Body<'a> {
     text: String,
-    /// Of each finding, the label of the check that first showed its frame.
-    shown: HashMap<(&'a str, Option<String>), &'a str>,
+    /// For each finding whose frame was shown: the label of the first check that has it.
+    shown: HashMap<Identity<'a>, &'a str>,
     unfold: bool,
     left_out: usize,
 }
@@ -42,7 +42,7 @@ pub fn render(report: &Report, whole: Option<&str>) -> String {
     body.table(report);
     let told: Vec<&Outcome> = report.outcomes.iter().filter(|outcome| is_told(outcome)).collect();
     for (number, outcome) in told.iter().enumerate() {
-        // Each check has an equal share of what is left, so that none crowds the others out.
+        // Each check gets an equal share of the rest, so that no check takes the place of all others.
         let left = (LIMIT - TAIL).saturating_sub(body.text.len());
         let end = body.text.len() + left / (told.len() - number);
         body.outcome(outcome, end);
@@ -51,12 +51,12 @@ pub fn render(report: &Report, whole: Option<&str>) -> String {
     body.text
 }
 
-/// Whether there is more to say about a check than the table does.
+/// Whether a check has something that the table does not show.
 fn is_told(outcome: &Outcome) -> bool {
     matches!(outcome.verdict, Verdict::Failed | Verdict::Broken) || outcome.artifacts.iter().any(|a| a.image)
 }
 
-/// What ran and how it went.
+/// The first line: what ran, and how many checks passed and failed.
 fn headline(report: &Report) -> Markup {
     let cancelled = if report.cancelled { "cancelled: " } else { "" };
     html! {
@@ -68,7 +68,7 @@ fn headline(report: &Report) -> Markup {
 }
 
 impl Body<'_> {
-    /// Adds a block, if it fits before `end`; whether it did.
+    /// Adds a block if it fits before `end`. Says whether it did.
     fn push(&mut self, block: &Markup, end: usize) -> bool {
         let block = block.0.replace('\n', "&#10;");
         let fits = self.text.len() + block.len() + 2 <= end;
@@ -79,7 +79,7 @@ impl Body<'_> {
         fits
     }
 
-    /// What could not be said.
+    /// The end: how many findings are not shown, and where the whole report is.
     fn tail(&mut self, whole: Option<&str>) {
         if self.left_out > 0 {
             self.push(&html! { p { (text::count(self.left_out, "more finding")) " did not fit." } }, LIMIT);
@@ -91,7 +91,7 @@ impl Body<'_> {
 }
 
 impl<'a> Body<'a> {
-    /// The table of checks, as many as fit.
+    /// The table of checks, with as many rows as fit.
     fn table(&mut self, report: &Report) {
         let mut rows = String::new();
         let mut left_out = 0;
@@ -111,7 +111,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// A check that failed: why, what to do, what it shows, and its findings as far as they fit.
+    /// A check: its reason and remedy, its tables and files, and as many findings as fit before `end`.
     fn outcome(&mut self, outcome: &'a Outcome, end: usize) {
         let head = html! {
             h4 { (words(&outcome.label)) " " (text::verdict(outcome)) }
@@ -128,20 +128,21 @@ impl<'a> Body<'a> {
         }
         let mut left_out = 0;
         for finding in &outcome.findings {
-            let key = (finding.message.as_str(), finding.place());
-            let first = self.shown.get(&key).copied();
+            let identity = finding.identity();
+            let first = self.shown.get(&identity).copied();
             let block = self.finding(finding, first);
-            // The first that does not fit is the last that is tried: the tools' order is kept.
+            // After the first finding that does not fit, no other is tried: the order must stay.
             if left_out > 0 || !self.push(&block, end) {
                 left_out += 1;
             } else if first.is_none() && finding.rendered.is_some() {
-                self.shown.insert(key, &outcome.label);
+                self.shown.insert(identity, &outcome.label);
             }
         }
         self.left_out += left_out;
     }
 
-    /// A finding with its frame, or with the label of the check that shows it already.
+    /// A finding with its frame. If another check shows the same finding already, it has the label of
+    /// that check instead of the frame.
     fn finding(&self, finding: &Finding, first: Option<&str>) -> Markup {
         let heading = html! {
             @match finding.level { Level::Error => "", Level::Warning => "warning: ", Level::Note => "note: " }
@@ -169,7 +170,7 @@ impl<'a> Body<'a> {
     }
 }
 
-/// A check's line in the table.
+/// A row of the table of checks.
 fn row(outcome: &Outcome) -> Markup {
     let sign = match (outcome.verdict, outcome.soft_fail) {
         (Verdict::Passed, _) => "✅",
@@ -188,7 +189,7 @@ fn row(outcome: &Outcome) -> Markup {
     }
 }
 
-/// A table that a check shows, its first rows.
+/// The first rows of a table that a check shows.
 fn table_of(section: &Section) -> Markup {
     let more = section.rows.len().saturating_sub(ROWS);
     html! {
@@ -206,7 +207,7 @@ fn table_of(section: &Section) -> Markup {
     }
 }
 
-/// A file that a check made: an image in place, another by its name.
+/// A file that a check made: an image is shown, another file is a link.
 fn shown(artifact: &Artifact) -> Markup {
     html! {
         p {
@@ -219,17 +220,17 @@ fn shown(artifact: &Artifact) -> Markup {
     }
 }
 
-/// A link to an artifact of this build, by Buildkite's own scheme.
+/// A link to an artifact of this build, with Buildkite's scheme `artifact://`.
 fn link(path: &str, name: &str) -> Markup {
     html! { a href={ "artifact://" (path) } { (words(name)) } }
 }
 
-/// Text from outside in one line, cut where it is no name or sentence any more.
+/// Text from outside on one line, cut if it is too long for a name or a sentence.
 fn words(text: &str) -> String {
     cut(&text::line(text), WORDS)
 }
 
-/// The text, or as much of it as `most` bytes hold and a mark.
+/// The text. If it has more than `most` bytes, its beginning and ` …`.
 fn cut(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
@@ -245,7 +246,7 @@ mod tests {
     use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
     use scraper::{Html, Selector};
 
-    /// The body as a browser has it after Buildkite's Markdown: all HTML, so the text itself.
+    /// The body as a browser gets it. It is HTML only, so that Markdown changes nothing.
     fn page(body: &str) -> Html {
         for event in Parser::new_ext(body, Options::all()) {
             let html = matches!(event, Event::Html(_))
@@ -288,6 +289,11 @@ mod tests {
         let image = page.select(&Selector::parse("img").unwrap()).next().unwrap().value();
         assert_eq!(image.attr("src"), Some("artifact://target/rust-vmm-ci/bench/plot one.svg"));
         assert_eq!(image.attr("alt"), Some("Benchmark <plot>"));
+    }
+
+    #[test]
+    fn the_body_is_what_it_was() {
+        fixture::assert_text("annotation", &render(&fixture::full(), Some("rust-vmm-ci/report.html")));
     }
 
     #[test]

@@ -1,13 +1,13 @@
-//! What Buildkite's build page is told about a job.
+//! The annotation of a job on Buildkite's build page.
 //!
-//! A job has one annotation, under a context of its own: parallel jobs do not overwrite each other,
-//! and a retry finds what the try before it left.
+//! Each job has one annotation, with a context of its own. So parallel jobs do not overwrite each
+//! other's annotation, and a retry replaces the annotation of the earlier try.
 
 mod body;
 
 use super::{Report, Verdict};
 use crate::exit::Exit;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use sha2::{Digest, Sha256};
 
 /// The most characters that Buildkite takes for a context (the agent's `annotate --help`).
 const LONGEST_CONTEXT: usize = 100;
@@ -17,9 +17,9 @@ const LONGEST_CONTEXT: usize = 100;
 pub enum Style {
     /// Red: the job fails.
     Error,
-    /// Yellow: what failed was only to be shown.
+    /// Yellow: only checks failed whose failure does not make the job fail.
     Warning,
-    /// Green: nothing failed, and there is something to see.
+    /// Green: nothing failed, and there is a picture to look at.
     Success,
 }
 
@@ -34,43 +34,52 @@ impl Style {
     }
 }
 
-/// What tells a job from the others of its build, as the agent's variables say it.
+/// The agent's variables that tell a job from the other jobs of its build.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Job<'a> {
-    /// `BUILDKITE_STEP_KEY`, where the step has one.
+    /// `BUILDKITE_STEP_KEY`, if the step has a key.
     pub key: Option<&'a str>,
-    /// `BUILDKITE_LABEL`, where the step has one; a matrix gives each of its jobs another.
+    /// `BUILDKITE_LABEL`, if the step has a label. Each job of a matrix has another one.
     pub label: Option<&'a str>,
     /// `BUILDKITE_STEP_ID`: the same for all tries and all parallel jobs of a step.
     pub step_id: Option<&'a str>,
-    /// `BUILDKITE_PARALLEL_JOB`, from 0, where the step has a parallelism.
+    /// `BUILDKITE_PARALLEL_JOB`, from 0, if the step has a parallelism.
     pub parallel: Option<&'a str>,
-    /// `BUILDKITE_RETRY_COUNT`: how many tries there were before.
+    /// `BUILDKITE_RETRY_COUNT`: the number of earlier tries.
     pub retries: u32,
 }
 
-/// What is to be done with a job's annotation.
+/// What to do with a job's annotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Put this in its place, whether there is one or not.
+    /// Write this annotation. It replaces the one that may be there.
     Replace {
         /// Markdown, within Buildkite's limit.
         body: String,
         /// How it looks.
         style: Style,
     },
-    /// Take away what an earlier try may have left.
+    /// Remove the annotation that an earlier try may have left.
     Remove,
-    /// Leave things as they are.
+    /// Do nothing.
     Nothing,
 }
 
-/// The context of a job's annotation, the same for every try: a readable name, and a hash of all
-/// that tells the job from others, since names may repeat and are cut.
+/// The context of a job's annotation: a readable name, and a hash of everything that tells the job
+/// from the other jobs of its build, because names may repeat and are cut. It is the same for every
+/// try of the job, and for every release of this program and of the compiler: a retry may run on an
+/// agent with another release, and must find the annotation of the first try.
 pub fn context(job: &Job) -> String {
-    let mut hasher = DefaultHasher::new();
-    (job.key, job.label, job.step_id, job.parallel).hash(&mut hasher);
-    let hash = format!("{:08x}", hasher.finish() >> 32);
+    let mut hash = Sha256::new();
+    for part in [job.key, job.label, job.step_id, job.parallel] {
+        // The length is hashed too, so that no two jobs have the same bytes.
+        let length = part.map_or(u64::MAX, |text| text.len() as u64);
+        hash.update(length.to_le_bytes());
+        hash.update(part.unwrap_or_default());
+    }
+    let hash = hash.finalize();
+    let hash =
+        format!("{:08x}", hash.iter().take(4).fold(0_u32, |number, byte| number << 8 | u32::from(*byte)));
     let name = [job.key.or(job.label), job.parallel].into_iter().flatten().collect::<Vec<_>>().join("-");
     // The agent puts the context into a URL's path.
     let name = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
@@ -80,9 +89,9 @@ pub fn context(job: &Job) -> String {
     format!("{context}-{hash}")
 }
 
-/// What a run does to its job's annotation: a failure is shown, and so is a run that has a picture
-/// to show; one that passes takes away what an earlier try left. A cancelled run without failures
-/// knows no better than the try before it. `whole` is the artifact that has the whole report.
+/// What to do with the annotation of a run's job. A run with a failure or with a picture gets an
+/// annotation. A retry that passes removes the annotation of the earlier try; a cancelled run leaves it,
+/// because its checks did not end. `whole` is the name of the artifact with the whole report.
 pub fn annotate_job(report: &Report, job: &Job, whole: Option<&str>) -> Action {
     let exit = report.exit();
     let failed = report.failures().next().is_some();
@@ -98,7 +107,7 @@ pub fn annotate_job(report: &Report, job: &Job, whole: Option<&str>) -> Action {
     if job.retries > 0 && !report.cancelled { Action::Remove } else { Action::Nothing }
 }
 
-/// Whether a check that passed made an image to be looked at, as `bench` does.
+/// Whether a check that passed made an image, as `bench` does.
 fn has_picture(report: &Report) -> bool {
     let passed = report.outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Passed);
     passed.flat_map(|outcome| &outcome.artifacts).any(|artifact| artifact.image)
@@ -167,6 +176,18 @@ mod tests {
         let long = "a".repeat(200);
         let [one, other] = ["1", "2"].map(|n| Job { label: Some(&long), parallel: Some(n), ..job });
         assert_ne!(context(&one), context(&other));
+    }
+
+    #[test]
+    fn a_context_does_not_change_with_a_release() {
+        let job = Job {
+            key: Some("k"),
+            label: Some("checks"),
+            step_id: Some("0190"),
+            parallel: Some("1"),
+            retries: 0,
+        };
+        assert_eq!(context(&job), "rust-vmm-ci-k-1-6bb9e0a9");
     }
 
     #[test]

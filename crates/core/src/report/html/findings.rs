@@ -1,11 +1,11 @@
-//! Findings by file, those that several checks share as one.
+//! The findings, by file. A finding that several checks have is shown once, with the labels of all.
 
 use super::mark;
-use crate::report::{Finding, Level, Report, text};
+use crate::report::{Finding, Identity, Level, Report, text};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 
-/// The most findings whose frames are shown unfolded.
+/// Up to this many findings, the frames are unfolded.
 const UNFOLDED: usize = 20;
 
 /// A finding, and the labels of the checks that have it.
@@ -14,7 +14,7 @@ struct Shared<'r> {
     labels: Vec<&'r str>,
 }
 
-/// All findings; nothing where there are none.
+/// The section of all findings; empty if there are none.
 pub fn render(report: &Report) -> Markup {
     let files = by_file(report);
     let count = files.values().map(Vec::len).sum::<usize>();
@@ -34,23 +34,20 @@ pub fn render(report: &Report) -> Markup {
     }
 }
 
-/// The findings of all checks by file, in the files' order; those in no file come last.
+/// The findings of all checks by file, in the order of [`Identity`].
 fn by_file(report: &Report) -> BTreeMap<(bool, &str), Vec<Shared<'_>>> {
-    let mut places: BTreeMap<_, Shared> = BTreeMap::new();
+    let mut all: BTreeMap<Identity, Shared> = BTreeMap::new();
     for outcome in &report.outcomes {
         for finding in &outcome.findings {
-            let file = finding.file.as_deref().unwrap_or_default();
-            let key =
-                ((file.is_empty(), file), finding.line, finding.column, &finding.message, finding.level);
-            let shared = places.entry(key).or_insert(Shared { finding, labels: Vec::new() });
+            let shared = all.entry(finding.identity()).or_insert(Shared { finding, labels: Vec::new() });
             if !shared.labels.contains(&outcome.label.as_str()) {
                 shared.labels.push(&outcome.label);
             }
         }
     }
     let mut files = BTreeMap::<_, Vec<_>>::new();
-    for ((file, ..), shared) in places {
-        files.entry(file).or_default().push(shared);
+    for (Identity { file, .. }, shared) in all {
+        files.entry((file.is_none(), file.unwrap_or_default())).or_default().push(shared);
     }
     files
 }

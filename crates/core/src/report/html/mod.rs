@@ -1,27 +1,44 @@
-//! The report as one HTML page for people: no network, no script, for screens of any width in light
-//! and dark, and for paper. `maud` escapes all that is from outside, and a content security policy
-//! stands behind it.
+//! The report as one HTML page for people. It loads nothing and has no script. It suits screens of any
+//! width, light and dark, and paper. `maud` escapes everything from outside; if that failed, the content
+//! security policy would still stop scripts and requests.
 
 mod findings;
 mod sections;
 mod timeline;
 
 use super::profile::{COLUMNS, Parts};
-use super::{Artifact, Combination, Outcome, Report, Verdict, text};
+use super::{Combination, Format, Outcome, ReadImage, Report, Verdict, text};
 use crate::exit::Exit;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");
-/// Nothing is loaded, run or sent; what the page shows is in it.
+/// The browser must not load, run or send anything: everything is in the page itself.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; \
                       form-action 'none'";
 
-/// What a combination's time is taken apart into: all but the sum, which is its time.
+/// The parts of a combination's time: all columns but the sum, which is shown as its time.
 const PARTS: &[&str] = COLUMNS.split_at(COLUMNS.len() - 1).0;
 
-/// The page. `read` gives the bytes of an artifact that is an image, to be shown in place, or `None`
-/// where it is not to be had.
-pub fn render(report: &Report, read: &dyn Fn(&Artifact) -> Option<Vec<u8>>) -> String {
+/// The report as one HTML page.
+#[derive(Debug)]
+pub struct Html;
+
+impl Format for Html {
+    fn flag(&self) -> &'static str {
+        "html"
+    }
+
+    fn help(&self) -> &'static str {
+        "Write the report as one HTML page"
+    }
+
+    fn render(&self, report: &Report, image: ReadImage<'_>) -> anyhow::Result<String> {
+        Ok(render(report, image))
+    }
+}
+
+/// The page. `read` gives the bytes of an image, which the page then contains.
+pub fn render(report: &Report, read: ReadImage<'_>) -> String {
     let where_to = format!("{} {}", report.platform, report.os);
     let page = html! {
         (DOCTYPE)
@@ -66,7 +83,7 @@ fn ending(report: &Report) -> (&'static str, &'static str) {
     }
 }
 
-/// What ran, how it ended, when.
+/// The head of the page: what ran, when, and how it ended.
 fn header(report: &Report, where_to: &str) -> Markup {
     let (class, word) = ending(report);
     html! {
@@ -107,7 +124,7 @@ fn checks(outcomes: &[Outcome]) -> Markup {
     }
 }
 
-/// A line of the table of checks.
+/// A row of the table of checks.
 fn check(number: usize, outcome: &Outcome) -> Markup {
     let label = text::line(&outcome.label);
     html! {
@@ -123,18 +140,13 @@ fn check(number: usize, outcome: &Outcome) -> Markup {
     }
 }
 
-/// Whether there is more to see of a check than its line in the table.
+/// Whether a check has something that its row does not show.
 fn has_details(outcome: &Outcome) -> bool {
     outcome.verdict != Verdict::Passed || !outcome.sections.is_empty() || !outcome.artifacts.is_empty()
 }
 
-/// The checks that are `meant`, each with why, what to do, and what it shows.
-fn details(
-    title: &str,
-    report: &Report,
-    read: &dyn Fn(&Artifact) -> Option<Vec<u8>>,
-    meant: impl Fn(&Outcome) -> bool,
-) -> Markup {
+/// The checks that are `meant`, each with its reason, its remedy, its tables and its files.
+fn details(title: &str, report: &Report, read: ReadImage<'_>, meant: impl Fn(&Outcome) -> bool) -> Markup {
     let meant: Vec<_> = report.outcomes.iter().enumerate().filter(|(_, outcome)| meant(outcome)).collect();
     html! {
         @if !meant.is_empty() {
@@ -164,7 +176,7 @@ fn details(
     }
 }
 
-/// The combinations of features that checks ran with, folded.
+/// The combinations of features that the checks ran with, folded.
 fn combinations(outcomes: &[Outcome]) -> Markup {
     let combined: Vec<_> = outcomes.iter().filter(|outcome| !outcome.combinations.is_empty()).collect();
     html! {
@@ -219,7 +231,7 @@ fn combination_table(combinations: &[Combination]) -> Markup {
     }
 }
 
-/// Where it ran, and with what.
+/// The platform, system, toolchain and container of the run.
 fn environment(report: &Report) -> Markup {
     let facts = [
         ("Platform", Some(format!("{} {}", report.platform, report.os))),
@@ -246,7 +258,7 @@ fn badge(outcome: &Outcome) -> Markup {
     mark(class(outcome.verdict, outcome.soft_fail), text::verdict(outcome))
 }
 
-/// A word with the colour of its class.
+/// A word in the colour of its class.
 fn mark(class: &str, word: &str) -> Markup {
     html! { span class={ "badge " (class) } { (word) } }
 }

@@ -1,11 +1,11 @@
-//! Tables and files that a check shows.
+//! The tables and files of a check.
 
 use crate::report::{Artifact, Section, text};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use maud::{Markup, html};
 
-/// A table. A column of numbers is set as numbers, one that is called `%` gets a bar in each cell.
+/// A table. Columns of numbers are aligned to the right. A column with the name `%` has a bar in each cell.
 pub fn table(section: &Section) -> Markup {
     let columns = section.rows.iter().map(Vec::len).max().unwrap_or_default().max(section.columns.len());
     let is_number = |row: &Vec<String>, column: usize| {
@@ -44,7 +44,7 @@ pub fn table(section: &Section) -> Markup {
     }
 }
 
-/// A bar as long as a percentage; nothing where the cell is none.
+/// A bar as long as the percentage in a cell; nothing if the cell has none.
 fn share(cell: &str) -> Markup {
     let share = cell.parse::<f64>().ok().filter(|share| (0.0..=100.0).contains(share));
     html! {
@@ -54,7 +54,7 @@ fn share(cell: &str) -> Markup {
     }
 }
 
-/// A file: an image in place, if it can be had; another by its path.
+/// A file: an image is shown, if it can be read; of another file the path is shown.
 pub fn artifact(artifact: &Artifact, read: &dyn Fn(&Artifact) -> Option<Vec<u8>>) -> Markup {
     let name = text::line(&artifact.name);
     html! {
@@ -66,8 +66,8 @@ pub fn artifact(artifact: &Artifact, read: &dyn Fn(&Artifact) -> Option<Vec<u8>>
     }
 }
 
-/// An image as a URL that holds it. An SVG that is shown as an image runs no script and loads
-/// nothing (HTML, "The img element").
+/// An image as a URL that contains it. In an `img` element, an SVG runs no script and loads nothing
+/// (HTML, "The img element").
 fn data_url(artifact: &Artifact, read: &dyn Fn(&Artifact) -> Option<Vec<u8>>) -> Option<String> {
     let (_, extension) = artifact.path.rsplit_once('.').filter(|_| artifact.image)?;
     let kind = match extension {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::report::{Finding, Section, Timings, fixture};
+use crate::report::{Artifact, Finding, Section, Timings, fixture};
 use scraper::{Html, Selector};
 
 fn page(report: &Report) -> Html {
@@ -30,6 +30,17 @@ fn the_page_shows_checks_times_findings_tables_and_where_it_ran() {
     for fact in [&report.commit, &report.toolchain, &report.container] {
         assert!(facts.contains(fact.as_ref().unwrap()), "{facts:?}");
     }
+}
+
+#[test]
+fn the_page_is_what_it_was() {
+    let page = render(&fixture::full(), &|_| Some(b"<svg/>".to_vec()));
+    // A line for each element that begins a line of its own on the page; the style has a file.
+    let (_, body) = page.split_once("<body>").unwrap();
+    fixture::assert_text(
+        "page",
+        &body.replace("<tr", "\n<tr").replace("<section", "\n\n<section").replace("<div", "\n<div"),
+    );
 }
 
 #[test]

@@ -1,17 +1,17 @@
-//! What ran when: a line for each check, with a bar for each of its combinations, in it what its time
-//! went into; and the same in numbers, for whom the picture tells nothing.
+//! What ran when: a row for each check, with a bar for each of its combinations, divided into the parts
+//! of its time. A table has the same in numbers, for readers who cannot see the picture.
 
 use super::class;
 use crate::report::profile::{self, COLUMNS, Parts};
 use crate::report::{Outcome, Report, Verdict, text};
 use maud::{Markup, html};
 
-/// Parts of the axis between two of its marks.
+/// The axis has a mark at the end of each of this many equal parts.
 const PARTS: u32 = 4;
-/// The shortest part that is told of a bar, in seconds: what would be shown as nothing is not.
+/// The shortest part of a bar that its title names, in seconds. A shorter one would be shown as 0.0.
 const SHORTEST: f64 = 0.05;
 
-/// The timeline; nothing where nothing took time.
+/// The timeline; empty if no check took time.
 pub fn render(report: &Report) -> Markup {
     let (rows, sum) = profile::rows(report);
     let end = rows.iter().map(|(outcome, _)| outcome.started + outcome.seconds);
@@ -43,12 +43,12 @@ pub fn render(report: &Report) -> Markup {
     }
 }
 
-/// Whether it is known of anything what its time went into.
+/// Whether the parts of a time are known.
 const fn is_profiled(Parts([waiting, compile, ..]): Parts) -> bool {
     waiting.is_some() || compile.is_some()
 }
 
-/// A check's line.
+/// The row of a check.
 fn row(outcome: &Outcome, whole: f64) -> Markup {
     let label = text::line(&outcome.label);
     html! {
@@ -75,7 +75,7 @@ fn row(outcome: &Outcome, whole: f64) -> Markup {
     }
 }
 
-/// A bar with its parts; one without known parts is of its verdict's colour alone.
+/// A bar with its parts. If the parts are not known, it has the colour of its verdict only.
 fn bar(outcome: &Outcome, verdict: Verdict, place: &str, name: &str, parts: Parts) -> Markup {
     let told = told(name, parts);
     let sum: f64 = parts.0.iter().flatten().sum();
@@ -92,12 +92,12 @@ fn bar(outcome: &Outcome, verdict: Verdict, place: &str, name: &str, parts: Part
     }
 }
 
-/// Where in the track something is.
+/// The position in the track, as CSS.
 fn place(started: f64, seconds: f64, whole: f64) -> String {
     format!("left:{};width:{}", percent(started, whole), percent(seconds, whole))
 }
 
-/// What a bar is, for whoever points at it.
+/// The title of a bar, which is shown when somebody points at it.
 fn told(name: &str, parts: Parts) -> String {
     let sum: f64 = parts.0.iter().flatten().sum();
     let mut told = format!("{name}: {}", text::duration(sum));
@@ -111,7 +111,7 @@ fn told(name: &str, parts: Parts) -> String {
     told
 }
 
-/// What the parts look like, those that there are; and the verdict's stripe.
+/// The legend: the colours of the parts and verdicts that occur.
 fn legend(rows: &[(&Outcome, Parts)], Parts(sum): Parts) -> Markup {
     let mut verdicts: Vec<&str> = Vec::new();
     for (outcome, _) in rows {
@@ -133,7 +133,7 @@ fn legend(rows: &[(&Outcome, Parts)], Parts(sum): Parts) -> Markup {
     }
 }
 
-/// The same in numbers.
+/// The table with the numbers.
 fn numbers(rows: &[(&Outcome, Parts)], sum: Parts) -> Markup {
     html! {
         div class="scroll" {
@@ -153,7 +153,7 @@ fn numbers(rows: &[(&Outcome, Parts)], sum: Parts) -> Markup {
     }
 }
 
-/// A share of the whole as CSS writes it, within the track whatever the numbers are.
+/// A share of the whole as a percentage in CSS, always from 0 to 100.
 fn percent(part: f64, whole: f64) -> String {
     let share = if whole > 0.0 { part / whole * 100.0 } else { 0.0 };
     format!("{:.3}%", if share.is_finite() { share.clamp(0.0, 100.0) } else { 0.0 })

@@ -1,0 +1,51 @@
+//! The options of this plugin that are attributes of a step: every step that an upload generates has
+//! the option's value under the attribute.
+//!
+//! A new one is an entry in [`STEP_OPTIONS`], an entry in `plugin.yml`, a section in `docs/options.md`
+//! and a line in `tests/cases/config/options.yml`. All else follows from the table: reading the
+//! option, what it wins over, and what `explain` says.
+
+use super::retry;
+use serde_json::{Value, json};
+
+/// An option that is an attribute of every generated step.
+///
+/// Which value a step has: its own (in `steps` or in a described test), else the option's, else
+/// [`StepOption::default`].
+#[derive(Debug)]
+pub struct StepOption {
+    /// The option's name, in kebab case.
+    pub name: &'static str,
+    /// The attribute's name, as Buildkite writes it.
+    pub attribute: &'static str,
+    /// The value where nobody gives one. None: the step does not have the attribute then.
+    pub default: Option<fn() -> Value>,
+    /// Checks a value. An error begins with the rest of the key path, or with `: `.
+    pub check: fn(&Value) -> Result<(), String>,
+}
+
+/// All of them, in the order in which a step has their attributes.
+pub const STEP_OPTIONS: &[StepOption] = &[StepOption {
+    name: "retry",
+    attribute: "retry",
+    // The predecessor gave every step this one.
+    default: Some(|| json!({"automatic": false})),
+    check: retry::check,
+}];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::BUILDKITE_STEP_KEYS;
+
+    #[test]
+    fn every_option_is_an_attribute_of_buildkites_and_its_default_is_one_of_its_values() {
+        for option in STEP_OPTIONS {
+            assert!(BUILDKITE_STEP_KEYS.contains(&option.attribute), "{}", option.attribute);
+            assert_eq!(option.name, option.attribute.replace('_', "-"));
+            if let Some(default) = option.default {
+                assert_eq!((option.check)(&default()), Ok(()), "{}", option.name);
+            }
+        }
+    }
+}

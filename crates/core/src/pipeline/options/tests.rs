@@ -1,0 +1,167 @@
+//! Every value of every option: written into an uploaded step and read again, it is the same.
+
+use crate::checks::times::Times;
+use crate::config::{CheckOptions, Config, Jobs};
+use crate::pipeline::{Groups, Renderer};
+use crate::plan::{Facts, Planner};
+use crate::workspace::MemoryFiles;
+use serde_json::{Map, Value, json};
+
+/// For each option every kind of value that it takes; the agreement of `config` holds the list.
+const VALUES: &str = include_str!("../../../../../tests/cases/config/options.yml");
+/// One configuration with every option.
+const EVERY_OPTION: &str = include_str!("../../../../../tests/cases/config/every-option.yml");
+
+const REFERENCE: &str = "rust-vmm/rust-vmm-ci#v1";
+const TESTS: &str = r#"{"tests": [{"test_name": "miri", "command": "cargo miri", "platform": ["x86_64"]}]}"#;
+const PACKAGE: &str = "[package]\nname = \"a\"\n";
+
+fn yaml(text: &str) -> Value {
+    serde_saphyr::from_str(text).unwrap()
+}
+
+/// The options in every step of the upload.
+fn uploaded(written: &Value) -> Vec<Value> {
+    let config = Config::parse(written).unwrap_or_else(|error| panic!("{written}: {error}"));
+    let files =
+        MemoryFiles::of(&[("a.json", TESTS), ("b.json", r#"{"tests": []}"#), ("Cargo.toml", PACKAGE)]);
+    let facts = Facts::read(&files, &|_| None, &config, false).unwrap();
+    let planner = Planner::for_upload(&config, &facts).unwrap();
+    let mut checks = Vec::new();
+    planner
+        .visit(&mut |check| {
+            checks.push(check);
+            Ok(())
+        })
+        .unwrap();
+    let times = Times::default();
+    let steps: Vec<Value> = match config.jobs {
+        Jobs::PerPlatform => {
+            let groups = Groups::of(checks, &config, &times).unwrap();
+            let steps = groups.steps(&config, REFERENCE).unwrap();
+            steps.iter().map(|step| serde_json::to_value(step).unwrap()).collect()
+        }
+        Jobs::PerCheck => {
+            let mut renderer = Renderer::new(&config, REFERENCE);
+            let steps = checks.iter().map(|check| renderer.step(check).unwrap());
+            steps.map(|step| serde_json::to_value(step).unwrap()).collect()
+        }
+    };
+    steps.into_iter().map(|step| step["plugins"][0][REFERENCE].clone()).collect()
+}
+
+/// A configuration as text, without the options that an upload settles: they are in the labels in
+/// `only`, or in the step itself.
+fn kept(written: &Value) -> String {
+    let config = Config::parse(written).unwrap_or_else(|error| panic!("{written}: {error}"));
+    let settled = Config::default();
+    let checks = config.checks.into_iter().map(|(name, check)| (name, kept_of_check(check)));
+    // A check whose options are all settled has none in the step.
+    let nothing = format!("{:?}", CheckOptions::default());
+    let checks = checks.filter(|(_, check)| format!("{check:?}") != nothing);
+    let kept = Config {
+        checks: checks.collect(),
+        mode: settled.mode,
+        platforms: settled.platforms,
+        os: settled.os,
+        only: settled.only,
+        skip: settled.skip,
+        workspace: settled.workspace,
+        dependents: settled.dependents,
+        jobs: settled.jobs,
+        split: settled.split,
+        docker: settled.docker,
+        agents: settled.agents,
+        hypervisor: settled.hypervisor,
+        timeout_in_minutes: settled.timeout_in_minutes,
+        step_options: settled.step_options,
+        ..config
+    };
+    format!("{kept:#?}")
+}
+
+/// The options of a check without those about its step.
+fn kept_of_check(check: CheckOptions) -> CheckOptions {
+    let settled = CheckOptions::default();
+    CheckOptions { docker: settled.docker, agents: settled.agents, soft_fail: settled.soft_fail, ..check }
+}
+
+/// The configuration of an upload by platform, with one option more.
+fn with(key: &str, value: &Value) -> Value {
+    let mut config = json!({
+        "platform": "x86_64", "os": "linux", "jobs": "per-platform",
+        "steps": [{"label": "mine", "command": "make", "platform": "x86_64"}],
+    });
+    config[key] = value.clone();
+    config
+}
+
+#[test]
+fn every_value_of_every_option_comes_back_from_a_platforms_step() {
+    let mut values = yaml(VALUES).as_object().unwrap().clone();
+    let of_checks = values.shift_remove("checks.style").unwrap();
+    // These make steps of another kind, or none; each has a test of its own in `tests/cases/pipeline`.
+    for other in ["mode", "jobs", "workspace", "only"] {
+        values.shift_remove(other).unwrap();
+    }
+    for (key, value) in of_checks.as_object().unwrap() {
+        let options = value.as_array().unwrap().iter().map(|value| json!({"clippy": {key: value}}));
+        values["checks"].as_array_mut().unwrap().extend(options);
+    }
+    assert!(values.len() > 10);
+    for (key, all) in &values {
+        for value in all.as_array().unwrap() {
+            let written = with(key, value);
+            let options = uploaded(&written);
+            assert!(!options.is_empty(), "{written}");
+            for options in options.iter().filter(|options| options.get("only").is_some()) {
+                assert_eq!(kept(options), kept(&written), "{key}: {value}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_configuration_with_every_option_comes_back_from_a_platforms_step() {
+    let mut written = yaml(EVERY_OPTION);
+    // The one makes steps for crates, the other leaves checks out.
+    for other in ["workspace", "only"] {
+        written.as_object_mut().unwrap().shift_remove(other).unwrap();
+    }
+    written["standard"] = true.into();
+    let options = uploaded(&written);
+    let planned: Vec<&Value> = options.iter().filter(|options| options.get("only").is_some()).collect();
+    assert!(!planned.is_empty());
+    for options in planned {
+        assert_eq!(kept(options), kept(&written));
+    }
+}
+
+#[test]
+fn the_options_of_a_check_come_back_from_its_own_step() {
+    let values = yaml(VALUES)["checks.style"].as_object().unwrap().clone();
+    for (key, all) in &values {
+        for value in all.as_array().unwrap() {
+            let written = json!({"platform": "x86_64", "only": "clippy", "checks": {"clippy": {key: value}}});
+            let options = uploaded(&written);
+            assert_eq!(options.len(), 1, "{written}");
+            let check = |written: &Value| {
+                let config = Config::parse(written).unwrap();
+                let check = config.checks.get("clippy").cloned().unwrap_or_default();
+                // These two are in the step.
+                let check = CheckOptions { platforms: None, timeout_in_minutes: None, ..check };
+                format!("{:#?}", kept_of_check(check))
+            };
+            assert_eq!(check(&options[0]), check(&written), "{key}: {value}");
+        }
+    }
+}
+
+#[test]
+fn what_is_the_default_is_not_written() {
+    let options = uploaded(&json!({"platform": "x86_64", "only": "clippy", "docker": false}));
+    assert_eq!(options, [json!({"platform": "x86_64", "docker": false})]);
+    let keys = |options: &Map<String, Value>| options.keys().cloned().collect::<Vec<_>>();
+    let options = uploaded(&with("docker", &json!(false)));
+    assert_eq!(keys(options[0].as_object().unwrap()), ["platform", "only", "steps", "docker"]);
+}
