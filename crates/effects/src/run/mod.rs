@@ -13,7 +13,7 @@ pub mod console;
 mod context;
 pub mod coverage;
 mod llvm;
-pub mod preamble;
+mod preamble;
 mod scheduler;
 pub mod shell;
 mod skeleton;

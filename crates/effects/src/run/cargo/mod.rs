@@ -224,14 +224,13 @@ impl Check<'_, '_> {
         let mut messages =
             Messages::new(self.metadata.workspace_root.as_std_path(), root, self.flags.deny, target);
         let mut words = LastWords::default();
-        let ended =
-            self.context.run_cargo(&command, Purpose::Build, &mut |stream, line| match stream {
-                Stream::Stdout => messages.read(line),
-                Stream::Stderr => {
-                    words.read(line);
-                    Some(line.into())
-                }
-            })?;
+        let ended = self.context.run_cargo(&command, Purpose::Build, &mut |stream, line| match stream {
+            Stream::Stdout => messages.read(line),
+            Stream::Stderr => {
+                words.read(line);
+                Some(line.into())
+            }
+        })?;
         let beside = messages.take_programs();
         let mut findings = messages.findings();
         if ended != Ended::Exited(0) && !has_error(&findings) {

@@ -36,10 +36,10 @@ mod tests {
 
     #[test]
     fn askers_of_different_keys_do_not_wait_for_each_other() {
-        let map = OnceMap::default();
+        let map = &OnceMap::default();
         let (answered, second_answered) = channel();
         std::thread::scope(|scope| {
-            let slow = scope.spawn(|| {
+            let slow = scope.spawn(move || {
                 // Only the other key's answer ends the making of this value.
                 map.get_or_make("slow", || second_answered.recv_timeout(Duration::from_secs(20)).is_ok())
             });
