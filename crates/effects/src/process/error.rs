@@ -68,6 +68,13 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said(pub String);
 
+impl Said {
+    /// A standard error as text, without white space around it. Bytes that are not UTF-8 are replaced.
+    pub fn of(stderr: &[u8]) -> Self {
+        Self(String::from_utf8_lossy(stderr).trim().to_owned())
+    }
+}
+
 impl std::fmt::Display for Said {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, ": {}", self.0) }

@@ -38,7 +38,7 @@ impl Captured {
 
     /// The standard error as text, without white space around it. Bytes that are not UTF-8 are replaced.
     pub fn complaint(&self) -> String {
-        text_of(&self.stderr)
+        Said::of(&self.stderr).0
     }
 }
 
@@ -87,7 +87,7 @@ pub fn ask_for_success(command: &Command) -> Result<Captured, Error> {
     if captured.status.success() {
         return Ok(captured);
     }
-    let said = Said(captured.complaint());
+    let said = Said::of(&captured.stderr);
     Err(Error::Failed { command: command.to_string(), status: captured.status, said })
 }
 
@@ -123,16 +123,10 @@ fn ask_with_input(command: &Command, input: Vec<u8>) -> Result<Captured, Error> 
         watched.map_err(|error| Error::Lost { command: shown(), error: std::sync::Arc::new(error) })?;
     match ended {
         Ended::TimedOut if begun_cancelled => {
-            Err(Error::Cancelled { command: shown(), said: Said(text_of(&stderr)) })
+            Err(Error::Cancelled { command: shown(), said: Said::of(&stderr) })
         }
-        Ended::TimedOut => {
-            Err(Error::TimedOut { command: shown(), after: within, said: Said(text_of(&stderr)) })
-        }
-        Ended::Cancelled => Err(Error::Cancelled { command: shown(), said: Said(text_of(&stderr)) }),
+        Ended::TimedOut => Err(Error::TimedOut { command: shown(), after: within, said: Said::of(&stderr) }),
+        Ended::Cancelled => Err(Error::Cancelled { command: shown(), said: Said::of(&stderr) }),
         Ended::Exited(_) | Ended::Signaled(_) => Ok(Captured { status, stdout, stderr }),
     }
-}
-
-fn text_of(stderr: &[u8]) -> String {
-    String::from_utf8_lossy(stderr).trim().to_owned()
 }
