@@ -91,13 +91,13 @@ impl Error {
         if not_found { Self::NotFound { what, error } } else { Self::NotStarted { what, error } }
     }
 
-    /// The process's error that is in an error's chain, where one is.
+    /// The error of this type in the chain of an error, where there is one.
     pub fn of(error: &anyhow::Error) -> Option<&Self> {
         error.chain().find_map(|cause| cause.downcast_ref())
     }
 
-    /// Whether the process was ended because the job was cancelled.
-    pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Cancelled { .. })
+    /// Whether the cause of an error is that the job was cancelled.
+    pub fn is_cancel(error: &anyhow::Error) -> bool {
+        matches!(Self::of(error), Some(Self::Cancelled { .. }))
     }
 }

@@ -202,7 +202,7 @@ fn run_check(
     });
     let (judged, timings) = judge(check, job, settings, console.color(), deadline, begin, &mut log);
     let mut judgement = judged.unwrap_or_else(|error| {
-        if process::Error::of(&error).is_some_and(process::Error::is_cancelled) {
+        if process::Error::is_cancel(&error) {
             return Judgement::cancelled();
         }
         let reason = format!("{error:#}");
@@ -244,8 +244,8 @@ fn judge(
     let mut cargo =
         job.toolchain().map_or_else(|_| Command::new("cargo"), |toolchain| toolchain.cargo.clone());
     if settings.ci && std::env::var_os("CARGO_INCREMENTAL").is_none() {
-        // What it saves at the next build it costs at every first one; a person's own builds, in the
-        // same target directory, would no longer share with ours.
+        // Incremental compilation costs at every first build what it saves at the next one. On a person's
+        // machine the builds of the checks and of the person share what they compile only if both use it.
         cargo = cargo.env("CARGO_INCREMENTAL", "0");
     }
     let directory = check.directory.as_ref().map_or_else(|| job.root.clone(), |dir| job.root.join(dir));
