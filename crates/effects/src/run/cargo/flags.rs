@@ -39,7 +39,7 @@ impl Flags {
     }
 
     /// Whether sources mention something that would notice that the variable is not set.
-    pub fn are_noticed(&self, mentions: &Mentions) -> bool {
+    pub fn are_noticed(&self, mentions: Mentions) -> bool {
         self.by_message && (mentions.variable || if self.deny { mentions.warnings } else { mentions.doc_cfg })
     }
 }

@@ -77,7 +77,7 @@ fn run_or_stop(
     // The folder of a member may have a configuration of its own.
     let triple = command.value_of("--target").unwrap_or(&toolchain.host);
     let mut flags = Flags::of(command, || runs.iter().any(|run| configuration::has_flags(&run.dir, triple)));
-    if flags.by_message && flags.are_noticed(&facts.mentions(&metadata)) {
+    if flags.by_message && flags.are_noticed(facts.mentions(&metadata)) {
         flags = Flags::as_described(command);
     }
     let repeats = test::repeats(context, command, toolchain, triple, &metadata, &runs);

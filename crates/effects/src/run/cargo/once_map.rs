@@ -54,16 +54,16 @@ mod tests {
 
     #[test]
     fn a_value_is_made_once_for_all_that_ask_for_its_key() {
-        let (map, made) = (OnceMap::default(), AtomicUsize::new(0));
+        let (map, count) = (OnceMap::default(), AtomicUsize::new(0));
         let make = || {
             std::thread::sleep(Duration::from_millis(50));
-            made.fetch_add(1, Ordering::SeqCst)
+            count.fetch_add(1, Ordering::SeqCst)
         };
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| assert_eq!(map.get_or_make("key", make), 0));
             }
         });
-        assert_eq!(made.load(Ordering::SeqCst), 1);
+        assert_eq!(count.load(Ordering::SeqCst), 1);
     }
 }
