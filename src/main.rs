@@ -19,7 +19,7 @@ fn main() {
 
 /// Does what the command line says; the exit status.
 fn status() -> i32 {
-    if let Some(replaced) = run::act_as_shim(std::env::args_os) {
+    if let Some(replaced) = run::stand_in(std::env::args_os) {
         return replaced.unwrap_or_else(|error| {
             eprintln!("rust-vmm-ci: {error:#}");
             exit::of(&error).code()

@@ -20,14 +20,19 @@ mod skeleton;
 #[cfg(test)]
 mod testing;
 
-pub use cargo::facts::JobFacts;
 pub use cargo::facts::JobFacts as Job;
+pub use cargo::facts::{JobFacts, WorkspaceError};
 pub use cargo::instrument;
 use cargo::{stopwatch, toolchain};
 pub use context::{Context, Judgement};
 pub use scheduler::{Settings, at_once, run};
 
 use std::ffi::OsString;
+
+/// The former name of [`act_as_shim`].
+pub fn stand_in<I: Iterator<Item = OsString>>(args: impl Fn() -> I) -> Option<anyhow::Result<i32>> {
+    act_as_shim(args)
+}
 
 /// The former name of [`JobFacts`].
 mod job {

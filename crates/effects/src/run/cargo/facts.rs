@@ -93,7 +93,7 @@ impl JobFacts {
         }
     }
 
-    /// The runs of a cargo command in a folder; see [`runs`].
+    /// The runs of a cargo command in a folder: one for each distinct result of feature resolution.
     ///
     /// # Errors
     /// See [`WorkspaceError`].

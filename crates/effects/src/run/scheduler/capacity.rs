@@ -7,7 +7,7 @@ const MOST: usize = 3;
 /// kvm and 281 for vmm-sys-util, with their dependencies, in both profiles.
 const OF_A_COMPILER: u64 = 512 << 20;
 
-/// How many checks run at once where nobody says: one for every two cores, [`MOST`] at most, and no more
+/// How many checks run at once where nobody says: one for every two cores, three at most, and no more
 /// than there is memory for, with a compiler on every core for each check.
 ///
 /// One cargo keeps two cores busy except while it links or tests. A second one beside it saved 3 %
