@@ -35,7 +35,7 @@ const SYSTEMS: &[&str] = &[
     "crates/effects/src/process/linux.rs",
     "crates/effects/src/process/unix.rs",
     "crates/effects/src/process/windows.rs",
-    "crates/effects/src/run/instrument.rs",
+    "crates/effects/src/run/cargo/instrument.rs",
 ];
 
 /// How source code tells systems apart.

@@ -1,9 +1,10 @@
 //! Every call of git, by its command line (2.29 or newer).
 //!
-//! Nothing here changes what is a person's: no configuration, no branch, no index, no file of the
-//! working tree; but for what `migrate` is asked to do, in `git/submodule.rs`. What a call needs is given on its command line; refs that a fetch makes are under
-//! `refs/rust-vmm-ci/` and are gone when it returns. Names, messages and paths are bytes to git and
-//! are taken as such; revisions that users wrote can never be read as options.
+//! No call changes the person's configuration, branches, index or working tree. The exception is what
+//! `migrate` is asked to do, in `git/submodule.rs`. Each call gets its configuration on its command line. A
+//! fetch makes refs under `refs/rust-vmm-ci/` and removes them before it returns. To git, names, messages
+//! and paths are bytes, and they are read as such here. git never takes a revision that a user wrote for an
+//! option.
 
 mod diff;
 mod fetch;
@@ -19,8 +20,11 @@ use crate::process::{self, Captured, Command};
 use anyhow::{Context, Result};
 use rust_vmm_ci_core::exit;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-/// Variables that a git hook sets for its children; they would send us to its repository, index or
+/// How long git may take to forget a worktree, in a cancelled job too.
+const FORGETS_WITHIN: Duration = Duration::from_secs(10);
+/// Variables that a git hook sets for its children. With them git would use the hook's repository, index or
 /// objects (githooks(5), git(1)).
 const OF_A_HOOK: [&str; 6] =
     ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE"];
@@ -39,7 +43,7 @@ impl Git {
     /// The repository that a folder is in.
     ///
     /// # Errors
-    /// Exit 3, with git's words, where there is no git, or no repository that git takes as one.
+    /// Exit 3 with what git says, where there is no git, or git finds no repository.
     pub fn at(dir: &Path) -> Result<Self> {
         let git = Self { dir: dir.to_owned() };
         let asked = process::capture(&git.command(["rev-parse", "--git-dir"]))?;
@@ -49,7 +53,7 @@ impl Git {
         Err(exit::infrastructure(format!("{} is in no git repository: {}", dir.display(), asked.complaint())))
     }
 
-    /// The folder that the working tree begins in.
+    /// The topmost folder of the working tree.
     ///
     /// # Errors
     /// Exit 3 where there is no working tree.
@@ -66,7 +70,7 @@ impl Git {
         self.maybe(["rev-parse", "--quiet", "--verify", "--end-of-options", &commit])
     }
 
-    /// The branch that a remote's `HEAD` stood for when it was cloned; none where that is not known.
+    /// The branch that a remote's `HEAD` named when it was cloned; none where that is not known.
     ///
     /// # Errors
     /// Exit 3 where git cannot be started.
@@ -84,8 +88,8 @@ impl Git {
         Ok(answer(&self.command(["remote"]))?.text().lines().map(str::to_owned).collect())
     }
 
-    /// The newest commit that two have in common; none where they have none (in a shallow clone it
-    /// may be beyond what is here).
+    /// The newest common ancestor of two commits; none where there is none. A shallow clone may not have
+    /// it.
     ///
     /// # Errors
     /// Exit 3 where git fails.
@@ -99,7 +103,7 @@ impl Git {
         }
     }
 
-    /// Whether one commit is another's ancestor, or the same.
+    /// Whether a commit is an ancestor of another, or the same commit.
     ///
     /// # Errors
     /// Exit 3 where git fails.
@@ -113,7 +117,8 @@ impl Git {
         }
     }
 
-    /// Where a ref stood before its last `steps` moves, as its reflog knows; none where it knows not.
+    /// The commit that a ref named before it moved the last `steps` times; none where its reflog does not go
+    /// back so far.
     ///
     /// # Errors
     /// Exit 3 where git cannot be started.
@@ -121,8 +126,9 @@ impl Git {
         self.resolve(&format!("{name}@{{{steps}}}"))
     }
 
-    /// The commits that `head` has and `base` (where there is one) has not, newest first, children before parents: each
-    /// in this format (git-log(1), `tformat`), with a NUL at its end. One process for any number.
+    /// The commits that are in `head` and not in `base`, newest first, children before parents. Without a
+    /// base they are all commits of `head`. Each is in this format (git-log(1), `tformat`), with a NUL at its
+    /// end. One process reads all of them.
     ///
     /// # Errors
     /// Exit 3 where git fails.
@@ -143,7 +149,7 @@ impl Git {
         Ok(answer(&command)?.stdout)
     }
 
-    /// The lines that the working tree has and a commit has not, of files that git tracks.
+    /// The lines of tracked files that are in the working tree and not in a commit.
     ///
     /// # Errors
     /// Exit 3 where git fails.
@@ -151,7 +157,8 @@ impl Git {
         Ok(diff::added(&answer(&self.command(diff::ARGS).args([base, "--"]))?.stdout))
     }
 
-    /// A file of a commit, by its path from the repository's root with `/`; none where it has none.
+    /// The content of a file in a commit, by its path from the repository's root with `/`; none where the
+    /// commit has no such file.
     ///
     /// # Errors
     /// Exit 3 where git fails.
@@ -167,8 +174,8 @@ impl Git {
         }
     }
 
-    /// Writes a commit's files into a folder. The repository learns nothing of it: the index is one
-    /// of its own, in `index`, a file that is not there yet.
+    /// Writes a commit's files into a folder. The repository does not change: git uses an index of its own
+    /// in the file `index`, which must not exist yet.
     ///
     /// # Errors
     /// Exit 3 where git fails.
@@ -182,8 +189,7 @@ impl Git {
         Ok(())
     }
 
-    /// Makes a worktree of a commit at a path, in place of what a killed run left there. No hook
-    /// runs.
+    /// Makes a worktree of a commit at a path. It first removes what a killed run left there. No hook runs.
     ///
     /// # Errors
     /// Exit 3 where git fails, or the path cannot be cleared.
@@ -194,7 +200,7 @@ impl Git {
         Ok(())
     }
 
-    /// Removes a worktree that [`Self::worktree_add`] made, whatever state it is in.
+    /// Removes a worktree that [`Self::worktree_add`] made, whatever its state, in a cancelled job too.
     ///
     /// # Errors
     /// Exit 3 where git fails, or the folder cannot be removed.
@@ -205,13 +211,14 @@ impl Git {
             }
             _ => {}
         }
-        // What git then still knows of it goes too; it refuses where it knows nothing. `prune` would
-        // forget worktrees of the person's as well, such as one on a disk that is not there now.
-        process::capture(&self.command(["worktree", "remove", "--force", "--force"]).arg(path))?;
+        // git must forget the worktree as well. Where it does not know it, it refuses, and that is no error.
+        // `prune` would also forget worktrees of the person's, such as one on a disk that is not mounted.
+        let forget = self.command(["worktree", "remove", "--force", "--force"]).arg(path);
+        process::capture(&forget.despite_cancel().within(FORGETS_WITHIN))?;
         Ok(())
     }
 
-    /// git with what holds for every call.
+    /// git with the options and variables that hold for every call.
     fn command<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Command {
         let command = Command::new("git")
             .arg("-c")
@@ -221,20 +228,20 @@ impl Git {
             .dir(&self.dir)
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_OPTIONAL_LOCKS", "0")
-            // Credential managers on Windows open windows, ssh asks the terminal itself.
+            // On Windows credential managers open windows. ssh asks on the terminal without git.
             .env("GCM_INTERACTIVE", "never")
             .env("SSH_ASKPASS_REQUIRE", "force");
-        // Tests know no configuration but their repositories' own.
+        // In tests only the configuration of the repositories themselves holds.
         let command = if cfg!(test) { command.env("GIT_CONFIG_GLOBAL", "/dev/null") } else { command };
         OF_A_HOOK.into_iter().fold(command, Command::env_remove)
     }
 
-    /// The one line that a command answers with.
+    /// The one line that a command answers.
     fn line<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Result<String> {
         Ok(answer(&self.command(args))?.text().trim_end_matches(['\r', '\n']).to_owned())
     }
 
-    /// The one line that a command answers with; none where it fails.
+    /// The one line that a command answers; none where it fails.
     fn maybe<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Result<Option<String>> {
         let asked = process::capture(&self.command(args))?;
         let line = asked.text().trim_end_matches(['\r', '\n']).to_owned();
@@ -242,21 +249,30 @@ impl Git {
     }
 }
 
-/// Runs a call of git's; a status other than 0 is an error.
+/// Runs a call that answers status 1 where it finds nothing, and gives back what it found.
+fn found(command: &Command) -> Result<String> {
+    let asked = process::capture(command)?;
+    match asked.status.code() {
+        Some(0 | 1) => Ok(asked.text()),
+        _ => Err(failed(command, &asked)),
+    }
+}
+
+/// Runs a call of git and takes a status other than 0 for an error.
 fn answer(command: &Command) -> Result<Captured> {
     let asked = process::capture(command)?;
     if asked.status.success() { Ok(asked) } else { Err(failed(command, &asked)) }
 }
 
-/// The path that `safe.directory` must name so that git takes a checkout that another user owns, as
-/// in a container: git compares it with the real path, with `/` on Windows too. Only this folder,
-/// not `*`: a repository that somebody planted in a folder above is still refused.
+/// The path for `safe.directory`, so that git accepts a checkout that another user owns, as in a container.
+/// git compares it with the real path, on Windows with `/` too. It is this folder only and not `*`: git
+/// still refuses a repository that somebody has put into a folder above.
 fn trusted(dir: &Path) -> String {
     let real = dunce::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
     real.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
 }
 
-/// The error of a call that failed: the call as a person would repeat it, and git's own words.
+/// The error of a call that failed: the call as a person would repeat it, and what git says.
 fn failed(command: &Command, said: &Captured) -> anyhow::Error {
     let words: Vec<_> = command.args.iter().skip_while(|arg| *arg != "--no-pager").skip(1).collect();
     let plain = Command::new("git").args(words);

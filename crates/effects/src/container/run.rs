@@ -118,7 +118,7 @@ fn attempt(
         }
         on_line(stream, line);
     })
-    .map_err(|error| container.engine.not_started(&error))?;
+    .map_err(|error| container.engine.no_result(&error))?;
     let end = judge(Seen {
         engine: container.engine,
         wrapped: container.is_wrapped(),

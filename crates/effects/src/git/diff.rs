@@ -1,14 +1,14 @@
-//! Which lines a diff adds. Pure.
+//! Reads which lines a diff adds. It only computes: it starts no process and reads no file.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-/// The lines that a change added, from 1, by the file's path from the repository's root with `/`;
-/// ranges in order.
+/// The lines that a change added, counted from 1, in ascending ranges. The key is the file's path from the
+/// repository's root, with `/`.
 pub type AddedLines = BTreeMap<String, Vec<RangeInclusive<u32>>>;
 
-/// The call whose output [`added`] reads, to be ended with a commit and `--`. It leaves nothing to
-/// the user's configuration: no other diff program, prefix, or lines around a change.
+/// The arguments of the call whose output [`added`] reads. A commit and `--` follow them. They override the
+/// person's configuration of another diff program, of prefixes and of context lines.
 pub const ARGS: [&str; 12] = [
     "diff",
     "--unified=0",
@@ -24,8 +24,8 @@ pub const ARGS: [&str; 12] = [
     "--end-of-options",
 ];
 
-/// Reads what git says to [`ARGS`]. The hunks' headers say how many lines follow, so that a line of
-/// a file that looks like a header is none.
+/// Reads what git answers to [`ARGS`]. The header of a hunk says how many lines follow, and so a line of a
+/// file that looks like a header is not taken for one.
 pub fn added(diff: &[u8]) -> AddedLines {
     let mut all = AddedLines::new();
     let mut file = None;
@@ -46,7 +46,8 @@ pub fn added(diff: &[u8]) -> AddedLines {
     all
 }
 
-/// How many lines a hunk removes, where its added lines begin, and how many they are.
+/// Reads the header of a hunk: how many lines it removes, the number of its first added line, and how many
+/// lines it adds.
 fn hunk(line: &[u8]) -> Option<(u32, u32, u32)> {
     let header = std::str::from_utf8(line.strip_prefix(b"@@ -")?.split(|byte| *byte == b'@').next()?).ok()?;
     let (old, new) = header.trim_end().split_once(" +")?;
@@ -60,8 +61,8 @@ fn hunk(line: &[u8]) -> Option<(u32, u32, u32)> {
     Some((removed, start, count))
 }
 
-/// The path in a `+++` line: `b/…`, in double quotes where it has unusual bytes, with a tab behind
-/// it where it has spaces.
+/// The path in a `+++` line: `b/…`. git puts it into double quotes where it contains unusual bytes, and puts
+/// a tab after it where it contains spaces.
 fn path_of(text: &[u8]) -> Option<String> {
     let text = text.strip_suffix(b"\t").unwrap_or(text);
     let bytes = match text.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) {
@@ -71,7 +72,7 @@ fn path_of(text: &[u8]) -> Option<String> {
     bytes.strip_prefix(b"b/").map(|path| String::from_utf8_lossy(path).into_owned())
 }
 
-/// Undoes git's quoting as in C (`quote_c_style` in git's quote.c).
+/// Undoes git's C-style quoting (`quote_c_style` in git's quote.c).
 fn unquoted(quoted: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(quoted.len());
     let mut rest = quoted;

@@ -1,4 +1,4 @@
-//! Fetching without leaving anything but objects.
+//! Fetches that leave nothing in the repository except objects.
 
 use super::Git;
 use crate::process::{self, Ended, Stream};
@@ -7,8 +7,8 @@ use rust_vmm_ci_core::exit;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long a fetch may take where the check's own limit is not nearer: ssh may ask a terminal that
-/// it does not get, and a server may accept and say nothing.
+/// How long a fetch may take where the check's own limit is not nearer. ssh may wait for an answer on a
+/// terminal that it does not have, and a server may accept a connection and then send nothing.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What is fetched.
@@ -23,23 +23,24 @@ pub enum Wanted<'a> {
 /// How much further a shallow clone's history is to reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// As far as it does.
+    /// As far as it reaches now.
     Same,
-    /// By so many commits.
+    /// By so many further commits.
     More(u32),
-    /// To its beginning.
+    /// To the first commit.
     Whole,
 }
 
 impl Git {
-    /// Fetches a branch or commit from a remote (a name or a URL) and returns its hash. Neither
-    /// `FETCH_HEAD` nor a remote-tracking branch moves, no tag comes along, no hook runs.
+    /// Fetches a branch or commit from a remote (a name or a URL) and returns its hash. `FETCH_HEAD` and the
+    /// remote-tracking branches stay as they are, no tag is fetched, and no hook runs.
     ///
-    /// With a [`Depth`] other than [`Depth::Same`], every history is deepened whose cut the remote has
-    /// a ref for, that of `HEAD` too (`--deepen` and `--unshallow` in git-fetch(1)).
+    /// A [`Depth`] other than [`Depth::Same`] deepens every shallow history that the remote has a ref for,
+    /// that of `HEAD` too (`--deepen` and `--unshallow` in git-fetch(1)).
     ///
     /// # Errors
-    /// Exit 3, with git's words, where the remote does not answer in time or has no such thing.
+    /// Exit 3 with what git says, where the remote does not answer in time or has no such branch or commit.
+    /// [`process::Error::Cancelled`] where the job is cancelled.
     pub fn fetch(
         &self,
         remote: &str,
@@ -83,19 +84,23 @@ impl Git {
                 super::answer(&self.command(["update-ref", "-d", &private]))?;
                 fetched?.ok_or_else(|| exit::infrastructure(format!("{source} of {remote} is no commit")))
             }
-            Ended::TimedOut => Err(exit::infrastructure(format!("`git fetch {remote}` did not end in time"))),
-            Ended::Cancelled => Err(exit::infrastructure("the job was cancelled while git was fetching")),
-            Ended::Exited(_) | Ended::Signaled(_) => {
-                let complaint = String::from_utf8_lossy(&stderr);
-                Err(exit::infrastructure(format!(
-                    "`git fetch {remote} {source}` failed: {}",
-                    complaint.trim()
-                )))
+            Ended::TimedOut => Err(exit::infrastructure(format!(
+                "`git fetch {remote} {source}` did not end in time{}",
+                process::Said::of(&stderr)
+            ))),
+            Ended::Cancelled => Err(process::Error::Cancelled {
+                command: format!("git fetch {remote} {source}"),
+                said: process::Said::of(&stderr),
             }
+            .into()),
+            Ended::Exited(_) | Ended::Signaled(_) => Err(exit::infrastructure(format!(
+                "`git fetch {remote} {source}` failed{}",
+                process::Said::of(&stderr)
+            ))),
         }
     }
 
-    /// Whether the history here is cut off.
+    /// Whether the repository is a shallow clone.
     ///
     /// # Errors
     /// Exit 3 where git fails.
@@ -103,8 +108,8 @@ impl Git {
         Ok(self.line(["rev-parse", "--is-shallow-repository"])? == "true")
     }
 
-    /// Whether the commits that `head` has and `base` has not are all here: in a shallow clone, where
-    /// one of them has no parents, its history was cut before it met the base's.
+    /// Whether all commits are here that are in `head` and not in `base`. In a shallow clone one of them may
+    /// have no parents: then the history was cut off before it reached the base's.
     ///
     /// # Errors
     /// Exit 3 where git fails.

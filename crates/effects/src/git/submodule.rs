@@ -1,17 +1,16 @@
-//! Submodules. These are the only calls of git's that change what is a person's, the index and the
-//! working tree: `migrate` was asked to. Nothing is committed, and git refuses where work would be lost.
+//! Submodules, for `migrate`. Only the calls here change a person's index and working tree, because
+//! `migrate` is asked to. They commit nothing, and git refuses where work would be lost.
 
-use super::{Git, answer};
-use crate::process;
+use super::{Git, answer, found};
 use anyhow::Result;
 use std::collections::BTreeMap;
 
-/// A submodule, as `.gitmodules` has it.
+/// A submodule as `.gitmodules` describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Submodule {
     /// Its folder, from the repository's root.
     pub path: String,
-    /// Where it comes from.
+    /// The address that it is cloned from.
     pub url: String,
 }
 
@@ -26,14 +25,14 @@ pub struct Mention {
     pub text: String,
 }
 
-/// Where git keeps what it knows of submodules.
+/// The file that describes the submodules of a repository.
 const GITMODULES: &str = ".gitmodules";
 
 impl Git {
     /// The submodules.
     ///
     /// # Errors
-    /// Exit 3 where git cannot be started.
+    /// Exit 3 where git fails, as it does where `.gitmodules` cannot be read.
     pub fn submodules(&self) -> Result<Vec<Submodule>> {
         let command = self.command([
             "config",
@@ -43,8 +42,7 @@ impl Git {
             "--get-regexp",
             r"^submodule\..*\.(path|url)$",
         ]);
-        // Where there is no such file or key, git's status says so.
-        let answer = process::capture(&command)?.text();
+        let answer = found(&command)?;
         let mut by_name: BTreeMap<&str, Submodule> = BTreeMap::new();
         for entry in answer.split('\0') {
             let Some((key, value)) = entry.split_once('\n') else { continue };
@@ -59,11 +57,12 @@ impl Git {
         Ok(by_name.into_values().filter(|submodule| !submodule.path.is_empty()).collect())
     }
 
-    /// Takes a submodule out of the working tree and the index, and out of `.gitmodules`, which goes
-    /// too where nothing is left in it.
+    /// Removes a submodule from the working tree, the index and `.gitmodules`. Where that file is then
+    /// empty, it is removed too.
     ///
     /// # Errors
-    /// Exit 3, with git's words, where it refuses: work in the submodule, changes of `.gitmodules`.
+    /// Exit 3 with what git says where it refuses: because of work in the submodule, or changes of
+    /// `.gitmodules`.
     pub fn remove_submodule(&self, path: &str) -> Result<()> {
         answer(&self.command(["submodule", "--quiet", "deinit", "--", path]))?;
         answer(&self.command(["rm", "--quiet", "--", path]))?;
@@ -81,14 +80,14 @@ impl Git {
         answer(&self.command(["add", "--", path])).map(drop)
     }
 
-    /// The lines of tracked files in which one of the texts stands.
+    /// The lines of tracked files that contain one of the texts.
     ///
     /// # Errors
-    /// Exit 3 where git cannot be started.
+    /// Exit 3 where git fails.
     pub fn mentions(&self, texts: &[&str]) -> Result<Vec<Mention>> {
         let patterns = texts.iter().flat_map(|text| ["-e", *text]);
         let command = self.command(["grep", "-nIzF", "--no-color"].into_iter().chain(patterns));
-        let answer = process::capture(&command)?.text();
+        let answer = found(&command)?;
         let read = |line: &str| {
             let mut parts = line.splitn(3, '\0');
             let (file, number, text) = (parts.next()?, parts.next()?, parts.next()?);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use tempfile::TempDir;
 
-/// A repository in a folder of its own, whose git knows no configuration but its own.
+/// A repository in a folder of its own. Only its own configuration holds for its git.
 pub struct Repository {
     home: Rc<TempDir>,
     /// Its working tree.
@@ -30,7 +30,8 @@ impl Repository {
         Self { home, root }
     }
 
-    /// A clone of `origin`, by a URL so that depths are heeded, with further arguments.
+    /// A clone of `origin` with further arguments. It is cloned by a URL, because git ignores `--depth` for a
+    /// path.
     pub(crate) fn clone_of(origin: &Self, args: &[&str]) -> Self {
         let made = Self::nowhere();
         let mut all = vec!["clone", "--quiet"];
@@ -41,19 +42,19 @@ impl Repository {
         made
     }
 
-    /// A repository in a folder of another.
+    /// A repository in a folder of another repository.
     pub(crate) fn within(outer: &Self, folder: &str) -> Self {
         Self { home: Rc::clone(&outer.home), root: outer.root.join(folder) }
     }
 
-    /// The address that others fetch it from.
+    /// The address for fetching from it.
     pub(crate) fn url(&self) -> String {
         let path = self.root.to_str().unwrap().replace(std::path::MAIN_SEPARATOR, "/");
-        // On Windows a drive comes first.
+        // On Windows the path begins with a drive.
         format!("file:///{}", path.trim_start_matches('/'))
     }
 
-    /// Runs git here and returns what it says, without the last line's end.
+    /// Runs git here and returns its output without the last line end.
     pub(crate) fn git(&self, args: &[&str]) -> String {
         let said = process::capture(&self.command("git").args(args.iter().copied())).unwrap();
         assert!(said.status.success(), "git {args:?}: {}", said.complaint());
@@ -76,7 +77,7 @@ impl Repository {
             .env("GIT_CONFIG_VALUE_0", "always")
     }
 
-    /// Writes a file, folders and all.
+    /// Writes a file, and makes its folders.
     pub(crate) fn write(&self, path: &str, text: impl AsRef<[u8]>) -> &Self {
         let path = self.root.join(path);
         std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).unwrap();
@@ -84,12 +85,12 @@ impl Repository {
         self
     }
 
-    /// Commits all files under a message, which may be any bytes, and returns the commit's hash.
+    /// Commits all files with a message, which may be any bytes, and returns the commit's hash.
     pub(crate) fn commit(&self, message: impl AsRef<[u8]>) -> String {
         self.commit_as("Ada <ada@example.org>", message)
     }
 
-    /// As [`Self::commit`], by another author.
+    /// Does what [`Self::commit`] does, with another author.
     pub(crate) fn commit_as(&self, author: &str, message: impl AsRef<[u8]>) -> String {
         self.git(&["add", "--all"]);
         let author = format!("--author={author}");
@@ -100,7 +101,7 @@ impl Repository {
         self.git(&["rev-parse", "HEAD"])
     }
 
-    /// Puts a commit onto the branch whose message git would not write: it is in no encoding.
+    /// Adds a commit to the branch whose message git itself would not write, because it is in no encoding.
     pub(crate) fn commit_raw(&self, message: &[u8]) -> String {
         let (tree, parent) = (self.git(&["rev-parse", "HEAD^{tree}"]), self.git(&["rev-parse", "HEAD"]));
         let who = "Ada <ada@example.org> 1700000000 +0000";
@@ -112,7 +113,7 @@ impl Repository {
         hash
     }
 
-    /// All that a run must not change: configuration, refs, the index's and the tree's state.
+    /// Everything that a run must not change: configuration, refs, index and working tree.
     pub(crate) fn state(&self) -> String {
         let config = std::fs::read_to_string(self.root.join(".git/config")).unwrap();
         let index = std::fs::read(self.root.join(".git/index")).unwrap_or_default().len();

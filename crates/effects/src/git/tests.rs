@@ -1,4 +1,4 @@
-//! git itself, on repositories that the tests make.
+//! Tests with real git, on repositories that the tests make.
 
 use super::testing::Repository;
 use super::*;
@@ -84,7 +84,7 @@ fn a_step_deepens_the_change_and_not_only_the_base() {
 #[test]
 fn added_lines_are_those_of_the_tree_against_a_commit() {
     let repository = Repository::new();
-    // What git quotes; Windows has no such name.
+    // git quotes such a name. Windows does not allow it.
     let odd = if cfg!(windows) { "\u{e4}.rs" } else { "\u{e4}\"\t.rs" };
     repository.write("src/a b.rs", "1\n2\n3\n").write("gone", "x\n");
     let base = repository.commit("one");

@@ -1,19 +1,25 @@
-//! Tests by real children, on every system alike: this very test program, which plays the part that
-//! a variable names.
+//! Tests with real child processes, on every system. The children are this test program again: a variable
+//! names the part that a child plays.
 
-#![allow(clippy::disallowed_methods, reason = "a grandchild is nobody's to supervise")]
+#![allow(clippy::disallowed_methods, reason = "a grandchild is started without supervision on purpose")]
 #![allow(clippy::zombie_processes, reason = "one is left running, which is what is tested")]
 
+use super::supervise::{GRACE, STRAGGLERS};
 use super::*;
+use rust_vmm_ci_core::exit;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
-/// Names the part.
+/// The variable that names the part.
 const PART: &str = "RUST_VMM_CI_TEST_PART";
-/// Where a part writes.
+/// The variable that names the file to which a part writes.
 const FILE: &str = "RUST_VMM_CI_TEST_FILE";
-/// What a shell of one system or the other would take apart, drop or replace.
+/// How soon after a cancel, or after its deadline, a question must have ended.
+const AT_ONCE: Duration = Duration::from_secs(2);
+/// Arguments that a shell of one system or another would split, drop or replace.
 const HARD: [&str; 12] = [
     "plain",
     "two words",
@@ -29,7 +35,7 @@ const HARD: [&str; 12] = [
     "zażółć 漢字 🦀",
 ];
 
-/// This program in a part.
+/// A command that starts this program to play a part.
 fn child(part: &str, file: &Path) -> Command {
     Command::new(std::env::current_exe().unwrap())
         .args(["process::children::plays_its_part", "--exact", "--nocapture", "--"])
@@ -37,7 +43,7 @@ fn child(part: &str, file: &Path) -> Command {
         .env(FILE, file)
 }
 
-/// No test: what the children do.
+/// Not a test by itself: this is what the children do.
 #[test]
 fn plays_its_part() {
     let (Ok(part), Ok(file)) = (std::env::var(PART), std::env::var(FILE)) else { return };
@@ -61,20 +67,33 @@ fn plays_its_part() {
                 grandchild.wait().unwrap();
             }
         }
-        "is cancelled" => {
+        "is cancelled while it works" => {
             heed_signals().unwrap();
             let file = PathBuf::from(file);
-            let begun = file.clone();
-            thread::spawn(move || {
-                wait_until(|| fs::metadata(&begun).is_ok_and(|file| file.len() > 0));
-                #[cfg(unix)]
-                signal_hook::low_level::raise(signal_hook::consts::SIGTERM).unwrap();
-                // What the handler does: Wine has no Ctrl-Break to call it by.
-                #[cfg(windows)]
-                cancel_flag().store(true, Ordering::Relaxed);
-            });
+            cancel_when_begun(&file);
             let command = child("waits for its child", &file);
             assert_eq!(supervise(&command, None, &mut |_, _| {}).unwrap(), Ended::Cancelled);
+        }
+        "is cancelled while it asks" => {
+            // It does not call `heed_signals`: who asks a question must end it all the same.
+            let file = PathBuf::from(file);
+            let cancelled = cancel_when_begun(&file);
+            let error = capture(&child("waits for its child", &file)).unwrap_err();
+            let since = cancelled.join().unwrap().elapsed();
+            assert!(Error::is_cancel(&error), "{error}");
+            assert!(since < AT_ONCE, "{since:?}");
+            // A cancelled job still gets short answers, and does not wait for long ones.
+            assert_eq!(capture(&child("talks", &file)).unwrap().status.code(), Some(7));
+            let asked = Instant::now();
+            let error = capture(&child("waits for its child", &file)).unwrap_err();
+            assert!(Error::is_cancel(&error), "{error}");
+            assert!(asked.elapsed() < AT_ONCE, "{:?}", asked.elapsed());
+        }
+        #[cfg(unix)]
+        "asks and is then asked to end" => {
+            capture(&child("talks", Path::new("-"))).unwrap();
+            signal_hook::low_level::raise(signal_hook::consts::SIGTERM).unwrap();
+            thread::sleep(Duration::from_secs(20));
         }
         "lives on" => {
             let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
@@ -87,6 +106,21 @@ fn plays_its_part() {
     }
 }
 
+/// Cancels this process when a grandchild has begun to write to the file; returns when that was.
+fn cancel_when_begun(file: &Path) -> thread::JoinHandle<Instant> {
+    let begun = file.to_owned();
+    thread::spawn(move || {
+        wait_until(|| fs::metadata(&begun).is_ok_and(|file| file.len() > 0));
+        let now = Instant::now();
+        #[cfg(unix)]
+        signal_hook::low_level::raise(signal_hook::consts::SIGTERM).unwrap();
+        // Wine cannot send Ctrl-Break, and so this does what the handler does.
+        #[cfg(windows)]
+        cancel::pretend_cancelled();
+        now
+    })
+}
+
 fn wait_until(what: impl Fn() -> bool) {
     let begin = Instant::now();
     while !what() {
@@ -95,7 +129,7 @@ fn wait_until(what: impl Fn() -> bool) {
     }
 }
 
-/// Whether nobody lives on, or within a second nobody does.
+/// Whether nobody writes to the file any more, now or within a second.
 fn nobody_lives_on(file: &Path) -> bool {
     let length = || fs::metadata(file).unwrap().len();
     (0..5).any(|_| {
@@ -129,7 +163,7 @@ fn a_batch_file_on_path_is_found_by_its_name_and_given_its_arguments_as_they_are
     let folder = tempfile::Builder::new().prefix("a (b) & c").tempdir().unwrap();
     let noted = folder.path().join("noted");
     let this = std::env::current_exe().unwrap();
-    // Wine's cmd replaces variables once more in what `%*` stood for; Windows' does not.
+    // Wine's cmd replaces variables in the arguments that `%*` stands for. That of Windows does not.
     let wine = std::env::var_os("WINEPREFIX").is_some();
     let args: Vec<_> = HARD.into_iter().filter(|arg| !wine || !arg.contains('%')).collect();
     for extension in ["bat", "cmd"] {
@@ -187,7 +221,7 @@ fn a_grandchild_ends_with_the_time_limit() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("alive");
     let command = child("waits for its child", &file);
-    // Until the grandchild has begun, there is nothing to see: on a busy machine that takes a while.
+    // On a busy machine it takes a while until the grandchild has begun.
     for limit in [3, 10, 30].map(Duration::from_secs) {
         let begin = Instant::now();
         assert_eq!(supervise(&command, Some(begin + limit), &mut |_, _| {}).unwrap(), Ended::TimedOut);
@@ -212,18 +246,53 @@ fn a_grandchild_that_is_left_running_ends_with_its_parent() {
 fn a_grandchild_ends_with_a_cancel() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("alive");
-    // Who is cancelled must be a process of its own: the flag is for good.
+    // A process of its own is cancelled, because a cancel cannot be taken back.
     let begin = Instant::now();
-    let cancelled = capture(&child("is cancelled", &file)).unwrap();
+    let cancelled = capture(&child("is cancelled while it works", &file)).unwrap();
     assert!(cancelled.status.success(), "{}", cancelled.text());
     assert!(begin.elapsed() < Duration::from_secs(50), "{:?}", begin.elapsed());
     assert!(nobody_lives_on(&file));
 }
 
 #[test]
+fn a_question_that_hangs_ends_at_once_with_a_cancel_and_leaves_no_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("alive");
+    let cancelled = capture(&child("is cancelled while it asks", &file)).unwrap();
+    assert!(cancelled.status.success(), "{}{}", cancelled.text(), cancelled.complaint());
+    assert!(nobody_lives_on(&file));
+}
+
+#[test]
+fn a_question_that_hangs_ends_at_its_deadline_and_leaves_no_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("alive");
+    for within in [1, 3, 10, 30].map(Duration::from_secs) {
+        let asked = Instant::now();
+        let error = capture(&child("waits for its child", &file).within(within)).unwrap_err();
+        assert!(asked.elapsed() < within + AT_ONCE, "{:?}", asked.elapsed());
+        let timed_out = matches!(Error::of(&error), Some(Error::TimedOut { after, .. }) if *after == within);
+        assert!(timed_out, "{error}");
+        if file.exists() {
+            break;
+        }
+    }
+    assert!(nobody_lives_on(&file));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_process_that_has_only_asked_questions_ends_by_a_signal_as_any_other() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let asked = capture(&child("asks and is then asked to end", Path::new("-"))).unwrap();
+    assert_eq!(asked.status.signal(), Some(signal_hook::consts::SIGTERM), "{}", asked.text());
+}
+
+#[test]
 fn what_cannot_be_started_names_itself() {
     let error = capture(&Command::new("no-such-program-here")).unwrap_err();
     assert!(error.to_string().contains("cannot start `no-such-program-here`"), "{error}");
+    assert!(matches!(Error::of(&error), Some(Error::NotFound { .. })), "{error:?}");
     assert_eq!(exit::of(&error), exit::Exit::Infrastructure);
 }
 

@@ -1,25 +1,33 @@
 //! What is to be started.
 
-use super::GRACE;
+use super::supervise::GRACE;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A program with its arguments, what differs in its environment, and its folder.
+/// How long a question may take unless its command says otherwise. git and the container engine answer in
+/// well under a second; the agent tries again by itself for about a minute where Buildkite does not answer.
+const WITHIN: Duration = Duration::from_secs(120);
+
+/// A program with its arguments, the changes to its environment, and its folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
-    /// Name on PATH, or path.
+    /// Its name on PATH, or its path.
     pub program: OsString,
-    /// Arguments, handed over as they are: no shell reads them.
+    /// The arguments. They arrive as they are: no shell reads them.
     pub args: Vec<OsString>,
-    /// Variables to set, or with `None` to take away.
+    /// The variables to set, or with `None` to remove. Of two settings of a variable the last holds.
     pub env: Vec<(OsString, Option<OsString>)>,
-    /// Working folder; this process's where there is none.
+    /// The working folder. Without one it is this process's.
     pub dir: Option<PathBuf>,
-    /// What a supervised tree is given between the request to end and the kill.
+    /// How long its tree is given between the request to end and the kill. A question's tree is given half
+    /// a second at most.
     pub grace: Duration,
-    /// Whether a supervised tree goes on when the job is cancelled: it clears up.
+    /// How long it may take as a question, until its tree is ended. [`super::supervise`] is given a
+    /// deadline of its own.
+    pub within: Duration,
+    /// Whether it goes on when the job is cancelled, because it tidies up.
     pub despite_cancel: bool,
 }
 
@@ -32,6 +40,7 @@ impl Command {
             env: Vec::new(),
             dir: None,
             grace: GRACE,
+            within: WITHIN,
             despite_cancel: false,
         }
     }
@@ -57,21 +66,28 @@ impl Command {
         self
     }
 
-    /// Takes a variable away.
+    /// Removes a variable.
     #[must_use]
     pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
         self.env.push((name.into(), None));
         self
     }
 
-    /// Gives a supervised tree another time to end in.
+    /// Gives its tree another time between the request to end and the kill.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// Lets a supervised tree go on when the job is cancelled.
+    /// Gives it another time to answer in as a question.
+    #[must_use]
+    pub fn within(mut self, within: Duration) -> Self {
+        self.within = within;
+        self
+    }
+
+    /// Lets it go on when the job is cancelled.
     #[must_use]
     pub fn despite_cancel(mut self) -> Self {
         self.despite_cancel = true;
@@ -99,7 +115,7 @@ impl fmt::Display for Command {
     }
 }
 
-/// A word as a POSIX shell must be given it.
+/// A word as one types it in a POSIX shell.
 fn quote(word: &OsStr) -> String {
     shell_words::quote(&word.to_string_lossy()).into_owned()
 }

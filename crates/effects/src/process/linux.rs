@@ -1,20 +1,21 @@
-//! What Linux tells of processes in `/proc`, for the profile of a run.
+//! Reads `/proc` for the profile of a run: which compilers run, and what this process has used.
 
 use super::Usage;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Compilers, by the names of their processes; a wrapper becomes one of them when it has set up.
+/// The names of compilers' processes. A wrapper of a compiler replaces itself by one of them.
 const COMPILERS: [&str; 3] = ["rustc", "clippy-driver", "rustdoc"];
-/// How far below its leader a compiler is looked for: cargo, `cargo-clippy` or a wrapper stand between.
+/// How far below the leader of a tree a compiler is looked for. cargo, `cargo-clippy` or a wrapper may be
+/// in between.
 const DEPTH: usize = 3;
 
-/// The compilers in a tree that run now, and how many of them have called the linker: a compiler
-/// starts no other process while it works. Nothing where the kernel does not tell
-/// (`CONFIG_PROC_CHILDREN`).
+/// How many compilers run in a tree now, and how many of them have called the linker. A compiler that has a
+/// child has called the linker: it starts no other process. There is no answer where the kernel does not
+/// tell the children of a process (`CONFIG_PROC_CHILDREN`).
 ///
-/// A child may be missing in one answer where a sibling of it ends meanwhile (`proc_tid_children(5)`):
-/// good enough for a sample.
+/// The kernel may leave out a child while a sibling of it ends (`proc_tid_children(5)`). That is good
+/// enough for a sample.
 pub(super) fn compilers(leader: u32) -> Option<(usize, usize)> {
     let proc = Path::new("/proc");
     proc.join(format!("self/task/{}/children", std::process::id())).exists().then(|| {
@@ -35,7 +36,7 @@ fn count(process: &Path, depth: usize, found: &mut (usize, usize)) {
     }
 }
 
-/// The folders of a process's children, of all its threads.
+/// The folders in `/proc` of the children of a process, whichever of its threads started them.
 fn children(process: &Path) -> impl Iterator<Item = PathBuf> + use<'_> {
     let threads = fs::read_dir(process.join("task")).into_iter().flatten().filter_map(Result::ok);
     threads.flat_map(move |thread| {
@@ -51,7 +52,7 @@ pub(super) fn usage() -> Option<Usage> {
 
 /// Reads `proc_pid_stat(5)` and `proc_pid_status(5)`.
 fn read_usage(stat: &str, status: &str) -> Option<Usage> {
-    // After the name, which may hold anything: state, then ten fields, then the four times.
+    // The name may hold any character. After it come the state, ten further fields, and the four times.
     let fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
     #[allow(clippy::cast_precision_loss, reason = "ticks of years fit")]
     let ticks = rustix::param::clock_ticks_per_second() as f64;

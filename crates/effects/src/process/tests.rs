@@ -1,6 +1,8 @@
-//! Tests by `sh`, which is on Unix alone; `children.rs` has those for every system.
+//! Tests with `sh`, which only Unix has. `children.rs` has the tests for every system.
 
 use super::*;
+use std::thread;
+use std::time::{Duration, Instant};
 
 fn shell(script: &str) -> Command {
     Command::new("sh").args(["-c", script])
@@ -40,6 +42,32 @@ fn a_grandchild_that_ignores_the_request_ends_with_the_time_limit() {
 }
 
 #[test]
+fn a_question_that_ignores_the_request_to_end_is_killed_and_its_words_are_shown() {
+    let begin = Instant::now();
+    let script = "trap '' TERM; echo 'waiting for a lock' >&2; (trap '' TERM; sleep 60) & wait; sleep 60";
+    let error = capture(&shell(script).within(Duration::from_millis(200))).unwrap_err();
+    assert!(begin.elapsed() < Duration::from_millis(2200), "{:?}", begin.elapsed());
+    let text = error.to_string();
+    assert!(text.ends_with("did not answer within 0.2 s: waiting for a lock"), "{text}");
+}
+
+#[test]
+fn an_output_that_somebody_outside_the_tree_holds_open_keeps_no_question_waiting() {
+    if which::which("setsid").is_err() {
+        return crate::testing::skip("there is no setsid");
+    }
+    let begin = Instant::now();
+    assert_eq!(capture(&shell("setsid sleep 5 & echo said")).unwrap().text(), "said\n");
+    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn long_input_and_output_of_a_question_arrive_whole() {
+    let input: Vec<u8> = (0..3_000_000_u32).map(|number| (number % 251) as u8).collect();
+    assert_eq!(capture_with_input(&shell("cat"), input.clone()).unwrap().stdout, input);
+}
+
+#[test]
 fn what_the_leader_leaves_running_ends_with_it() {
     let (ended, seen) = lines("sleep 60 & echo $!", None);
     assert_eq!(ended, Ended::Exited(0));
@@ -47,8 +75,8 @@ fn what_the_leader_leaves_running_ends_with_it() {
     assert!(is_gone(pid));
 }
 
-/// Whether a process has ended, or does so within a second: its outputs close before it is dead,
-/// and a zombie is init's to wait for.
+/// Whether a process has ended, now or within a second. Its outputs close before it has ended, and a zombie
+/// has ended as well.
 fn is_gone(pid: &str) -> bool {
     (0..100).any(|_| {
         thread::sleep(Duration::from_millis(10));

@@ -1,9 +1,11 @@
-//! Processes as Windows has them; `unix.rs` is the twin.
+//! Processes on Windows. `unix.rs` has the same functions for Unix.
 //!
-//! The agent cancels by Ctrl-Break to the hook's console group (its
-//! `internal/process/signal_windows.go`), and by ending its Job Object when the grace period is over
-//! or where there is no console. Our children are of that group: they are asked when we are.
+//! The agent cancels a job by sending Ctrl-Break to the hook's console group (its
+//! `internal/process/signal_windows.go`). It ends its Job Object when the grace period is over, or where
+//! there is no console. The children of this program are in that console group too, and so the request
+//! reaches them at the same time.
 
+use super::cancel::Requests;
 use super::{Command, Ended, cancelled};
 use anyhow::Result;
 use process_wrap::std::{ChildWrapper, CommandWrap};
@@ -13,23 +15,28 @@ use std::os::windows::process::CommandExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-/// What a process ends with that Ctrl-C or Ctrl-Break ended: `STATUS_CONTROL_C_EXIT`.
+/// The status of a process that Ctrl-C or Ctrl-Break ended: `STATUS_CONTROL_C_EXIT`.
 const CONTROL_C_EXIT: i32 = 0xC000_013A_u32.cast_signed();
 
-/// Sets the flag when this process is asked to end: by Ctrl-Break, Ctrl-C, or the console's end.
-pub(super) fn heed_requests(flag: &Arc<AtomicBool>) -> Result<()> {
-    let flag = Arc::clone(flag);
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
+/// Takes requests to end from now on: Ctrl-Break, Ctrl-C, and the closing of the console.
+pub(super) fn handle(requests: &Requests) -> Result<()> {
+    let (received, ends_at_once) = (Arc::clone(&requests.received), Arc::clone(&requests.ends_at_once));
+    ctrlc::set_handler(move || {
+        if ends_at_once.load(Ordering::SeqCst) {
+            std::process::exit(CONTROL_C_EXIT);
+        }
+        received.store(true, Ordering::Relaxed);
+    })?;
     Ok(())
 }
 
 /// The program to start: the one that a shell would find by this name.
 ///
 /// # Errors
-/// Where it is a batch file that cannot be given its arguments as they are (CVE-2024-24576): cmd
-/// reads its command line, and for these there is no escape.
+/// Where it is a batch file to which these arguments cannot be passed unchanged (CVE-2024-24576): cmd
+/// reads a batch file's command line, and has no escape for them.
 pub(super) fn program(command: &Command) -> io::Result<OsString> {
     let program = found(command);
     let batch = Path::new(&program)
@@ -57,61 +64,61 @@ fn found(command: &Command) -> OsString {
     if path.components().count() > 1 {
         return command.program.clone();
     }
-    // The library looks for `.exe` alone, where a shell would find `.bat` and `.cmd` too.
+    // The standard library looks for `.exe` only; a shell would find `.bat` and `.cmd` too.
     let own = command.env.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case("PATH"));
     let paths = own.map_or_else(|| std::env::var_os("PATH"), |(_, value)| value.clone());
-    // An absolute folder, which entries of PATH that are not are taken from: never the checkout.
+    // Relative entries of PATH start from the temporary folder, so that they never lead into the checkout.
     let found = which::which_in(path, paths, std::env::temp_dir());
     found.map_or_else(|_| command.program.clone(), Into::into)
 }
 
-/// Hands the arguments over, so that they arrive as they are.
+/// Adds the arguments, so that they arrive as they are.
 pub(super) fn add_args(inner: &mut std::process::Command, command: &Command) {
     let is_shell = Path::new(&command.program)
         .file_name()
         .is_some_and(|name| ["cmd", "cmd.exe"].iter().any(|shell| name.eq_ignore_ascii_case(shell)));
     match command.args.as_slice() {
-        // It does not take its command line apart as programs do: with `/S`, what stands between
-        // the first quote and the last is the script, as it is.
+        // cmd does not split its command line as programs do. With `/S`, the text between the first quote
+        // and the last is the script, unchanged.
         [s, c, script] if is_shell && s == "/S" && c == "/C" => {
             let mut quoted = OsString::from("\"");
             quoted.push(script);
             quoted.push("\"");
             inner.args([s, c]).raw_arg(quoted);
         }
-        // For a batch file the library escapes as cmd has it.
+        // For a batch file the standard library escapes as cmd expects it.
         arguments => drop(inner.args(arguments)),
     }
 }
 
-/// Runs the command to its end: there is no becoming another program.
+/// Runs the command to its end: Windows cannot replace a process by another program.
 pub(super) fn replace(inner: &mut std::process::Command) -> io::Result<i32> {
     Ok(inner.status()?.code().unwrap_or(-1))
 }
 
-/// Makes the process that will be started the leader of a tree that can be ended whole:
-/// a Job Object.
+/// Puts the process that will be started into a Job Object, so that the whole tree can be ended.
 pub(super) fn lead_a_tree(wrap: &mut CommandWrap) {
     wrap.wrap(process_wrap::std::JobObject);
 }
 
-/// Asks a tree to end: who is cancelled has been asked already, by the console, and for a time limit
-/// there is no request. There it is the end.
+/// Asks a tree to end. On a cancel the console has asked it already. At a deadline there is no way to ask,
+/// and so the tree is killed.
 pub(super) fn ask_to_end(child: &mut dyn ChildWrapper, why: Ended) {
     if why != Ended::Cancelled {
         let _ = child.start_kill();
     }
 }
 
-/// Whether a process of the tree goes on after its leader: the request to end was the end of all.
+/// Whether a process of the tree still runs after the leader has ended. None does: the request to end
+/// reached all of them.
 pub(super) fn is_anyone_left(_: &dyn ChildWrapper) -> bool {
     false
 }
 
-/// How a process ended that we did not stop.
+/// How a process ended that this program did not end.
 pub(super) fn ended(status: ExitStatus) -> Ended {
     let code = status.code().unwrap_or(-1);
-    // It was asked when we were, and may have been quicker.
+    // The console asks a child at the same time as this process, and the child may be quicker.
     if code == CONTROL_C_EXIT || (code != 0 && cancelled()) {
         return Ended::Cancelled;
     }

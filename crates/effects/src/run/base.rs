@@ -1,29 +1,30 @@
-//! Finds the commit that a change is compared with: `checks::base` decides which it should be, git
-//! is asked for it.
+//! Finds the commit that a change is compared with. `checks::base` in the core crate decides which commit it
+//! should be; here git is asked for it.
 
 use super::Context;
 use crate::git::{Depth, Git, Wanted};
+use crate::process;
 use anyhow::Result;
 use rust_vmm_ci_core::checks::base::{Base, Choice, Surroundings, choose};
 use rust_vmm_ci_core::checks::commit_format::short;
 use rust_vmm_ci_core::exit;
 
-/// By how many commits a shallow clone is deepened, until it reaches the base; then its whole
-/// history is fetched.
+/// By how many commits a shallow clone is deepened, one step after the other, until it reaches the base. The
+/// last step fetches the whole history.
 const STEPS: [Depth; 3] = [Depth::More(50), Depth::More(1000), Depth::Whole];
-/// How many positions of a branch are looked at for one before the push.
+/// How many former positions of a branch are looked at to find the one before the push.
 const FORMER: usize = 20;
 
 /// The commit that a change is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// Its full hash; none where the change is the repository's first commit.
+    /// Its full hash. There is none where the change is the repository's first commit.
     pub commit: Option<String>,
-    /// What it is, for people.
+    /// Its name for people.
     pub shown: String,
 }
 
-/// What the environment and git say of the surroundings.
+/// Reads from the environment and from git what decides which commit is the base.
 ///
 /// # Errors
 /// Exit 3 where git fails.
@@ -32,7 +33,7 @@ pub fn surroundings(git: &Git) -> Result<Surroundings> {
     with_git(known, git)
 }
 
-/// Adds what git knows.
+/// Adds what git knows to what the environment says.
 ///
 /// # Errors
 /// Exit 3 where git fails.
@@ -40,12 +41,13 @@ pub fn with_git(known: Surroundings, git: &Git) -> Result<Surroundings> {
     Ok(Surroundings { remotes: git.remotes()?, origin_head: git.remote_head("origin")?, ..known })
 }
 
-/// Finds the base of a check's change: `option` is its option `base` and `key` that option's key
-/// path. All commits between it and `HEAD` are here then, in a shallow clone too. What is worth
-/// knowing is in the log.
+/// Finds the base of a check's change, and fetches all commits between it and `HEAD` where they are not here,
+/// as in a shallow clone. `option` is the check's option `base`, and `key` is the key path of that option.
+/// The log says what the change is compared with, and why.
 ///
 /// # Errors
-/// Exit 3, with what was tried, where there is no base.
+/// Exit 3 with what was tried, where there is no base. [`process::Error::Cancelled`] where the job is
+/// cancelled.
 pub fn find(
     context: &mut Context<'_>,
     git: &Git,
@@ -62,8 +64,11 @@ pub fn find(
             let wanted = Wanted::Branch(name);
             let commit = match fetched(context, git, remote.as_deref(), wanted) {
                 Ok(commit) => commit,
+                Err(error) if process::Error::is_cancel(&error) => return Err(error),
                 Err(error) => {
-                    let (commit, from) = kept(git, local)?.ok_or_else(|| no_base(&choice, &error))?;
+                    let Some((commit, from)) = kept(git, local)? else {
+                        return Err(no_base(&choice, error));
+                    };
                     context.say(&format!("{error:#}"));
                     context.say(&format!("`{from}` serves as it is here; it may be older than the base"));
                     commit
@@ -75,7 +80,7 @@ pub fn find(
         Base::Commit { hash, remote } => {
             let wanted = Wanted::Commit(hash);
             if git.resolve(hash)?.is_none() {
-                fetched(context, git, remote.as_deref(), wanted).map_err(|error| no_base(&choice, &error))?;
+                fetched(context, git, remote.as_deref(), wanted).map_err(|error| no_base(&choice, error))?;
             }
             let commit = reach(context, git, remote.as_deref(), wanted, hash.clone())?;
             Found { shown: format!("`{}`", short(&commit)), commit: Some(commit) }
@@ -92,7 +97,7 @@ fn fetched(context: &Context<'_>, git: &Git, remote: Option<&str>, wanted: Wante
     git.fetch(remote, wanted, Depth::Same, context.deadline)
 }
 
-/// The first of these that is here, as hash and name.
+/// The first of these names that names a commit here: the commit's hash, and the name.
 fn kept<'a>(git: &Git, names: &'a [String]) -> Result<Option<(String, &'a str)>> {
     for name in names {
         if let Some(commit) = git.resolve(name)? {
@@ -128,6 +133,9 @@ fn deepen(
     depth: Depth,
 ) -> Result<()> {
     let cut = |error: anyhow::Error| {
+        if process::Error::is_cancel(&error) {
+            return error;
+        }
         exit::infrastructure(format!(
             "this clone is shallow, its history ends before the base, and it cannot be deepened: {error:#}"
         ))
@@ -138,10 +146,11 @@ fn deepen(
     Ok(())
 }
 
-/// What a branch was before the push that is being built.
+/// The commit of a branch before the push that is built now.
 ///
-/// Buildkite does not say what a push brought. Where this checkout saw the branch before, the
-/// reflog has it; otherwise what is certain is the last commit, or all that a merge brought.
+/// Buildkite does not say which commits a push contained. Where this checkout has seen the branch before, the
+/// reflog has its former commit. Otherwise only the last commit is certain to be new, with all that it has
+/// merged: the answer is that commit's first parent.
 fn pushed(context: &mut Context<'_>, git: &Git, name: &str, remote: Option<&str>) -> Result<Found> {
     let head = git.resolve("HEAD")?;
     let tracked = format!("refs/remotes/origin/{name}");
@@ -167,8 +176,11 @@ fn pushed(context: &mut Context<'_>, git: &Git, name: &str, remote: Option<&str>
     Ok(Found { shown: format!("`{name}` before its last commit ({})", short(&commit)), commit: Some(commit) })
 }
 
-/// The error where no base is to be had: what was tried, and how to name another.
-fn no_base(choice: &Choice, error: &anyhow::Error) -> anyhow::Error {
+/// The error where no base can be found: what was tried, and what could name one.
+fn no_base(choice: &Choice, error: anyhow::Error) -> anyhow::Error {
+    if process::Error::is_cancel(&error) {
+        return error;
+    }
     let (name, local) = match &choice.base {
         Base::Branch { name, local, .. } => (name, format!("; nor is one here as {}", local.join(", "))),
         Base::Commit { hash: name, .. } | Base::Pushed { name, .. } => (name, String::new()),

@@ -1,8 +1,9 @@
-//! What a person sees while checks run: log groups in Buildkite, progress lines on a terminal, plain
-//! lines elsewhere.
+//! Shows a person what checks write while they run: in log groups in Buildkite, as progress lines on a
+//! terminal, and as plain lines elsewhere.
 //!
-//! One check at a time speaks as it runs; what others say meanwhile is kept on disk until it is their
-//! turn, so that no line of a check stands among another's, and memory stays bounded.
+//! The lines of one check are shown as they come. The lines of the checks beside it are kept until that check
+//! has ended, on disk where they are many. So the lines of two checks are never mixed, and memory stays
+//! bounded.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use rust_vmm_ci_core::report::{Outcome, Verdict};
@@ -11,13 +12,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tempfile::SpooledTempFile;
 
-/// What a check's log may take of memory before it goes to disk, in bytes.
+/// How much of a check's log is kept in memory before it goes to disk, in bytes.
 const SPOOL: usize = 1 << 20;
 
 /// Where the output goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A Buildkite job's log.
+    /// The log of a Buildkite job.
     Buildkite,
     /// A person's terminal.
     Terminal,
@@ -35,11 +36,14 @@ pub struct Console {
     stage: Mutex<Stage>,
 }
 
-/// Who speaks, and who waits.
+/// Which check's lines are shown now, and which logs wait.
 struct Stage {
     out: Box<dyn Write + Send>,
+    /// The number of the check whose lines are shown as they come.
     speaker: Option<usize>,
+    /// The logs of checks that have ended meanwhile.
     waiting: Vec<Vec<Piece>>,
+    /// The number of the next check.
     next: usize,
 }
 
@@ -56,7 +60,7 @@ impl Console {
         Self { kind, color, bars: MultiProgress::new(), stage: Mutex::new(stage) }
     }
 
-    /// Whether tools may colour what they say.
+    /// Whether tools may colour what they write.
     pub fn color(&self) -> bool {
         self.color
     }
@@ -94,7 +98,7 @@ impl Console {
 
     fn bar(&self, label: &str) -> ProgressBar {
         let bar = self.bars.add(ProgressBar::new_spinner());
-        // A template without a mistake parses; where it does not, the default serves.
+        // The template has no mistake and therefore parses. Otherwise the default would be used.
         if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {wide_msg} {elapsed}") {
             bar.set_style(style);
         }
@@ -105,7 +109,7 @@ impl Console {
 }
 
 impl Stage {
-    /// Writes; whoever closed the other end has seen enough, and the verdict stands without them.
+    /// Writes and ignores an error: where the reader has closed the output, the verdict still holds.
     fn write(&mut self, bytes: &[u8]) {
         let _ = self.out.write_all(bytes).and_then(|()| self.out.flush());
     }
@@ -137,9 +141,9 @@ pub struct CheckLog<'c> {
 }
 
 impl CheckLog<'_> {
-    /// Adds a line, with its end.
+    /// Adds a line with its line end.
     pub fn line(&mut self, line: &[u8]) {
-        // Windows' console takes nothing of what has a byte in it that is no text; a log takes all.
+        // The console of Windows refuses text that is not UTF-8. A log takes any bytes.
         let text;
         let line = match self.console.kind {
             Kind::Terminal => {
@@ -149,13 +153,13 @@ impl CheckLog<'_> {
             Kind::Buildkite | Kind::Plain | Kind::Failures => line,
         };
         match &mut self.spool {
-            // A full disk loses the log, not the verdict.
+            // On a full disk the log is lost, but the verdict still holds.
             Some(spool) => drop(spool.write_all(line)),
             None => self.console.stage().write(line),
         }
     }
 
-    /// Shows what the check is at.
+    /// Shows what the check does now: the number of the step, the number of steps, and a name.
     pub fn progress(&mut self, index: usize, count: usize, what: &str) {
         if let Some(bar) = &self.bar {
             bar.set_message(format!("{index}/{count} {}", printable(what)));
@@ -179,7 +183,7 @@ impl CheckLog<'_> {
         }
         let mut pieces = Vec::new();
         if let Some(spool) = self.spool.take() {
-            // On a terminal a check that passed has nothing to say.
+            // On a terminal the log of a check that has passed is not shown.
             if self.console.kind != Kind::Terminal || unwell {
                 pieces.push(Piece::Text(std::mem::take(&mut self.heading)));
                 pieces.push(Piece::Spool(spool));
@@ -204,7 +208,7 @@ impl CheckLog<'_> {
     }
 }
 
-/// `clippy: failed (3.1 s), 2 findings`, and the reason where there is one.
+/// The last line of a check's log: `clippy: failed (3.1 s), 2 findings`, and the reason where there is one.
 fn verdict_line(label: &str, outcome: &Outcome) -> String {
     let soft = if outcome.soft_fail && outcome.verdict == Verdict::Failed { " softly" } else { "" };
     let mut line = format!("{label}: {}{soft} ({:.1} s)", outcome.verdict.as_str(), outcome.seconds);
@@ -220,7 +224,8 @@ fn verdict_line(label: &str, outcome: &Outcome) -> String {
     line
 }
 
-/// Text without control characters, which could move a terminal's cursor or open a log group.
+/// The text with a space for each control character: those could move a terminal's cursor or open a log
+/// group.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
@@ -274,7 +279,7 @@ mod tests {
             let sink = Sink::default();
             let console = Console::new(kind, false, Box::new(sink.clone()));
             let mut log = console.begin("a");
-            // As a program of Windows' says it, in its code page.
+            // A program on Windows writes this in its code page.
             log.line(b"gr\xfcn\n");
             log.end(&outcome(Verdict::Failed));
             let all = sink.0.lock().unwrap().clone();

@@ -1,6 +1,6 @@
-//! What a check is given to work with, and what it gives back.
+//! What a check is given to work with, and what it returns.
 
-use super::stopwatch::{self, Stopwatch};
+use super::cargo::stopwatch::{Purpose, Stopwatch};
 use crate::process::{self, Command, Ended, Stream};
 use anyhow::Result;
 use rust_vmm_ci_core::model::{Os, Platform};
@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Sees each line of a command; what it returns goes to the log.
+/// Is called with each line that a command writes. What it returns goes to the log.
 pub type OnLine<'r> = dyn for<'l> FnMut(Stream, &'l [u8]) -> Option<Cow<'l, [u8]>> + 'r;
 
 /// Where and how a check runs.
@@ -23,23 +23,25 @@ pub struct Context<'a> {
     pub platform: Platform,
     /// The system that the check is for.
     pub os: Os,
-    /// cargo itself, with what makes it skip rustup's proxy; without arguments.
+    /// cargo without arguments, called without rustup's proxy where that is possible.
     pub cargo: Command,
     /// Variables for the check's work.
     pub env: &'a [(String, String)],
     /// When the check must have ended.
     pub deadline: Option<Instant>,
-    /// When the run began: outcomes count from here.
+    /// When the run began. The times in outcomes count from here.
     pub run_started: Instant,
-    /// Whether tools may colour what they say.
+    /// Whether tools may colour what they write.
     pub color: bool,
-    /// Whether compilers are looked at, so that linking is told from compiling.
+    /// Whether compilers are watched, so that the time of linking is known apart from that of compiling.
     pub look: bool,
-    /// What the cargo commands spent their time on that are no combination's; none where there were none.
+    /// What those cargo commands spent their time on that belong to no combination; none where no such
+    /// command ran.
     pub timings: Option<Timings>,
-    /// The check's log: each line is shown or kept as the console sees fit.
+    /// Takes a line for the check's log, with its line end.
     pub log: &'a mut dyn FnMut(&[u8]),
-    /// Told what the check is at, for a progress line: how many of how many, and what.
+    /// Takes what the check does now, for a progress line: the number of the step, the number of steps, and
+    /// a name.
     pub progress: &'a mut dyn FnMut(usize, usize, &str),
 }
 
@@ -54,12 +56,19 @@ impl Context<'_> {
         self.env.iter().fold(command, |command, (name, value)| command.env(name, value))
     }
 
+    /// Adds the command to the check's log, as a person would type it to repeat it: cargo by its name, and
+    /// without variables.
+    pub fn announce(&mut self, command: &Command) {
+        let typed = Command { program: "cargo".into(), env: Vec::new(), ..command.clone() };
+        self.say(&format!("$ {typed}"));
+    }
+
     /// Adds a line to the check's log.
     pub fn say(&mut self, line: &str) {
         (self.log)(format!("{line}\n").as_bytes());
     }
 
-    /// Runs a command under the check's deadline, with all that it says in the log.
+    /// Runs a command under the check's deadline. All that it writes goes to the log.
     ///
     /// # Errors
     /// Where it cannot be started: exit 3.
@@ -68,8 +77,8 @@ impl Context<'_> {
         process::supervise(command, self.deadline, &mut |_, line| log(line))
     }
 
-    /// Runs a command under the check's deadline. `on_line` sees each line; what it returns as
-    /// `true` goes to the log.
+    /// Runs a command under the check's deadline. `on_line` is called with each line. Where it returns
+    /// `true` the line goes to the log.
     ///
     /// # Errors
     /// Where it cannot be started: exit 3.
@@ -86,19 +95,19 @@ impl Context<'_> {
         })
     }
 
-    /// Runs cargo under the check's deadline and notes what it spends its time on.
+    /// Runs cargo under the check's deadline and measures what it spends its time on.
     ///
     /// # Errors
     /// Where it cannot be started: exit 3.
     pub fn run_cargo(
         &mut self,
         command: &Command,
-        job: stopwatch::Job,
+        purpose: Purpose,
         on_line: &mut OnLine<'_>,
     ) -> Result<Ended> {
         let log = &mut *self.log;
-        // Lines and looks come by turns.
-        let watch = RefCell::new(Stopwatch::start(job, Instant::now()));
+        // Both closures use the stopwatch, but never at the same time.
+        let watch = RefCell::new(Stopwatch::start(purpose, Instant::now()));
         let mut line = |stream: Stream, line: &[u8]| {
             watch.borrow_mut().line(stream, line, Instant::now());
             if let Some(text) = on_line(stream, line) {
@@ -116,7 +125,16 @@ impl Context<'_> {
     }
 }
 
-/// What a check came to. An error in place of it means that the check is broken: its message is the
+/// The verdict on a check whose command ended so.
+pub fn verdict(ended: Ended) -> Verdict {
+    match ended {
+        Ended::Exited(0) => Verdict::Passed,
+        Ended::Cancelled => Verdict::Cancelled,
+        Ended::Exited(_) | Ended::Signaled(_) | Ended::TimedOut => Verdict::Failed,
+    }
+}
+
+/// The result of a check. An error in place of it means that the check is broken, and its message is the
 /// reason.
 #[derive(Clone, Debug, Default)]
 pub struct Judgement {
@@ -137,16 +155,27 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// A judgement by findings alone: any that is an error makes the check fail.
+    /// A judgement by how the check's one command ended, with the findings in what it wrote.
+    pub fn of_command(ended: Ended, findings: Vec<Finding>) -> Self {
+        let reason = (ended == Ended::TimedOut).then(|| "ran over its time limit".to_owned());
+        Self { verdict: verdict(ended), reason, findings, ..Self::default() }
+    }
+
+    /// A judgement on a check whose question got no answer because the job was cancelled.
+    pub fn cancelled() -> Self {
+        Self { verdict: Verdict::Cancelled, ..Self::default() }
+    }
+
+    /// A judgement by findings alone: the check fails if one of them is an error.
     pub fn by_findings(findings: Vec<Finding>) -> Self {
         let failed = findings.iter().any(|finding| finding.level == rust_vmm_ci_core::report::Level::Error);
         let verdict = if failed { Verdict::Failed } else { Verdict::Passed };
         Self { verdict, findings, ..Self::default() }
     }
 
-    /// A check that could not do its work because a tool is missing: broken in CI and under
-    /// `--strict`, skipped on a person's machine (the runner decides). `remedy` is the command that
-    /// installs it.
+    /// A judgement on a check that could not do its work because a tool is missing. The scheduler makes it
+    /// broken in CI and under `--strict`, and skipped elsewhere. `remedy` is the command that installs the
+    /// tool.
     pub fn missing(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             verdict: Verdict::Skipped,

@@ -1,36 +1,46 @@
-//! Planned checks → commands, in order → outcomes.
+//! Runs planned checks and makes their outcomes.
 //!
-//! A check's file in `checks/` says what it runs and how the answer is read; the file of the same
-//! name here starts it and hands the answer over.
+//! The scheduler (`scheduler/`) starts each check when nothing that runs is in its way. What concerns cargo
+//! is in `cargo/`. Each other check has a file here, and a file of the same name in the core crate's
+//! `checks/`: that one says what the check runs and how the answer is read, this one runs it.
 
 pub mod audit;
 pub mod base;
 mod bench;
 mod cargo;
-mod combine;
 pub mod commit_format;
 pub mod console;
 mod context;
 pub mod coverage;
-pub mod instrument;
-mod job;
 mod llvm;
-mod repeats;
+mod preamble;
 mod scheduler;
 pub mod shell;
 mod skeleton;
-mod stopwatch;
 #[cfg(test)]
 mod testing;
-mod toolchain;
 
+pub use cargo::facts::JobFacts as Job;
+pub use cargo::facts::{JobFacts, WorkspaceError};
+pub use cargo::instrument;
+use cargo::{stopwatch, toolchain};
 pub use context::{Context, Judgement};
-pub use job::Job;
 pub use scheduler::{Settings, at_once, run};
 
 use std::ffi::OsString;
 
-/// Acts in the place of a program that cargo starts, where this process was started as one.
+/// The former name of [`act_as_shim`].
 pub fn stand_in<I: Iterator<Item = OsString>>(args: impl Fn() -> I) -> Option<anyhow::Result<i32>> {
-    instrument::act_as_wrapper(args()).or_else(|| repeats::shim::act(args()))
+    act_as_shim(args)
+}
+
+/// The former name of [`JobFacts`].
+mod job {
+    pub use super::JobFacts as Job;
+}
+
+/// Acts as the shim that this process was started as: in the place of a program that cargo would start.
+/// Returns `None` where it was not started as one.
+pub fn act_as_shim<I: Iterator<Item = OsString>>(args: impl Fn() -> I) -> Option<anyhow::Result<i32>> {
+    instrument::act_as_wrapper(args()).or_else(|| cargo::repeats::shim::act(args()))
 }

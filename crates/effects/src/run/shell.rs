@@ -1,30 +1,30 @@
 //! Runs a repository's own step by the platform's shell.
 
-use super::context::{Context, Judgement};
+use super::context::{Context, Judgement, verdict};
 use crate::process::{Command, Ended};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::model::Os;
-use rust_vmm_ci_core::report::{Finding, Verdict};
+use rust_vmm_ci_core::report::Finding;
 use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::path::Path;
 use tempfile::TempPath;
 
-/// A script as a system's shell takes it.
+/// A script, prepared for a system's shell.
 pub struct Script {
     /// The shell with the script.
     pub command: Command,
-    /// What the shell reads, for as long as it runs.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the file goes with it"))]
+    /// The batch file, where there is one. It is removed when this value is dropped.
+    #[cfg_attr(not(test), expect(dead_code, reason = "it is there to be dropped"))]
     file: Option<TempPath>,
 }
 
 impl Script {
-    /// The command line that gives `script` to a system's shell: on Linux the docker plugin's, which
-    /// the predecessor's steps ran under; on Windows the agent's own. That one takes a single line, and
-    /// so of several a batch file is made, as the agent makes one of every command (its
-    /// `internal/job/executor.go`, `writeBatchScript`). Here a single line is handed over: in a batch file
-    /// a lone `%` would be lost, and what is beyond ASCII would be read by the machine's code page.
+    /// The command line that passes `script` to a system's shell. On Linux it is the docker plugin's, by
+    /// which the predecessor's steps ran. On Windows it is the agent's own, which takes a single line.
+    /// Several lines are written to a batch file. The agent does that with every command (its
+    /// `internal/job/executor.go`, `writeBatchScript`). Here a single line is passed directly: a batch file
+    /// would lose a single `%`, and characters beyond ASCII would be read by the machine's code page.
     ///
     /// # Errors
     /// Where the batch file cannot be written: exit 3.
@@ -40,7 +40,7 @@ impl Script {
                 let mut file = file.context("a batch file for the command")?;
                 file.write_all(batch(script, is_batch_file).as_bytes())
                     .context("writing the command's batch file")?;
-                // A closed file: cmd shares it with nobody who writes.
+                // The file is closed, because cmd does not open a file that is open for writing.
                 let file = file.into_temp_path();
                 let quoted =
                     [OsStr::new("\""), file.as_os_str(), OsStr::new("\"")].into_iter().collect::<OsString>();
@@ -50,8 +50,8 @@ impl Script {
     }
 }
 
-/// Several lines as a batch file that ends at the first that fails. A batch file that is not called
-/// would not come back, and what follows it would be left out without a word.
+/// A batch file of several lines that ends at the first line that fails. A line that starts another batch
+/// file needs `CALL`: without it the lines after it would never run.
 fn batch(script: &str, is_batch_file: impl Fn(&str) -> bool) -> String {
     let mut text = "@ECHO OFF\r\n".to_owned();
     for line in script.lines().filter(|line| !line.trim().is_empty()) {
@@ -71,8 +71,8 @@ fn program_of(line: &str) -> &str {
     word.unwrap_or_default()
 }
 
-/// Whether cmd would run a batch file by this name: one that has its extension, or that is found on PATH
-/// without it, such as `npm`.
+/// Whether cmd would run a batch file by this name. The name may have the extension of one, or it may be
+/// found on PATH without it, as `npm` is.
 fn is_batch_file(program: &str) -> bool {
     let by_name = |path: &Path| {
         let extension = path.extension().unwrap_or_default();
@@ -93,14 +93,14 @@ pub fn run(context: &mut Context<'_>, script: &str) -> Result<Judgement> {
     }
     context.say(&format!("$ {script}"));
     let ended = context.run(&shell)?;
-    let failed = |message: String| Judgement::by_findings(vec![Finding::error(message)]);
-    Ok(match ended {
-        Ended::Exited(0) => Judgement { verdict: Verdict::Passed, ..Judgement::default() },
-        Ended::Exited(status) => failed(format!("the command ended with status {status}")),
-        Ended::Signaled(signal) => failed(format!("the command was killed by signal {signal}")),
-        Ended::TimedOut => failed("the command ran over its time limit".into()),
-        Ended::Cancelled => Judgement { verdict: Verdict::Cancelled, ..Judgement::default() },
-    })
+    let message = match ended {
+        Ended::Exited(0) | Ended::Cancelled => None,
+        Ended::Exited(status) => Some(format!("the command ended with status {status}")),
+        Ended::Signaled(signal) => Some(format!("the command was killed by signal {signal}")),
+        Ended::TimedOut => Some("the command ran over its time limit".to_owned()),
+    };
+    let findings = message.into_iter().map(Finding::error).collect();
+    Ok(Judgement { verdict: verdict(ended), findings, ..Judgement::default() })
 }
 
 #[cfg(test)]

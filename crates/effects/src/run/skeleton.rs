@@ -1,11 +1,10 @@
-//! A copy of a workspace that is just enough for cargo to resolve its dependencies: manifests and
-//! configuration as they are, sources empty, nothing else. What cargo writes there never reaches the
-//! checkout.
+//! Copies as much of a workspace as cargo needs to resolve its dependencies: manifests and configuration
+//! unchanged, and empty sources. What cargo writes into the copy never reaches the checkout.
 
 use anyhow::{Context as _, Result};
 use std::path::Path;
 
-/// Files that cargo reads to resolve dependencies, other than by their extensions.
+/// Files that are copied by their names. Others are copied by their extensions.
 const NAMES: [&str; 2] = ["config", ".cargo-checksum.json"];
 
 /// Copies the workspace below a folder.
@@ -19,7 +18,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<()> {
         let entry = entry.with_context(|| format!("reading {}", from.display()))?;
         let (path, copied) = (entry.path(), to.join(entry.file_name()));
         if entry.file_type().with_context(|| format!("reading {}", path.display()))?.is_dir() {
-            // A target directory says that it is one (CACHEDIR.TAG, as cargo writes it).
+            // cargo marks a target directory by the file CACHEDIR.TAG.
             if entry.file_name() != ".git" && !path.join("CACHEDIR.TAG").exists() {
                 copy(&path, &copied)?;
             }

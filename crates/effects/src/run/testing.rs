@@ -9,7 +9,7 @@ use rust_vmm_ci_core::model::{Os, Platform};
 use std::path::Path;
 use std::time::Instant;
 
-/// Runs a check's work in a folder, and returns what it came to and what it logged.
+/// Runs a check's work in a folder, and returns its judgement and its log.
 pub fn judged(
     root: &Path,
     work: impl FnOnce(&mut Context<'_>) -> Result<Judgement>,

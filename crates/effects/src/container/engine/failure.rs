@@ -2,7 +2,7 @@
 //! engine writes to standard error. Everything else decides by the [`Cause`].
 
 use super::super::Engine;
-use crate::process::Ended;
+use crate::process::{self, Ended};
 use thiserror::Error;
 
 /// Why a call of an engine failed.
@@ -200,10 +200,14 @@ impl Failure {
         Self { cause, tried: tried.into(), detail }
     }
 
-    /// The failure to start the program of an engine, or to wait for it.
-    pub fn not_started(engine: Engine, error: &anyhow::Error) -> Self {
-        let installed = which::which(engine.program()).is_ok();
-        let cause = if installed { Unknown } else { NotInstalled(engine) };
+    /// The failure of a call that gave no result: its program could not be started, or it was ended.
+    pub fn no_result(engine: Engine, error: &anyhow::Error) -> Self {
+        let cause = match process::Error::of(error) {
+            Some(process::Error::NotFound { .. }) => NotInstalled(engine),
+            Some(process::Error::Cancelled { .. }) => Cause::Cancelled,
+            Some(process::Error::TimedOut { .. }) => Cause::TimedOut,
+            _ => Unknown,
+        };
         Self { cause, tried: format!("cannot run {}", engine.program()), detail: format!("{error:#}") }
     }
 }

@@ -29,15 +29,15 @@ impl Engine {
         Command::new(self.program()).args(args)
     }
 
-    /// The failure to start the engine's program.
-    pub fn not_started(self, error: &anyhow::Error) -> Failure {
-        Failure::not_started(self, error)
+    /// The failure of a call that gave no result.
+    pub fn no_result(self, error: &anyhow::Error) -> Failure {
+        Failure::no_result(self, error)
     }
 
     /// Asks the engine and returns its standard output.
     pub fn ask<'a>(self, args: impl IntoIterator<Item = &'a str>) -> Result<String, Failure> {
         let command = self.call(args);
-        let captured = process::capture(&command).map_err(|error| self.not_started(&error))?;
+        let captured = process::capture(&command).map_err(|error| self.no_result(&error))?;
         if captured.status.success() {
             return Ok(captured.text().trim().to_owned());
         }
@@ -54,7 +54,7 @@ impl Engine {
             Stream::Stdout => out.extend_from_slice(line),
             Stream::Stderr => said.add(line),
         })
-        .map_err(|error| self.not_started(&error))?;
+        .map_err(|error| self.no_result(&error))?;
         match ended {
             Ended::Exited(0) => Ok(String::from_utf8_lossy(&out).trim().to_owned()),
             _ => Err(Failure::of(format!("`{command}` failed"), ended, said.as_str())),
@@ -80,7 +80,7 @@ impl Engine {
                 }
                 on_line(stream, line);
             })
-            .map_err(|error| self.not_started(&error))?;
+            .map_err(|error| self.no_result(&error))?;
             if ended == Ended::Exited(0) {
                 return Ok(());
             }

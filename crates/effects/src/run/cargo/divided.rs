@@ -1,9 +1,10 @@
-//! Runs one job's share of the tests, by cargo-nextest; what nextest cannot run, the doctests, runs
-//! whole in the first job.
+//! Runs one job's share of the tests by cargo-nextest. nextest cannot run doctests: the first job runs all
+//! of them.
 
-use super::super::combine::CargoRun;
-use super::super::stopwatch;
-use super::{Check, LastWords, RunResult};
+use super::combine::CargoRun;
+use super::stopwatch::Purpose;
+use super::words::LastWords;
+use super::{Check, RunResult};
 use crate::process::{self, Command, Ended, Stream};
 use crate::run::context::{Context, Judgement};
 use anyhow::{Context as _, Result};
@@ -11,18 +12,20 @@ use rust_vmm_ci_core::checks::shard::{self, PROFILE, Shard};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// What cargo says of a subcommand that is not installed.
-const NOT_INSTALLED: &str = "no such command: `nextest`";
-/// nextest's exit status where there was no test to run: a share may be empty.
+/// nextest's exit status where there was no test to run. A share may be empty.
 const NO_TESTS: i32 = 4;
 
-/// What to say where cargo-nextest is not installed; none where it is.
+/// The judgement where cargo-nextest is not installed; none where it is.
 ///
 /// # Errors
-/// Where cargo cannot be started.
+/// Where cargo cannot be started or gives no answer.
 pub(super) fn missing(context: &Context<'_>) -> Result<Option<Judgement>> {
-    let asked = process::capture(&context.cargo().args(["nextest", "--version"]))?;
-    let missing = !asked.status.success() && asked.complaint().contains(NOT_INSTALLED);
+    if process::capture(&context.cargo().args(["nextest", "--version"]))?.status.success() {
+        return Ok(None);
+    }
+    // A nextest that is installed and fails says why when it runs.
+    let subcommands = process::answer(&context.cargo().arg("--list"))?.text();
+    let missing = !subcommands.lines().any(|line| line.split_whitespace().next() == Some("nextest"));
     Ok(missing.then(|| {
         let remedy = "cargo install --locked cargo-nextest";
         Judgement::missing("cargo-nextest, which divides the tests over jobs, is not installed", remedy)
@@ -30,7 +33,7 @@ pub(super) fn missing(context: &Context<'_>) -> Result<Option<Judgement>> {
 }
 
 impl Check<'_, '_> {
-    /// Runs a share of the tests, which are built.
+    /// Runs a share of the tests, which have been built.
     pub(super) fn test_share(
         &mut self,
         run: &CargoRun,
@@ -60,9 +63,9 @@ impl Check<'_, '_> {
             .args(&run.flags)
             .arg(format!("--tool-config-file={PROFILE}:{}", settings.display()))
             .dir(&run.dir);
-        self.announce(&command);
+        self.context.announce(&command);
         let mut words = LastWords::default();
-        let ended = self.context.run_cargo(&command, stopwatch::Job::Run, &mut |stream, line| {
+        let ended = self.context.run_cargo(&command, Purpose::Run, &mut |stream, line| {
             if stream == Stream::Stderr {
                 words.read(line);
             }

@@ -1,20 +1,45 @@
 //! The Rust toolchain that checks run with.
 
 use crate::process::{self, Command};
-use anyhow::Result;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-/// A toolchain, as it is in effect in the repository's folder.
+/// How long rustc may take to answer. rustup may have to download the toolchain first.
+const RUSTC_ANSWERS_WITHIN: Duration = Duration::from_secs(600);
+
+/// Why there is no toolchain.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct NoToolchain(pub process::Error);
+
+impl NoToolchain {
+    /// Whether none is installed. Otherwise rustc gave no answer in time.
+    pub fn is_missing(&self) -> bool {
+        use process::Error::{Cancelled, Failed, Lost, NotFound, NotStarted, TimedOut};
+        match self.0 {
+            NotFound { .. } | NotStarted { .. } | Failed { .. } => true,
+            Cancelled { .. } | TimedOut { .. } | Lost { .. } => false,
+        }
+    }
+}
+
+impl From<&NoToolchain> for String {
+    fn from(reason: &NoToolchain) -> Self {
+        reason.to_string()
+    }
+}
+
+/// The toolchain that is in effect in the repository's folder.
 #[derive(Clone, Debug)]
 pub struct Toolchain {
     /// The first line of `rustc --version`.
     pub version: String,
-    /// The triple that it builds for by default.
+    /// The target triple that it builds for by default.
     pub host: String,
     /// Where it is installed.
     sysroot: PathBuf,
-    /// cargo, called directly where that is possible: rustup's proxy costs each call some tens of
-    /// milliseconds, and cargo calls rustc through it again.
+    /// cargo, called directly where that is possible. rustup's proxy costs each call some tens of
+    /// milliseconds, and cargo would call rustc through it as well.
     pub cargo: Command,
 }
 
@@ -23,10 +48,11 @@ impl Toolchain {
     /// `rust-toolchain.toml`, an override or `RUSTUP_TOOLCHAIN` names.
     ///
     /// # Errors
-    /// Where there is no rustc, or rustup refuses: exit 3, with its words.
-    pub fn find(dir: &Path) -> Result<Self> {
-        let rustc = |question: &[&str]| -> Result<String> {
-            let answer = process::answer(&Command::new("rustc").args(question).dir(dir))?;
+    /// Where there is no rustc, rustup refuses, or neither answers in time.
+    pub fn find(dir: &Path) -> Result<Self, NoToolchain> {
+        let rustc = |words: &[&str]| -> Result<String, NoToolchain> {
+            let question = Command::new("rustc").args(words).dir(dir).within(RUSTC_ANSWERS_WITHIN);
+            let answer = process::ask_for_success(&question).map_err(NoToolchain)?;
             Ok(answer.text().trim().to_owned())
         };
         let version = rustc(&["--version", "--verbose"])?;
@@ -43,7 +69,7 @@ impl Toolchain {
         Ok(Self { version, host, sysroot, cargo })
     }
 
-    /// Where the toolchain has a program of its own, such as `rustdoc`, if it does.
+    /// The path at which the toolchain has a program of its own, such as `rustdoc`. It need not be there.
     pub fn program(&self, name: &str) -> PathBuf {
         self.sysroot.join("bin").join(executable(name))
     }
@@ -51,8 +77,8 @@ impl Toolchain {
     /// Whether the toolchain has a program, such as `cargo-clippy`.
     pub fn has(&self, program: &str) -> bool {
         self.program(program).is_file()
-            // Without rustup a component can be a package of its own, elsewhere on PATH; with it, what
-            // is on PATH is a proxy whether the component is there or not.
+            // Without rustup a component can be a package of its own, elsewhere on PATH. With rustup, a
+            // proxy is on PATH whether the component is installed or not.
             || (rustup_name(&self.sysroot).is_none() && which::which(program).is_ok())
     }
 
@@ -63,7 +89,8 @@ impl Toolchain {
         version.is_some_and(|version| (version.major, version.minor) >= (1, 63))
     }
 
-    /// Where rustup puts a tool of LLVM's, such as `llvm-cov` (component `llvm-tools`), where it did.
+    /// The path of a tool of LLVM, such as `llvm-cov`, where rustup has installed it (component
+    /// `llvm-tools`).
     pub fn llvm_tool(&self, name: &str) -> Option<PathBuf> {
         let tool = self.sysroot.join("lib/rustlib").join(&self.host).join("bin").join(executable(name));
         tool.is_file().then_some(tool)
@@ -74,13 +101,13 @@ impl Toolchain {
         self.libraries(triple).is_dir()
     }
 
-    /// Where the standard library of a target triple is, if it is installed.
+    /// The folder of a target triple's standard library. It need not be there.
     pub fn libraries(&self, triple: &str) -> PathBuf {
         self.sysroot.join("lib/rustlib").join(triple).join("lib")
     }
 }
 
-/// The toolchain's name where it is one of rustup's own.
+/// The toolchain's name in rustup, where rustup has installed it.
 fn rustup_name(sysroot: &Path) -> Option<&std::ffi::OsStr> {
     let in_rustup = sysroot.parent()?.file_name()? == "toolchains";
     in_rustup.then(|| sysroot.file_name()).flatten()

@@ -1,9 +1,9 @@
-//! This program in rustc's place, for the packages whose coverage is measured.
+//! A shim in the place of rustc, for the packages whose coverage is measured.
 //!
-//! cargo calls a `rustc-workspace-wrapper` for the workspace's members alone and keeps what it makes
-//! apart from what rustc makes by itself. So dependencies are compiled once for all checks, and
-//! members are instrumented beside their usual builds, in one target directory. The wrapper is a link
-//! to this program that is known by its name: a variable would reach the tests that cargo starts.
+//! cargo calls a `rustc-workspace-wrapper` for the workspace's members only, and keeps what it compiles apart
+//! from what rustc compiles without it. So dependencies are compiled once for all checks, and one target
+//! directory holds the members' instrumented builds beside the usual ones. The wrapper is a link to this
+//! program, which knows by the link's name that it is the wrapper. A variable would reach the tests as well.
 
 use crate::process::{self, Command};
 use anyhow::{Context as _, Result};
@@ -11,19 +11,19 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// The link's name. cargo does not see which flags the wrapper adds, but it compiles again where the
-/// wrapper's path differs: the number is raised when the flags change.
+/// wrapper's path differs. Raise the number when the flags change.
 const NAME: &str = "rustc-coverage-1";
 /// What the name ends with where the toolchain is a nightly.
 const NIGHTLY: &str = "-nightly";
 
-/// The variable by which the wrapper is told where counts go that the compiler itself makes while it
-/// runs a member's procedural macro: a folder, in it one for each unit.
+/// The variable with the folder for the counts that the compiler itself writes while it runs a member's
+/// procedural macro. It holds one folder for each unit.
 const UNIT_PROFILES: &str = "RUST_VMM_CI_UNIT_PROFILES";
 
-/// How cargo is made to instrument a workspace's members.
+/// What makes cargo instrument a workspace's members.
 pub struct Instrumentation {
     wrapper: PathBuf,
-    /// The folder below which the compiler's own counts go, in one folder for each unit: `CRATE-HASH`.
+    /// The folder of the compiler's own counts. It holds one folder for each unit: `CRATE-HASH`.
     pub unit_profiles: PathBuf,
 }
 
@@ -43,7 +43,7 @@ impl Instrumentation {
         Ok(Self { wrapper, unit_profiles: folder.join("units") })
     }
 
-    /// A cargo command that instruments the members and makes its programs' counts go to `profiles`.
+    /// The cargo command that instruments the members. The programs write their counts to `profiles`.
     #[must_use]
     pub fn apply(&self, cargo: Command, profiles: &Path) -> Command {
         let wrapper = toml::Value::String(self.wrapper.to_string_lossy().into_owned());
@@ -51,7 +51,7 @@ impl Instrumentation {
             .arg(format!("--config=build.rustc-workspace-wrapper={wrapper}"))
             // cargo prefers the variable to the option.
             .env_remove("RUSTC_WORKSPACE_WRAPPER")
-            // The folder is made by the instrumented program; `%p` is its process, `%m` the binary.
+            // The instrumented program makes the folder. `%p` is its process id, `%m` stands for the binary.
             .env("LLVM_PROFILE_FILE", profiles.join("%p-%m.profraw"))
             .env(UNIT_PROFILES, &self.unit_profiles)
             // Build scripts and tests may ask whether they run under cargo-llvm-cov.
@@ -59,7 +59,7 @@ impl Instrumentation {
     }
 }
 
-/// Gives a program another name, without a privilege: a symbolic link takes one on Windows.
+/// Gives a program a second name by a symbolic link.
 ///
 /// # Errors
 /// Where the system refuses.
@@ -68,7 +68,8 @@ pub fn link(program: &Path, link: &Path) -> std::io::Result<()> {
     std::os::unix::fs::symlink(program, link)
 }
 
-/// As on Unix, by a copy: a hard link of a program that runs cannot be removed.
+/// Gives a program a second name by a copy. On Windows a symbolic link needs a privilege, and a hard link of a
+/// running program cannot be removed.
 ///
 /// # Errors
 /// Where the system refuses.
@@ -77,7 +78,7 @@ pub fn link(program: &Path, link: &Path) -> std::io::Result<()> {
     std::fs::copy(program, link).map(drop)
 }
 
-/// Acts as the wrapper where this process was started as one; `None` otherwise.
+/// Acts as the wrapper where this process was started as one. Returns `None` otherwise.
 pub fn act_as_wrapper(mut args: impl Iterator<Item = OsString>) -> Option<Result<i32>> {
     let name = PathBuf::from(args.next()?);
     let rest = name.file_stem()?.to_str()?.strip_prefix(NAME)?;
@@ -93,8 +94,9 @@ pub fn act_as_wrapper(mut args: impl Iterator<Item = OsString>) -> Option<Result
     }))
 }
 
-/// The compiler's call with the flags of instrumentation: cargo-llvm-cov's (version 0.9). A question
-/// of cargo's, which names no crate or `___`, is left as it is: it must not learn of the `cfg`s.
+/// The call of the compiler with the flags of instrumentation, which are those of cargo-llvm-cov 0.9. cargo
+/// also calls the compiler to ask about it, and then names no crate or the crate `___`. Such a call stays as
+/// it is: its answer must not contain the added `cfg`s.
 fn instrumented(call: Vec<OsString>, nightly: bool) -> Option<Command> {
     let mut call = call.into_iter();
     let command = Command::new(call.next()?).args(call);
@@ -113,14 +115,14 @@ fn crate_name(args: &[OsString]) -> Option<&OsStr> {
     args.get(position + 1).map(OsString::as_os_str)
 }
 
-/// The name of what is compiled, `CRATE-HASH`, where cargo gives it one.
+/// The name of the unit that is compiled, `CRATE-HASH`, where cargo gives it one.
 fn unit(args: &[OsString]) -> Option<String> {
     let hash = args.iter().find_map(|arg| arg.to_str()?.strip_prefix("extra-filename="))?;
     Some(format!("{}{hash}", crate_name(args)?.to_str()?))
 }
 
-/// The compiler's call with its own counts in a folder that holds those of this call alone: a unit
-/// that is not compiled again keeps its old ones.
+/// The call of the compiler that writes its own counts to `folder`, which is emptied before. A unit that is
+/// not compiled again keeps its counts.
 fn with_profiles(command: Command, folder: &Path) -> Command {
     let _ = std::fs::remove_dir_all(folder);
     command.env("LLVM_PROFILE_FILE", folder.join("%p-%m.profraw"))

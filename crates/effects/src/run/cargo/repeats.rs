@@ -1,19 +1,20 @@
-//! Test programs and examples in documentation that have passed before in a check, and are not run again.
+//! Leaves out tests that have passed before in the same check.
 //!
-//! A workspace's check has a run for each distinct set of features of any member, and each tests all
-//! members. A member that a set leaves as it was is the same programs, which cargo does not build again
-//! but would run again, and whose documentation rustdoc would compile again, an example at a time. So
-//! cargo is given a runner and a rustdoc of ours, links to this program ([`stand_in`]), that pass over
-//! what a run which passed as a whole has run already. Options say so and no variables, which tests
-//! would see.
+//! The check of a workspace runs once for each distinct set of features of any member, and each run tests all
+//! members. A member that a set does not change is the same test programs again. cargo does not build them
+//! again, but it would run them again, and rustdoc would compile each example in the documentation again. So
+//! cargo is given a runner and a rustdoc of this program's own: links to this program that act as shims
+//! ([`shim`]). A shim leaves out what an earlier run has run, where that run passed as a whole. cargo learns
+//! of the shims by options and not by variables, because tests would see variables.
 //!
-//! "The same" is the same program file, or the same call of rustdoc with the same libraries, beside the
-//! same programs and dynamic libraries of the workspace, which a test may start or load.
+//! A test program is the same where its file is the same. Examples are the same where the call of rustdoc and
+//! the libraries that it names are the same. In both cases the other programs and the dynamic libraries of
+//! the workspace must be the same too, because a test may start or load them.
 //!
-//! The same rustdoc links examples without debug information, and with the standard library's shared
-//! object where there is one, which takes 0.78 of the CPU (59 examples of vmm-sys-util: 4.0 s in place of
-//! 5.15, Rust 1.95). What then does not pass is done again as rustdoc does it by itself, and only that is
-//! shown and counts.
+//! The rustdoc shim also links examples in a cheaper way: without debug information, and with the shared
+//! object of the standard library where there is one. That takes 0.78 of the processor time (59 examples of
+//! vmm-sys-util: 4.0 s instead of 5.15 s, Rust 1.95). Examples that do not pass then are run again in
+//! rustdoc's own way, and only the result of that is shown and counts.
 
 pub mod shim;
 
@@ -29,16 +30,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// What has passed in a check.
+/// The tests that have passed in a check.
 pub struct Repeats {
     folder: TempDir,
     triple: String,
 }
 
 impl Repeats {
-    /// Makes the folder with the links, `program` being this program; none where the toolchain has no
-    /// rustdoc to call or takes no configuration, this program was replaced by another since it began, or a
-    /// path is no text, which an option of cargo's must be.
+    /// Makes the folder with the links to `program`, which is this program. There is none, and all tests run,
+    /// where the toolchain has no rustdoc, where cargo takes no configuration by options, where this
+    /// program's file is gone, and where a path is not UTF-8, as an option of cargo must be.
     ///
     /// # Errors
     /// Where the file system refuses.
@@ -73,7 +74,7 @@ impl Repeats {
         Ok(Some(Self { folder, triple: triple.to_owned() }))
     }
 
-    /// The command that runs tests beside these programs and libraries of the workspace.
+    /// The command with the shims. `beside` are the programs and dynamic libraries of the workspace.
     ///
     /// # Errors
     /// Where the file system refuses.
@@ -87,7 +88,7 @@ impl Repeats {
             .arg(format!("--config=build.rustdoc={}", value(RUSTDOC))))
     }
 
-    /// Takes note that all of the last command passed.
+    /// Notes that all tests of the last command have passed.
     ///
     /// # Errors
     /// Where the file system refuses.
@@ -97,7 +98,7 @@ impl Repeats {
         fs::write(self.at(PASSED), before + &seen).context("noting which tests passed")
     }
 
-    /// What the examples under way had said when the last command was ended, if any were.
+    /// What examples had written that were running when the last command was ended.
     pub fn said(&self) -> Vec<u8> {
         fs::read(self.at(SAID)).unwrap_or_default()
     }
@@ -107,7 +108,7 @@ impl Repeats {
     }
 }
 
-/// Whether the standard library is there as a shared object: for musl, say, it is not.
+/// Whether the standard library is there as a shared object. For musl, for instance, it is not.
 fn has_shared_std(libraries: &Path) -> bool {
     let mut files = fs::read_dir(libraries).into_iter().flatten().filter_map(Result::ok);
     files.any(|file| {
@@ -116,8 +117,9 @@ fn has_shared_std(libraries: &Path) -> bool {
     })
 }
 
-/// Whether a package is a Rust library that is linked dynamically: it has a standard library in it, and
-/// rustc then refuses to link another, which an example that must not compile would pass by.
+/// Whether a package is a Rust library that is linked dynamically. Such a library contains the standard
+/// library, and rustc refuses to link a second one. An example that must not compile would then pass for
+/// that reason.
 fn has_dynamic_library(metadata: &Metadata) -> bool {
     let targets = metadata.packages.iter().flat_map(|package| &package.targets);
     targets.into_iter().any(|target| target.crate_types.contains(&CrateType::DyLib))

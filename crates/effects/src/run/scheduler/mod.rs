@@ -1,9 +1,12 @@
-//! Runs planned checks, as many at once as may be, and makes their outcomes.
+//! Runs planned checks, several at once where they do not disturb each other, and makes their outcomes.
+
+mod capacity;
+
+pub use capacity::at_once;
 
 use super::console::Console;
 use super::context::{Context, Judgement};
-use super::job::Job;
-use super::{audit, bench, cargo, commit_format, coverage, shell};
+use super::{Job, audit, bench, cargo, commit_format, coverage, shell};
 use crate::process::{self, Command};
 use anyhow::Result;
 use rust_vmm_ci_core::checks::shard::{self, Shard};
@@ -13,10 +16,10 @@ use rust_vmm_ci_core::report::{Outcome, Timings, Verdict};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The time limit of a check in CI where nobody set one, in minutes (predecessor's rule for a step).
+/// The time limit of a check in CI where nobody has set one, in minutes: the predecessor's for a step.
 const DEFAULT_TIMEOUT: u32 = 15;
 
-/// How a run goes about its checks.
+/// What holds for all checks of a run.
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Settings {
@@ -24,40 +27,20 @@ pub struct Settings {
     pub platform: Platform,
     /// The system that the checks are for.
     pub os: Os,
-    /// Whether this is CI: what is missing is then broken, and time limits hold.
+    /// Whether this is CI. There a check whose tool is missing is broken, and time limits hold.
     pub ci: bool,
-    /// Whether what is missing is broken on a person's machine too.
+    /// Whether a check whose tool is missing is broken on a person's machine too.
     pub strict: bool,
     /// Whether the first failure ends the run.
     pub fail_fast: bool,
     /// How many checks may run at once.
     pub jobs: usize,
-    /// Which of its step's jobs this is, where it has several.
+    /// Which of the jobs of its step this is, where the step has several.
     pub shard: Option<Shard>,
-    /// Whether linking is told from compiling.
+    /// Whether the time of linking is measured apart from that of compiling.
     pub timings: bool,
     /// Whether `coverage` writes its file.
     pub update: bool,
-}
-
-/// More checks than this at once have nothing to do: what compiles for debugging, what compiles for
-/// release, and what compiles nothing.
-const MOST: usize = 3;
-/// The memory that a compiler takes, in bytes: rustc 1.95 took at most 357 MiB for vm-memory, 381 for
-/// kvm and 281 for vmm-sys-util, with what they depend on, in both profiles.
-const OF_A_COMPILER: u64 = 512 << 20;
-
-/// How many checks run at once where nobody says: one for every two cores, [`MOST`] at most, and no
-/// more than have memory for a compiler on every core each.
-///
-/// One cargo keeps two cores busy but while it links or tests. A second beside it saved 3 % (event-manager)
-/// to 12 % (vmm-sys-util) of the time on two cores, and took up to 9 % more of the processor. With more
-/// cores what stands idle grows. Each check's cargo may use every core: whatever part of them it were
-/// given, it would leave them idle whenever another check links, runs tests or has ended.
-pub fn at_once(cores: usize, memory: Option<u64>) -> usize {
-    let of_a_check = OF_A_COMPILER.saturating_mul(u64::try_from(cores).unwrap_or(u64::MAX));
-    let fitting = memory.map_or(MOST, |memory| usize::try_from(memory / of_a_check.max(1)).unwrap_or(MOST));
-    MOST.min(cores / 2).min(fitting).max(1)
 }
 
 /// What a check must have for itself while it runs.
@@ -101,16 +84,16 @@ impl Needs {
     }
 }
 
-/// Which checks are still to begin, and what those under way have taken.
+/// Which checks have not begun, and what the checks under way need.
 struct Queue {
     pending: Vec<usize>,
     busy: Vec<Needs>,
-    /// Since when a worker has found nothing that it may begin.
+    /// Since when a worker has found no check that may begin.
     idle: Option<Instant>,
     stop: bool,
 }
 
-/// Runs the checks and returns their outcomes, in the plan's order.
+/// Runs the checks and returns their outcomes in the order of the plan.
 pub fn run(
     plan: &[PlannedCheck],
     job: &Job,
@@ -146,15 +129,16 @@ pub fn run(
     finished.zip(plan).map(|(outcome, check)| outcome.unwrap_or_else(|| not_begun(check))).collect()
 }
 
-/// A check that begins.
+/// The check that a worker begins.
 struct Next {
     index: usize,
     needs: Needs,
-    /// How long a worker had nothing to do before it, in seconds.
+    /// How long a worker had nothing to do before, in seconds.
     queued: f64,
 }
 
-/// The next check that nothing under way is in the way of; none when there is nothing left to begin.
+/// The next check that may run beside those under way. It waits for one, and returns none when no check is
+/// left to begin.
 fn next(queue: &Mutex<Queue>, freed: &Condvar, plan: &[PlannedCheck]) -> Option<Next> {
     let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
@@ -177,7 +161,7 @@ fn next(queue: &Mutex<Queue>, freed: &Condvar, plan: &[PlannedCheck]) -> Option<
     }
 }
 
-/// The outcome of a check that the run did not come to.
+/// The outcome of a check that never began.
 fn not_begun(check: &PlannedCheck) -> Outcome {
     let (verdict, reason) = if process::cancelled() {
         (Verdict::Cancelled, "the job was cancelled before it began")
@@ -187,7 +171,7 @@ fn not_begun(check: &PlannedCheck) -> Outcome {
     Outcome { verdict, reason: Some(reason.into()), ..blank(check) }
 }
 
-/// An outcome that only says which check it is of.
+/// An outcome that only names its check.
 fn blank(check: &PlannedCheck) -> Outcome {
     Outcome {
         label: check.label.to_string(),
@@ -209,7 +193,8 @@ fn run_check(
     let started = Instant::now();
     let mut log = console.begin(check.label.as_str());
     let limit = check.timeout_in_minutes.or(settings.ci.then_some(DEFAULT_TIMEOUT));
-    // A limit is for a check that has the machine: what shares it may take so many times as long.
+    // A limit is meant for a check that has the machine to itself. Where several checks share the machine,
+    // each may take as many times longer.
     let share = u32::try_from(at_once).unwrap_or(u32::MAX);
     let deadline = limit.and_then(|minutes| {
         let alone = Duration::from_secs(u64::from(minutes) * 60);
@@ -217,11 +202,15 @@ fn run_check(
     });
     let (judged, timings) = judge(check, job, settings, console.color(), deadline, begin, &mut log);
     let mut judgement = judged.unwrap_or_else(|error| {
+        if process::Error::is_cancel(&error) {
+            return Judgement::cancelled();
+        }
         let reason = format!("{error:#}");
         log.line(format!("{reason}\n").as_bytes());
         Judgement { verdict: Verdict::Broken, reason: Some(reason), ..Judgement::default() }
     });
-    // What has no remedy is not missing: there is nothing to do on this platform.
+    // A tool is missing only where a remedy says how to install it. A check that is skipped without one has
+    // nothing to do on this platform.
     let missing = judgement.verdict == Verdict::Skipped && judgement.remedy.is_some();
     if missing && (settings.ci || settings.strict) {
         judgement.verdict = Verdict::Broken;
@@ -255,8 +244,8 @@ fn judge(
     let mut cargo =
         job.toolchain().map_or_else(|_| Command::new("cargo"), |toolchain| toolchain.cargo.clone());
     if settings.ci && std::env::var_os("CARGO_INCREMENTAL").is_none() {
-        // What it saves at the next build it costs at every first one; a person's own builds, in the
-        // same target directory, would no longer share with ours.
+        // Incremental compilation costs at every first build what it saves at the next one. On a person's
+        // machine the builds of the checks and of the person share what they compile only if both use it.
         cargo = cargo.env("CARGO_INCREMENTAL", "0");
     }
     let directory = check.directory.as_ref().map_or_else(|| job.root.clone(), |dir| job.root.join(dir));
@@ -300,25 +289,6 @@ mod tests {
     use rust_vmm_ci_core::plan::{Asked, Facts, for_run};
     use rust_vmm_ci_core::workspace::MemoryFiles;
     use serde_json::json;
-
-    const GIB: u64 = 1 << 30;
-
-    #[test]
-    fn as_many_run_at_once_as_cores_and_memory_allow_and_three_at_most() {
-        for (cores, memory, expected) in [
-            (1, Some(64 * GIB), 1),
-            (2, Some(64 * GIB), 1),
-            (4, Some(64 * GIB), 2),
-            (4, Some(2 * GIB), 1),
-            (8, Some(64 * GIB), 3),
-            (8, Some(9 * GIB), 2),
-            (64, Some(16 * GIB), 1),
-            (8, None, 3),
-            (8, Some(0), 1),
-        ] {
-            assert_eq!(at_once(cores, memory), expected, "{cores} cores, {memory:?} bytes");
-        }
-    }
 
     /// What a plan begins with while these are under way.
     fn begins_beside(under_way: &[&str]) -> Vec<String> {

@@ -1,7 +1,9 @@
-//! This program in the place of cargo's runner of tests, and of rustdoc. It is known by the name of a
-//! link, whose folder has all that it needs to know.
+//! The shims: this program in the place of cargo's runner of tests, and of rustdoc. This program acts as a
+//! shim where it was started by the name of a link. The folder of the link has the files that the shim reads
+//! and writes.
 
 use crate::process::{self, Command};
+use crate::say;
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 use std::ffi::{OsStr, OsString};
@@ -10,29 +12,30 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// The link that is cargo's runner.
+/// The name of the link that is cargo's runner.
 pub(super) const RUNNER: &str = "rust-vmm-ci-test";
-/// The link that is cargo's rustdoc.
+/// The name of the link that is cargo's rustdoc.
 pub(super) const RUSTDOC: &str = "rust-vmm-ci-rustdoc";
-/// Has the path of rustdoc itself.
+/// The file with the path of rustdoc itself.
 pub(super) const REAL_RUSTDOC: &str = "real-rustdoc";
-/// Has the folder of the shared standard library, where examples may be linked with it.
+/// The file with the folder of the shared standard library. It is there where examples may be linked with
+/// that library.
 pub(super) const SHARED_STD: &str = "shared-std";
-/// Has the stamps of what tests may start or load.
+/// The file with the stamps of what tests may start or load.
 pub(super) const BESIDE: &str = "beside";
-/// Has the keys of what passed, a line each.
+/// The file with the keys of the tests that have passed, one in each line.
 pub(super) const PASSED: &str = "passed";
-/// Has the keys of what the command under way has come to.
+/// The file with the keys of the tests that the present command has begun.
 pub(super) const SEEN: &str = "seen";
-/// Is there once examples did not pass that were linked in the cheaper way.
+/// The file that is made when examples did not pass that were linked in the cheaper way.
 const AS_EVER: &str = "as-ever";
-/// Has what examples have said that are under way.
+/// The file with what running examples have written.
 pub(super) const SAID: &str = "said";
 
-/// How a line begins that stands for the output of what is not run again.
+/// How the line begins that is shown in place of the output of tests that are left out.
 pub const PASSED_BEFORE: &str = "rust-vmm-ci: the same has passed before: ";
 
-/// Acts as the runner or as rustdoc where this process was started as one; `None` otherwise.
+/// Acts as the runner or as rustdoc where this process was started as one. Returns `None` otherwise.
 pub fn act(mut args: impl Iterator<Item = OsString>) -> Option<Result<i32>> {
     let link = PathBuf::from(args.next()?);
     let folder = link.parent()?;
@@ -54,7 +57,7 @@ fn run(folder: &Path, call: &[OsString]) -> Result<i32> {
     process::replace(&Command::new(program).args(words))
 }
 
-/// Runs the examples of a crate's documentation, or whatever else rustdoc is asked for.
+/// Runs the examples in a crate's documentation, or does what else rustdoc is called for.
 fn document(folder: &Path, call: Vec<OsString>) -> Result<i32> {
     let call = without_runner(call, &folder.join(RUNNER));
     let rustdoc = Command::new(fs::read_to_string(folder.join(REAL_RUSTDOC))?).args(call.clone());
@@ -76,14 +79,14 @@ fn document(folder: &Path, call: Vec<OsString>) -> Result<i32> {
             return Ok(0);
         }
         fs::remove_file(said)?;
-        // What fails with one set of features is likely to fail with the next.
+        // Examples that fail with one set of features probably fail with the next.
         File::create(folder.join(AS_EVER))?;
     }
     process::replace(&rustdoc)
 }
 
-/// Whether a call is one that passed before, which is then said in place of its output; else it is noted
-/// as one that the command has come to.
+/// Whether the same call has passed before. If so, a line says it in place of the output. Otherwise the call
+/// is noted as begun.
 fn has_passed(folder: &Path, call: &[OsString], files: &[impl AsRef<OsStr>], what: &str) -> Result<bool> {
     let mut hash = Sha256::new();
     let mut add = |bytes: &[u8]| {
@@ -101,14 +104,14 @@ fn has_passed(folder: &Path, call: &[OsString], files: &[impl AsRef<OsStr>], wha
     let key = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, hash.finalize());
     let passed = fs::read_to_string(folder.join(PASSED)).unwrap_or_default();
     if passed.lines().any(|line| line == key) {
-        println!("\n{PASSED_BEFORE}{}", what.escape_debug());
+        say::line(format_args!("\n{PASSED_BEFORE}{}", what.escape_debug()));
         return Ok(true);
     }
     writeln!(File::options().create(true).append(true).open(folder.join(SEEN))?, "{key}")?;
     Ok(false)
 }
 
-/// A file as it was made: its path, length and time, which every build that changes it changes.
+/// A text that differs after each build that changes a file: its path, length and time.
 pub(super) fn stamp(file: &Path) -> String {
     let facts = fs::metadata(file).ok().and_then(|facts| {
         let modified = facts.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
@@ -117,7 +120,8 @@ pub(super) fn stamp(file: &Path) -> String {
     format!("{} {facts:?}", file.display())
 }
 
-/// rustdoc's call without our runner, which cargo hands on: examples pass or fail one at a time.
+/// rustdoc's call without the runner shim, which cargo passes on to rustdoc: it is not meant for single
+/// examples.
 fn without_runner(call: Vec<OsString>, runner: &Path) -> Vec<OsString> {
     let mut kept = Vec::with_capacity(call.len());
     let mut words = call.into_iter().peekable();
@@ -142,8 +146,9 @@ fn value_of<'c>(call: &'c [OsString], option: &str) -> Option<&'c str> {
     call.get(position + 1)?.to_str()
 }
 
-/// Whether the call leaves it to us what examples are linked with. With flags of somebody's own, for
-/// link-time optimization, say, an example that must not compile could pass for a reason of ours.
+/// Whether nobody has chosen how examples are linked. With flags of the repository's own, for instance for
+/// link-time optimization, an example that must not compile could pass because of the flags that are added
+/// here.
 fn chooses_no_linkage(call: &[OsString]) -> bool {
     let mut words = call.iter().filter_map(|word| word.to_str());
     while let Some(word) = words.next() {
@@ -155,7 +160,7 @@ fn chooses_no_linkage(call: &[OsString]) -> bool {
                 None => continue,
             },
         };
-        // What cargo says by itself.
+        // cargo always passes this flag.
         if flag != "embed-bitcode=no" {
             return false;
         }
@@ -163,13 +168,13 @@ fn chooses_no_linkage(call: &[OsString]) -> bool {
     true
 }
 
-/// The flags that make linking cheaper: no debug information, which only a failure shows, and where it may
-/// be the shared standard library, found in its folder.
+/// The flags that make linking cheaper. They leave out debug information, which only a failure shows. Where
+/// there is a folder, they also link the shared standard library that is in it.
 fn cheaper(shared_std: Option<&str>) -> Vec<String> {
     let mut flags = vec!["-Cstrip=debuginfo".to_owned()];
     if let Some(folder) = shared_std {
         flags.push("-Cprefer-dynamic".into());
-        // In words of their own: `-Wl,` would part a path at its commas.
+        // Each is a word of its own, because `-Wl,` would split a path at its commas.
         flags.extend(["-Xlinker", "-rpath", "-Xlinker", folder].map(|word| format!("-Clink-arg={word}")));
     }
     flags

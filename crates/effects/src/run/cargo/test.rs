@@ -1,11 +1,12 @@
 //! Builds and runs tests.
 
-use super::super::combine::CargoRun;
-use super::super::job::Job;
-use super::super::repeats::{PASSED_BEFORE, Repeats};
-use super::super::stopwatch;
-use super::super::toolchain::Toolchain;
-use super::{Check, LastWords, RunResult};
+use super::combine::CargoRun;
+use super::configuration;
+use super::repeats::{PASSED_BEFORE, Repeats};
+use super::stopwatch::Purpose;
+use super::toolchain::Toolchain;
+use super::words::LastWords;
+use super::{Check, RunResult};
 use crate::process::{Command, Ended, Stream};
 use crate::run::context::Context;
 use anyhow::{Context as _, Result};
@@ -16,8 +17,9 @@ use rust_vmm_ci_core::model::Os;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// How what passed before is passed over in a check: for a command that tests, where the repository and
-/// the person leave it to us what runs tests. It saves time only, so a check goes on without it.
+/// How tests that passed before are left out of a check. All run where the command runs no tests, and where
+/// the repository or the person has configured what runs them. Leaving them out only saves time, so a
+/// check goes on without it where it cannot be prepared.
 pub(super) fn repeats(
     context: &mut Context<'_>,
     command: &CargoCommand,
@@ -26,7 +28,7 @@ pub(super) fn repeats(
     metadata: &Metadata,
     runs: &[CargoRun],
 ) -> Option<Repeats> {
-    let sets_tools = |run: &CargoRun| Job::sets_test_tools(&run.dir, triple);
+    let sets_tools = |run: &CargoRun| configuration::sets_test_tools(&run.dir, triple);
     let configures = |arg: &String| arg.starts_with("--config");
     if command.verb != "test"
         || context.os != Os::Linux
@@ -44,8 +46,8 @@ pub(super) fn repeats(
 }
 
 impl Check<'_, '_> {
-    /// Tests are built apart from being run: their output stands on the same stream as cargo's messages,
-    /// and may look like them.
+    /// Builds tests and then runs them. These are two commands: what tests print stands on the same stream
+    /// as cargo's messages, and may look like them.
     pub(super) fn build_and_test(&mut self, run: &CargoRun) -> Result<RunResult> {
         if self.command.has("--doc") {
             return self.test(run, &[], &BTreeSet::new());
@@ -62,7 +64,7 @@ impl Check<'_, '_> {
         Ok(tested)
     }
 
-    /// Runs tests that are built.
+    /// Runs tests that have been built.
     pub(super) fn test(
         &mut self,
         run: &CargoRun,
@@ -72,8 +74,8 @@ impl Check<'_, '_> {
         let trailing = &self.command.trailing;
         let whole = |cargo: Command| if trailing.is_empty() { cargo } else { cargo.arg("--").args(trailing) };
         let cargo = self.cargo(run, &["--no-fail-fast"]).args(extra);
-        // What a person types to repeat it has none of our means.
-        self.announce(&whole(cargo.clone()));
+        // The log shows what a person would type to repeat it, without what leaves tests out.
+        self.context.announce(&whole(cargo.clone()));
         let command = whole(match &self.repeats {
             Some(repeats) => repeats.apply(cargo, beside)?,
             None => cargo,
@@ -81,7 +83,7 @@ impl Check<'_, '_> {
         let mut output = TestOutput::default();
         let mut words = LastWords::default();
         let mut passed_before = Vec::new();
-        let ended = self.context.run_cargo(&command, stopwatch::Job::Run, &mut |stream, line| {
+        let ended = self.context.run_cargo(&command, Purpose::Run, &mut |stream, line| {
             output.read(line);
             if stream == Stream::Stderr {
                 words.read(line);

@@ -1,22 +1,25 @@
-//! Tells what one cargo command spends its time on, from what cargo says as it goes.
+//! Measures what one cargo command spends its time on, from what cargo writes meanwhile.
 
 use crate::process::Stream;
 use rust_vmm_ci_core::report::Timings;
 use std::time::Instant;
 
-/// Begins cargo's line when it begins to wait for a lock (seen with 1.95).
+/// How cargo's line begins when it begins to wait for a lock (seen with Rust 1.95).
 const BLOCKING: &str = "Blocking waiting for file lock";
-/// Begins cargo's line when all is built.
+/// How cargo's line begins when everything is built.
 const FINISHED: &str = "Finished ";
 
-/// What a cargo command does.
+/// What a cargo command is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Job {
+pub enum Purpose {
     /// It builds.
     Build,
-    /// It builds, and runs programs then.
+    /// It builds and then runs programs.
     Run,
 }
+
+/// The former name of [`Purpose`].
+pub type Job = Purpose;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
@@ -25,34 +28,34 @@ enum Part {
     Run,
 }
 
-/// Measures one cargo command, from its making on.
+/// Measures one cargo command, from [`Stopwatch::start`] on.
 #[derive(Debug)]
 pub struct Stopwatch {
-    job: Job,
+    purpose: Purpose,
     part: Part,
     since: Instant,
     timings: Timings,
     look: Look,
 }
 
-/// What the last look at the compilers came to.
+/// The last look at the compilers.
 #[derive(Clone, Copy, Debug)]
 struct Look {
     at: Instant,
-    /// How much of the compilers linked, from 0 to 1.
+    /// The share of the compilers that linked, from 0 to 1.
     linking: f64,
 }
 
 impl Stopwatch {
-    /// A command that starts now.
-    pub fn start(job: Job, now: Instant) -> Self {
+    /// Measures a command that starts now.
+    pub fn start(purpose: Purpose, now: Instant) -> Self {
         let look = Look { at: now, linking: 0.0 };
-        Self { job, part: Part::Compile, since: now, timings: Timings::default(), look }
+        Self { purpose, part: Part::Compile, since: now, timings: Timings::default(), look }
     }
 
     /// Takes a line of the command's output.
     pub fn line(&mut self, stream: Stream, line: &[u8], now: Instant) {
-        // Programs may print what they like.
+        // From here on programs write, and they may write what cargo does.
         if self.part == Part::Run {
             return;
         }
@@ -61,7 +64,7 @@ impl Stopwatch {
         let said = |what: &str| stream == Stream::Stderr && line.trim_start().starts_with(what);
         let part = if said(BLOCKING) {
             Part::Waiting
-        } else if self.job == Job::Run && (stream == Stream::Stdout || said(FINISHED)) {
+        } else if self.purpose == Purpose::Run && (stream == Stream::Stdout || said(FINISHED)) {
             Part::Run
         } else {
             Part::Compile
@@ -72,7 +75,7 @@ impl Stopwatch {
         }
     }
 
-    /// Takes how many compilers run at this moment and how many of them wait for their linker.
+    /// Takes how many compilers run at this moment, and how many of them wait for their linker.
     pub fn look(&mut self, compilers: usize, linking: usize, now: Instant) {
         if self.part != Part::Compile {
             return;
@@ -106,7 +109,8 @@ impl Stopwatch {
         self.look = Look { at: now, linking: 0.0 };
     }
 
-    /// Counts the time since the last look as linking's by what that look and this one saw.
+    /// Adds to the time of linking: the time since the last look, by the mean of the shares that the last
+    /// look and this one saw.
     fn add_link(&mut self, linking: f64, now: Instant) {
         if let Some(link) = &mut self.timings.link {
             *link += (now - self.look.at).as_secs_f64() * f64::midpoint(self.look.linking, linking);
@@ -128,10 +132,10 @@ mod tests {
     }
     use Event::{Err, Look, Out};
 
-    fn measured(job: Job, events: &[(f64, Event)], end: f64) -> Timings {
+    fn measured(purpose: Purpose, events: &[(f64, Event)], end: f64) -> Timings {
         let begin = Instant::now();
         let at = |second: f64| begin + Duration::from_secs_f64(second);
-        let mut watch = Stopwatch::start(job, begin);
+        let mut watch = Stopwatch::start(purpose, begin);
         for (second, event) in events {
             match event {
                 Err(line) => watch.line(Stream::Stderr, line.as_bytes(), at(*second)),
@@ -155,7 +159,7 @@ mod tests {
         let plain = "    Blocking waiting for file lock on package cache\n";
         for line in [wait, plain] {
             let events = [(1.0, Err(line)), (4.0, Err("   Compiling a v0.1.0\n")), (9.0, Out("{}"))];
-            let timings = measured(Job::Build, &events, 10.0);
+            let timings = measured(Purpose::Build, &events, 10.0);
             assert_eq!(timings, Timings { compile: 7.0, waiting: 3.0, ..Timings::default() }, "{line}");
         }
     }
@@ -169,10 +173,10 @@ mod tests {
                 (3.0, first),
                 (4.0, Err("Blocking waiting for file lock\n")),
             ];
-            let timings = measured(Job::Run, &events, 10.0);
+            let timings = measured(Purpose::Run, &events, 10.0);
             assert_eq!(timings, Timings { compile: 3.0, run: 7.0, ..Timings::default() });
         }
-        let built = measured(Job::Build, &[(3.0, Err("    Finished `dev` profile\n"))], 4.0);
+        let built = measured(Purpose::Build, &[(3.0, Err("    Finished `dev` profile\n"))], 4.0);
         assert_eq!(built, Timings { compile: 4.0, ..Timings::default() });
     }
 
@@ -180,16 +184,16 @@ mod tests {
     fn a_build_is_shared_out_between_compiling_and_linking_by_what_the_looks_saw() {
         // Half linking from 1 to 2, whole from 3 to the end; between looks the mean of both counts.
         let events = [(1.0, Look(2, 1)), (2.0, Look(2, 1)), (3.0, Look(1, 1)), (4.0, Look(1, 1))];
-        let timings = measured(Job::Build, &events, 5.0);
+        let timings = measured(Purpose::Build, &events, 5.0);
         let link = 0.25 + 0.5 + 0.75 + 1.0 + 1.0;
         assert_eq!(timings, Timings { compile: 5.0 - link, link: Some(link), ..Timings::default() });
     }
 
     #[test]
     fn linking_is_not_known_where_no_compiler_was_seen_and_none_while_programs_run() {
-        assert_eq!(measured(Job::Build, &[(1.0, Look(0, 0))], 2.0).link, None);
+        assert_eq!(measured(Purpose::Build, &[(1.0, Look(0, 0))], 2.0).link, None);
         let events = [(1.0, Look(1, 0)), (2.0, Out("running 1 test\n")), (3.0, Look(1, 1))];
-        let timings = measured(Job::Run, &events, 4.0);
+        let timings = measured(Purpose::Run, &events, 4.0);
         assert_eq!(timings, Timings { compile: 2.0, link: Some(0.0), run: 2.0, waiting: 0.0 });
     }
 }

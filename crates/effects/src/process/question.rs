@@ -1,0 +1,132 @@
+//! Questions to programs: short, and the whole answer is read.
+
+use super::cancel::HasChild;
+use super::error::{Error, Said};
+use super::output::{Pieces, Stream};
+use super::supervise::{Ended, Watch};
+use super::{Command, cancelled, spawn};
+use anyhow::Result;
+use std::io::Write as _;
+use std::process::{ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a tree that answers a question is given between the request to end and the kill, and how long
+/// its output is read after that. Both together with the time in which a cancel is noticed stay well below
+/// the two seconds in which a question must have ended.
+const GRACE: Duration = Duration::from_millis(500);
+/// How long a question may take that is asked in a job which was cancelled before: the report of a
+/// cancelled job still asks git for the commit.
+const AFTER_CANCEL: Duration = Duration::from_secs(1);
+
+/// How a process that was asked a question ended, and what it wrote.
+#[derive(Debug)]
+pub struct Captured {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// All of its standard output.
+    pub stdout: Vec<u8>,
+    /// All of its standard error.
+    pub stderr: Vec<u8>,
+}
+
+impl Captured {
+    /// The standard output as text. Bytes that are not UTF-8 are replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// The standard error as text, without white space around it. Bytes that are not UTF-8 are replaced.
+    pub fn complaint(&self) -> String {
+        Said::of(&self.stderr).0
+    }
+}
+
+/// Runs a command to its end and takes all that it writes. A status other than 0 is no error here.
+///
+/// The command ends at its deadline ([`Command::within`]) and within two seconds of a cancel, together
+/// with all that it has started. A command that goes on despite a cancel ([`Command::despite_cancel`]) has
+/// its deadline alone.
+///
+/// # Errors
+/// An [`Error`] that is not [`Error::Failed`]: exit 3. [`Error::of`] finds it again.
+pub fn capture(command: &Command) -> Result<Captured> {
+    capture_with_input(command, Vec::new())
+}
+
+/// Does what [`capture`] does, with bytes on standard input.
+///
+/// # Errors
+/// Those of [`capture`].
+pub fn capture_with_input(command: &Command, input: Vec<u8>) -> Result<Captured> {
+    Ok(ask_with_input(command, input)?)
+}
+
+/// Does what [`capture`] does, with the error as a type.
+///
+/// # Errors
+/// Those of [`capture`].
+pub fn ask(command: &Command) -> Result<Captured, Error> {
+    ask_with_input(command, Vec::new())
+}
+
+/// Does what [`capture`] does, and takes a status other than 0 for an error.
+///
+/// # Errors
+/// An [`Error`]: exit 3.
+pub fn answer(command: &Command) -> Result<Captured> {
+    Ok(ask_for_success(command)?)
+}
+
+/// Does what [`answer`] does, with the error as a type.
+///
+/// # Errors
+/// Those of [`answer`].
+pub fn ask_for_success(command: &Command) -> Result<Captured, Error> {
+    let captured = ask(command)?;
+    if captured.status.success() {
+        return Ok(captured);
+    }
+    let said = Said::of(&captured.stderr);
+    Err(Error::Failed { command: command.to_string(), status: captured.status, said })
+}
+
+fn ask_with_input(command: &Command, input: Vec<u8>) -> Result<Captured, Error> {
+    let heeds_cancel = !command.despite_cancel;
+    let begun_cancelled = heeds_cancel && cancelled();
+    let within = if begun_cancelled { command.within.min(AFTER_CANCEL) } else { command.within };
+    // Where it is so long that there is no such moment, there is no deadline.
+    let deadline = Instant::now().checked_add(within);
+    let has_child = HasChild::new();
+    let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
+    let mut child = spawn(command, stdin, Stdio::piped)?;
+    if let Some(mut stdin) = child.stdin().take() {
+        // A child that does not read all of it has heard enough.
+        thread::spawn(move || stdin.write_all(&input));
+    }
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let watch = Watch {
+        deadline,
+        heeds_cancel: heeds_cancel && !begun_cancelled,
+        grace: command.grace.min(GRACE),
+        stragglers: GRACE,
+        pieces: Pieces::Chunks,
+    };
+    let mut take = |stream, piece: &[u8]| match stream {
+        Stream::Stdout => stdout.extend_from_slice(piece),
+        Stream::Stderr => stderr.extend_from_slice(piece),
+    };
+    let watched = watch.until_gone(child, &mut take, &mut |_| {});
+    drop(has_child);
+    let shown = || command.to_string();
+    let (ended, status) =
+        watched.map_err(|error| Error::Lost { command: shown(), error: std::sync::Arc::new(error) })?;
+    match ended {
+        Ended::TimedOut if begun_cancelled => {
+            Err(Error::Cancelled { command: shown(), said: Said::of(&stderr) })
+        }
+        Ended::TimedOut => Err(Error::TimedOut { command: shown(), after: within, said: Said::of(&stderr) }),
+        Ended::Cancelled => Err(Error::Cancelled { command: shown(), said: Said::of(&stderr) }),
+        Ended::Exited(_) | Ended::Signaled(_) => Ok(Captured { status, stdout, stderr }),
+    }
+}

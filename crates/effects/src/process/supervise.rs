@@ -1,0 +1,182 @@
+//! Watches a process and ends its whole tree.
+
+use super::cancel::HasChild;
+use super::output::{self, Pieces, Stream};
+use super::{Command, cancelled, spawn, system};
+use anyhow::{Context as _, Result};
+use process_wrap::std::ChildWrapper;
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often a process is looked after that writes nothing. A cancel and a deadline may be noticed so much
+/// later. Each look costs some 50 µs, for as long as a job runs.
+const GLANCE: Duration = Duration::from_millis(100);
+/// How often [`supervise_watching`] calls `on_look` at the least: what it does may cost more.
+const LONGEST_LOOK: Duration = Duration::from_millis(500);
+/// How long the first pause is between two looks at a process whose outputs have ended or are not ours: it
+/// ends at any moment. The pauses double up to [`NAP`]. From there each is longer by a sixteenth, up to
+/// [`GLANCE`], so that the end is noticed late by a sixteenth of the time at most.
+const FIRST_NAP: Duration = Duration::from_micros(100);
+/// See [`FIRST_NAP`].
+const NAP: Duration = Duration::from_millis(2);
+/// How long a tree is given between the request to end and the kill, unless its command says otherwise.
+/// The agent gives a hook ten seconds, in which this program's own report must be written as well.
+pub(super) const GRACE: Duration = Duration::from_secs(2);
+/// How long an output is read that a process outside the tree holds open, after the tree has ended.
+pub(super) const STRAGGLERS: Duration = Duration::from_secs(2);
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself, with this status.
+    Exited(i32),
+    /// By a signal that this program did not send.
+    #[cfg_attr(windows, allow(dead_code, reason = "there are none on Windows"))]
+    Signaled(i32),
+    /// By this program, at the deadline.
+    TimedOut,
+    /// By this program, because the job was cancelled.
+    Cancelled,
+}
+
+/// Runs a command, passes each line of its output on as it comes (with its line end), and ends its whole
+/// tree.
+///
+/// # Errors
+/// Where it cannot be started ([`super::Error`]): exit 3.
+pub fn supervise(
+    command: &Command,
+    deadline: Option<Instant>,
+    on_line: &mut dyn FnMut(Stream, &[u8]),
+) -> Result<Ended> {
+    supervise_watching(command, deadline, on_line, &mut |_| {})
+}
+
+/// Does what [`supervise`] does, and calls `on_look` with the leader's process id: ten times a second at
+/// first, and the less often the longer it runs, down to twice a second.
+///
+/// # Errors
+/// Where it cannot be started ([`super::Error`]): exit 3.
+pub fn supervise_watching(
+    command: &Command,
+    deadline: Option<Instant>,
+    on_line: &mut dyn FnMut(Stream, &[u8]),
+    on_look: &mut dyn FnMut(u32),
+) -> Result<Ended> {
+    watch(command, deadline, Stdio::piped, on_line, on_look)
+}
+
+/// Does what [`supervise`] does with this process's own outputs: for a person's command, which may write
+/// as it likes.
+///
+/// # Errors
+/// Where it cannot be started ([`super::Error`]): exit 3.
+pub fn supervise_inheriting(command: &Command, deadline: Option<Instant>) -> Result<Ended> {
+    watch(command, deadline, Stdio::inherit, &mut |_, _| {}, &mut |_| {})
+}
+
+fn watch(
+    command: &Command,
+    deadline: Option<Instant>,
+    output: fn() -> Stdio,
+    on_line: &mut dyn FnMut(Stream, &[u8]),
+    on_look: &mut dyn FnMut(u32),
+) -> Result<Ended> {
+    let _has_child = HasChild::new();
+    let child = spawn(command, Stdio::null(), output)?;
+    let watch = Watch {
+        deadline,
+        heeds_cancel: !command.despite_cancel,
+        grace: command.grace,
+        stragglers: STRAGGLERS,
+        pieces: Pieces::Lines,
+    };
+    let (ended, _) = watch.until_gone(child, on_line, on_look).context("waiting for a child")?;
+    Ok(ended)
+}
+
+/// How a process is watched.
+pub(super) struct Watch {
+    /// When it must have ended.
+    pub deadline: Option<Instant>,
+    /// Whether it ends when the job is cancelled.
+    pub heeds_cancel: bool,
+    /// How long its tree is given between the request to end and the kill.
+    pub grace: Duration,
+    /// How long an output is read that a process outside the tree holds open, after the tree has ended.
+    pub stragglers: Duration,
+    /// How its outputs are divided.
+    pub pieces: Pieces,
+}
+
+impl Watch {
+    /// Waits for a child, passes on what it writes, and ends its tree.
+    pub fn until_gone(
+        self,
+        mut child: Box<dyn ChildWrapper>,
+        on_piece: &mut dyn FnMut(Stream, &[u8]),
+        on_look: &mut dyn FnMut(u32),
+    ) -> io::Result<(Ended, ExitStatus)> {
+        let pieces = output::read(child.as_mut(), self.pieces);
+        let begun = Instant::now();
+        let mut looked = begun;
+        let mut ending: Option<(Ended, Instant)> = None;
+        let mut gone: Option<(Instant, ExitStatus)> = None;
+        let mut open = true;
+        let mut nap = FIRST_NAP;
+        loop {
+            if open {
+                match pieces.recv_timeout(GLANCE) {
+                    Ok((stream, piece)) => on_piece(stream, &piece),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => open = false,
+                }
+            } else {
+                thread::sleep(nap);
+                nap = if nap < NAP { nap * 2 } else { (nap + nap / 16).min(GLANCE) };
+            }
+            if gone.is_none()
+                && let Some(status) = child.try_wait()?
+            {
+                gone = Some((Instant::now(), status));
+            }
+            if let Some((since, status)) = gone {
+                // A tree that was asked to end may have something to tidy up after its leader has ended.
+                // Whatever else the leader left running would hold its outputs open, and must end.
+                let asked = ending.is_some_and(|(_, asked)| asked.elapsed() < self.grace);
+                if asked && system::is_anyone_left(child.as_ref()) {
+                    continue;
+                }
+                let _ = child.start_kill();
+                if !open || since.elapsed() > self.stragglers {
+                    let ended = ending.map_or_else(|| system::ended(status), |(ending, _)| ending);
+                    return Ok((ended, status));
+                }
+                continue;
+            }
+            if looked.elapsed() >= (begun.elapsed() / 32).clamp(GLANCE, LONGEST_LOOK) {
+                looked = Instant::now();
+                on_look(child.id());
+            }
+            if let Some((_, since)) = ending {
+                if since.elapsed() > self.grace {
+                    let _ = child.start_kill();
+                }
+            } else if let Some(why) = self.reason_to_end() {
+                system::ask_to_end(child.as_mut(), why);
+                ending = Some((why, Instant::now()));
+            }
+        }
+    }
+
+    /// Why the process must end now, where it must.
+    fn reason_to_end(&self) -> Option<Ended> {
+        if self.heeds_cancel && cancelled() {
+            return Some(Ended::Cancelled);
+        }
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline).then_some(Ended::TimedOut)
+    }
+}

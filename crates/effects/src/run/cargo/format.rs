@@ -1,0 +1,46 @@
+//! Runs `cargo fmt`, which knows no features.
+
+use super::words::LastWords;
+use crate::process::{Ended, Stream};
+use crate::run::context::{Context, Judgement};
+use anyhow::Result;
+use rust_vmm_ci_core::checks::cargo::CargoCommand;
+use rust_vmm_ci_core::checks::style::StyleOutput;
+use rust_vmm_ci_core::report::Finding;
+use rust_vmm_ci_core::workspace::path::from_root;
+
+/// Runs the check.
+///
+/// # Errors
+/// Where cargo cannot be started.
+pub(super) fn check(context: &mut Context<'_>, command: &CargoCommand) -> Result<Judgement> {
+    let mut cargo = context.cargo().arg("fmt").args(&command.args);
+    if !command.trailing.is_empty() {
+        cargo = cargo.arg("--").args(&command.trailing);
+    }
+    if !context.color {
+        // rustfmt colours into a pipe as well, unless the variable names a terminal without colours.
+        cargo = cargo.env("TERM", "dumb");
+    }
+    context.announce(&cargo);
+    let root = context.root.to_owned();
+    let mut output = StyleOutput::default();
+    let mut words = LastWords::default();
+    let ended = context.run_reading(&cargo, &mut |stream, line| {
+        match stream {
+            Stream::Stdout => output.read(line, &root),
+            Stream::Stderr => words.read(line),
+        }
+        true
+    })?;
+    let mut findings = output.findings();
+    if ended != Ended::Exited(0) && findings.is_empty() {
+        // rustfmt names files by their absolute paths.
+        findings.extend(
+            words
+                .finding(ended)
+                .map(|finding| Finding { file: finding.file.map(|file| from_root(&root, &file)), ..finding }),
+        );
+    }
+    Ok(Judgement::of_command(ended, findings))
+}

@@ -1,0 +1,254 @@
+//! Runs a check that is a cargo command, and holds what else concerns cargo.
+//!
+//! The command runs once for each distinct set of features. All of them run, even after one has failed.
+
+mod combine;
+mod configuration;
+mod divided;
+pub mod facts;
+mod flags;
+mod format;
+pub mod instrument;
+mod once_map;
+pub mod repeats;
+pub mod stopwatch;
+mod test;
+pub mod toolchain;
+pub mod words;
+
+use super::context::{Context, Judgement, verdict};
+use super::preamble::{self, Stop};
+use crate::process::{Command, Ended, Stream};
+use anyhow::Result;
+use cargo_metadata::Metadata;
+use combine::CargoRun;
+use facts::JobFacts;
+use flags::Flags;
+use repeats::Repeats;
+use rust_vmm_ci_core::checks::cargo::CargoCommand;
+use rust_vmm_ci_core::checks::messages::Messages;
+use rust_vmm_ci_core::checks::shard::Shard;
+use rust_vmm_ci_core::model::FeatureMode;
+use rust_vmm_ci_core::report::{Combination, Finding, Level, Verdict};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Instant;
+use stopwatch::Purpose;
+use toolchain::Toolchain;
+pub use words::{LastWords, refusal};
+
+/// Runs the check.
+///
+/// # Errors
+/// Where a tool cannot be started or gives no answer: the check is broken.
+pub fn run(
+    context: &mut Context<'_>,
+    command: &CargoCommand,
+    mode: FeatureMode,
+    facts: &JobFacts,
+    shard: Option<Shard>,
+) -> Result<Judgement> {
+    Stop::settle(run_or_stop(context, command, mode, facts, shard))
+}
+
+fn run_or_stop(
+    context: &mut Context<'_>,
+    command: &CargoCommand,
+    mode: FeatureMode,
+    facts: &JobFacts,
+    shard: Option<Shard>,
+) -> Result<Judgement, Stop> {
+    let toolchain = preamble::toolchain(facts)?;
+    if let Some(missing) = missing_component(command, toolchain) {
+        return Ok(missing);
+    }
+    if shard.is_some()
+        && let Some(missing) = divided::missing(context)?
+    {
+        return Ok(missing);
+    }
+    if command.verb == "fmt" {
+        return Ok(format::check(context, command)?);
+    }
+    let metadata = preamble::workspace(context, facts)?;
+    let runs = facts
+        .runs(command, mode, &metadata, &context.directory, &context.cargo())
+        .map_err(|error| preamble::unknown(context, error))?;
+    // The folder of a member may have a configuration of its own.
+    let triple = command.value_of("--target").unwrap_or(&toolchain.host);
+    let mut flags = Flags::of(command, || runs.iter().any(|run| configuration::has_flags(&run.dir, triple)));
+    if flags.by_message && flags.are_noticed(facts.mentions(&metadata)) {
+        flags = Flags::as_described(command);
+    }
+    let repeats = test::repeats(context, command, toolchain, triple, &metadata, &runs);
+    let again = mode == FeatureMode::PowersetAll;
+    Ok(Check { context, command, flags, metadata: &metadata, facts, shard, repeats, again }.run_all(runs)?)
+}
+
+/// The judgement where the toolchain lacks what the command needs.
+fn missing_component(command: &CargoCommand, toolchain: &Toolchain) -> Option<Judgement> {
+    let component = match command.verb.as_str() {
+        "clippy" => Some(("cargo-clippy", "rustup component add clippy")),
+        "fmt" => Some(("cargo-fmt", "rustup component add rustfmt")),
+        _ => None,
+    };
+    if let Some((program, remedy)) = component
+        && !toolchain.has(program)
+    {
+        let reason = format!("`{program}` is not installed for {}", toolchain.version);
+        return Some(Judgement::missing(reason, remedy));
+    }
+    let target = command.value_of("--target").filter(|target| !toolchain.has_target(target))?;
+    let reason = format!("the target {target} is not installed for {}", toolchain.version);
+    Some(Judgement::missing(reason, format!("rustup target add {target}")))
+}
+
+/// A check under way.
+struct Check<'a, 'c> {
+    context: &'a mut Context<'c>,
+    command: &'a CargoCommand,
+    flags: Flags,
+    metadata: &'a Metadata,
+    facts: &'a JobFacts,
+    /// The share of the tests that runs here; without one all of them run.
+    shard: Option<Shard>,
+    /// How test programs that passed before are left out; none where all must run.
+    repeats: Option<Repeats>,
+    /// Whether all run again nevertheless.
+    again: bool,
+}
+
+/// The result of one run.
+struct RunResult {
+    ended: Ended,
+    findings: Vec<Finding>,
+    /// The programs and dynamic libraries that cargo built beside the tests.
+    beside: BTreeSet<PathBuf>,
+    /// The tests that passed before and were left out.
+    passed_before: Vec<String>,
+}
+
+impl RunResult {
+    fn new(ended: Ended, findings: Vec<Finding>) -> Self {
+        Self { ended, findings, beside: BTreeSet::new(), passed_before: Vec::new() }
+    }
+}
+
+impl Check<'_, '_> {
+    fn run_all(mut self, runs: Vec<CargoRun>) -> Result<Judgement> {
+        let mut judgement = Judgement { verdict: Verdict::Passed, ..Judgement::default() };
+        let count = runs.len();
+        for (index, run) in runs.into_iter().enumerate() {
+            (self.context.progress)(index + 1, count, &run.name());
+            let begin = Instant::now();
+            let started = (begin - self.context.run_started).as_secs_f64();
+            let mut result = self.run_one(&run)?;
+            if self.command.verb == "doc" && self.flags.by_message && self.blames_a_dependency(&result) {
+                self.flags = Flags::as_described(self.command);
+                result = self.run_one(&run)?;
+            }
+            let verdict = match verdict(result.ended) {
+                Verdict::Passed if has_error(&result.findings) => Verdict::Failed,
+                verdict => verdict,
+            };
+            for mut finding in result.findings {
+                if count > 1 {
+                    finding.feature_sets = vec![run.name()];
+                }
+                finding.merge_into(&mut judgement.findings);
+            }
+            judgement.combinations.push(Combination {
+                package: run.package,
+                features: run.features,
+                stands_for: run.stands_for,
+                passed_before: result.passed_before,
+                verdict,
+                started,
+                seconds: begin.elapsed().as_secs_f64(),
+                timings: self.context.timings.take(),
+            });
+            if verdict != Verdict::Passed {
+                judgement.verdict = verdict;
+            }
+            match result.ended {
+                Ended::Cancelled => break,
+                Ended::TimedOut => {
+                    judgement.reason =
+                        Some(format!("ran over its time limit in combination {} of {count}", index + 1));
+                    break;
+                }
+                _ => {}
+            }
+        }
+        Ok(judgement)
+    }
+
+    fn run_one(&mut self, run: &CargoRun) -> Result<RunResult> {
+        if self.command.verb != "test" {
+            return self.compile(run, &[]);
+        }
+        self.build_and_test(run)
+    }
+
+    /// cargo with the check's variables, in the run's folder.
+    fn cargo(&self, run: &CargoRun, extra: &[&str]) -> Command {
+        let cargo = self.context.cargo().arg(&self.command.verb).args(&self.command.args);
+        self.with_variables(cargo).args(&run.flags).args(extra).dir(&run.dir)
+    }
+
+    fn with_variables(&self, mut cargo: Command) -> Command {
+        for (name, value) in self.command.env.iter().filter(|(name, _)| name != "RUSTFLAGS") {
+            cargo = cargo.env(name, value);
+        }
+        if let Some(rustflags) = &self.flags.rustflags {
+            // cargo prefers the encoded variable to the one that the description sets.
+            cargo = cargo.env("RUSTFLAGS", rustflags).env_remove("CARGO_ENCODED_RUSTFLAGS");
+        }
+        cargo
+    }
+
+    /// Runs a command whose standard output is cargo's messages alone.
+    fn compile(&mut self, run: &CargoRun, extra: &[&str]) -> Result<RunResult> {
+        let format = if self.context.color {
+            "--message-format=json-diagnostic-rendered-ansi"
+        } else {
+            "--message-format=json"
+        };
+        let mut command = self.cargo(run, extra).arg(format);
+        if extra.is_empty() && !self.command.trailing.is_empty() {
+            command = command.arg("--").args(&self.command.trailing);
+        }
+        self.context.announce(&command);
+        let target = self.command.value_of("--target");
+        let root = &self.facts.root;
+        let mut messages =
+            Messages::new(self.metadata.workspace_root.as_std_path(), root, self.flags.deny, target);
+        let mut words = LastWords::default();
+        let ended = self.context.run_cargo(&command, Purpose::Build, &mut |stream, line| match stream {
+            Stream::Stdout => messages.read(line),
+            Stream::Stderr => {
+                words.read(line);
+                Some(line.into())
+            }
+        })?;
+        let beside = messages.take_programs();
+        let mut findings = messages.findings();
+        if ended != Ended::Exited(0) && !has_error(&findings) {
+            findings.extend(words.finding(ended));
+        }
+        Ok(RunResult { beside, ..RunResult::new(ended, findings) })
+    }
+
+    /// Whether documentation failed for a package that is not the repository's. Such a package may mention
+    /// the `cfg` that the command's flags set.
+    fn blames_a_dependency(&self, result: &RunResult) -> bool {
+        let own = |name: &str| self.metadata.packages.iter().any(|p| p.source.is_none() && p.name == name);
+        let errors = result.findings.iter().filter(|finding| finding.level == Level::Error);
+        result.ended != Ended::Exited(0)
+            && errors.into_iter().any(|f| f.package.as_deref().is_some_and(|name| !own(name)))
+    }
+}
+
+fn has_error(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.level == Level::Error)
+}

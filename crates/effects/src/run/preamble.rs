@@ -1,0 +1,83 @@
+//! What the checks that run cargo begin with: a toolchain, and a workspace that cargo can read.
+
+use super::cargo::facts::{JobFacts, WorkspaceError};
+use super::cargo::toolchain::Toolchain;
+use super::cargo::words::refusal;
+use super::context::{Context, Judgement};
+use anyhow::Result;
+use cargo_metadata::Metadata;
+use rust_vmm_ci_core::report::Finding;
+use std::sync::Arc;
+
+/// Why a check ends before it has done its work.
+#[derive(Debug)]
+pub enum Stop {
+    /// There is a judgement already.
+    Judged(Box<Judgement>),
+    /// The check is broken, or its job was cancelled.
+    Error(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl Stop {
+    /// Ends a check with a judgement.
+    pub fn judged(judgement: Judgement) -> Self {
+        Self::Judged(Box::new(judgement))
+    }
+
+    /// The judgement of a check that may have ended early.
+    ///
+    /// # Errors
+    /// The error that ended it.
+    pub fn settle(result: Result<Judgement, Self>) -> Result<Judgement> {
+        result.or_else(|stop| match stop {
+            Self::Judged(judgement) => Ok(*judgement),
+            Self::Error(error) => Err(error),
+        })
+    }
+}
+
+/// The toolchain.
+///
+/// # Errors
+/// A judgement where none is installed; an error where rustc gave no answer in time.
+pub fn toolchain(facts: &JobFacts) -> Result<&Toolchain, Stop> {
+    facts.toolchain().map_err(|reason| {
+        if reason.is_missing() {
+            Stop::judged(Judgement::missing(reason, "install Rust: https://rustup.rs"))
+        } else {
+            Stop::Error(reason.0.clone().into())
+        }
+    })
+}
+
+/// What `cargo metadata` says in the check's folder.
+///
+/// # Errors
+/// A judgement where cargo refuses the workspace; an error where it cannot be asked.
+pub fn workspace(context: &mut Context<'_>, facts: &JobFacts) -> Result<Arc<Metadata>, Stop> {
+    facts.workspace(&context.cargo(), &context.directory).map_err(|error| unknown(context, error))
+}
+
+/// Ends a check where a fact about the workspace is not known. What cargo says goes to the log.
+pub fn unknown(context: &mut Context<'_>, error: WorkspaceError) -> Stop {
+    let finding = match error {
+        WorkspaceError::Refused(words) => {
+            context.say(&words);
+            let first = words.lines().find(|line| line.starts_with("error"));
+            refusal(first.unwrap_or("cargo cannot read the workspace"), &words)
+        }
+        WorkspaceError::Uncombinable(reason) => {
+            context.say(&reason);
+            Finding::error(reason)
+        }
+        WorkspaceError::NotAsked(error) => return error.into(),
+        error @ WorkspaceError::Unreadable(_) => return error.into(),
+    };
+    Stop::judged(Judgement::by_findings(vec![finding]))
+}
