@@ -1,21 +1,24 @@
 //! `explain` and `list`.
 
-use super::case::{Case, Printed};
-use super::cases;
+use super::{BINARY, cases};
 use serde_json::{Value, json};
+use support::case::{Case, Printed};
 
 /// A repository with every kind of origin.
 fn case() -> Case {
-    Case::new(&json!({
-        "files": {
-            ".platform": "x86_64\n",
-            "t.json": {"tests": [{"test_name": "miri", "command": "cargo miri test", "platform": ["x86_64", "aarch64"],
-                                  "docker_plugin": {"privileged": true}}]},
-        },
-        "variables": {"TESTS_TO_SKIP": ["style"], "TIMEOUTS_MIN": {"clippy": 42}},
-        "config": {"tests": "t.json", "skip": ["doc"], "checks": {"clippy": {"env": {"A": "b"}}},
-                   "steps": [{"label": "mine", "command": "make", "soft_fail": true}]},
-    }))
+    Case::new(
+        BINARY,
+        &json!({
+            "files": {
+                ".platform": "x86_64\n",
+                "t.json": {"tests": [{"test_name": "miri", "command": "cargo miri test", "platform": ["x86_64", "aarch64"],
+                                      "docker_plugin": {"privileged": true}}]},
+            },
+            "variables": {"TESTS_TO_SKIP": ["style"], "TIMEOUTS_MIN": {"clippy": 42}},
+            "config": {"tests": "t.json", "skip": ["doc"], "checks": {"clippy": {"env": {"A": "b"}}},
+                       "steps": [{"label": "mine", "command": "make", "soft_fail": true}]},
+        }),
+    )
 }
 
 fn explained(name: &str) -> String {
@@ -84,7 +87,7 @@ fn a_check_of_a_split_platform_says_its_job_and_the_time_that_it_counts_for() {
     let (_, case) =
         cases("steps").into_iter().find(|(name, _)| name == "a-platform-split-over-jobs").unwrap();
     let explained = |name: &str| {
-        let Printed { code, out, err } = Case::new(&case).run(&["explain", name]);
+        let Printed { code, out, err } = Case::new(BINARY, &case).run(&["explain", name]);
         assert_eq!(code, Some(0), "{err}");
         out
     };
@@ -138,11 +141,14 @@ fn what_the_agents_policy_makes_of_a_steps_container_is_told() {
         "forced": ["docker.privileged"],
     });
     let explained = |name: &str, config: Value| {
-        let case = Case::new(&json!({
-            "files": {"policy.json": policy, ".platform": "x86_64\nriscv64"},
-            "variables": {"RUST_VMM_CI_POLICY": "repository/policy.json"},
-            "config": config,
-        }));
+        let case = Case::new(
+            BINARY,
+            &json!({
+                "files": {"policy.json": policy, ".platform": "x86_64\nriscv64"},
+                "variables": {"RUST_VMM_CI_POLICY": "repository/policy.json"},
+                "config": config,
+            }),
+        );
         let Printed { code, out, err } = case.run(&["explain", name]);
         assert_eq!(code, Some(0), "{err}");
         out
