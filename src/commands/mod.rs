@@ -25,7 +25,7 @@ use rust_vmm_ci_core::exit::Exit;
 /// Does what the command line says.
 ///
 /// # Errors
-/// With the exit code in it; see [`exit::of`].
+/// With the exit code in it; see [`rust_vmm_ci_core::exit::of`].
 pub fn dispatch(cli: &Cli) -> Result<Exit> {
     match &cli.command {
         Command::Run(args) => run::run(&cli.common, args),

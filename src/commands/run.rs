@@ -33,7 +33,7 @@ pub fn run(common: &Common, args: &RunArgs) -> Result<Exit> {
 /// Runs checks with a configuration that is known, and returns the report.
 ///
 /// # Errors
-/// As [`run`].
+/// As [`run()`].
 pub fn in_job(common: &Common, args: &RunArgs, root: &Path, found: &Found) -> Result<Report> {
     let config = &found.config;
     let os = this_os(common, config)?;

@@ -22,6 +22,7 @@ pub mod case;
 pub mod docker;
 #[cfg(target_os = "linux")]
 pub mod folder;
+pub mod modules;
 #[cfg(target_os = "linux")]
 pub mod podman;
 #[cfg(target_os = "linux")]

@@ -20,7 +20,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     replaced(text, |c| c.is_control() || turns_direction(c))
 }
 
-/// As [`line`], for text of several lines: line ends and tabs stay.
+/// As [`line()`], for text of several lines: line ends and tabs stay.
 pub fn block(text: &str) -> Cow<'_, str> {
     replaced(text, |c| (c.is_control() && c != '\n' && c != '\t') || turns_direction(c))
 }

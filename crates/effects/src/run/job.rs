@@ -61,7 +61,7 @@ impl Job {
         Ok(answer)
     }
 
-    /// The runs of a cargo command in a folder; see [`runs`].
+    /// The runs of a cargo command in a folder, in their order.
     ///
     /// # Errors
     /// Where cargo cannot be started.

@@ -47,7 +47,7 @@ const MOST: usize = 3;
 /// kvm and 281 for vmm-sys-util, with what they depend on, in both profiles.
 const OF_A_COMPILER: u64 = 512 << 20;
 
-/// How many checks run at once where nobody says: one for every two cores, [`MOST`] at most, and no
+/// How many checks run at once where nobody says: one for every two cores, three at most, and no
 /// more than have memory for a compiler on every core each.
 ///
 /// One cargo keeps two cores busy but while it links or tests. A second beside it saved 3 % (event-manager)
