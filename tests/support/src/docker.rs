@@ -99,6 +99,7 @@ impl Docker {
 
     /// Starts the daemon, and sees to it as a service manager does: one that dies is started again,
     /// when its containerd is gone too. One process at a time has the data; all ends with this one.
+    #[allow(clippy::zombie_processes, reason = "it watches this process, and ends after it")]
     fn keep_daemon(&self) {
         const SCRIPT: &str = r#"
             mkdir -p "$DATA" && exec 9>"$DATA.lock" && flock 9

@@ -7,6 +7,7 @@
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::missing_panics_doc,
+    clippy::return_self_not_must_use,
     clippy::unwrap_used,
     reason = "what cannot be set up fails the test where it stands"
 )]
@@ -76,7 +77,9 @@ pub fn skip(lacking: &str) {
 /// several things ask this first, before one of them is built for minutes in vain.
 pub fn is_lacking(what: impl IntoIterator<Item = Option<String>>) -> bool {
     let lacking: Vec<String> = what.into_iter().flatten().collect();
-    lacking.iter().for_each(|lacking| skip(lacking));
+    for what in &lacking {
+        skip(what);
+    }
     !lacking.is_empty()
 }
 

@@ -76,7 +76,7 @@ fn add(
     found.push(Module {
         file: file.to_string_lossy().replace('\\', "/"),
         path,
-        attributes: attributes.iter().map(|attribute| attribute.to_token_stream()).collect(),
+        attributes: attributes.iter().map(quote::ToTokens::to_token_stream).collect(),
         code: code.into_iter().collect(),
     });
 }

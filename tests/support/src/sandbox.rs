@@ -35,7 +35,14 @@ pub struct Sandbox {
     root: Arc<TempDir>,
 }
 
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Sandbox {
+    /// A machine that nobody has used.
     pub fn new() -> Self {
         let root = TempDir::new().expect("a temporary folder");
         fs::create_dir(root.path().join("home")).expect("an empty home");

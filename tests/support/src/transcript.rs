@@ -50,11 +50,11 @@ impl Transcript {
             && let Some(message) = self.message.take()
         {
             let (file_line, _column) = place.rsplit_once(':').unwrap_or((place, ""));
-            self.diagnostics.insert(format!("{}: {message}", self.from_root(file_line)));
+            self.diagnostics.insert(format!("{}: {message}", self.short(file_line)));
         } else if let Some(place) =
             line.strip_prefix("Diff in ").and_then(|rest| rest.trim_end().strip_suffix(':'))
         {
-            self.diagnostics.insert(format!("{}: format", self.from_root(place)));
+            self.diagnostics.insert(format!("{}: format", self.short(place)));
         } else if let Some(test) = line.strip_prefix("test ")
             && let Some((name, result)) = test.rsplit_once(" ... ")
         {
@@ -66,7 +66,7 @@ impl Transcript {
         }
     }
 
-    fn from_root(&self, place: &str) -> String {
+    fn short(&self, place: &str) -> String {
         from_root(&self.root, place)
     }
 }
