@@ -126,7 +126,7 @@ fn a_room_uses_only_those_below_it() {
                     Some(below) if below <= place => {}
                     Some(_) => wrong.push(format!("{}: {room} uses {used}, which is above it", module.file)),
                     None => {
-                        wrong.push(format!("{}: {room} uses crate::{used}, which is no room", module.file))
+                        wrong.push(format!("{}: {room} uses crate::{used}, which is no room", module.file));
                     }
                 }
             }
