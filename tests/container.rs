@@ -4,8 +4,6 @@
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
-mod support;
-
 use serde_json::{Value, json};
 use std::fs;
 use std::time::{Duration, Instant, SystemTime};
@@ -25,7 +23,11 @@ fn agent() -> Option<Agent> {
 }
 
 fn agent_with(library: &str) -> Option<Agent> {
-    Some(Agent::new(docker()?, &[("Cargo.toml", MANIFEST), ("Cargo.lock", LOCK), ("src/lib.rs", library)]))
+    Some(Agent::new(
+        env!("CARGO_BIN_EXE_rust-vmm-ci"),
+        docker()?,
+        &[("Cargo.toml", MANIFEST), ("Cargo.lock", LOCK), ("src/lib.rs", library)],
+    ))
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "so that a test writes json!(…) in place")]

@@ -2,16 +2,14 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
-mod support;
-
 use serde_json::{Value, json};
 use std::time::Duration;
-use support::agent::agent;
+use support::agent::{self, agent};
 use support::bootstrap::Bootstrap;
-use support::docker::{Agent, docker};
-use support::new_id;
-use support::podman::podman;
+use support::docker::{self, Agent, docker};
+use support::podman::{self, podman};
 use support::sandbox::Sandbox;
+use support::{is_lacking, new_id};
 
 const LIMIT: Duration = Duration::from_secs(180);
 const MANIFEST: &str = "[package]\nname = \"sample\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
@@ -22,7 +20,7 @@ const LOCK: &str = "version = 4\n\n[[package]]\nname = \"sample\"\nversion = \"0
 fn job(agent: &std::path::Path) -> Bootstrap {
     let files =
         [("Cargo.toml", MANIFEST), ("Cargo.lock", LOCK), ("src/lib.rs", FAULT), (".gitignore", "target\n")];
-    Bootstrap::new(agent, &files)
+    Bootstrap::new(env!("CARGO_BIN_EXE_rust-vmm-ci"), agent, &files)
 }
 
 /// Runs the job and asserts that the build has the same annotation as on the host. Returns the words after
@@ -46,6 +44,9 @@ fn assert_told(job: Bootstrap, docker: &Value) -> Vec<String> {
 
 #[test]
 fn a_failing_check_in_the_container_is_annotated_from_the_host_with_the_repositorys_path() {
+    if is_lacking([docker::lacking(), agent::lacking()]) {
+        return;
+    }
     let (Some(docker), Some(agent)) = (docker(), agent()) else { return };
     let left = assert_told(job(agent).env("DOCKER_HOST", &docker.host()), &Agent::options());
     assert_eq!(docker.ask(&left.iter().map(String::as_str).collect::<Vec<_>>()), "");
@@ -53,6 +54,9 @@ fn a_failing_check_in_the_container_is_annotated_from_the_host_with_the_reposito
 
 #[test]
 fn a_failing_check_in_podmans_container_is_annotated_alike() {
+    if is_lacking([podman::lacking(), agent::lacking()]) {
+        return;
+    }
     let sandbox = Sandbox::new();
     let (Some(variables), Some(agent)) = (podman(&sandbox), agent()) else { return };
     let job = variables.iter().fold(job(agent), |job, (name, value)| job.env(name, value));

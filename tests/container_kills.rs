@@ -3,8 +3,6 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
-mod support;
-
 use serde_json::json;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use support::docker::{Agent, Docker, docker};
@@ -66,7 +64,11 @@ fn nothing_is_left_of_fifty_jobs_that_were_killed_and_no_verdict_is_wrong() {
         .map_or(u64::try_from(now & 0xffff_ffff).unwrap() | 1, |seed| seed.parse().unwrap());
     println!("seed {seed}");
     let mut random = Random(seed);
-    let agent = Agent::new(docker, &[("Cargo.toml", MANIFEST), ("src/lib.rs", "")]);
+    let agent = Agent::new(
+        env!("CARGO_BIN_EXE_rust-vmm-ci"),
+        docker,
+        &[("Cargo.toml", MANIFEST), ("src/lib.rs", "")],
+    );
     let mut rows: Vec<(Victim, Row)> = VICTIMS.iter().map(|victim| (*victim, Row::default())).collect();
     for number in 0..jobs {
         let row = &mut rows[number % VICTIMS.len()];

@@ -3,8 +3,6 @@
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
-mod support;
-
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -20,7 +18,7 @@ const FILES: [(&str, &str); 2] = [
 ];
 
 fn agent() -> Option<Agent> {
-    Some(Agent::new(docker()?, &FILES))
+    Some(Agent::new(env!("CARGO_BIN_EXE_rust-vmm-ci"), docker()?, &FILES))
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "so that a test writes json!(…) in place")]

@@ -3,8 +3,6 @@
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
-mod support;
-
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -152,7 +150,7 @@ fn pulled(agent: &Agent, image: &str, tries: u32) -> Finished {
 #[test]
 fn a_pull_is_tried_again_where_that_may_help_and_a_pinned_image_that_is_here_will_do() {
     let Some(docker) = docker() else { return };
-    let agent = Agent::new(docker, &[]);
+    let agent = Agent::new(env!("CARGO_BIN_EXE_rust-vmm-ci"), docker, &[]);
     let registry = registry();
     let name = format!("127.0.0.1:{}/small/image", registry.port);
     let (tag, pinned) = (format!("{name}:1"), format!("{name}@{}", registry.digest));

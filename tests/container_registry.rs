@@ -2,8 +2,6 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
-mod support;
-
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::sync::{Arc, Mutex};
@@ -83,7 +81,7 @@ fn the_second_job_asks_the_registry_for_nothing() {
         ("src/lib.rs", library),
         (".cargo/config.toml", config.as_str()),
     ];
-    let agent = Agent::new(docker, &files);
+    let agent = Agent::new(env!("CARGO_BIN_EXE_rust-vmm-ci"), docker, &files);
     let mut options = Agent::options();
     options["network"] = json!("host");
     // The tests are privileged by default, and not every machine allows privileged containers.

@@ -3,8 +3,6 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
-mod support;
-
 use serde_json::json;
 use std::time::{Duration, Instant};
 use support::agent::agent;
@@ -18,7 +16,7 @@ const FAULT: &str = "//! A crate.\n\n/// Counts.\npub fn count() -> u32 {\n    l
 /// A job on a crate with this library; none where there is no agent.
 fn job(library: &str) -> Option<Bootstrap> {
     let files = [("Cargo.toml", MANIFEST), ("src/lib.rs", library), (".gitignore", "target\nCargo.lock\n")];
-    Some(Bootstrap::new(agent()?, &files))
+    Some(Bootstrap::new(env!("CARGO_BIN_EXE_rust-vmm-ci"), agent()?, &files))
 }
 
 #[test]

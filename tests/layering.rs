@@ -1,16 +1,19 @@
-//! What cargo and clippy cannot hold of the layers (docs/architecture.md): the order of the rooms
-//! within a crate, and where systems are told apart.
+//! What cargo and clippy cannot enforce of the layers (docs/architecture.md): the order of the rooms
+//! within a crate, where systems are told apart, what the core crate may depend on, and that nobody
+//! switches off the lints that keep it pure.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+#![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::process::Command;
+use support::modules::modules;
+use support::root;
 
-/// The rooms of each crate, from the lowest. A room uses itself and those before it.
+/// The root file of each crate and its rooms, from the lowest. A room uses itself and those before it.
 const ROOMS: &[(&str, &[&str])] = &[
     (
-        "crates/core/src",
+        "crates/core/src/lib.rs",
         &[
             "exit",
             "model",
@@ -24,10 +27,11 @@ const ROOMS: &[(&str, &[&str])] = &[
             "pipeline",
         ],
     ),
-    ("crates/effects/src", &["say", "process", "git", "agent", "container", "run"]),
+    ("crates/effects/src/lib.rs", &["say", "process", "git", "agent", "container", "run"]),
+    ("src/main.rs", &["report_files", "log", "job", "cli", "commands"]),
 ];
 
-/// The files that say what differs between systems; none is of the core crate.
+/// The files that say what differs between systems. None is of the core crate.
 const SYSTEMS: &[&str] = &[
     "crates/effects/src/container/inside/cargo_home.rs",
     "crates/effects/src/container/owner.rs",
@@ -38,97 +42,185 @@ const SYSTEMS: &[&str] = &[
     "crates/effects/src/run/cargo/instrument.rs",
 ];
 
-/// How source code tells systems apart.
-const TELLS_SYSTEMS_APART: &[&str] = &[
-    "cfg(unix",
-    "cfg(windows",
-    "cfg(not(unix",
-    "cfg(not(windows",
-    "target_os",
-    "target_family",
-    "std::os::",
+/// What the core crate must not depend on, even through others: crates that start processes, talk to a
+/// network, drive a terminal, or make temporary files. Each group names the crates that Rust programs
+/// use for it; a crate that is new and not in the list is for review.
+const NOT_IN_CORE: &[(&str, &[&str])] = &[
+    (
+        "processes and signals",
+        &[
+            "async-process",
+            "command-group",
+            "ctrlc",
+            "duct",
+            "libc",
+            "nix",
+            "os_pipe",
+            "process-wrap",
+            "rustix",
+            "shared_child",
+            "signal-hook",
+            "subprocess",
+            "sysinfo",
+            "which",
+            "windows-sys",
+        ],
+    ),
+    (
+        "a network",
+        &[
+            "attohttpc",
+            "curl",
+            "git2",
+            "gix",
+            "hyper",
+            "isahc",
+            "mio",
+            "native-tls",
+            "openssl",
+            "reqwest",
+            "rustls",
+            "smol",
+            "socket2",
+            "tiny_http",
+            "tokio",
+            "ureq",
+        ],
+    ),
+    (
+        "a terminal",
+        &[
+            "anstyle-query",
+            "anstyle-wincon",
+            "clap",
+            "console",
+            "crossterm",
+            "dialoguer",
+            "indicatif",
+            "ratatui",
+            "rustyline",
+            "supports-color",
+            "termcolor",
+            "terminal_size",
+            "termion",
+            "termios",
+        ],
+    ),
+    ("files", &["fs-err", "ignore", "memmap2", "notify", "tempfile", "walkdir"]),
+    ("the effects", &["rust-vmm-ci", "rust-vmm-ci-effects"]),
 ];
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
+/// The lints that keep the core crate pure, and the groups of lints that they are in.
+const PURE: [&str; 6] = [
+    "clippy::disallowed_methods",
+    "clippy::disallowed_types",
+    "clippy::disallowed_macros",
+    "clippy::style",
+    "clippy::all",
+    "warnings",
+];
 
-/// The source files below a folder, with their paths from the repository's root and their code: no
-/// comments, no test modules.
-fn sources(folder: &str) -> Vec<(String, String)> {
-    let mut files = Vec::new();
-    let mut folders = vec![root().join(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") && !is_a_tests(&path) {
-                let text = fs::read_to_string(&path).unwrap();
-                let name = path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
-                files.push((name, without_tests(&text)));
-            }
-        }
-    }
-    files
-}
-
-/// Whether a whole file is a test module of its parent.
-fn is_a_tests(path: &Path) -> bool {
-    let name = path.file_stem().unwrap().to_string_lossy();
-    let declared = format!("#[cfg(test)]\nmod {name};");
-    let folder = path.parent().unwrap();
-    let parents = [folder.join("mod.rs"), folder.join("lib.rs"), folder.with_extension("rs")];
-    parents.iter().filter_map(|file| fs::read_to_string(file).ok()).any(|text| text.contains(&declared))
-}
-
-fn without_tests(text: &str) -> String {
-    let marks = ["#[cfg(test)]\nmod tests {", "#[cfg(all(test, unix))]\nmod tests {"];
-    let end = marks.iter().filter_map(|mark| text.find(mark)).min().unwrap_or(text.len());
-    let code = text[..end].lines().filter(|line| !line.trim_start().starts_with("//"));
-    code.collect::<Vec<_>>().join("\n")
-}
+/// The most lines of a source file.
+const MOST_LINES: usize = 400;
 
 #[test]
 fn a_room_uses_only_those_below_it() {
-    for (folder, rooms) in ROOMS {
+    for (root_file, rooms) in ROOMS {
         let mut wrong = Vec::new();
         let mut found = BTreeSet::new();
-        for (path, code) in sources(folder) {
-            let inside = path.strip_prefix(&format!("{folder}/")).unwrap();
-            let room = inside.split('/').next().unwrap().trim_end_matches(".rs");
-            if ["lib", "testing"].contains(&room) {
-                continue;
-            }
-            found.insert(room.to_owned());
-            let Some(place) = rooms.iter().position(|known| *known == room) else { continue };
-            for above in &rooms[place + 1..] {
-                let named = code.split("crate::").skip(1).any(|rest| {
-                    rest.strip_prefix(above)
-                        .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
-                        || rest.starts_with('{') && rest[..rest.find(';').unwrap_or(0)].contains(above)
-                });
-                if named {
-                    wrong.push(format!("{path}: {room} uses {above}"));
+        for module in modules(root_file) {
+            let Some(room) = module.path.first() else { continue };
+            found.insert(room.clone());
+            let place = rooms.iter().position(|known| known == room).unwrap_or(rooms.len());
+            for used in module.uses() {
+                match rooms.iter().position(|known| *known == used) {
+                    Some(below) if below <= place => {}
+                    Some(_) => wrong.push(format!("{}: {room} uses {used}, which is above it", module.file)),
+                    None => {
+                        wrong.push(format!("{}: {room} uses crate::{used}, which is no room", module.file));
+                    }
                 }
             }
         }
-        assert!(wrong.is_empty(), "arrows that point up:\n{}", wrong.join("\n"));
-        assert_eq!(found, rooms.iter().map(|room| (*room).to_owned()).collect(), "the rooms of {folder}");
+        assert!(wrong.is_empty(), "{root_file}:\n{}", wrong.join("\n"));
+        let rooms = rooms.iter().map(|room| (*room).to_owned()).collect();
+        assert_eq!(found, rooms, "the rooms of {root_file} are not those of ROOMS");
     }
 }
 
 #[test]
 fn what_differs_between_systems_stands_in_named_files() {
-    let mut telling = BTreeSet::new();
-    for folder in ["src", "crates/core/src", "crates/effects/src"] {
-        for (path, code) in sources(folder) {
-            let is_of_one_system =
-                ["unix.rs", "windows.rs", "linux.rs"].iter().any(|name| path.ends_with(name));
-            if is_of_one_system || TELLS_SYSTEMS_APART.iter().any(|words| code.contains(words)) {
-                telling.insert(path);
+    let modules = ROOMS.iter().flat_map(|(root_file, _)| modules(root_file));
+    let telling: BTreeSet<String> = modules
+        .filter(|module| module.tells_systems_apart() || is_of_one_system(&module.file))
+        .map(|module| module.file)
+        .collect();
+    assert_eq!(telling, SYSTEMS.iter().map(|path| (*path).to_owned()).collect());
+}
+
+/// Whether a file is compiled for one system alone, by its name.
+fn is_of_one_system(file: &str) -> bool {
+    ["unix.rs", "windows.rs", "linux.rs"].iter().any(|name| file.ends_with(name))
+}
+
+#[test]
+fn the_core_depends_on_no_crate_with_effects() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut tree = Command::new(cargo);
+    tree.args(["tree", "--package", "rust-vmm-ci-core", "--edges", "normal", "--prefix", "none"]);
+    tree.args(["--format", "{p}", "--offline", "--locked"]).current_dir(root());
+    let output = tree.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let names: BTreeSet<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(names.contains("rust-vmm-ci-core") && names.contains("serde"), "{text}");
+    let refused: Vec<String> = NOT_IN_CORE
+        .iter()
+        .flat_map(|(what, crates)| crates.iter().map(move |name| (what, *name)))
+        .filter(|(_, name)| names.contains(name))
+        .map(|(what, name)| format!("{name} ({what}): `cargo tree -p rust-vmm-ci-core -e normal -i {name}`"))
+        .collect();
+    assert!(refused.is_empty(), "the core crate depends on:\n{}", refused.join("\n"));
+}
+
+#[test]
+fn no_module_of_the_core_switches_off_what_keeps_it_pure() {
+    let mut wrong = Vec::new();
+    for module in modules("crates/core/src/lib.rs") {
+        let allowed = module.allowed_lints();
+        wrong.extend(
+            PURE.iter()
+                .filter(|lint| allowed.contains(**lint))
+                .map(|lint| format!("{}: {lint}", module.file)),
+        );
+    }
+    assert!(wrong.is_empty(), "allowed outside tests:\n{}", wrong.join("\n"));
+    let manifest = std::fs::read_to_string(root().join("crates/core/Cargo.toml")).unwrap();
+    let manifest: toml::Table = toml::from_str(&manifest).unwrap();
+    let lints = manifest["lints"].as_table().unwrap();
+    assert_eq!(lints.keys().collect::<Vec<_>>(), ["workspace"], "lints of its own in crates/core/Cargo.toml");
+    let workspace = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let workspace: toml::Table = toml::from_str(&workspace).unwrap();
+    let clippy = workspace["workspace"]["lints"]["clippy"].as_table().unwrap();
+    for lint in PURE.iter().filter_map(|lint| lint.strip_prefix("clippy::")) {
+        let level = clippy.get(lint).map(|level| level.get("level").unwrap_or(level).as_str().unwrap());
+        assert!(level.is_none_or(|level| level != "allow"), "Cargo.toml allows {lint} everywhere");
+    }
+}
+
+#[test]
+fn no_source_file_has_over_400_lines() {
+    let mut long = Vec::new();
+    for folder in ["src", "crates", "tests", "examples"] {
+        for entry in walkdir::WalkDir::new(root().join(folder)) {
+            let path = entry.unwrap().into_path();
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+                if lines > MOST_LINES {
+                    long.push(format!("{}: {lines}", path.strip_prefix(root()).unwrap().display()));
+                }
             }
         }
     }
-    assert_eq!(telling, SYSTEMS.iter().map(|path| (*path).to_owned()).collect());
+    assert!(long.is_empty(), "over {MOST_LINES} lines:\n{}", long.join("\n"));
 }

@@ -2,8 +2,6 @@
 //! the plugin stand on.
 #![cfg(unix)]
 
-mod support;
-
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -196,7 +194,8 @@ exec bash -c \"$BUILDKITE_COMMAND\"
 
 /// A job with a plugin that is not ours.
 fn offline_job(agent: &std::path::Path) -> Bootstrap {
-    let job = Bootstrap::new(agent, &[("kept.txt", "of the repository\n")]);
+    let job =
+        Bootstrap::new(env!("CARGO_BIN_EXE_rust-vmm-ci"), agent, &[("kept.txt", "of the repository\n")]);
     let plugin = job
         .sandbox()
         .repository("stub-buildkite-plugin", &[("plugin.yml", "name: stub\n"), ("hooks/command", HOOK)]);

@@ -7,14 +7,10 @@
     reason = "a test fails where it stands"
 )]
 
-#[path = "support/sandbox.rs"]
-#[allow(dead_code)]
-mod sandbox;
-
-use sandbox::{File, Repository, Sandbox};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use support::sandbox::{File, Repository, Sandbox};
 
 const MANIFEST: File<'_> =
     ("Cargo.toml", "[package]\nname = \"sample\"\nversion = \"0.1.0\"\nedition = \"2021\"\n");

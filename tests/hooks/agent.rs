@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::stub::Stub;
+use support::stub::Stub;
 
 /// What the hooks call besides cargo. A folder with these alone is PATH, since the machine's own
 /// `cargo` may stand beside them.

@@ -4,14 +4,12 @@
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 
 mod agent;
-#[path = "../stub/mod.rs"]
-mod stub;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use agent::{Agent, Ended, builds, kill_group, wait_for};
-use stub::Stub;
+use support::stub::Stub;
 
 #[test]
 fn the_binary_that_the_variable_names_wins_and_its_status_is_the_jobs() {

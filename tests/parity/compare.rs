@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::ours::{OurRun, Outcome, name};
-use super::predecessor;
-use super::transcript::Run;
+use support::predecessor;
+use support::transcript::Run;
 
 /// How the two differ over a check; empty where they agree. `passed` is the predecessor's verdict,
 /// `log` what it said.

@@ -13,14 +13,7 @@
 
 mod case;
 mod compare;
-mod folder;
 mod ours;
-mod predecessor;
-#[path = "../support/sandbox.rs"]
-#[allow(dead_code)]
-mod sandbox;
-mod transcript;
-mod usage;
 
 use std::fs;
 use std::path::Path;
@@ -28,8 +21,9 @@ use std::process::{Command, ExitCode};
 
 use case::Case;
 use libtest_mimic::{Arguments, Failed, Trial};
-use sandbox::Sandbox;
-use usage::Usage;
+use support::sandbox::Sandbox;
+use support::usage::{self, Usage};
+use support::{folder, predecessor};
 
 /// The checks that a crate of one's own is given to; those for musl are asked for by name.
 const CHECKS: [&str; 6] = ["build-gnu", "style", "doc", "unittests-gnu", "unittests-gnu-release", "clippy"];

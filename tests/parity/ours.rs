@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::transcript::{Transcript, from_root};
+use support::transcript::{Transcript, from_root};
 
 /// A check's outcome.
 #[derive(Debug)]

@@ -15,28 +15,16 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 
-#[path = "../parity/folder.rs"]
-mod folder;
-#[path = "../parity/predecessor.rs"]
-#[allow(dead_code)]
-mod predecessor;
 mod prepare;
-#[path = "../support/sandbox.rs"]
-#[allow(dead_code)]
-mod sandbox;
-#[path = "../parity/transcript.rs"]
-#[allow(dead_code)]
-mod transcript;
-#[path = "../parity/usage.rs"]
-mod usage;
 
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sandbox::Sandbox;
-use usage::Usage;
+use support::sandbox::Sandbox;
+use support::usage::{self, Usage};
+use support::{folder, predecessor};
 
 /// The checks of a platform that compile, and need no other target. `coverage` needs cargo-llvm-cov
 /// and LLVM's tools (`LLVM_COV`, `LLVM_PROFDATA`), and a coverage file in the crate.

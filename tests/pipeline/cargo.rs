@@ -1,9 +1,9 @@
 //! Members as cargo itself sees them.
 
-use super::case::Case;
-use super::cases;
+use super::{BINARY, cases};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use support::case::Case;
 
 #[test]
 fn the_members_are_those_that_cargo_metadata_tells() {
@@ -16,7 +16,7 @@ fn the_members_are_those_that_cargo_metadata_tells() {
     for dir in dirs {
         value["files"][format!("{dir}src/lib.rs")] = "".into();
     }
-    let case = Case::new(&value);
+    let case = Case::new(BINARY, &value);
     let steps: Value = serde_json::from_str(&case.pipeline(&[]).out).unwrap();
     let labels = steps["steps"].as_array().unwrap().iter().map(|step| step["label"].as_str().unwrap());
     let ours: BTreeSet<String> = labels.map(|label| label.split(": ").next().unwrap().to_owned()).collect();

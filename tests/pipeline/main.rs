@@ -4,21 +4,20 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test fails where it stands")]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod cargo;
-mod case;
 mod explain;
 mod upload;
 
-use case::{Case, Printed};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 use support::agent::agent;
+use support::case::{Case, Printed};
 use support::sandbox::Sandbox;
+
+/// This project's program.
+const BINARY: &str = env!("CARGO_BIN_EXE_rust-vmm-ci");
 
 /// The cases of a folder, by file.
 fn cases(folder: &str) -> Vec<(String, Value)> {
@@ -43,7 +42,7 @@ fn cases(folder: &str) -> Vec<(String, Value)> {
 fn every_case_comes_to_the_steps_that_it_says() {
     let mut wrong = Vec::new();
     for (name, value) in cases("steps") {
-        let printed = Case::new(&value).pipeline(&[]);
+        let printed = Case::new(BINARY, &value).pipeline(&[]);
         wrong.extend(printed.differences(&value).into_iter().map(|told| format!("{name}: {told}")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -54,7 +53,7 @@ fn what_is_wrong_is_refused_with_its_place_and_nothing_is_printed() {
     let mut wrong = Vec::new();
     for (name, value) in cases("refused") {
         for (index, refused) in value.as_array().unwrap().iter().enumerate() {
-            let Printed { code, out, err } = Case::new(refused).pipeline(&[]);
+            let Printed { code, out, err } = Case::new(BINARY, refused).pipeline(&[]);
             let told = refused["error"].as_str().unwrap();
             if code != Some(2) || !out.is_empty() || !err.contains(told) {
                 wrong.push(format!("{name}[{index}]: {code:?} {err:?} and not {told:?}"));
@@ -134,7 +133,7 @@ fn without_paths(mut pipeline: Value) -> Value {
 fn every_pipeline_comes_back_equal_from_the_agents_parser() {
     let Some(agent) = agent() else { return };
     for (name, value) in cases("steps") {
-        let case = Case::new(&value);
+        let case = Case::new(BINARY, &value);
         let ours: Value = serde_json::from_str(&case.pipeline(&[]).out).unwrap();
         if ours == json!({"steps": []}) {
             continue;
@@ -149,7 +148,7 @@ fn every_pipeline_comes_back_equal_from_the_agents_parser() {
 
 #[test]
 fn without_a_job_the_steps_name_this_versions_plugin() {
-    let case = Case::new(&json!({"config": {"only": ["style"]}}));
+    let case = Case::new(BINARY, &json!({"config": {"only": ["style"]}}));
     let printed = case.command(&["pipeline"]).env_remove("BUILDKITE_PLUGINS").output().unwrap();
     let pipeline: Value = serde_json::from_slice(&printed.stdout).unwrap();
     let reference = format!("rust-vmm/rust-vmm-ci#v{}", env!("CARGO_PKG_VERSION"));

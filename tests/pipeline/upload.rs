@@ -1,12 +1,12 @@
 //! `mode: upload` in jobs of the real agent's, and what the agent makes of what is uploaded.
 
-use super::case::Case;
-use super::support::agent::agent;
-use super::support::buildkite::{Build, Buildkite, Refusal};
-use super::support::sandbox::Sandbox;
-use super::{cases, parsed};
+use super::{BINARY, cases, parsed};
 use serde_json::{Value, json};
 use std::time::Duration;
+use support::agent::agent;
+use support::buildkite::{Build, Buildkite, Refusal};
+use support::case::Case;
+use support::sandbox::Sandbox;
 
 const LIMIT: Duration = Duration::from_secs(300);
 const MANIFEST: &str = "[package]\nname = \"sample\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
@@ -32,7 +32,7 @@ fn build(
     buildkite.queue(&json!({ "label": "upload", "plugins": [{ reference: options }] }));
     buildkite.refuse_uploads(refusals);
     buildkite.start(agent, &sandbox, |command| {
-        command.env("RUST_VMM_CI_BINARY", env!("CARGO_BIN_EXE_rust-vmm-ci"));
+        command.env("RUST_VMM_CI_BINARY", BINARY);
     });
     let build = buildkite.finish(LIMIT);
     assert!(build.unanswered.is_empty(), "{}", build.story());
@@ -108,7 +108,7 @@ fn an_upload_that_is_rejected_is_the_environments_failure_and_says_why() {
 
 #[test]
 fn without_an_agent_the_upload_is_the_environments_failure() {
-    let case = Case::new(&json!({"config": {"mode": "upload"}}));
+    let case = Case::new(BINARY, &json!({"config": {"mode": "upload"}}));
     let output = case.command(&["hook", "command"]).env("PATH", case.repository()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(3), "{said}");
@@ -129,7 +129,7 @@ fn run_after(agent: &std::path::Path, changed: &[(&str, &str)]) -> Vec<String> {
     let (_, mut value) =
         cases("steps").into_iter().find(|(name, _)| name == "a-selective-workspace").unwrap();
     value["config"]["platform"] = "x86_64".into();
-    let case = Case::new(&value);
+    let case = Case::new(BINARY, &value);
     let pipeline = case.pipeline(&[]).out;
     let git = |args: &[&str]| {
         let output = case.program("git").args(args).current_dir(case.repository()).output().unwrap();

@@ -1,8 +1,8 @@
 //! A cancel ends the children, and the report says so.
 
 use super::Sample;
-use super::support::process::Running;
 use std::time::{Duration, Instant};
+use support::process::Running;
 
 #[test]
 fn a_cancel_ends_the_whole_tree_within_five_seconds_and_is_reported() {
@@ -21,8 +21,7 @@ fn a_cancel_ends_the_whole_tree_within_five_seconds_and_is_reported() {
     ]);
     let running = Running::start(&mut command, sample.sandbox.path().join("log"));
     let pid_file = sample.repository.path().join("pid");
-    let begun =
-        super::support::eventually(Duration::from_secs(120), || std::fs::read_to_string(&pid_file).ok());
+    let begun = support::eventually(Duration::from_secs(120), || std::fs::read_to_string(&pid_file).ok());
     let pid = begun.unwrap_or_else(|| panic!("{}", running.output()));
     let asked = Instant::now();
     running.terminate();
@@ -30,7 +29,7 @@ fn a_cancel_ends_the_whole_tree_within_five_seconds_and_is_reported() {
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     assert_eq!(finished.status, 3, "{}", finished.output);
     let gone = || (!std::path::Path::new(&format!("/proc/{}", pid.trim())).exists()).then_some(());
-    assert!(super::support::eventually(Duration::from_secs(2), gone).is_some(), "the test goes on");
+    assert!(support::eventually(Duration::from_secs(2), gone).is_some(), "the test goes on");
     let report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(report).unwrap()).unwrap();
     assert_eq!(report["cancelled"], true);
     let outcomes = report["outcomes"].as_array().unwrap();

@@ -7,9 +7,6 @@
     reason = "a test fails where it stands"
 )]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod cancel;
 mod divided;
 mod refused;

@@ -1,8 +1,8 @@
 //! A job for a change: commit-format, by the agent for Windows.
 
-use super::support::wine::{Machine, Outcome};
 use super::{LIBRARY, machine};
 use serde_json::json;
+use support::wine::{Machine, Outcome};
 
 /// A machine whose checkout is at a pull request with a commit of this message.
 fn pull_request(message: &str) -> Option<(Machine, String)> {

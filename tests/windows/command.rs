@@ -1,8 +1,8 @@
 //! What a job does: the checks, a step's own command, extra steps.
 
-use super::support::wine::windows;
 use super::{LIBRARY, machine};
 use serde_json::json;
+use support::wine::windows;
 
 #[test]
 fn every_check_of_windows_passes_on_a_sound_crate() {

@@ -1,12 +1,12 @@
 //! A cancel and a time limit end the whole tree, and no end leaves anything behind.
 
-use super::support::wine::{LIMIT, Machine, is_left_alone, windows};
-use super::support::{eventually, new_id};
 use super::{LIBRARY, machine};
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
+use support::wine::{LIMIT, Machine, is_left_alone, windows};
+use support::{eventually, new_id};
 
 /// A file that a grandchild adds to, and the command that starts it.
 fn family(machine: &Machine) -> (PathBuf, String) {

@@ -1,10 +1,10 @@
 //! Without a binary the hook builds one.
 
-use super::support::wine::{LIMIT, Machine, windows};
 use super::{LIBRARY, machine};
 use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
+use support::wine::{LIMIT, Machine, windows};
 
 /// A machine without the binary, and what its cargo notes.
 fn machine_without_binary() -> Option<(Machine, PathBuf)> {

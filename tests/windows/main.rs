@@ -8,12 +8,6 @@
     reason = "a test fails where it stands"
 )]
 
-#[path = "../support/mod.rs"]
-mod support;
-
-#[path = "../pipeline/case.rs"]
-#[allow(dead_code, reason = "a part of it is used here")]
-mod case;
 mod change;
 mod command;
 mod end;
@@ -21,6 +15,8 @@ mod find_binary;
 mod pipeline;
 mod upload;
 
+/// This project's program, on Linux.
+const BINARY: &str = env!("CARGO_BIN_EXE_rust-vmm-ci");
 /// A library without features.
 const MANIFEST: &str = "[package]\nname = \"sample\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
 const LIBRARY: &str = "//! A crate.\n\n/// Adds.\npub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n";

@@ -1,13 +1,13 @@
 //! `pipeline` prints the same bytes on both systems.
 
-use super::case::Case;
-use super::support::eventually;
-use super::support::sandbox::Sandbox;
-use super::support::wine::{LIMIT, Wine, windows, wine};
-use super::{LIBRARY, MANIFEST};
+use super::{BINARY, LIBRARY, MANIFEST};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use support::case::Case;
+use support::eventually;
+use support::sandbox::Sandbox;
+use support::wine::{LIMIT, Wine, windows, wine};
 
 const WORKSPACE: &str = "[workspace]\nmembers = [\"crates/*\"]\nresolver = \"2\"\n";
 const TESTS: &str = r#"{"tests": [{"test_name": "own \u00e9", "command": "echo $$X \"{target_platform}\"",
@@ -83,7 +83,7 @@ fn of_every_case_that_the_tests_have_the_same_bytes_are_printed_on_both_systems(
     let (cases, sandbox) = (cases(), Sandbox::new());
     let begin = std::time::Instant::now();
     for (name, value) in &cases {
-        let case = Case::new(value);
+        let case = Case::new(BINARY, value);
         for format in ["json", "yaml"] {
             let args = ["pipeline", "--format", format];
             let here = told(said(&sandbox, &mut case.command(&args)));
@@ -112,7 +112,7 @@ fn is_the_same(wine: &'static Wine, workspace: bool) {
         std::fs::write(&config, configuration).unwrap();
         for format in ["json", "yaml"] {
             let args = ["pipeline", "--format", format, "--platform", "x86_64", "--config"];
-            let mut here = sandbox.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
+            let mut here = sandbox.command(BINARY);
             let here = said(&sandbox, here.args(args).arg(&config).current_dir(repository.path()));
             let mut there = wine.command(&sandbox, &wine.program, &[]);
             let there = said(&sandbox, there.args(args).arg(windows(&config)).current_dir(repository.path()));

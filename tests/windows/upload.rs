@@ -1,9 +1,9 @@
 //! `mode: upload` for agents with Windows, and the build that it makes, by the agent for Windows.
 
-use super::support::buildkite::Refusal;
-use super::support::wine::LIMIT;
 use super::{LIBRARY, machine};
 use serde_json::{Value, json};
+use support::buildkite::Refusal;
+use support::wine::LIMIT;
 
 #[test]
 fn every_step_of_windows_is_uploaded_for_its_agents_and_runs() {

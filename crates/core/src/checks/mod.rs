@@ -2,7 +2,7 @@
 //! `run` does the running.
 //!
 //! `standard.json` is the list, in the predecessor's format and read by the same parser as a
-//! repository's own files. A name in [`logic`] has a check's file behind it; the rest are cargo
+//! repository's own files. A name in `logic` has a file of its own; the rest are cargo
 //! commands.
 
 pub mod audit;

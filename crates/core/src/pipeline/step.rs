@@ -102,7 +102,7 @@ impl<'a> Renderer<'a> {
     /// The step of a check.
     ///
     /// # Errors
-    /// As [`Shared::new`].
+    /// Where the options cannot be written.
     pub fn step<'b>(&mut self, check: &'b PlannedCheck) -> Result<Step<'b>> {
         Ok(Step {
             label: check.label.as_str().into(),

@@ -7,17 +7,17 @@ use std::io::{self, Read as _};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
-use crate::support::sandbox::Repository;
+use crate::sandbox::Repository;
 
 /// The agent's name, of which it hears from Buildkite.
 pub(super) const AGENT_NAME: &str = "loopback";
 
 /// The variables of a job.
-pub(crate) type Environment = BTreeMap<String, String>;
+pub type Environment = BTreeMap<String, String>;
 
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
+pub enum Phase {
     Waiting,
     Running,
     /// Under way; the agent will learn that it is to end it.
@@ -29,13 +29,13 @@ pub(crate) enum Phase {
 
 /// A command step, queued or run.
 #[derive(Clone, Debug)]
-pub(crate) struct Job {
-    pub(crate) id: String,
+pub struct Job {
+    pub id: String,
     /// The step as it was uploaded.
-    pub(crate) step: Value,
-    pub(crate) phase: Phase,
+    pub step: Value,
+    pub phase: Phase,
     /// As the agent reports it: -1 when a signal or the agent itself ended the job.
-    pub(crate) exit_status: Option<i32>,
+    pub exit_status: Option<i32>,
     pub(super) raw_log: Vec<u8>,
     pub(super) env: Environment,
 }
@@ -69,12 +69,12 @@ impl Job {
     }
 
     /// The step's label, or its command where it has none.
-    pub(crate) fn label(&self) -> &str {
+    pub fn label(&self) -> &str {
         ["label", "command"].iter().find_map(|key| self.step[key].as_str()).unwrap_or_default()
     }
 
     /// What the job has said.
-    pub(crate) fn log(&self) -> Cow<'_, str> {
+    pub fn log(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.raw_log)
     }
 
@@ -88,13 +88,13 @@ impl Job {
         Ok(())
     }
 
-    pub(crate) fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Finished | Phase::Skipped)
     }
 }
 
 /// What Buildkite tells every job of a build: where its source is, and who it is.
-pub(crate) fn of_build(source: &Repository) -> Environment {
+pub fn of_build(source: &Repository) -> Environment {
     [
         ("BUILDKITE", "true"),
         ("CI", "true"),

@@ -5,37 +5,37 @@ use std::path::{Path, PathBuf};
 
 /// One run of cargo.
 #[derive(Debug, Default)]
-pub(crate) struct Run {
+pub struct Run {
     /// The member whose features were combined; empty where nobody said.
-    pub(crate) package: String,
+    pub package: String,
     /// The features, joined with commas.
-    pub(crate) features: String,
+    pub features: String,
     /// What was said.
-    pub(crate) said: Transcript,
+    pub said: Transcript,
 }
 
 /// Reads cargo's output.
 #[derive(Debug, Default)]
-pub(crate) struct Transcript {
+pub struct Transcript {
     root: PathBuf,
     /// Diagnostics that have a place: `FILE:LINE: MESSAGE`.
-    pub(crate) diagnostics: std::collections::BTreeSet<String>,
+    pub diagnostics: std::collections::BTreeSet<String>,
     /// How often a test came to a result: `NAME ... RESULT`.
-    pub(crate) tests: BTreeMap<String, u32>,
+    pub tests: BTreeMap<String, u32>,
     /// Whether tests were passed over that had passed in an earlier run.
-    pub(crate) passed_over: bool,
+    pub passed_over: bool,
     message: Option<String>,
     testing: bool,
 }
 
 impl Transcript {
     /// A reader; paths below `root` are told from there.
-    pub(crate) fn new(root: &Path) -> Self {
+    pub fn new(root: &Path) -> Self {
         Self { root: root.to_owned(), ..Self::default() }
     }
 
     /// Takes a line.
-    pub(crate) fn read(&mut self, line: &str) {
+    pub fn read(&mut self, line: &str) {
         let begin = line.trim_start();
         // From here on it is tests that speak, or the compiler about an example in documentation.
         self.testing |= begin.starts_with("Running unittests ")
@@ -50,11 +50,11 @@ impl Transcript {
             && let Some(message) = self.message.take()
         {
             let (file_line, _column) = place.rsplit_once(':').unwrap_or((place, ""));
-            self.diagnostics.insert(format!("{}: {message}", self.from_root(file_line)));
+            self.diagnostics.insert(format!("{}: {message}", self.short(file_line)));
         } else if let Some(place) =
             line.strip_prefix("Diff in ").and_then(|rest| rest.trim_end().strip_suffix(':'))
         {
-            self.diagnostics.insert(format!("{}: format", self.from_root(place)));
+            self.diagnostics.insert(format!("{}: format", self.short(place)));
         } else if let Some(test) = line.strip_prefix("test ")
             && let Some((name, result)) = test.rsplit_once(" ... ")
         {
@@ -66,14 +66,14 @@ impl Transcript {
         }
     }
 
-    fn from_root(&self, place: &str) -> String {
+    fn short(&self, place: &str) -> String {
         from_root(&self.root, place)
     }
 }
 
 /// A place, `FILE:LINE`, as both sides may name it: from the root where it is below it, without the
 /// hash in the name of a build script's folder, which differs with the flags.
-pub(crate) fn from_root(root: &Path, place: &str) -> String {
+pub fn from_root(root: &Path, place: &str) -> String {
     let place = place.strip_prefix(root.to_str().unwrap_or_default()).unwrap_or(place);
     let place = place.trim_start_matches('/').trim_start_matches("../").trim_start_matches("./");
     let parts = place.split('/').map(|part| match part.rsplit_once('-') {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::build::{Annotation, Artifact, Build, Refusal};
 use super::job::Phase;
-use crate::support::new_id;
+use crate::new_id;
 
 /// Buildkite's limits on an annotation. (The agent itself refuses a larger body, but sends parts
 /// that add up to one.)

@@ -5,12 +5,14 @@ use std::process::{self, Command};
 use std::sync::OnceLock;
 use std::{env, fs};
 
+use crate::{root, scratch};
+
 /// A stub that can be called.
-pub(crate) struct Stub(PathBuf);
+pub struct Stub(PathBuf);
 
 impl Stub {
     /// Lays the stub at `path`, whose file name is the part it plays.
-    pub(crate) fn at(path: &Path) -> Self {
+    pub fn at(path: &Path) -> Self {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         // Copied where a link cannot be: the temporary folder may be another file system.
         fs::hard_link(program(), path).or_else(|_| fs::copy(program(), path).map(drop)).unwrap();
@@ -18,22 +20,22 @@ impl Stub {
     }
 
     /// What it does when called; the lines are those of `program.rs`.
-    pub(crate) fn does(&self, orders: &str) {
+    pub fn does(&self, orders: &str) {
         fs::write(self.0.with_extension("does"), orders).unwrap();
     }
 
     /// Its path.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.0
     }
 
     /// The calls of the stub at `path`: arguments, then folder and variables, indented.
-    pub(crate) fn log_at(path: &Path) -> String {
+    pub fn log_at(path: &Path) -> String {
         fs::read_to_string(path.with_extension("log")).unwrap_or_default()
     }
 
     /// The arguments of the calls so far.
-    pub(crate) fn calls_at(path: &Path) -> Vec<String> {
+    pub fn calls_at(path: &Path) -> Vec<String> {
         let log = Self::log_at(path);
         log.lines().filter(|l| !l.starts_with(' ')).map(String::from).collect()
     }
@@ -43,10 +45,10 @@ impl Stub {
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let folder = scratch();
         let (out, new) = (folder.join("stub"), folder.join(format!("stub-{}", process::id())));
         let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stub/program.rs");
+        let source = root().join("tests/stub/program.rs");
         let status = Command::new(rustc).args(["--edition=2024", "-o"]).arg(&new).arg(source).status();
         assert!(status.unwrap().success(), "the stub does not compile");
         // Another test's process may be at it too.

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -11,27 +11,27 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::process::{Finished, Running};
-use super::{eventually, skip};
+use crate::process::{Finished, Running};
+use crate::{eventually, root, scratch, skip};
 
 /// The image with a Rust toolchain.
-pub(crate) const IMAGE: &str = "rust-vmm-ci-test:dev";
+pub const IMAGE: &str = "rust-vmm-ci-test:dev";
 /// The image whose entrypoint is like the riscv64 image's.
-pub(crate) const EMULATED: &str = "rust-vmm-ci-test:riscv";
+pub const EMULATED: &str = "rust-vmm-ci-test:riscv";
 /// The agent's user and group: nobody's on any machine that is known.
-pub(crate) const AGENT: u32 = 12_345;
+pub const AGENT: u32 = 12_345;
 /// The longest that the daemon and a build of the images take on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(600);
 const LIMIT: Duration = Duration::from_secs(180);
 
 /// A daemon under way, and where it listens.
-pub(crate) struct Docker {
+pub struct Docker {
     folder: TempDir,
     data: PathBuf,
 }
 
 /// The daemon of this process's tests; none where there can be none. It ends with the process.
-pub(crate) fn docker() -> Option<&'static Docker> {
+pub fn docker() -> Option<&'static Docker> {
     static DOCKER: OnceLock<Result<Docker, String>> = OnceLock::new();
     match DOCKER.get_or_init(start) {
         Ok(docker) => Some(docker),
@@ -42,31 +42,35 @@ pub(crate) fn docker() -> Option<&'static Docker> {
     }
 }
 
-fn start() -> Result<Docker, String> {
-    for program in ["dockerd", "docker", "debootstrap", "setpriv"] {
-        if which::which(program).is_err() {
-            return Err(format!("{program} is not on PATH"));
-        }
+/// Why this machine can have no daemon; none where it can. Nothing is started or built to find out.
+pub fn lacking() -> Option<String> {
+    const PROGRAMS: [&str; 4] = ["dockerd", "docker", "debootstrap", "setpriv"];
+    let missing = PROGRAMS.into_iter().filter(|program| which::which(program).is_err());
+    let missing = missing.collect::<Vec<_>>().join(", ");
+    if !missing.is_empty() {
+        Some(format!("the tests' own Docker daemon: not on PATH: {missing}"))
+    } else if !rustix::process::geteuid().is_root() {
+        Some("the tests' own Docker daemon: it needs root".into())
+    } else {
+        None
     }
-    let root = fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
-    if !root {
-        return Err("a Docker daemon of the tests' own takes root".into());
+}
+
+fn start() -> Result<Docker, String> {
+    if let Some(lacking) = lacking() {
+        return Err(lacking);
     }
     // A socket's path must be short.
     let folder = TempDir::with_prefix_in("rvc-", "/tmp").expect("a folder");
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
-    let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docker");
+    let data = scratch().join("docker");
     let docker = Docker { folder, data };
     docker.keep_daemon();
-    let built = docker.command("bash").arg(root_file(".ci/build-test-image")).arg("docker").status();
+    let built = docker.command("bash").arg(root().join(".ci/build-test-image")).arg("docker").status();
     if !built.expect("bash is there").success() {
         return Err("the test images could not be built (.ci/build-test-image docker)".into());
     }
     Ok(docker)
-}
-
-fn root_file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 impl Docker {
@@ -75,19 +79,19 @@ impl Docker {
     }
 
     /// The address for `DOCKER_HOST`.
-    pub(crate) fn host(&self) -> String {
+    pub fn host(&self) -> String {
         format!("unix://{}", self.socket().display())
     }
 
     /// A command that finds this daemon.
-    pub(crate) fn command(&self, program: &str) -> Command {
+    pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.env("DOCKER_HOST", self.host()).env_remove("DOCKER_CONTEXT");
         command
     }
 
     /// What docker answers.
-    pub(crate) fn ask(&self, arguments: &[&str]) -> String {
+    pub fn ask(&self, arguments: &[&str]) -> String {
         let output = self.command("docker").args(arguments).output().expect("docker is there");
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
@@ -95,6 +99,7 @@ impl Docker {
 
     /// Starts the daemon, and sees to it as a service manager does: one that dies is started again,
     /// when its containerd is gone too. One process at a time has the data; all ends with this one.
+    #[allow(clippy::zombie_processes, reason = "it watches this process, and ends after it")]
     fn keep_daemon(&self) {
         const SCRIPT: &str = r#"
             mkdir -p "$DATA" && exec 9>"$DATA.lock" && flock 9
@@ -126,7 +131,7 @@ impl Docker {
     }
 
     /// Waits until the daemon answers.
-    pub(crate) fn wait_for_daemon(&self) {
+    pub fn wait_for_daemon(&self) {
         let up = || {
             let version =
                 self.command("docker").args(["version", "--format", "{{.Server.Version}}"]).output();
@@ -137,22 +142,22 @@ impl Docker {
     }
 
     /// The daemon's process.
-    pub(crate) fn daemon(&self) -> i32 {
+    pub fn daemon(&self) -> i32 {
         let pid = fs::read_to_string(self.folder.path().join("pid")).expect("the daemon's pid");
         pid.trim().parse().expect("a number")
     }
 }
 
 /// An agent of its own with a checkout.
-pub(crate) struct Agent {
-    pub(crate) docker: &'static Docker,
+pub struct Agent {
+    pub docker: &'static Docker,
     folder: TempDir,
     name: String,
 }
 
 impl Agent {
-    /// An agent whose checkout has these files.
-    pub(crate) fn new(docker: &'static Docker, files: &[(&str, &str)]) -> Self {
+    /// An agent whose checkout has these files. It runs a copy of `binary`, this project's program.
+    pub fn new(binary: &str, docker: &'static Docker, files: &[(&str, &str)]) -> Self {
         let folder = TempDir::with_prefix("rvc-agent-").expect("a folder");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
         let name = folder.path().file_name().expect("a name").to_string_lossy().into_owned();
@@ -165,17 +170,17 @@ impl Agent {
             agent.write(name, text);
         }
         // Where the agent's user can reach it.
-        fs::copy(env!("CARGO_BIN_EXE_rust-vmm-ci"), agent.path("rust-vmm-ci")).expect("our binary");
+        fs::copy(binary, agent.path("rust-vmm-ci")).expect("our binary");
         agent
     }
 
     /// A path in the agent's folder.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Writes a file of the checkout, as the agent's user.
-    pub(crate) fn write(&self, name: &str, text: &str) {
+    pub fn write(&self, name: &str, text: &str) {
         let path = self.path("checkout").join(name);
         let folders: Vec<_> = path.ancestors().skip(1).take_while(|folder| !folder.exists()).collect();
         for folder in folders.into_iter().rev() {
@@ -187,23 +192,23 @@ impl Agent {
     }
 
     /// A job's id: other tests' jobs have the same daemon.
-    pub(crate) fn id(&self, job: &str) -> String {
+    pub fn id(&self, job: &str) -> String {
         format!("{}-{job}", self.name)
     }
 
     /// The containers of a job, running or not.
-    pub(crate) fn containers(&self, job: &str) -> usize {
+    pub fn containers(&self, job: &str) -> usize {
         let filter = format!("label=com.github.rust-vmm.ci.job-id={}", self.id(job));
         self.docker.ask(&["ps", "--all", "--quiet", "--filter", &filter]).lines().count()
     }
 
     /// What docker is told unless a test says otherwise: the test image, from this machine.
-    pub(crate) fn options() -> Value {
+    pub fn options() -> Value {
         json!({"image": IMAGE, "always-pull": false})
     }
 
     /// `rust-vmm-ci` as the agent's user types it, in the checkout and in no job.
-    pub(crate) fn typed(&self, arguments: &[&str]) -> Command {
+    pub fn typed(&self, arguments: &[&str]) -> Command {
         let hook = self.hook("pre-exit", "none", &json!({}), "");
         let program = hook.get_args().take_while(|word| *word != "hook");
         let mut command = Command::new("setpriv");
@@ -214,12 +219,12 @@ impl Agent {
     }
 
     /// `rust-vmm-ci cache`.
-    pub(crate) fn cache(&self, what: &str) -> Command {
+    pub fn cache(&self, what: &str) -> Command {
         self.typed(&["cache", what])
     }
 
     /// A hook of ours, as the agent's user, in a job with this configuration.
-    pub(crate) fn hook(&self, hook: &str, job: &str, configuration: &Value, command: &str) -> Command {
+    pub fn hook(&self, hook: &str, job: &str, configuration: &Value, command: &str) -> Command {
         let mut hooked = Command::new("setpriv");
         let agent = AGENT.to_string();
         hooked
@@ -245,18 +250,18 @@ impl Agent {
     }
 
     /// Starts a command.
-    pub(crate) fn start(&self, command: &mut Command) -> Running {
+    pub fn start(&self, command: &mut Command) -> Running {
         let name = format!("log-{}", fs::read_dir(self.folder.path()).expect("a folder").count());
         Running::start(command, self.path(&name))
     }
 
     /// Runs a command in the container, then `pre-exit`, as the agent does.
-    pub(crate) fn run(&self, job: &str, docker: &Value, command: &str) -> Finished {
+    pub fn run(&self, job: &str, docker: &Value, command: &str) -> Finished {
         self.run_with(job, &json!({"docker": docker}), command)
     }
 
     /// As [`Agent::run`], with the plugin's whole configuration.
-    pub(crate) fn run_with(&self, job: &str, configuration: &Value, command: &str) -> Finished {
+    pub fn run_with(&self, job: &str, configuration: &Value, command: &str) -> Finished {
         let finished = self.start(&mut self.hook("command", job, configuration, command)).finish(LIMIT);
         let after = self.pre_exit(job);
         assert_eq!((after.status, after.output.as_str()), (0, ""), "pre-exit has nothing to say");
@@ -264,12 +269,12 @@ impl Agent {
     }
 
     /// Runs `pre-exit`.
-    pub(crate) fn pre_exit(&self, job: &str) -> Finished {
+    pub fn pre_exit(&self, job: &str) -> Finished {
         self.start(&mut self.hook("pre-exit", job, &json!({}), "")).finish(LIMIT)
     }
 
     /// What of the checkout is not the agent's user's.
-    pub(crate) fn foreign(&self) -> Vec<PathBuf> {
+    pub fn foreign(&self) -> Vec<PathBuf> {
         let files = walkdir::WalkDir::new(self.path("checkout")).into_iter().filter_map(Result::ok);
         let others = files.filter(|file| {
             file.metadata().is_ok_and(|found| std::os::unix::fs::MetadataExt::uid(&found) != AGENT)
@@ -279,7 +284,7 @@ impl Agent {
 
     /// Whether a job left nothing: no container, no file of root's, no folder.
     #[track_caller]
-    pub(crate) fn assert_clean(&self, job: &str) {
+    pub fn assert_clean(&self, job: &str) {
         assert_eq!(self.containers(job), 0, "containers are left");
         assert_eq!(self.foreign(), Vec::<PathBuf>::new(), "files of others are left");
         let left: Vec<_> = fs::read_dir(self.path("tmp")).expect("a folder").collect();

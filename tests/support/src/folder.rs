@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// Takes away what was built, wherever a target directory is.
-pub(crate) fn clean(root: &Path) {
+pub fn clean(root: &Path) {
     for entry in fs::read_dir(root).unwrap() {
         let path = entry.unwrap().path();
         if path.is_symlink() || !path.is_dir() {
@@ -24,7 +24,7 @@ fn was_built(folder: &Path) -> bool {
 }
 
 /// Copies a folder, without what was built and without links, which may lead anywhere.
-pub(crate) fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();

@@ -1,6 +1,6 @@
 //! A repository of a case, and what the program prints for it.
 
-use super::support::sandbox::Sandbox;
+use crate::sandbox::Sandbox;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,6 +10,7 @@ pub const REFERENCE: &str = "file:///srv/rust-vmm-ci-buildkite-plugin#0123abc";
 
 /// A repository, its configuration and its variables.
 pub struct Case {
+    binary: &'static str,
     sandbox: Sandbox,
     variables: Map<String, Value>,
 }
@@ -23,8 +24,9 @@ pub struct Printed {
 }
 
 impl Case {
-    /// `files` are texts, or values that are written as JSON.
-    pub fn new(case: &Value) -> Self {
+    /// The repository that a case describes, for `binary`, this project's program. Its `files` are texts,
+    /// or values that are written as JSON.
+    pub fn new(binary: &'static str, case: &Value) -> Self {
         let sandbox = Sandbox::new();
         let repository = sandbox.folder("repository");
         for (path, content) in case["files"].as_object().into_iter().flatten() {
@@ -35,7 +37,7 @@ impl Case {
         let config = case.get("config").cloned().unwrap_or_else(|| json!({}));
         std::fs::write(sandbox.path().join("config.json"), config.to_string()).unwrap();
         let variables = case["variables"].as_object().cloned().unwrap_or_default();
-        Self { sandbox, variables }
+        Self { binary, sandbox, variables }
     }
 
     pub fn repository(&self) -> PathBuf {
@@ -48,7 +50,7 @@ impl Case {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        let command = self.sandbox.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
+        let command = self.sandbox.command(self.binary);
         self.given(command, args, &|path| path.to_str().unwrap().to_owned())
     }
 

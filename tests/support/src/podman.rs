@@ -2,19 +2,30 @@
 //! without root takes a machine that was set up for it.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
-use super::sandbox::Sandbox;
-use super::skip;
+use crate::sandbox::Sandbox;
+use crate::{is_lacking, root, scratch, skip};
+
+/// Why this machine can have no Podman for the tests; none where it can. Nothing is built to find out.
+pub fn lacking() -> Option<String> {
+    let missing = ["podman", "debootstrap"].into_iter().filter(|program| which::which(program).is_err());
+    let missing = missing.collect::<Vec<_>>().join(", ");
+    if !missing.is_empty() {
+        Some(format!("the tests' own Podman: not on PATH: {missing}"))
+    } else if !rustix::process::geteuid().is_root() {
+        Some("the tests' own Podman: it needs root".into())
+    } else {
+        None
+    }
+}
 
 /// The variables by which commands in a sandbox find it; none where there can be none.
-pub(crate) fn podman(sandbox: &Sandbox) -> Option<Vec<(&'static str, String)>> {
-    if which::which("podman").is_err() || which::which("debootstrap").is_err() {
-        skip("podman, debootstrap");
+pub fn podman(sandbox: &Sandbox) -> Option<Vec<(&'static str, String)>> {
+    if is_lacking([lacking()]) {
         return None;
     }
-    let storage = Path::new(env!("CARGO_TARGET_TMPDIR")).join("podman");
+    let storage = scratch().join("podman");
     let init = which::which("docker-init").or_else(|_| which::which("catatonit")).unwrap_or_default();
     let containers = format!(
         "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n\
@@ -32,7 +43,7 @@ pub(crate) fn podman(sandbox: &Sandbox) -> Option<Vec<(&'static str, String)>> {
     let of = |name: &str| sandbox.path().join(name).display().to_string();
     let variables =
         vec![("CONTAINERS_CONF", of("containers.conf")), ("CONTAINERS_STORAGE_CONF", of("storage.conf"))];
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/build-test-image");
+    let script = root().join(".ci/build-test-image");
     let built = Command::new("bash").arg(script).arg("podman").envs(variables.clone()).status();
     if !built.expect("bash is there").success() {
         skip("a podman that runs as root (.ci/build-test-image podman)");

@@ -10,22 +10,22 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::eventually;
 
 /// A process under way. Dropping it ends it and all that it started.
-pub(crate) struct Running {
+pub struct Running {
     child: Child,
     log: PathBuf,
 }
 
 /// What is left of a process.
-pub(crate) struct Finished {
+pub struct Finished {
     /// The exit status, or 128 and the signal that ended it, as a shell has it.
-    pub(crate) status: i32,
+    pub status: i32,
     /// Standard output and standard error, as they came.
-    pub(crate) output: String,
+    pub output: String,
 }
 
 impl Finished {
     /// Whether these lines were said, in this order; the other stream's may stand between them.
-    pub(crate) fn has_lines(&self, lines: &str) -> bool {
+    pub fn has_lines(&self, lines: &str) -> bool {
         let mut said = self.output.lines();
         lines.lines().all(|line| said.any(|said| said == line))
     }
@@ -34,7 +34,7 @@ impl Finished {
 impl Running {
     /// Starts the command with nothing on standard input. Its output goes into the file: unlike
     /// a pipe, a file is not held open by what the process leaves behind.
-    pub(crate) fn start(command: &mut Command, log: PathBuf) -> Self {
+    pub fn start(command: &mut Command, log: PathBuf) -> Self {
         use std::os::unix::process::CommandExt as _;
         let output = File::create(&log).expect("a log file");
         let child = command
@@ -48,12 +48,12 @@ impl Running {
     }
 
     /// What it has said until now.
-    pub(crate) fn output(&self) -> String {
+    pub fn output(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).expect("the log file")).into_owned()
     }
 
     /// Waits until it has said this; fails when it has not within the limit.
-    pub(crate) fn wait_for(&mut self, text: &str, limit: Duration) {
+    pub fn wait_for(&mut self, text: &str, limit: Duration) {
         let said = eventually(limit, || {
             let ended = self.child.try_wait().expect("a child of ours").is_some();
             let said = self.output().contains(text);
@@ -63,17 +63,17 @@ impl Running {
     }
 
     /// What the agent does to a job that is cancelled: SIGTERM to the process's group.
-    pub(crate) fn terminate(&self) {
+    pub fn terminate(&self) {
         self.signal(Signal::TERM);
     }
 
     /// SIGKILL to the process alone: what it started goes on.
-    pub(crate) fn kill(&self) {
+    pub fn kill(&self) {
         kill(i32::try_from(self.child.id()).expect("a process id"));
     }
 
     /// Waits for the end; fails when it has not come within the limit.
-    pub(crate) fn finish(mut self, limit: Duration) -> Finished {
+    pub fn finish(mut self, limit: Duration) -> Finished {
         use std::os::unix::process::ExitStatusExt as _;
         let status = eventually(limit, || self.child.try_wait().expect("a child of ours"));
         let output = self.output();
@@ -114,7 +114,7 @@ impl Drop for Running {
 }
 
 /// The process whose command line has this in it, but for shells and this one.
-pub(crate) fn find(words: &str) -> Option<i32> {
+pub fn find(words: &str) -> Option<i32> {
     let processes = fs::read_dir("/proc").expect("/proc").filter_map(Result::ok);
     let mut found = processes.filter(|process| {
         let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
@@ -124,7 +124,7 @@ pub(crate) fn find(words: &str) -> Option<i32> {
 }
 
 /// SIGKILL to a process.
-pub(crate) fn kill(process: i32) {
+pub fn kill(process: i32) {
     let process = Pid::from_raw(process).expect("a process id");
     // One that is gone is what we want.
     let _ = rustix::process::kill_process(process, Signal::KILL);

@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
+use crate::root;
+
 /// A file of a repository: its path, its text.
-pub(crate) type File<'a> = (&'a str, &'a str);
+pub type File<'a> = (&'a str, &'a str);
 
 const GIT_CONFIG: &str = "\
 [user]
@@ -29,28 +31,35 @@ const GIT_CONFIG: &str = "\
 /// A folder of a test's own, and commands that know nothing outside it but the tools. The
 /// folder goes with the last clone.
 #[derive(Clone)]
-pub(crate) struct Sandbox {
+pub struct Sandbox {
     root: Arc<TempDir>,
 }
 
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Sandbox {
-    pub(crate) fn new() -> Self {
+    /// A machine that nobody has used.
+    pub fn new() -> Self {
         let root = TempDir::new().expect("a temporary folder");
         fs::create_dir(root.path().join("home")).expect("an empty home");
         fs::write(root.path().join("gitconfig"), GIT_CONFIG).expect("git's configuration");
         Self { root: Arc::new(root) }
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.root.path()
     }
 
-    pub(crate) fn home(&self) -> PathBuf {
+    pub fn home(&self) -> PathBuf {
         self.path().join("home")
     }
 
     /// A folder in here, made if it is not there.
-    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+    pub fn folder(&self, name: &str) -> PathBuf {
         let path = self.path().join(name);
         fs::create_dir_all(&path).expect("a folder");
         path
@@ -58,7 +67,7 @@ impl Sandbox {
 
     /// A command in an environment of which the caller's settings are no part. The toolchain
     /// and the crates that were downloaded are the real ones.
-    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
             .current_dir(self.path())
@@ -74,7 +83,7 @@ impl Sandbox {
     }
 
     /// A git repository of these files, committed.
-    pub(crate) fn repository(&self, name: &str, files: &[File<'_>]) -> Repository {
+    pub fn repository(&self, name: &str, files: &[File<'_>]) -> Repository {
         let repository = Repository { sandbox: self.clone(), path: self.folder(name) };
         repository.git(&["init", "--quiet"]);
         repository.commit(files);
@@ -82,8 +91,8 @@ impl Sandbox {
     }
 
     /// This repository's plugin, as it is in the work tree, committed somewhere else.
-    pub(crate) fn this_plugin(&self) -> Repository {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+    pub fn this_plugin(&self) -> Repository {
+        let source = root();
         let repository = self.repository("rust-vmm-ci-buildkite-plugin", &[]);
         for name in ["plugin.yml", "hooks", "Cargo.toml"] {
             copy(&source.join(name), &repository.path().join(name));
@@ -125,26 +134,26 @@ fn tool_home(variable: &str, folder: &str) -> PathBuf {
 }
 
 /// A git repository in a sandbox.
-pub(crate) struct Repository {
+pub struct Repository {
     sandbox: Sandbox,
     path: PathBuf,
 }
 
 impl Repository {
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("file://{}", self.path.display())
     }
 
-    pub(crate) fn head(&self) -> String {
+    pub fn head(&self) -> String {
         self.git(&["rev-parse", "HEAD"])
     }
 
     /// Writes these files, scripts among them as executable, and commits all that is there.
-    pub(crate) fn commit(&self, files: &[File<'_>]) {
+    pub fn commit(&self, files: &[File<'_>]) {
         for (name, text) in files {
             let path = self.path.join(name);
             fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("a folder");
@@ -158,7 +167,7 @@ impl Repository {
     }
 
     /// Runs git in here; its output without the last newline.
-    pub(crate) fn git(&self, arguments: &[&str]) -> String {
+    pub fn git(&self, arguments: &[&str]) -> String {
         let output = self
             .sandbox
             .command("git")

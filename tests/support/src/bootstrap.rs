@@ -10,11 +10,8 @@ use super::buildkite::{Build, Buildkite, of_build};
 use super::process::{Finished, Running};
 use super::sandbox::{File, Repository, Sandbox};
 
-/// The real binary, which the hooks use instead of looking for one.
-const BINARY: &str = env!("CARGO_BIN_EXE_rust-vmm-ci");
-
 /// A job that is being put together.
-pub(crate) struct Bootstrap {
+pub struct Bootstrap {
     agent: PathBuf,
     sandbox: Sandbox,
     source: Repository,
@@ -23,55 +20,56 @@ pub(crate) struct Bootstrap {
 }
 
 impl Bootstrap {
-    /// A job that checks these files out and has no plugin and no command yet.
-    pub(crate) fn new(agent: &Path, files: &[File<'_>]) -> Self {
+    /// A job that checks these files out. It has no plugin and no command yet. Its hooks use `binary`
+    /// and do not look for one.
+    pub fn new(binary: &str, agent: &Path, files: &[File<'_>]) -> Self {
         let sandbox = Sandbox::new();
         let source = sandbox.repository("source", files);
         Self { agent: agent.to_owned(), sandbox, source, plugins: Vec::new(), env: Vec::new() }
-            .env("RUST_VMM_CI_BINARY", BINARY)
+            .env("RUST_VMM_CI_BINARY", binary)
     }
 
     /// Lists this repository's plugin, as it is in the work tree, with this configuration.
-    pub(crate) fn plugin(self, configuration: &Value) -> Self {
+    pub fn plugin(self, configuration: &Value) -> Self {
         let plugin = self.sandbox.this_plugin();
         self.plugin_from(&plugin, configuration)
     }
 
     /// Lists the plugin in this repository.
-    pub(crate) fn plugin_from(mut self, plugin: &Repository, configuration: &Value) -> Self {
+    pub fn plugin_from(mut self, plugin: &Repository, configuration: &Value) -> Self {
         let reference = format!("{}#{}", plugin.url(), plugin.head());
         self.plugins.push(json!({ reference: configuration }));
         self
     }
 
     /// The step's own command.
-    pub(crate) fn command(self, command: &str) -> Self {
+    pub fn command(self, command: &str) -> Self {
         self.env("BUILDKITE_COMMAND", command)
     }
 
-    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+    pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), Some(value.to_owned())));
         self
     }
 
     /// Takes a variable away, such as `RUST_VMM_CI_BINARY`: then the hooks look for the binary.
-    pub(crate) fn without(mut self, name: &str) -> Self {
+    pub fn without(mut self, name: &str) -> Self {
         self.env.push((name.to_owned(), None));
         self
     }
 
     /// The sandbox that it will run in.
-    pub(crate) fn sandbox(&self) -> &Sandbox {
+    pub fn sandbox(&self) -> &Sandbox {
         &self.sandbox
     }
 
     /// The repository that it will check out.
-    pub(crate) fn source(&self) -> &Repository {
+    pub fn source(&self) -> &Repository {
         &self.source
     }
 
     /// Starts the job.
-    pub(crate) fn start(self) -> Job {
+    pub fn start(self) -> Job {
         let buildkite = Buildkite::new(&self.source);
         let mut command = self.sandbox.command(&self.agent);
         command
@@ -104,50 +102,50 @@ impl Bootstrap {
     }
 
     /// Runs the job to its end.
-    pub(crate) fn run(self, limit: Duration) -> Outcome {
+    pub fn run(self, limit: Duration) -> Outcome {
         self.start().finish(limit)
     }
 }
 
 /// A job under way.
-pub(crate) struct Job {
-    pub(crate) process: Running,
-    pub(crate) buildkite: Buildkite,
+pub struct Job {
+    pub process: Running,
+    pub buildkite: Buildkite,
     sandbox: Sandbox,
 }
 
 impl Job {
     /// Waits until the job has said this.
-    pub(crate) fn wait_for(&mut self, text: &str, limit: Duration) {
+    pub fn wait_for(&mut self, text: &str, limit: Duration) {
         self.process.wait_for(text, limit);
     }
 
     /// Does what the agent does when somebody cancels the job.
-    pub(crate) fn cancel(&self) {
+    pub fn cancel(&self) {
         self.process.terminate();
     }
 
-    pub(crate) fn finish(self, limit: Duration) -> Outcome {
+    pub fn finish(self, limit: Duration) -> Outcome {
         let Finished { status, output } = self.process.finish(limit);
         Outcome { status, output, build: self.buildkite.build(), sandbox: self.sandbox }
     }
 }
 
 /// What a job leaves.
-pub(crate) struct Outcome {
+pub struct Outcome {
     /// The exit status that Buildkite would be told.
-    pub(crate) status: i32,
+    pub status: i32,
     /// The job's log.
-    pub(crate) output: String,
+    pub output: String,
     /// Its annotations, artifacts and meta-data.
-    pub(crate) build: Build,
+    pub build: Build,
     /// Where it ran; goes when this goes.
-    pub(crate) sandbox: Sandbox,
+    pub sandbox: Sandbox,
 }
 
 impl Outcome {
     /// The folder that the job ran in.
-    pub(crate) fn checkout(&self) -> PathBuf {
+    pub fn checkout(&self) -> PathBuf {
         self.sandbox.path().join("build/loopback/rust-vmm/crate-ci")
     }
 }

@@ -1,7 +1,7 @@
 //! Windows as far as Wine is it: the program, the agent and the tools, and jobs that they run.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::buildkite::{Build, Buildkite, of_build};
 use super::process::Running;
 use super::sandbox::{File, Repository, Sandbox};
-use super::{eventually, new_id, skip};
+use super::{eventually, new_id, script, skip};
 
 /// Where the plugin seems to come from.
 const PLUGIN: &str = "https://example.org/rust-vmm-ci-buildkite-plugin.git#v1.0.0";
@@ -21,24 +21,24 @@ const SHELL: &str = r"C:\windows\system32\cmd.exe /S /C";
 /// Where an agent has its folders: with what ends a word, a block or a command for cmd.
 const AGENT: &str = "Program Files (x86) & co";
 /// A job, Wine's start and a cold build of a small crate with it.
-pub(crate) const LIMIT: Duration = Duration::from_secs(600);
+pub const LIMIT: Duration = Duration::from_secs(600);
 
 /// What is built once for all tests.
-pub(crate) struct Wine {
+pub struct Wine {
     /// `rust-vmm-ci.exe`.
-    pub(crate) program: PathBuf,
+    pub program: PathBuf,
     /// `buildkite-agent.exe`.
     agent: PathBuf,
     /// The Linux side of the bridge.
     bridge: PathBuf,
     /// The folder whose `bin` has the tools.
-    pub(crate) toolchain: PathBuf,
+    pub toolchain: PathBuf,
     run: PathBuf,
 }
 
 /// Wine with all that the tests need in it. `None` is a reason to return from the test, which has
 /// then been reported as skipped.
-pub(crate) fn wine() -> Option<&'static Wine> {
+pub fn wine() -> Option<&'static Wine> {
     static WINE: OnceLock<Result<Wine, String>> = OnceLock::new();
     match WINE.get_or_init(Wine::prepare) {
         Ok(wine) => Some(wine),
@@ -50,24 +50,24 @@ pub(crate) fn wine() -> Option<&'static Wine> {
 }
 
 /// A path as programs under Wine have it.
-pub(crate) fn windows(path: &Path) -> String {
+pub fn windows(path: &Path) -> String {
     format!("Z:{}", path.display()).replace('/', "\\")
 }
 
 impl Wine {
     fn prepare() -> Result<Self, String> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let script = root.join(".ci/wine-bridge");
-        let bridge = answer(&mut Command::new(script))?;
+        // What can be lacking first: both that are built after it take minutes.
+        script(".ci/wine-bridge", &["lacking"])?;
+        let agent = script(".ci/build-agent", &["--windows"])?;
+        let bridge = script(".ci/wine-bridge", &[])?;
         let mut lines = bridge.lines();
         let mut next = || lines.next().map(PathBuf::from).expect("four lines");
         let (run, bridge, toolchain, program) = (next(), next(), next(), next());
-        let agent = answer(Command::new(root.join(".ci/build-agent")).arg("--windows"))?;
-        Ok(Self { program, agent: agent.trim_end().into(), bridge, toolchain, run })
+        Ok(Self { program, agent: agent.into(), bridge, toolchain, run })
     }
 
     /// A path below `%TEMP%`, which all of this Wine's programs share.
-    pub(crate) fn temporary(&self, name: &str) -> PathBuf {
+    pub fn temporary(&self, name: &str) -> PathBuf {
         let prefix =
             std::env::var_os("WINEPREFIX").map_or_else(|| self.run.with_file_name("prefix"), PathBuf::from);
         let users = std::fs::read_dir(prefix.join("drive_c/users")).expect("Wine's users");
@@ -76,12 +76,7 @@ impl Wine {
     }
 
     /// A program under Wine, with the tools and these folders on PATH.
-    pub(crate) fn command(
-        &self,
-        sandbox: &Sandbox,
-        program: impl AsRef<Path>,
-        folders: &[PathBuf],
-    ) -> Command {
+    pub fn command(&self, sandbox: &Sandbox, program: impl AsRef<Path>, folders: &[PathBuf]) -> Command {
         self.bare_command(sandbox, program, &[folders, &[self.toolchain.join("bin")]].concat())
     }
 
@@ -95,22 +90,11 @@ impl Wine {
     }
 }
 
-/// What a script of the project says; why not, where it lacks something.
-fn answer(command: &mut Command) -> Result<String, String> {
-    let output = command.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    match output.status.code() {
-        Some(0) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        Some(3) => Err(said.trim_end().to_owned()),
-        _ => panic!("{command:?}: {}:\n{said}", output.status),
-    }
-}
-
 /// A machine with an agent for Windows, the plugin laid where it would check it out, and a
 /// repository that is checked out already.
-pub(crate) struct Machine {
-    pub(crate) wine: &'static Wine,
-    pub(crate) sandbox: Sandbox,
+pub struct Machine {
+    pub wine: &'static Wine,
+    pub sandbox: Sandbox,
     repository: Repository,
     buildkite: Buildkite,
     path: Vec<PathBuf>,
@@ -120,7 +104,7 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// A machine with this repository. `None`: this machine has no Wine.
-    pub(crate) fn new(files: &[File<'_>]) -> Option<Self> {
+    pub fn new(files: &[File<'_>]) -> Option<Self> {
         let wine = wine()?;
         let sandbox = Sandbox::new();
         let source = sandbox.repository(&format!("{AGENT}/build/loopback/rust-vmm/crate-ci"), files);
@@ -136,37 +120,37 @@ impl Machine {
         Some(machine.env("RUST_VMM_CI_BINARY", &windows(&wine.program)))
     }
 
-    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+    pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.retain(|(other, _)| other != name);
         self.env.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Takes a variable away.
-    pub(crate) fn without(mut self, name: &str) -> Self {
+    pub fn without(mut self, name: &str) -> Self {
         self.env.retain(|(other, _)| other != name);
         self
     }
 
     /// Puts a folder before the tools on PATH.
-    pub(crate) fn on_path(mut self, folder: PathBuf) -> Self {
+    pub fn on_path(mut self, folder: PathBuf) -> Self {
         self.path.push(folder);
         self
     }
 
     /// Takes cargo, rustc and git away.
-    pub(crate) fn without_tools(mut self) -> Self {
+    pub fn without_tools(mut self) -> Self {
         self.has_tools = false;
         self
     }
 
     /// The repository, which the jobs run in.
-    pub(crate) fn repository(&self) -> &Repository {
+    pub fn repository(&self) -> &Repository {
         &self.repository
     }
 
     /// The folder of the repository.
-    pub(crate) fn checkout(&self) -> &Path {
+    pub fn checkout(&self) -> &Path {
         self.repository.path()
     }
 
@@ -176,18 +160,18 @@ impl Machine {
     }
 
     /// The folder of all plugins.
-    pub(crate) fn plugins(&self) -> PathBuf {
+    pub fn plugins(&self) -> PathBuf {
         self.sandbox.path().join(AGENT).join("plugins")
     }
 
     /// The folder of the plugin.
-    pub(crate) fn plugin(&self) -> PathBuf {
+    pub fn plugin(&self) -> PathBuf {
         self.plugins().join("loopback").join(CHECKOUT)
     }
 
     /// Starts a job with this configuration and command by `bootstrap`, with the log in a file of
     /// this name.
-    pub(crate) fn start(&self, log: &str, configuration: &Value, command: Option<&str>) -> Running {
+    pub fn start(&self, log: &str, configuration: &Value, command: Option<&str>) -> Running {
         let tools = self.has_tools.then(|| self.wine.toolchain.join("bin"));
         let path: Vec<_> = self.path.iter().cloned().chain(tools).collect();
         let mut job = self.wine.bare_command(&self.sandbox, &self.wine.agent, &path);
@@ -210,14 +194,14 @@ impl Machine {
     }
 
     /// Runs a job to its end: its status, its log, and what the build was told.
-    pub(crate) fn run(&self, configuration: &Value, command: Option<&str>) -> Outcome {
+    pub fn run(&self, configuration: &Value, command: Option<&str>) -> Outcome {
         let finished = self.start("log", configuration, command).finish(LIMIT);
         Outcome { status: finished.status, log: finished.output, build: self.buildkite.build() }
     }
 
     /// Runs a step by an agent that stays, as one on a real machine does; it can be cancelled. It
     /// does so as where it has no console, by ending its Job Object: Wine has no Ctrl-Break.
-    pub(crate) fn start_agent(&self, step: &Value) -> Running {
+    pub fn start_agent(&self, step: &Value) -> Running {
         let mut step = step.clone();
         let configuration = step["plugins"].take();
         step["plugins"] = json!([{ PLUGIN: configuration }]);
@@ -241,20 +225,20 @@ impl Machine {
     }
 
     /// The Buildkite that its jobs talk to.
-    pub(crate) fn buildkite(&self) -> &Buildkite {
+    pub fn buildkite(&self) -> &Buildkite {
         &self.buildkite
     }
 }
 
 /// What a job leaves.
-pub(crate) struct Outcome {
-    pub(crate) status: i32,
-    pub(crate) log: String,
-    pub(crate) build: Build,
+pub struct Outcome {
+    pub status: i32,
+    pub log: String,
+    pub build: Build,
 }
 
 /// Whether nobody adds to a file any more, or does not within two seconds.
-pub(crate) fn is_left_alone(file: &Path) -> bool {
+pub fn is_left_alone(file: &Path) -> bool {
     let length = || std::fs::metadata(file).map_or(0, |file| file.len());
     let still = || {
         let before = length();

@@ -15,21 +15,21 @@ const TICKS: f64 = 100.0;
 
 /// What a command came to, and what it took.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// Whether its status was 0.
-    pub(crate) success: bool,
+    pub success: bool,
     /// CPU seconds, its descendants' included, as far as they were waited for.
-    pub(crate) cpu: f64,
+    pub cpu: f64,
     /// CPU seconds of the process itself.
-    pub(crate) own_cpu: f64,
+    pub own_cpu: f64,
     /// Seconds by the clock.
-    pub(crate) wall: f64,
+    pub wall: f64,
     /// The most memory that the process itself held, in KiB.
-    pub(crate) own_memory: u64,
+    pub own_memory: u64,
 }
 
 /// Runs the command; what it says goes into `log`, in the order in which it was said.
-pub(crate) fn measure(command: &mut Command, log: &Path) -> Usage {
+pub fn measure(command: &mut Command, log: &Path) -> Usage {
     let file = File::create(log).unwrap();
     let begin = Instant::now();
     let mut child = command

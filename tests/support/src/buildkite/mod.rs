@@ -14,8 +14,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tiny_http::{Header, Response, Server};
 
-pub(crate) use build::{Annotation, Artifact, Build, Refusal};
-pub(crate) use job::{Environment, Job, Phase, of_build};
+pub use build::{Annotation, Artifact, Build, Refusal};
+pub use job::{Environment, Job, Phase, of_build};
 
 use self::job::AGENT_NAME;
 use self::protocol::{Answer, Request};
@@ -39,7 +39,7 @@ const START: [&str; 11] = [
 ];
 
 /// The server. It ends when it is dropped, and the agents before it.
-pub(crate) struct Buildkite {
+pub struct Buildkite {
     // Dropped first: an agent whose server is gone would try for long to say good-bye.
     agent: Option<Running>,
     build: Arc<Mutex<Build>>,
@@ -49,7 +49,7 @@ pub(crate) struct Buildkite {
 
 impl Buildkite {
     /// Listens, with an empty build of this repository.
-    pub(crate) fn new(source: &Repository) -> Self {
+    pub fn new(source: &Repository) -> Self {
         let server = Arc::new(Server::http("127.0.0.1:0").expect("a port of the loopback"));
         let build = Arc::new(Mutex::new(Build::new(source)));
         let thread = std::thread::spawn({
@@ -60,23 +60,23 @@ impl Buildkite {
     }
 
     /// What the agent is given as its endpoint.
-    pub(crate) fn endpoint(&self) -> String {
+    pub fn endpoint(&self) -> String {
         format!("{}/v3", address(&self.server))
     }
 
     /// Adds a step to the end of the build.
-    pub(crate) fn queue(&self, step: &Value) {
+    pub fn queue(&self, step: &Value) {
         let pipeline = json!({ "steps": [step] });
         lock(&self.build).insert(&pipeline, None).expect("a step that can be run here");
     }
 
     /// The next uploads are not taken: one request for each of these.
-    pub(crate) fn refuse_uploads(&self, refusals: impl IntoIterator<Item = Refusal>) {
+    pub fn refuse_uploads(&self, refusals: impl IntoIterator<Item = Refusal>) {
         lock(&self.build).refusals.extend(refusals);
     }
 
     /// Cancels a job that is under way, which the agent learns within two seconds.
-    pub(crate) fn cancel(&self, label: &str) {
+    pub fn cancel(&self, label: &str) {
         let mut build = lock(&self.build);
         let id = build.job(label).id.clone();
         if let Some(job) = build.job_mut(&id).filter(|job| job.phase == Phase::Running) {
@@ -86,7 +86,7 @@ impl Buildkite {
 
     /// Starts an agent that runs the build's jobs, one after another. What `configure` sets in
     /// its environment, its jobs have.
-    pub(crate) fn start(&mut self, agent: &Path, sandbox: &Sandbox, configure: impl FnOnce(&mut Command)) {
+    pub fn start(&mut self, agent: &Path, sandbox: &Sandbox, configure: impl FnOnce(&mut Command)) {
         let configuration = sandbox.path().join("agent.cfg");
         std::fs::write(&configuration, "").expect("a configuration that says nothing");
         let mut command = sandbox.command(agent);
@@ -104,13 +104,13 @@ impl Buildkite {
     }
 
     /// The build as it stands.
-    pub(crate) fn build(&self) -> Build {
+    pub fn build(&self) -> Build {
         lock(&self.build).clone()
     }
 
     /// Waits until something is true of the build; fails when it is not within the limit, or
     /// will never be, because the build is over.
-    pub(crate) fn wait_until(&self, limit: Duration, what: impl Fn(&Build) -> bool) -> Build {
+    pub fn wait_until(&self, limit: Duration, what: impl Fn(&Build) -> bool) -> Build {
         let build = eventually(limit, || {
             let build = lock(&self.build);
             (what(&build) || build.is_over()).then(|| build.clone())
@@ -122,7 +122,7 @@ impl Buildkite {
     }
 
     /// Waits until every job has ended.
-    pub(crate) fn finish(&self, limit: Duration) -> Build {
+    pub fn finish(&self, limit: Duration) -> Build {
         self.wait_until(limit, Build::is_over)
     }
 }

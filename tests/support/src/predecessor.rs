@@ -7,7 +7,7 @@ use super::transcript::{Run, Transcript};
 
 /// A check's command, as the predecessor's list of tests has it; `{target}` is this machine's
 /// architecture there.
-pub(crate) fn command(check: &str) -> Option<String> {
+pub fn command(check: &str) -> Option<String> {
     let text = match check {
         "build-gnu" => {
             r#"RUSTFLAGS="-D warnings" cargo all-features build --release --workspace --all-targets"#
@@ -34,7 +34,7 @@ pub(crate) fn command(check: &str) -> Option<String> {
 }
 
 /// The command in a folder, by a shell as the docker plugin starts one.
-pub(crate) fn shell(check: &str, folder: &Path, mut command_of: impl FnMut(&str) -> Command) -> Command {
+pub fn shell(check: &str, folder: &Path, mut command_of: impl FnMut(&str) -> Command) -> Command {
     let mut shell = command_of("/bin/sh");
     let text = command(check).unwrap_or_else(|| panic!("{check} is no cargo check"));
     shell.args(["-e", "-c", &text]).current_dir(folder);
@@ -42,7 +42,7 @@ pub(crate) fn shell(check: &str, folder: &Path, mut command_of: impl FnMut(&str)
 }
 
 /// What the command said, by combination of features: `cargo all-features` says which it is at.
-pub(crate) fn read(log: &str, root: &Path) -> Vec<Run> {
+pub fn read(log: &str, root: &Path) -> Vec<Run> {
     let mut runs = vec![Run::default()];
     let mut transcript = Transcript::new(root);
     for line in log.lines() {

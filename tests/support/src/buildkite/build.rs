@@ -5,35 +5,35 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use serde_json::Value;
 
 use super::job::{self, Environment, Job, Phase};
-use crate::support::new_id;
-use crate::support::sandbox::Repository;
+use crate::new_id;
+use crate::sandbox::Repository;
 
 /// Buildkite's limit.
 const JOBS_PER_UPLOAD: usize = 500;
 
 /// An annotation as it stands; `job` wrote to it last.
 #[derive(Clone, Debug)]
-pub(crate) struct Annotation {
-    pub(crate) job: String,
-    pub(crate) scope: String,
-    pub(crate) context: String,
-    pub(crate) style: String,
-    pub(crate) body: String,
+pub struct Annotation {
+    pub job: String,
+    pub scope: String,
+    pub context: String,
+    pub style: String,
+    pub body: String,
 }
 
 /// A file that a job left with Buildkite.
 #[derive(Clone, Debug)]
-pub(crate) struct Artifact {
-    pub(crate) job: String,
-    pub(crate) path: String,
+pub struct Artifact {
+    pub job: String,
+    pub path: String,
     /// `None` until it has arrived.
-    pub(crate) bytes: Option<Vec<u8>>,
+    pub bytes: Option<Vec<u8>>,
     pub(super) id: String,
 }
 
 /// A way in which Buildkite does not take an upload.
 #[derive(Clone, Debug)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     /// The request is answered so. (The agent tries 429 and 5xx again after 5 s.)
     Status(u16),
     /// The request is taken, and the pipeline then found to be wrong.
@@ -42,16 +42,16 @@ pub(crate) enum Refusal {
 
 /// Everything that Buildkite knows, for tests to read.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Build {
+pub struct Build {
     /// In the build's order, which is the order they run in.
-    pub(crate) jobs: Vec<Job>,
-    pub(crate) annotations: Vec<Annotation>,
-    pub(crate) artifacts: Vec<Artifact>,
-    pub(crate) meta_data: BTreeMap<String, String>,
+    pub jobs: Vec<Job>,
+    pub annotations: Vec<Annotation>,
+    pub artifacts: Vec<Artifact>,
+    pub meta_data: BTreeMap<String, String>,
     /// Every pipeline that was sent, as it came, refused ones too.
-    pub(crate) uploads: Vec<Value>,
+    pub uploads: Vec<Value>,
     /// Requests to which there is no answer here.
-    pub(crate) unanswered: Vec<String>,
+    pub unanswered: Vec<String>,
     /// What the next uploads meet; with none left, they are taken.
     pub(super) refusals: VecDeque<Refusal>,
     /// What became of each upload, by the id that the agent keeps over its tries.
@@ -65,7 +65,7 @@ impl Build {
     }
 
     /// The one job with this label.
-    pub(crate) fn job(&self, label: &str) -> &Job {
+    pub fn job(&self, label: &str) -> &Job {
         let mut jobs = self.jobs.iter().filter(|job| job.label() == label);
         match (jobs.next(), jobs.next()) {
             (Some(job), None) => job,
@@ -73,21 +73,21 @@ impl Build {
         }
     }
 
-    pub(crate) fn labels(&self) -> Vec<&str> {
+    pub fn labels(&self) -> Vec<&str> {
         self.jobs.iter().map(Job::label).collect()
     }
 
     /// The file of this path, from whatever job.
-    pub(crate) fn artifact(&self, path: &str) -> Option<&[u8]> {
+    pub fn artifact(&self, path: &str) -> Option<&[u8]> {
         self.artifacts.iter().find(|artifact| artifact.path == path)?.bytes.as_deref()
     }
 
-    pub(crate) fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.jobs.iter().all(Job::is_over)
     }
 
     /// Each job with how it ended and its log: what a failing test needs to show.
-    pub(crate) fn story(&self) -> String {
+    pub fn story(&self) -> String {
         let jobs = self.jobs.iter().map(|job| {
             format!("=== {}: {:?} {:?}\n{}\n", job.label(), job.phase, job.exit_status, job.log())
         });
