@@ -190,7 +190,7 @@ pub fn run_checks(common: &Common, args: &RunArgs, root: &Path, mut found: Found
 /// # Errors
 /// Exit 3 where it is wrong, or is named and not there.
 pub fn policy() -> Result<Policy> {
-    Policy::read(variable(container::POLICY_VARIABLE).as_deref().map(Path::new))
+    container::read_policy(variable(container::POLICY_VARIABLE).as_deref().map(Path::new))
 }
 
 /// Does a job's work in its container and tells the build what it reported.

@@ -40,7 +40,7 @@ fn percent<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f
     let number = value.as_f64().filter(|number| *number > 0.0);
     number
         .map(Some)
-        .ok_or_else(|| serde::de::Error::custom(format!("expected a number of percent above 0, got {value}")))
+        .ok_or_else(|| serde::de::Error::invalid_value(serde::de::Unexpected::Other("another value"), &"a number of percent above 0"))
 }
 
 /// An estimate of criterion's of the time that one iteration takes, in nanoseconds

@@ -1,12 +1,13 @@
 //! Where the configuration comes from: a file that a person names, the agent, or the repository's
 //! pipeline file. Pure: what the environment and the files say comes in as values.
 
-use super::parse::nulls_told;
+use super::parse::refuse_nulls;
 use super::pipeline_file::{self, Entry, Fit, plugins};
 use super::reference::{is_ours, is_running};
 use super::{Config, Mode, text};
 use crate::exit::usage;
 use crate::model::{Os, Platform};
+use crate::options::{self, Refusal, Source};
 use anyhow::Result;
 use serde_json::Value;
 
@@ -75,11 +76,12 @@ impl Given<'_> {
     pub fn find(&self) -> Result<Found> {
         let job = self.job_entries()?;
         if let Some(file) = self.file {
-            let from = format!("--config {}", file.path);
+            let source = Source::ConfigFile(file.path.to_owned());
             let is_json = file.path.to_lowercase().ends_with(".json");
-            let value = if is_json { text::json(file.text) } else { text::yaml(file.text) };
-            let value = value.map_err(|error| usage(format!("{from}: {error}")))?;
-            let config = within(&from, &value)?;
+            let value = if is_json { options::json(file.text) } else { text::yaml(file.text) };
+            let value = value.map_err(|error| not_read(&source, error))?;
+            let from = source.to_string();
+            let config = Config::read(&value, source).map_err(usage)?;
             return Ok(Found {
                 config,
                 from,
@@ -87,8 +89,9 @@ impl Given<'_> {
             });
         }
         if let Some(told) = self.running_configuration(&job) {
-            let value = text::json(told).map_err(|error| usage(format!("{}: {error}", Found::RUNNING)))?;
-            // No prefix: the author knows the options, and never wrote the variable.
+            let value = options::json(told)
+                .map_err(|error| not_read(&Source::Variable(Found::RUNNING), error))?;
+            // The author knows the options and never wrote the variable, so an error does not name it.
             let config = Config::parse(&value)?;
             // A step may use the plugin twice: the entry with these options is the one that runs.
             let running = job.iter().find(|(_, options)| *options == value).or(job.first());
@@ -108,7 +111,7 @@ impl Given<'_> {
     /// runs under another, which the agent says.
     fn job_entries(&self) -> Result<Vec<(String, Value)>> {
         let Some(told) = self.plugins.filter(|told| !told.trim().is_empty()) else { return Ok(Vec::new()) };
-        let value = text::json(told).map_err(|error| usage(format!("BUILDKITE_PLUGINS: {error}")))?;
+        let value = options::json(told).map_err(|error| not_read(&Source::Variable("BUILDKITE_PLUGINS"), error))?;
         let select = |is_meant: &dyn Fn(&str) -> bool| -> Vec<(String, Value)> {
             let meant = plugins(&value).into_iter().filter(|(reference, _)| is_meant(reference));
             meant.map(|(reference, options)| (reference.to_owned(), options.clone())).collect()
@@ -131,7 +134,8 @@ impl Given<'_> {
 
     fn of_the_file(&self, file: Text<'_>) -> Result<Found> {
         let path = file.path;
-        let pipeline = text::yaml(file.text).map_err(|error| usage(format!("{path}: {error}")))?;
+        let pipeline =
+            text::yaml(file.text).map_err(|error| not_read(&Source::File(path.to_owned()), error))?;
         let entries = pipeline_file::entries(&pipeline, self.is_the_plugins_own());
         let Some(best) = entries.iter().map(|entry| entry.fit(self.wanted)).max() else {
             return Ok(default());
@@ -142,8 +146,9 @@ impl Given<'_> {
             0 => String::new(),
             others => format!(" (the first of {} that fit)", others + 1),
         };
-        let from = format!("{path}, step {step}{others}");
-        let mut config = within(&from, options)?;
+        let source = Source::PipelineFile { path: path.to_owned(), step: step.clone() };
+        let from = format!("{source}{others}");
+        let mut config = Config::read(options, source).map_err(usage)?;
         if best == Fit::OtherMachine {
             // It is taken for its other options.
             config.platforms = None;
@@ -163,14 +168,16 @@ impl Given<'_> {
 fn of_the_job(entries: &[(String, Value)]) -> Result<Found> {
     // A null is why the agent has not.
     for (reference, options) in entries {
-        if let Some(told) = nulls_told(options).filter(|_| !options.is_null()) {
-            return Err(usage(format!("the options of {}: {told}", text::printable(reference))));
+        if !options.is_null() {
+            refuse_nulls(options)
+                .map_err(|refusal| usage(refusal.at_source(Source::Plugin(reference.clone()))))?;
         }
     }
     match entries {
         [(reference, options), rest @ ..] if rest.iter().all(|(_, other)| other == options) => {
-            let from = format!("BUILDKITE_PLUGINS, {}", text::printable(reference));
-            let config = within(&from, options)?;
+            let source = Source::Plugin(reference.clone());
+            let from = source.to_string();
+            let config = Config::read(options, source).map_err(usage)?;
             Ok(Found { config, from, reference: Some(reference.clone()) })
         }
         _ => Err(usage(format!(
@@ -185,9 +192,9 @@ fn default() -> Found {
     Found { config: Config::default(), from: "the defaults".into(), reference: None }
 }
 
-/// Reads options, with the place before what is wrong with them.
-fn within(place: &str, options: &Value) -> Result<Config> {
-    Config::parse(options).map_err(|error| usage(format!("{place}: {error}")))
+/// The error for a text that is no JSON or YAML.
+fn not_read(source: &Source, reason: String) -> anyhow::Error {
+    usage(Refusal::because(reason).at_source(source.clone()))
 }
 
 #[cfg(test)]

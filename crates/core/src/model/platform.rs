@@ -110,7 +110,17 @@ macro_rules! named {
 
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+                const NAMES: [&str; $type::ALL.len()] = {
+                    let mut names = [""; $type::ALL.len()];
+                    let mut at = 0;
+                    while at < names.len() {
+                        names[at] = $type::ALL[at].as_str();
+                        at += 1;
+                    }
+                    names
+                };
+                let name = String::deserialize(deserializer)?;
+                name.parse().map_err(|_| de::Error::unknown_variant(&name, &NAMES))
             }
         }
     };

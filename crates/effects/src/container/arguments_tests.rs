@@ -1,5 +1,5 @@
 use super::*;
-use crate::container::policy::Policy;
+use rust_vmm_ci_core::config::Policy;
 use crate::container::{Venue, Wanted, resolve};
 use rust_vmm_ci_core::config::{Cache, DockerChoice};
 use rust_vmm_ci_core::model::{Os, Platform};

@@ -2,7 +2,7 @@
 
 use super::arguments::check_image;
 use super::options::Given;
-use super::policy::Policy;
+use rust_vmm_ci_core::config::Policy;
 use super::settings::Settings;
 use super::{Container, Engine, Pull, Shell, User, Venue};
 use anyhow::Result;
