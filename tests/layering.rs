@@ -11,7 +11,18 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str])] = &[
     (
         "crates/core/src",
-        &["exit", "model", "options", "config", "workspace", "report", "predecessor", "checks", "plan", "pipeline"],
+        &[
+            "exit",
+            "model",
+            "options",
+            "config",
+            "workspace",
+            "report",
+            "predecessor",
+            "checks",
+            "plan",
+            "pipeline",
+        ],
     ),
     ("crates/effects/src", &["say", "process", "git", "agent", "container", "run"]),
 ];

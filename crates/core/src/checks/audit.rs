@@ -63,7 +63,10 @@ impl<'de> Deserialize<'de> for Ignored {
         let text = |key: &str| value[key].as_str().map(str::trim).filter(|text| !text.is_empty());
         match (text("id"), text("reason"), value.as_object().map(Map::len)) {
             (Some(id), Some(reason), Some(2)) => Ok(Self { id: id.to_owned(), reason: reason.to_owned() }),
-            _ => Err(D::Error::invalid_value(Unexpected::Other("another value"), &"{\"id\": …, \"reason\": …}")),
+            _ => Err(D::Error::invalid_value(
+                Unexpected::Other("another value"),
+                &"{\"id\": …, \"reason\": …}",
+            )),
         }
     }
 }

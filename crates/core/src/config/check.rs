@@ -83,8 +83,10 @@ impl<'de> Visitor<'de> for CheckVisitor {
                 "docker" => options.docker = map.next_value()?,
                 "env" => {
                     let variables: IndexMap<VariableName, Scalar> = map.next_value()?;
-                    options.env =
-                        variables.into_iter().map(|(VariableName(name), Scalar(value))| (name, value)).collect();
+                    options.env = variables
+                        .into_iter()
+                        .map(|(VariableName(name), Scalar(value))| (name, value))
+                        .collect();
                 }
                 "exclude" => options.exclude = names(&mut map)?,
                 "features" => options.features = Some(map.next_value()?),

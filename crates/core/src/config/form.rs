@@ -41,11 +41,7 @@ pub fn platforms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ve
     Platforms::deserialize(deserializer).map(|Platforms(platforms)| Some(platforms))
 }
 
-/// The names in `only`: at least one, since no check would make a green build of nothing.
-#[derive(Debug)]
-pub struct Selection;
-
-/// Reads the names in `only`.
+/// Reads the names in `only`: at least one, since no check would make a green build of nothing.
 pub fn selection<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
     let names = names(deserializer)?;
     if names.is_empty() {
@@ -59,12 +55,7 @@ pub fn minutes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>
     Positive::deserialize(deserializer).map(|Positive(minutes)| Some(minutes))
 }
 
-/// The value of the agent tag `hypervisor`: one that agents have, since no agent would take a step with
-/// another.
-#[derive(Debug)]
-pub struct Hypervisor;
-
-/// Reads the agent tag `hypervisor`.
+/// Reads the agent tag `hypervisor`: one that agents have, since no agent would take a step with another.
 pub fn hypervisor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let name = String::deserialize(deserializer)?;
     if HYPERVISORS.contains(&name.as_str()) {
@@ -152,7 +143,7 @@ impl<'de> Deserialize<'de> for Pair {
 /// The schemas of what is read by code of its own.
 #[cfg(test)]
 mod schemas {
-    use super::{Agents, HYPERVISORS, Hypervisor, Platforms, Selection};
+    use super::{Agents, HYPERVISORS, Platforms};
     use crate::model::{Os, Platform};
     use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
@@ -161,6 +152,12 @@ mod schemas {
 
     /// A choice of container.
     pub struct Choice;
+
+    /// The agent tag `hypervisor`.
+    pub struct Hypervisor;
+
+    /// The names in `only`.
+    pub struct Selection;
 
     macro_rules! schema {
         ($($type:ident: $schema:tt;)*) => {$(
@@ -193,4 +190,4 @@ mod schemas {
 }
 
 #[cfg(test)]
-pub use schemas::{Choice, OsName};
+pub use schemas::{Choice, Hypervisor, OsName, Selection};

@@ -11,6 +11,8 @@ mod form;
 mod parse;
 mod pipeline_file;
 mod policy;
+#[cfg(test)]
+mod property;
 mod reference;
 mod source;
 mod split;

@@ -28,7 +28,8 @@ impl Config {
             refuse_nulls(value)?;
             let config: Self = options::read(value)?;
             if config.split.jobs > 1 && config.jobs == Jobs::PerCheck {
-                let reason = "every check has a job of its own; add `jobs: per-platform`, or leave `split` out";
+                let reason =
+                    "every check has a job of its own; add `jobs: per-platform`, or leave `split` out";
                 return Err(Refusal::because(reason).below("split"));
             }
             Ok(config)

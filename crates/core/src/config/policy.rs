@@ -126,11 +126,20 @@ mod tests {
             (r#"{"docker": {"imgae": "a"}}"#, "docker.imgae: unknown option; did you mean `image`?"),
             (r#"{"docker": {"load": "a"}}"#, "docker.load: has no place here"),
             (r#"{"docker": "a"}"#, "docker: expected true, false or a map"),
-            (r#"{"cache": "regsitry"}"#, r#"cache: expected one of none, registry, target, got "regsitry"; did you mean `registry`?"#),
+            (
+                r#"{"cache": "regsitry"}"#,
+                r#"cache: expected one of none, registry, target, got "regsitry"; did you mean `registry`?"#,
+            ),
             (r#"{"forced": ["docker.image"]}"#, "forced[0]: `docker.image` has no value here"),
-            (r#"{"forced": ["cahce"]}"#, r#"forced[0]: expected docker, docker.NAME or cache, got "cahce"; did you mean `cache`?"#),
+            (
+                r#"{"forced": ["cahce"]}"#,
+                r#"forced[0]: expected docker, docker.NAME or cache, got "cahce"; did you mean `cache`?"#,
+            ),
             (r#"{"run-options": ["x"]}"#, r#"run-options[0]: expected a flag such as --NAME=VALUE, got "x""#),
-            (r#"{"target-gigabytes": "3"}"#, r#"target-gigabytes: expected a whole number, got "3"; write it without quotes"#),
+            (
+                r#"{"target-gigabytes": "3"}"#,
+                r#"target-gigabytes: expected a whole number, got "3"; write it without quotes"#,
+            ),
             (r#"{"cache": "none", "cache": "target"}"#, "stands twice"),
             (r"{", "EOF"),
         ];

@@ -89,8 +89,8 @@ impl Given<'_> {
             });
         }
         if let Some(told) = self.running_configuration(&job) {
-            let value = options::json(told)
-                .map_err(|error| not_read(&Source::Variable(Found::RUNNING), error))?;
+            let value =
+                options::json(told).map_err(|error| not_read(&Source::Variable(Found::RUNNING), error))?;
             // The author knows the options and never wrote the variable, so an error does not name it.
             let config = Config::parse(&value)?;
             // A step may use the plugin twice: the entry with these options is the one that runs.
@@ -111,7 +111,8 @@ impl Given<'_> {
     /// runs under another, which the agent says.
     fn job_entries(&self) -> Result<Vec<(String, Value)>> {
         let Some(told) = self.plugins.filter(|told| !told.trim().is_empty()) else { return Ok(Vec::new()) };
-        let value = options::json(told).map_err(|error| not_read(&Source::Variable("BUILDKITE_PLUGINS"), error))?;
+        let value =
+            text::json(told).map_err(|error| not_read(&Source::Variable("BUILDKITE_PLUGINS"), error))?;
         let select = |is_meant: &dyn Fn(&str) -> bool| -> Vec<(String, Value)> {
             let meant = plugins(&value).into_iter().filter(|(reference, _)| is_meant(reference));
             meant.map(|(reference, options)| (reference.to_owned(), options.clone())).collect()
@@ -247,10 +248,30 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_read_or_is_wrong_is_named() {
         let refusal = |path, text| refusal(&Given { file: Some(Text { path, text }), ..Given::default() });
+        for (path, text, says) in [
+            (
+                "a.yml",
+                "timeout-in-minutes: 1.0e400",
+                "value `1.0e400` is not a finite number at line 1, column 21",
+            ),
+            ("a.yml", "timeout-in-minutes: .nan", "value `.nan` is not a finite number at line 1, column 21"),
+            (
+                "a.yml",
+                "os: linux\nos: linux",
+                "duplicate mapping key `os` is not allowed here at line 2, column 1",
+            ),
+            (
+                "a.json",
+                r#"{"os": "linux", "os": "linux"}"#,
+                "the key \"os\" stands twice at line 1 column 20",
+            ),
+        ] {
+            assert_eq!(refusal(path, text), format!("--config {path}: {says}"));
+        }
         assert_eq!(refusal("a.json", "{"), "--config a.json: EOF while parsing an object at line 1 column 1");
         assert_eq!(
             refusal("a.yml", "os: mac"),
-            "--config a.yml: os: unknown os `mac`; one of: linux, windows"
+            "--config a.yml: os: expected one of linux, windows, got \"mac\""
         );
     }
 
@@ -298,7 +319,7 @@ mod tests {
         let refusal =
             refusal(&Given { plugins: Some(&plugins), pipeline: Some(PIPELINE), ..Given::default() });
         assert!(
-            refusal.starts_with(&format!("the options of {OURS}: docker.user: has no value (null); remove")),
+            refusal.starts_with(&format!("BUILDKITE_PLUGINS, {OURS}: docker.user: no value (null); remove")),
             "{refusal}"
         );
     }
@@ -373,7 +394,7 @@ mod tests {
         let refusal =
             |text| refusal(&Given { pipeline: Some(Text { path: "p.yml", text }), ..Given::default() });
         let told = refusal("steps: [{label: a, plugins: [{rust-vmm/rust-vmm-ci#v1: {os: mac}}]}]");
-        assert_eq!(told, "p.yml, step \"a\": os: unknown os `mac`; one of: linux, windows");
+        assert_eq!(told, "p.yml, step \"a\": os: expected one of linux, windows, got \"mac\"");
         assert_eq!(refusal("steps: ["), "p.yml: unclosed bracket '[' at line 1, column 8");
     }
 }

@@ -1,12 +1,13 @@
 //! The machines and systems that the standard checks know.
 
 use super::did_you_mean;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
 /// A processor architecture that a step is for, as the predecessor's descriptions name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Platform {
     /// 64-bit x86.
     X86_64,
@@ -53,7 +54,8 @@ impl Platform {
 }
 
 /// An operating system that steps run on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Os {
     /// Linux, gnu or musl.
     Linux,
@@ -107,22 +109,6 @@ macro_rules! named {
                 serializer.serialize_str(self.as_str())
             }
         }
-
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                const NAMES: [&str; $type::ALL.len()] = {
-                    let mut names = [""; $type::ALL.len()];
-                    let mut at = 0;
-                    while at < names.len() {
-                        names[at] = $type::ALL[at].as_str();
-                        at += 1;
-                    }
-                    names
-                };
-                let name = String::deserialize(deserializer)?;
-                name.parse().map_err(|_| de::Error::unknown_variant(&name, &NAMES))
-            }
-        }
     };
 }
 
@@ -137,9 +123,11 @@ mod tests {
     fn every_platform_and_system_is_read_as_it_is_written() {
         for platform in Platform::ALL {
             assert_eq!(platform.as_str().parse(), Ok(platform));
+            assert_eq!(serde_json::from_value::<Platform>(platform.as_str().into()).unwrap(), platform);
         }
         for os in Os::ALL {
             assert_eq!(os.as_str().parse(), Ok(os));
+            assert_eq!(serde_json::from_value::<Os>(os.as_str().into()).unwrap(), os);
         }
     }
 

@@ -30,7 +30,7 @@ macro_rules! text {
 text!(
     /// A name or a path: one line that is not blank.
     Name,
-    "text of one line that is not blank",
+    "one line of text that is not blank and has no control characters",
     |text| !text.trim().is_empty() && is_plain(text)
 );
 text!(
@@ -62,9 +62,7 @@ impl<'de> Deserialize<'de> for Scalar {
             value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => Some(value.to_string()),
             _ => None,
         };
-        text.map(Self).ok_or_else(|| {
-            D::Error::invalid_value(Unexpected::Other("another value"), &Self::WHAT)
-        })
+        text.map(Self).ok_or_else(|| D::Error::invalid_value(Unexpected::Other("another value"), &Self::WHAT))
     }
 }
 

@@ -13,6 +13,6 @@ mod tests;
 
 pub use forms::{AnyText, Command, Name, OneOrMany, Positive, Scalar, is_plain};
 pub use reader::read;
-pub use refusal::{joined as path, key_text as key};
 pub use refusal::{Meant, Problem, Refusal, Source};
+pub use refusal::{joined as path, key_text as key};
 pub use strict::json;

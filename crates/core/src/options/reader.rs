@@ -163,10 +163,10 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refusal> {
         self.current = self.entries.next();
-        let Some((key, value)) = self.current else { return Ok(None) };
-        seed.deserialize(BorrowedStrDeserializer::new(key))
-            .map(Some)
-            .map_err(|refusal: Refusal| refusal.located(|| Path::Key(self.path, key).text(), value))
+        let Some((key, _)) = self.current else { return Ok(None) };
+        seed.deserialize(BorrowedStrDeserializer::new(key)).map(Some).map_err(|refusal: Refusal| {
+            refusal.located(|| Path::Key(self.path, key).text(), &Value::from(key.as_str()))
+        })
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Refusal> {

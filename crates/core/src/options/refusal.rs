@@ -268,8 +268,11 @@ impl Refusal {
     }
 }
 
-/// A key as a path has it: on one line and of a bearable length.
+/// A key as a path has it: on one line, cut where it is long, and in quotes where it is blank.
 pub fn key_text(key: &str) -> String {
+    if key.trim().is_empty() {
+        return shown::value(key);
+    }
     let cut: String = key.chars().take(MOST).collect();
     let end = if cut.len() < key.len() { "…" } else { "" };
     format!("{}{end}", shown::line(&cut))
@@ -292,7 +295,7 @@ fn quoted(value: &Value) -> String {
 /// The hint for a value of the wrong kind of which quotes are all that is wrong.
 fn quotes(what: &str, value: &Value) -> Option<Meant> {
     let hint = match value {
-        Value::Number(_) | Value::Bool(_) if what.starts_with("text") => "it in quotes",
+        Value::Number(_) | Value::Bool(_) if what.contains("text") => "it in quotes",
         Value::String(text) if text.parse::<f64>().is_ok() && what.contains("number") => "it without quotes",
         Value::String(text) if matches!(text.as_str(), "true" | "false") && what.contains(text) => {
             "it without quotes"

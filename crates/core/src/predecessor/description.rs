@@ -22,8 +22,7 @@ impl Description {
     /// Exit 2 with file and key path for everything that the predecessor would have ignored or failed
     /// on.
     pub fn read(path: &str, text: &str) -> Result<Self> {
-        let tests = tests(text)
-            .map_err(|refusal| usage(refusal.at_source(Source::File(path.to_owned()))))?;
+        let tests = tests(text).map_err(|refusal| usage(refusal.at_source(Source::File(path.to_owned()))))?;
         Ok(Self { path: path.to_owned(), tests })
     }
 
@@ -129,18 +128,30 @@ mod tests {
                 r#", "platform": "x86_64""#,
                 r#"platform: expected a list of platforms such as ["x86_64"], got "x86_64""#,
             ),
-            (r#", "platform": ["x86_64", "arm64"]"#, r#"platform[1]: expected one of x86_64, aarch64, riscv64, got "arm64""#),
-            (r#", "hypervisor": "kvmm""#, r#"hypervisor: expected one of kvm, mshv, got "kvmm"; did you mean `kvm`?"#),
-            (r#", "timeout_in_minutes": 0"#, "timeout_in_minutes: expected a whole number from 1 to 4294967295, got 0"),
-            (r#", "timeout_in_minutes": "soon""#, "timeout_in_minutes: expected a whole number from 1 to 4294967295, got \"soon\""),
             (
-                r#", "platfrom": ["x86_64"]"#,
-                "platfrom: unknown option; did you mean `platform`?",
+                r#", "platform": ["x86_64", "arm64"]"#,
+                r#"platform[1]: expected one of x86_64, aarch64, riscv64, got "arm64""#,
             ),
+            (
+                r#", "hypervisor": "kvmm""#,
+                r#"hypervisor: expected one of kvm, mshv, got "kvmm"; did you mean `kvm`?"#,
+            ),
+            (
+                r#", "timeout_in_minutes": 0"#,
+                "timeout_in_minutes: expected a whole number from 1 to 4294967295, got 0",
+            ),
+            (
+                r#", "timeout_in_minutes": "soon""#,
+                "timeout_in_minutes: expected a whole number from 1 to 4294967295, got \"soon\"",
+            ),
+            (r#", "platfrom": ["x86_64"]"#, "platfrom: unknown option; did you mean `platform`?"),
             (r#", "docker_plugin": {"image": null}"#, "docker_plugin.image: no value (null)"),
             (r#", "if": "a", "conditional": "b""#, "conditional: `conditional` and `if` say the same"),
             (r#", "commands": ["a"]"#, "commands: a test says this by `command`"),
-            (r#", "scope": "crates""#, r#"scope: expected one of crate, workspace, got "crates"; did you mean `crate`?"#),
+            (
+                r#", "scope": "crates""#,
+                r#"scope: expected one of crate, workspace, got "crates"; did you mean `crate`?"#,
+            ),
         ] {
             let refusal = test(rest);
             assert!(refusal.starts_with(&format!("t.json: tests[0].{told}")), "{refusal}");

@@ -18,18 +18,16 @@ pub fn platforms(path: &str, text: &str) -> Result<Vec<Platform>> {
         if name.is_empty() {
             continue;
         }
-        let platform: Platform = options::read(&name.into()).map_err(|refusal| {
-            usage(refusal.at_source(Source::File(format!("{path}:{}", index + 1))))
-        })?;
+        let platform: Platform = options::read(&name.into())
+            .map_err(|refusal| usage(refusal.at_source(Source::File(format!("{path}:{}", index + 1)))))?;
         if !found.contains(&platform) {
             found.push(platform);
         }
     }
     if found.is_empty() {
         let all = Platform::ALL.map(Platform::as_str).join(", ");
-        let reason = format!(
-            "names no platform; write one a line ({all}), or remove the file for x86_64 and aarch64"
-        );
+        let reason =
+            format!("names no platform; write one a line ({all}), or remove the file for x86_64 and aarch64");
         return Err(usage(Refusal::because(reason).at_source(Source::File(path.to_owned()))));
     }
     Ok(found)

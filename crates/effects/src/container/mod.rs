@@ -34,8 +34,8 @@ pub use job::Job;
 pub use options::check as check_option;
 pub use owner::create_private_folder;
 pub use policy::{VARIABLE as POLICY_VARIABLE, read as read_policy};
-pub use rust_vmm_ci_core::config::Policy;
 pub use resolve::{Wanted, resolve};
+pub use rust_vmm_ci_core::config::Policy;
 pub use settings::Settings;
 pub use start::run;
 

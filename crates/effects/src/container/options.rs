@@ -1,7 +1,7 @@
 //! The container's options are read in the core crate. Here they get the place that an error names.
 
 use anyhow::Result;
-pub use rust_vmm_ci_core::config::docker::{Entry, Given, OPTIONS, Use, read};
+pub use rust_vmm_ci_core::config::docker::{Given, OPTIONS, Use, read};
 use rust_vmm_ci_core::exit;
 use rust_vmm_ci_core::options::Source;
 use serde_json::Value;

@@ -6,8 +6,8 @@ use anyhow::Result;
 use indexmap::IndexMap;
 use rust_vmm_ci_core::config::{DockerChoice, Policy};
 use rust_vmm_ci_core::exit;
-use rust_vmm_ci_core::options::Refusal;
 use rust_vmm_ci_core::model::Origin;
+use rust_vmm_ci_core::options::Refusal;
 use serde_json::{Map, Value};
 
 /// The options that every uploaded step has, chosen or not.
