@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use std::fmt;
 
+#[cfg(test)]
+pub use schemas::{Choice, Hypervisor, OsName, Selection};
+
 /// Names: one, or a list of them.
 pub type Names = OneOrMany<Name>;
 
@@ -188,6 +191,3 @@ mod schemas {
         ]};
     }
 }
-
-#[cfg(test)]
-pub use schemas::{Choice, Hypervisor, OsName, Selection};

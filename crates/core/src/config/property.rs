@@ -7,6 +7,10 @@ use proptest::prelude::*;
 use serde_json::Value;
 use std::sync::LazyLock;
 
+/// Keys that have a meaning somewhere.
+const KEYS: [&str; 10] =
+    ["jobs", "times", "label", "command", "platform", "env", "image", "style", "docker", "agents"];
+
 /// Any JSON value, with keys that are likely to be options.
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -17,8 +21,6 @@ fn value() -> impl Strategy<Value = Value> {
         "\\PC{0,8}".prop_map(Value::from),
         any::<String>().prop_map(Value::from),
     ];
-    const KEYS: [&str; 10] =
-        ["jobs", "times", "label", "command", "platform", "env", "image", "style", "docker", "agents"];
     leaf.prop_recursive(3, 24, 4, |inner| {
         let key = prop_oneof![proptest::sample::select(&KEYS).prop_map(str::to_owned), any::<String>()];
         prop_oneof![

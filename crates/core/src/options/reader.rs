@@ -73,8 +73,8 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
                 (.., number) => visitor.visit_f64(number.unwrap_or(f64::NAN)),
             },
             Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Array(items) => visitor.visit_seq(Items { items: items.iter(), next: 0, path }),
-            Value::Object(map) => visitor.visit_map(Entries { entries: map.iter(), current: None, path }),
+            Value::Array(items) => visitor.visit_seq(Items { rest: items.iter(), next: 0, path }),
+            Value::Object(map) => visitor.visit_map(Entries { rest: map.iter(), current: None, path }),
         };
         read.map_err(|refusal| refusal.located(|| path.text(), value))
     }
@@ -133,7 +133,7 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
 
 /// The items of a list.
 struct Items<'de, 'p> {
-    items: slice::Iter<'de, Value>,
+    rest: slice::Iter<'de, Value>,
     next: usize,
     path: &'p Path<'p>,
 }
@@ -142,7 +142,7 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
     type Error = Refusal;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Refusal> {
-        let Some(value) = self.items.next() else { return Ok(None) };
+        let Some(value) = self.rest.next() else { return Ok(None) };
         let path = Path::Index(self.path, self.next);
         self.next += 1;
         seed.deserialize(Reader { value, path: &path })
@@ -153,7 +153,7 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
 
 /// The entries of a map.
 struct Entries<'de, 'p> {
-    entries: map::Iter<'de>,
+    rest: map::Iter<'de>,
     current: Option<(&'de String, &'de Value)>,
     path: &'p Path<'p>,
 }
@@ -162,7 +162,7 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
     type Error = Refusal;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refusal> {
-        self.current = self.entries.next();
+        self.current = self.rest.next();
         let Some((key, _)) = self.current else { return Ok(None) };
         seed.deserialize(BorrowedStrDeserializer::new(key)).map(Some).map_err(|refusal: Refusal| {
             refusal.located(|| Path::Key(self.path, key).text(), &Value::from(key.as_str()))

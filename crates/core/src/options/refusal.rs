@@ -58,7 +58,7 @@ impl Source {
             return error;
         }
         match exit::reason::<Refusal>(&error) {
-            Some(refusal) if refusal.from != Self::Step => error,
+            Some(refusal) if refusal.0.from != Self::Step => error,
             Some(refusal) => exit::usage(refusal.clone().at_source(self.clone())),
             None => exit::usage(format!("{self}: {error}")),
         }
@@ -105,7 +105,12 @@ impl fmt::Display for Meant {
 /// expected, what stands there, and what was meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.text())]
-pub struct Refusal {
+#[must_use]
+pub struct Refusal(Box<Details>);
+
+/// A [`Refusal`] is a pointer: most results are no error, and should not have the size of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Details {
     from: Source,
     /// The key path from the source; empty for the whole value, none while it is unknown.
     path: Option<String>,
@@ -118,8 +123,14 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal for this reason, of a value whose place is not known yet.
-    pub const fn new(problem: Problem) -> Self {
-        Self { from: Source::Step, path: None, problem, got: None, meant: None, wrong_kind: false }
+    pub fn new(problem: Problem) -> Self {
+        let from = Source::Step;
+        Self(Box::new(Details { from, path: None, problem, got: None, meant: None, wrong_kind: false }))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Details)) -> Self {
+        change(&mut self.0);
+        self
     }
 
     /// A value that is not what was expected.
@@ -129,17 +140,17 @@ impl Refusal {
 
     /// A key or value that is refused for a reason of its own: a sentence without its place.
     pub fn because(reason: impl Into<String>) -> Self {
-        Self { path: Some(String::new()), ..Self::new(Problem::Other(reason.into())) }
+        Self::new(Problem::Other(reason.into())).at_root()
     }
 
     /// A key that must be there and is not.
     pub fn missing(key: &str) -> Self {
-        Self { path: Some(String::new()), ..Self::new(Problem::Missing(key.to_owned())) }
+        Self::new(Problem::Missing(key.to_owned())).at_root()
     }
 
     /// A key that is none of the known ones.
     pub fn unknown<'k>(key: &str, known: impl IntoIterator<Item = &'k str>) -> Self {
-        Self { path: Some(key_text(key)), ..Self::unknown_option(key, known) }
+        Self::unknown_option(key, known).with(|details| details.path = Some(key_text(key)))
     }
 
     fn unknown_option<'k>(key: &str, known: impl IntoIterator<Item = &'k str>) -> Self {
@@ -149,7 +160,7 @@ impl Refusal {
             None if known.is_empty() => None,
             None => Some(Meant::OneOf(known.into_iter().map(str::to_owned).collect())),
         };
-        Self { meant, ..Self::new(Problem::UnknownOption) }
+        Self::new(Problem::UnknownOption).with(|details| details.meant = meant)
     }
 
     /// A word that is none of the known ones.
@@ -159,88 +170,84 @@ impl Refusal {
 
     fn word(word: &str, known: &[&str]) -> Self {
         let meant = closest(word, known.iter().copied()).map(|name| Meant::Name(name.to_owned()));
-        Self { meant, ..Self::new(Problem::Expected(format!("one of {}", known.join(", ")))) }
+        Self::new(Problem::Expected(format!("one of {}", known.join(", "))))
+            .with(|details| details.meant = meant)
     }
 
     /// The same, with the name that is meant, where one is close to the one written.
     pub fn close_to<'k>(self, written: &str, names: impl IntoIterator<Item = &'k str>) -> Self {
-        Self { meant: closest(written, names).map(|name| Meant::Name(name.to_owned())), ..self }
+        self.with(|details| details.meant = closest(written, names).map(|name| Meant::Name(name.to_owned())))
     }
 
     /// Keys without a value.
     pub fn without_value(paths: &[String]) -> Self {
-        Self { path: Some(paths.join(", ")), ..Self::new(Problem::NoValue) }
-    }
-
-    /// The same, with what to write instead.
-    pub fn write(self, text: impl Into<String>) -> Self {
-        Self { meant: Some(Meant::Write(text.into())), ..self }
+        Self::new(Problem::NoValue).with(|details| details.path = Some(paths.join(", ")))
     }
 
     /// The same, with other names that exist where this one stands. A close one is named; a list of
     /// known names grows by them.
     pub fn or_one_of(self, key: &str, more: &[&str]) -> Self {
-        let known = match &self.meant {
-            _ if self.problem != Problem::UnknownOption => return self,
+        let known = match &self.0.meant {
+            _ if self.0.problem != Problem::UnknownOption => return self,
             Some(Meant::OneOf(known)) => known.iter().map(String::as_str).collect(),
             Some(_) => return self,
             None => Vec::new(),
         };
-        let meant = Self::unknown_option(key, known.into_iter().chain(more.iter().copied())).meant;
-        Self { meant, ..self }
+        let meant = Self::unknown_option(key, known.into_iter().chain(more.iter().copied())).0.meant;
+        self.with(|details| details.meant = meant)
     }
 
     /// The same refusal of a value whose key path the caller knows.
-    #[must_use]
     pub fn at_root(self) -> Self {
-        Self { path: Some(String::new()), ..self }
+        self.with(|details| details.path = Some(String::new()))
     }
 
     /// The same refusal, of something that stands below this key path.
     pub fn below(self, path: &str) -> Self {
-        let rest = self.path.unwrap_or_default();
-        Self { path: Some(joined(path, &rest)), ..self }
+        let path = joined(path, self.path());
+        self.with(|details| details.path = Some(path))
     }
 
     /// The same refusal, of something that was written there.
     pub fn at_source(self, from: Source) -> Self {
-        Self { from, ..self }
+        self.with(|details| details.from = from)
     }
 
     /// The same refusal with its place and the value there, unless it knows its place already: the
     /// innermost place is the right one.
     pub(super) fn located(self, path: impl FnOnce() -> String, value: &Value) -> Self {
-        if self.path.is_some() {
+        if self.0.path.is_some() {
             return self;
         }
-        let mut located = Self { path: Some(path()), ..self };
-        if let Problem::Expected(what) = &located.problem {
-            located.got = Some(quoted(value));
-            if located.wrong_kind && located.meant.is_none() {
-                located.meant = quotes(what, value);
+        self.with(|details| {
+            details.path = Some(path());
+            if let Problem::Expected(what) = &details.problem {
+                details.got = Some(quoted(value));
+                if details.wrong_kind && details.meant.is_none() {
+                    details.meant = quotes(what, value);
+                }
             }
-        }
-        located
+        })
     }
 
     /// The key path from the source; empty for the whole value.
     pub fn path(&self) -> &str {
-        self.path.as_deref().unwrap_or_default()
+        self.0.path.as_deref().unwrap_or_default()
     }
 
     /// What is wrong.
     pub const fn problem(&self) -> &Problem {
-        &self.problem
+        &self.0.problem
     }
 
     /// What the person probably meant.
     pub const fn meant(&self) -> Option<&Meant> {
-        self.meant.as_ref()
+        self.0.meant.as_ref()
     }
 
     fn text(&self) -> String {
         // A variable's name and the path within it are read as one: `TESTS_TO_SKIP[0]`.
-        let place = match &self.from {
+        let place = match &self.0.from {
             Source::Variable(name) => joined(name, self.path()),
             from => [from.to_string(), self.path().to_owned()]
                 .into_iter()
@@ -249,9 +256,9 @@ impl Refusal {
                 .join(": "),
         };
         let place = if place.is_empty() { "the plugin's options".to_owned() } else { place };
-        let meant = self.meant.as_ref().map(Meant::to_string).unwrap_or_default();
-        let what = match &self.problem {
-            Problem::Expected(what) => match &self.got {
+        let meant = self.0.meant.as_ref().map(Meant::to_string).unwrap_or_default();
+        let what = match &self.0.problem {
+            Problem::Expected(what) => match &self.0.got {
                 Some(got) => format!("expected {what}, got {got}"),
                 None => format!("expected {what}"),
             },
@@ -317,7 +324,7 @@ impl de::Error for Refusal {
     }
 
     fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self { wrong_kind: true, ..Self::new(Problem::Expected(expected.to_string())) }
+        Self::new(Problem::Expected(expected.to_string())).with(|details| details.wrong_kind = true)
     }
 
     fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
