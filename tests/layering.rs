@@ -17,6 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "exit",
             "model",
+            "options",
             "buildkite",
             "config",
             "workspace",

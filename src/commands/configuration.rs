@@ -4,10 +4,9 @@
 use super::environment::variable;
 use crate::job::Selection;
 use anyhow::{Context as _, Result};
-use rust_vmm_ci_core::config::{DockerChoice, Found, Given, Mode, Text, Wanted, require_version};
+use rust_vmm_ci_core::config::{Found, Given, Mode, Text, Wanted, require_version};
 use rust_vmm_ci_core::exit::usage;
 use rust_vmm_ci_core::model::{Os, Platform};
-use rust_vmm_ci_effects::container;
 use std::path::{Path, PathBuf};
 
 /// The files in which a repository's pipeline may stand.
@@ -56,29 +55,10 @@ pub fn find(common: &Selection, root: &Path, mode: Mode) -> Result<Found> {
         },
     };
     let found = given.find()?;
-    check_containers(&found)?;
     let binary = semver::Version::parse(env!("CARGO_PKG_VERSION")).context("this program's version")?;
     let hooks = variable("RUST_VMM_CI_HOOKS_VERSION");
     require_version(found.config.version.as_ref(), hooks.as_deref(), &binary)?;
     Ok(found)
-}
-
-/// Refuses what is wrong with the container's options, which the configuration knows as a map: here, and
-/// not in the job that an upload makes, or only where there is a container.
-fn check_containers(found: &Found) -> Result<()> {
-    let config = &found.config;
-    let of_checks =
-        config.checks.iter().map(|(name, check)| (format!("checks.{name}.docker"), &check.docker));
-    for (key, choice) in std::iter::once(("docker".to_owned(), &config.docker)).chain(of_checks) {
-        let DockerChoice::Options(options) = choice else { continue };
-        for (name, value) in options {
-            let place = format!("{key}.{name}");
-            // As the configuration's own errors: who wrote a plugin's options never wrote the variable.
-            let place = if found.from == Found::RUNNING { place } else { format!("{}: {place}", found.from) };
-            container::check_option(&place, name, value)?;
-        }
-    }
-    Ok(())
 }
 
 fn read(path: &Path) -> Result<String> {

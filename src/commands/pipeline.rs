@@ -7,6 +7,7 @@ use rust_vmm_ci_core::checks::times::Times;
 use rust_vmm_ci_core::config::{Config, Found, Jobs, Mode};
 use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::model::Origin;
+use rust_vmm_ci_core::options::Source;
 use rust_vmm_ci_core::pipeline::{Groups, JOBS_PER_BUILD, Renderer, Step, Uploads, own_reference};
 use rust_vmm_ci_core::plan::{Facts, PlannedCheck, Planner, StepSettings, TracedMap};
 use rust_vmm_ci_effects::{agent, container, say};
@@ -148,12 +149,15 @@ impl Containers {
             return Ok(());
         }
         for (name, set) in check.step.docker.iter().flat_map(TracedMap::iter) {
-            let place = match &set.origin {
-                Origin::Option(key) => key.clone(),
-                Origin::Variable(variable) => format!("{variable}: cfg.{name}"),
-                other => other.to_string(),
+            // An origin's key path ends with the option's name, which the check adds.
+            let above = |key: &str| key.strip_suffix(&format!(".{name}")).unwrap_or(key).to_owned();
+            let (source, path) = match &set.origin {
+                Origin::Option(key) => (Source::Step, above(key)),
+                Origin::Variable(variable) => (Source::Variable(variable), "cfg".to_owned()),
+                Origin::File(path, key) => (Source::File(path.clone()), above(key)),
+                other => (Source::File(other.to_string()), String::new()),
             };
-            container::check_option(&place, name, &set.value)?;
+            container::check_option(source, &path, name, &set.value)?;
         }
         self.seen = Some(Arc::clone(&check.step));
         Ok(())

@@ -56,7 +56,8 @@ fn is_absent(error: &io::Error) -> bool {
 /// # Errors
 /// As [`Times::read`].
 pub fn times(root: &Path, config: &Config) -> Result<Times> {
-    Times::read(&Disk { root: root.to_owned() }, &config.split.times)
+    let times = Times::read(&Disk { root: root.to_owned() }, &config.split.times);
+    times.map_err(|error| config.source.named_in(error))
 }
 
 /// Reads the facts of a repository. `packages` asks for the workspace's members.

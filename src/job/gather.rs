@@ -124,7 +124,7 @@ impl Gathered {
 /// # Errors
 /// Exit 3 where it is wrong, or where a variable names a file that is not there.
 pub fn policy() -> Result<Policy> {
-    let policy = Policy::read(variable(container::POLICY_VARIABLE).as_deref().map(Path::new))?;
+    let policy = container::read_policy(variable(container::POLICY_VARIABLE).as_deref().map(Path::new))?;
     debug!("agent policy: {}", if policy.file.is_empty() { "none" } else { &policy.file });
     Ok(policy)
 }

@@ -1,6 +1,6 @@
 //! The exit codes, and errors that know theirs.
 
-use std::fmt;
+use std::error::Error;
 
 /// How the program ends. The numbers are a contract (docs/architecture.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,29 +32,30 @@ impl Exit {
     }
 }
 
+/// Why the program ends: a sentence, or an error that code can look into.
+type Reason = Box<dyn Error + Send + Sync>;
+
 /// An error with the exit code that it ends the program with.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
 pub struct Failure {
     exit: Exit,
-    message: String,
+    reason: Reason,
 }
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Failure {}
 
 /// An error in what a person wrote: exit 2.
-pub fn usage(message: impl Into<String>) -> anyhow::Error {
-    Failure { exit: Exit::Usage, message: message.into() }.into()
+pub fn usage(reason: impl Into<Reason>) -> anyhow::Error {
+    Failure { exit: Exit::Usage, reason: reason.into() }.into()
 }
 
 /// An error of something that the program relies on: exit 3.
-pub fn infrastructure(message: impl Into<String>) -> anyhow::Error {
-    Failure { exit: Exit::Infrastructure, message: message.into() }.into()
+pub fn infrastructure(reason: impl Into<Reason>) -> anyhow::Error {
+    Failure { exit: Exit::Infrastructure, reason: reason.into() }.into()
+}
+
+/// The reason that [`usage`] or [`infrastructure`] was given, where it is an error of this type.
+pub fn reason<T: Error + 'static>(error: &anyhow::Error) -> Option<&T> {
+    error.chain().find_map(|cause| cause.downcast_ref::<Failure>()?.reason.downcast_ref())
 }
 
 /// The exit that an error asks for; one that does not say is taken for the environment's.
@@ -77,6 +78,13 @@ mod tests {
         let crash = 0xC000_0005_u32.cast_signed();
         assert_eq!(Exit::Command(crash).code().cast_unsigned(), 3_221_225_477);
         assert_eq!(Exit::Command(-1).code(), -1);
+    }
+
+    #[test]
+    fn a_reason_that_is_an_error_is_found_again() {
+        let error = usage("x".parse::<u8>().expect_err("an error")).context("reading");
+        assert!(reason::<std::num::ParseIntError>(&error).is_some());
+        assert!(reason::<std::num::ParseFloatError>(&error).is_none());
     }
 
     #[test]

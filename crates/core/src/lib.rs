@@ -9,6 +9,7 @@ pub mod checks;
 pub mod config;
 pub mod exit;
 pub mod model;
+pub mod options;
 pub mod pipeline;
 pub mod plan;
 pub mod predecessor;

@@ -1,53 +1,71 @@
 //! Agent tags: what the agent that takes a step must have.
 
-use super::short;
+use crate::options::{Name, Scalar, is_plain, read};
+use serde::de::{Error, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
-use thiserror::Error;
+use std::fmt;
 
-/// Why a value is no agent tags.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum AgentTagsError {
-    /// It is neither a map nor a list.
-    #[error("expected a map of agent tags, got {0}")]
-    Kind(String),
-    /// It is a list with an item that is not `name=value`.
-    #[error("expected a list of \"name=value\", got {0}")]
-    Item(String),
-    /// The value of a tag is a map or a list.
-    #[error("tag `{name}`: expected text, got {value}")]
-    Value {
-        /// The tag.
-        name: String,
-        /// Its value, as JSON.
-        value: String,
-    },
-}
+/// Agent tags, in both forms that Buildkite takes: a map, or a list of `name=value`. In a list, blanks
+/// around the name and the value are dropped.
+#[derive(Debug)]
+pub struct AgentTags(pub Map<String, Value>);
 
-/// Reads agent tags in both forms that Buildkite takes: a map, or a list of `name=value`. In a list,
-/// blanks around the name and the value are dropped.
-///
-/// # Errors
-/// If the value has neither form. The message does not have the key path: the caller knows it.
-pub fn agent_tags(value: &Value) -> Result<Map<String, Value>, AgentTagsError> {
-    let tags = match value {
-        Value::Object(tags) => tags.clone(),
-        Value::Array(items) => {
-            let tags: Option<Map<_, _>> = items.iter().map(tag).collect();
-            tags.ok_or_else(|| AgentTagsError::Item(short(value)))?
-        }
-        _ => return Err(AgentTagsError::Kind(short(value))),
-    };
-    match tags.iter().find(|(_, value)| value.is_object() || value.is_array()) {
-        Some((name, value)) => Err(AgentTagsError::Value { name: name.clone(), value: short(value) }),
-        None => Ok(tags),
+impl<'de> Deserialize<'de> for AgentTags {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AgentTagsVisitor)
     }
 }
 
-/// An item of a list: `name=value`, with a name.
-fn tag(item: &Value) -> Option<(String, Value)> {
-    let (name, value) = item.as_str()?.split_once('=')?;
-    let name = name.trim();
-    (!name.is_empty()).then(|| (name.to_owned(), value.trim().into()))
+struct AgentTagsVisitor;
+
+impl<'de> Visitor<'de> for AgentTagsVisitor {
+    type Value = AgentTags;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of agent tags, or a list of \"name=value\"")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<AgentTags, A::Error> {
+        let mut tags = Map::new();
+        while let Some(Name(name)) = map.next_key()? {
+            let Tag(value) = map.next_value()?;
+            tags.insert(name, value);
+        }
+        Ok(AgentTags(tags))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<AgentTags, A::Error> {
+        let mut tags = Map::new();
+        while let Some(Pair(name, value)) = seq.next_element()? {
+            tags.insert(name, value.into());
+        }
+        Ok(AgentTags(tags))
+    }
+}
+
+/// The value of an agent tag, as it is written.
+struct Tag(Value);
+
+impl<'de> Deserialize<'de> for Tag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        read::<Scalar>(&value)
+            .map_err(|_| D::Error::invalid_value(Unexpected::Other("another value"), &Scalar::WHAT))?;
+        Ok(Self(value))
+    }
+}
+
+/// An agent tag as `name=value`.
+struct Pair(String, String);
+
+impl<'de> Deserialize<'de> for Pair {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let pair = text.split_once('=').filter(|(name, _)| !name.trim().is_empty() && is_plain(&text));
+        pair.map(|(name, value)| Self(name.trim().to_owned(), value.trim().to_owned()))
+            .ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&text), &"text such as \"name=value\""))
+    }
 }
 
 #[cfg(test)]
@@ -55,24 +73,28 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn tags(value: &Value) -> Map<String, Value> {
+        read::<AgentTags>(value).unwrap().0
+    }
+
     #[test]
     fn a_list_and_a_map_are_the_same_tags() {
         let map = json!({"os": "linux", "queue": "a=b"});
-        assert_eq!(agent_tags(&map).unwrap(), agent_tags(&json!(["os=linux", " queue = a=b "])).unwrap());
-        assert_eq!(agent_tags(&json!({"large": true, "n": 4})).unwrap().len(), 2);
-        assert!(agent_tags(&json!([])).unwrap().is_empty());
+        assert_eq!(tags(&map), tags(&json!(["os=linux", " queue = a=b "])));
+        assert_eq!(tags(&json!({"large": true, "n": 4})).len(), 2);
+        assert!(tags(&json!([])).is_empty());
     }
 
     #[test]
     fn what_is_no_tag_is_refused_and_not_dropped() {
-        for (given, told) in [
-            (json!("linux"), r#"expected a map of agent tags, got "linux""#),
-            (json!(["os=linux", "kvm"]), r#"expected a list of "name=value", got ["os=linux","kvm"]"#),
-            (json!(["os=linux", 5]), r#"expected a list of "name=value", got ["os=linux",5]"#),
-            (json!(["=linux"]), r#"expected a list of "name=value", got ["=linux"]"#),
-            (json!({"os": ["linux"]}), r#"tag `os`: expected text, got ["linux"]"#),
+        for (given, path) in [
+            (json!("linux"), ""),
+            (json!(["os=linux", "kvm"]), "[1]"),
+            (json!(["os=linux", 5]), "[1]"),
+            (json!(["=linux"]), "[0]"),
+            (json!({"os": ["linux"]}), "os"),
         ] {
-            assert_eq!(agent_tags(&given).unwrap_err().to_string(), told);
+            assert_eq!(read::<AgentTags>(&given).unwrap_err().path(), path, "{given}");
         }
     }
 }

@@ -11,19 +11,7 @@ mod retry;
 mod step;
 mod step_option;
 
-pub use agent_tags::agent_tags;
+pub use agent_tags::AgentTags;
 pub use interpolation::{escape, first_variable, unescape};
 pub use step::{Kind, Step, is_soft, plugin_list, plugins};
 pub use step_option::{STEP_OPTIONS, StepOption};
-
-use serde_json::Value;
-
-/// A value as JSON for an error, cut after 60 characters.
-fn short(value: &Value) -> String {
-    const MOST: usize = 60;
-    let text = value.to_string();
-    match text.char_indices().nth(MOST) {
-        Some((at, _)) => format!("{} …", &text[..at]),
-        None => text,
-    }
-}

@@ -1,11 +1,12 @@
 //! The options of this plugin that are attributes of a step: every step that an upload generates has
 //! the option's value under the attribute.
 //!
-//! A new one is an entry in [`STEP_OPTIONS`], an entry in `plugin.yml`, a section in `docs/options.md`
-//! and a line in `tests/cases/config/options.yml`. All else follows from the table: reading the
-//! option, what it wins over, and what `explain` says.
+//! A new one is an entry in [`STEP_OPTIONS`], a section in `docs/options.md` and a line in
+//! `tests/cases/config/options.yml`. `plugin.yml` is generated. All else follows from the table: reading
+//! the option, what it wins over, and what `explain` says.
 
 use super::retry;
+use crate::options::Refusal;
 use serde_json::{Value, json};
 
 /// An option that is an attribute of every generated step.
@@ -20,8 +21,12 @@ pub struct StepOption {
     pub attribute: &'static str,
     /// The value where nobody gives one. None: the step does not have the attribute then.
     pub default: Option<fn() -> Value>,
-    /// Checks a value. An error begins with the rest of the key path, or with `: `.
-    pub check: fn(&Value) -> Result<(), String>,
+    /// Checks a value.
+    pub check: fn(&Value) -> Result<(), Refusal>,
+    /// What it is, for `plugin.yml`.
+    pub description: &'static str,
+    /// The kinds of JSON values that it takes, for `plugin.yml`.
+    pub kinds: &'static [&'static str],
 }
 
 /// All of them, in the order in which a step has their attributes.
@@ -31,6 +36,8 @@ pub const STEP_OPTIONS: &[StepOption] = &[StepOption {
     // The predecessor gave every step this one.
     default: Some(|| json!({"automatic": false})),
     check: retry::check,
+    description: "Buildkite's retry, for every generated step",
+    kinds: &["object"],
 }];
 
 #[cfg(test)]

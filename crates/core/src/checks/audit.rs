@@ -11,7 +11,7 @@ use crate::report::{Finding, Level};
 use anyhow::Result;
 use chrono::NaiveDate;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error};
+use serde::de::{Deserializer, Error, Unexpected};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,7 +63,10 @@ impl<'de> Deserialize<'de> for Ignored {
         let text = |key: &str| value[key].as_str().map(str::trim).filter(|text| !text.is_empty());
         match (text("id"), text("reason"), value.as_object().map(Map::len)) {
             (Some(id), Some(reason), Some(2)) => Ok(Self { id: id.to_owned(), reason: reason.to_owned() }),
-            _ => Err(D::Error::custom(format!("expected {{\"id\": …, \"reason\": …}}, got {value}"))),
+            _ => Err(D::Error::invalid_value(
+                Unexpected::Other("another value"),
+                &"{\"id\": …, \"reason\": …}",
+            )),
         }
     }
 }
@@ -73,8 +76,8 @@ fn database<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Databas
     if place.starts_with("https://") {
         Ok(Some(Database::Mirror(place)))
     } else if place.contains("://") || place.starts_with("git@") {
-        let what = "expected a path, or an address that begins with https:// (cargo-audit takes no other)";
-        Err(D::Error::custom(format!("{what}, got \"{place}\"")))
+        let what = "a path, or an address that begins with https:// (cargo-audit takes no other)";
+        Err(D::Error::invalid_value(Unexpected::Str(&place), &what))
     } else {
         Ok(Some(Database::Path(place)))
     }

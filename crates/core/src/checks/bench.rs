@@ -38,9 +38,12 @@ pub fn options(own: &Map<String, Value>) -> Result<Options> {
 fn percent<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     let number = value.as_f64().filter(|number| *number > 0.0);
-    number
-        .map(Some)
-        .ok_or_else(|| serde::de::Error::custom(format!("expected a number of percent above 0, got {value}")))
+    number.map(Some).ok_or_else(|| {
+        serde::de::Error::invalid_value(
+            serde::de::Unexpected::Other("another value"),
+            &"a number of percent above 0",
+        )
+    })
 }
 
 /// An estimate of criterion's of the time that one iteration takes, in nanoseconds
@@ -272,7 +275,10 @@ pub(crate) mod tests {
                 "checks.bench.threshold: expected a number of percent above 0, got \"5\"",
             ),
             (r#"{"threshold": -1}"#, "checks.bench.threshold: expected a number of percent above 0, got -1"),
-            (r#"{"package": ""}"#, "checks.bench.package: expected a text that is not empty"),
+            (
+                r#"{"package": ""}"#,
+                "checks.bench.package: expected one line of text that is not blank and has no control characters",
+            ),
             (r#"{"treshold": 5}"#, "checks.bench.treshold: unknown option; did you mean `threshold`?"),
         ] {
             let error = read(text).unwrap_err().to_string();

@@ -1,7 +1,11 @@
-//! Holds together what says which options there are: the types here, `plugin.yml` and `docs/options.md`.
+//! Holds together the places that list the options: the type [`Config`], `plugin.yml` and
+//! `docs/options.md`. `plugin.yml` gets its schema from the type:
+//! `UPDATE=1 cargo test -p rust-vmm-ci-core --lib agreement` writes it.
 
 use super::{Config, text};
+use crate::buildkite::{STEP_OPTIONS, StepOption};
 use crate::config::check::COMMON_CHECK_KEYS;
+use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -11,16 +15,114 @@ const VALUES: &str = include_str!("../../../../tests/cases/config/options.yml");
 
 type Set = BTreeSet<String>;
 
+/// The schema of the options. It has only keywords that draft-07 and draft 2019-09 share: the plugin
+/// linter reads the one, the agent the other. The linter refuses `$schema`, `format` and unknown keywords.
+fn generated() -> Value {
+    let settings = SchemaSettings::draft07().with(|settings| {
+        settings.meta_schema = None;
+        settings.inline_subschemas = true;
+    });
+    let schema = settings.into_generator().into_root_schema_for::<Config>().to_value();
+    let mut schema = plain(&schema, 0);
+    for required in ["description", "required"] {
+        schema.as_object_mut().unwrap().shift_remove(required);
+    }
+    let properties = schema["properties"].as_object_mut().unwrap();
+    for StepOption { name, description, kinds, .. } in STEP_OPTIONS {
+        let kinds = if let [kind] = kinds { json!(kind) } else { json!(kinds) };
+        properties.insert((*name).to_owned(), json!({"description": description, "type": kinds}));
+    }
+    schema
+}
+
+/// A schema without what only Rust's types need: titles, defaults, formats, `null` for an unset option.
+/// The descriptions are those of the options (`depth` 2).
+fn plain(schema: &Value, depth: usize) -> Value {
+    let Value::Object(map) = schema else { return schema.clone() };
+    let is_null = |schema: &Value| schema["type"] == "null";
+    let mut plain_map = Map::new();
+    // A person reads the description first.
+    let description = map.iter().filter(|(key, _)| *key == "description");
+    for (key, value) in description.chain(map.iter().filter(|(key, _)| *key != "description")) {
+        let value = match key.as_str() {
+            "title" | "default" | "format" => continue,
+            "description" if depth != 1 => continue,
+            "description" => Value::from(value.as_str().unwrap().replace('\n', " ")),
+            "properties" => {
+                let properties = value.as_object().unwrap().iter();
+                properties.map(|(name, schema)| (name.clone(), plain(schema, depth + 1))).collect()
+            }
+            "items" | "additionalProperties" => match value {
+                Value::Object(_) => plain(value, depth + 2),
+                other if *other == json!(true) => continue,
+                other => other.clone(),
+            },
+            "type" => match value.as_array() {
+                None => value.clone(),
+                Some(kinds) => {
+                    let kinds: Vec<Value> = kinds.iter().filter(|kind| *kind != "null").cloned().collect();
+                    if let [one] = &kinds[..] { one.clone() } else { kinds.into() }
+                }
+            },
+            "enum" => value.as_array().unwrap().iter().filter(|word| !word.is_null()).cloned().collect(),
+            "anyOf" | "oneOf" => {
+                let all = value.as_array().unwrap().iter().filter(|schema| !is_null(schema));
+                let all: Vec<Value> = all.map(|schema| plain(schema, depth + 2)).collect();
+                // Each variant of an enum with comments is a schema of its own.
+                let words: Vec<Value> =
+                    all.iter().filter_map(|schema| schema.get("const").cloned()).collect();
+                let rest = all.iter().filter(|schema| schema.get("const").is_none());
+                let listed = rest.clone().filter_map(|schema| schema["enum"].as_array()).flatten().cloned();
+                if !words.is_empty() {
+                    plain_map.insert("type".into(), "string".into());
+                    plain_map.insert("enum".into(), listed.chain(words).collect());
+                    continue;
+                }
+                if let [one] = &all[..] {
+                    plain_map.extend(one.as_object().unwrap().clone());
+                    continue;
+                }
+                Value::Array(all)
+            }
+            _ => value.clone(),
+        };
+        plain_map.insert(key.clone(), value);
+    }
+    Value::Object(plain_map)
+}
+
 fn properties() -> Map<String, Value> {
     let plugin = text::yaml(PLUGIN_YML).unwrap();
     assert_eq!(plugin["configuration"]["additionalProperties"], false);
     plugin["configuration"]["properties"].as_object().unwrap().clone()
 }
 
-/// The options that the types know, by what they say of one that they do not.
-fn known() -> Set {
-    let told = Config::parse(&json!({"?": 1})).unwrap_err().to_string();
-    told.split_once("one of: ").unwrap().1.split(", ").map(str::to_owned).collect()
+/// The keys of the options, in order.
+pub fn names() -> Vec<String> {
+    generated()["properties"].as_object().unwrap().keys().cloned().collect()
+}
+
+/// The same as a set.
+pub fn known() -> Set {
+    names().into_iter().collect()
+}
+
+#[test]
+fn plugin_yml_has_the_schema_of_the_types() {
+    let schema = generated();
+    let written = text::yaml(PLUGIN_YML).unwrap()["configuration"].clone();
+    if written != schema && std::env::var_os("UPDATE").is_some() {
+        let (head, _) = PLUGIN_YML.split_once("configuration:").unwrap();
+        let text = serde_saphyr::to_string(&json!({"configuration": schema})).unwrap();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugin.yml");
+        std::fs::write(path, format!("{head}{text}")).unwrap();
+        return;
+    }
+    for (name, option) in schema["properties"].as_object().unwrap() {
+        assert!(option["description"].is_string(), "{name} has no comment");
+        assert_eq!(&written["properties"][name], option, "{name}: write plugin.yml with UPDATE=1");
+    }
+    assert_eq!(written, schema, "write plugin.yml with UPDATE=1");
 }
 
 /// The values that an option takes, one at least of each kind, for options and for checks' options.
@@ -55,8 +157,8 @@ fn kinds_in_schema(schema: &Value) -> Set {
     kinds.map(|kind| kind.as_str().unwrap().to_owned()).collect()
 }
 
-/// Holds an option's kinds of values against the schema: those that are told are accepted, all others
-/// refused, and the schema says the same.
+/// Holds an option's kinds of values against the schema. The given values are accepted, every other kind
+/// is refused, and the schema says the same.
 fn assert_kinds(key: &str, schema: &Value, values: &Value, parse: &dyn Fn(&Value) -> bool) {
     let values = values.as_array().unwrap();
     for value in values {
@@ -73,12 +175,6 @@ fn assert_kinds(key: &str, schema: &Value, values: &Value, parse: &dyn Fn(&Value
 
 fn with(key: &str, value: &Value) -> Value {
     Value::Object([(key.to_owned(), value.clone())].into_iter().collect())
-}
-
-#[test]
-fn the_schema_has_the_options_that_the_types_have() {
-    let in_schema: Set = properties().keys().cloned().collect();
-    assert_eq!(in_schema, known());
 }
 
 #[test]
@@ -107,26 +203,27 @@ fn every_check_option_takes_the_kinds_of_values_that_the_schema_says() {
 }
 
 #[test]
-fn the_schemas_words_are_those_of_the_types() {
+fn the_schemas_words_are_those_that_the_reader_takes() {
     let of_checks = properties()["checks"]["additionalProperties"]["properties"].as_object().unwrap().clone();
     let options = properties().into_iter().map(|(key, schema)| (schema, None, key));
     let of_checks = of_checks.into_iter().map(|(key, schema)| (schema, Some("style"), key));
     let mut held = 0;
     for (schema, check, key) in options.chain(of_checks) {
-        let written = |value: &Value| match check {
-            Some(check) => json!({"checks": with(check, &with(&key, value))}),
-            None => with(&key, value),
+        let refused = match check {
+            Some(check) => json!({"checks": with(check, &with(&key, &json!("\u{0}")))}),
+            None => with(&key, &json!("\u{0}")),
         };
+        let told = Config::parse(&refused).err().map(|error| error.to_string()).unwrap_or_default();
+        let taken = told.split_once("expected one of ").and_then(|(_, rest)| rest.split_once(", got "));
         let words = alternatives(&schema).into_iter().find_map(|schema| schema["enum"].as_array());
-        let told = Config::parse(&written(&json!("\u{0}"))).err().map(|error| error.to_string());
-        let listed = told.as_deref().and_then(|told| told.split_once("; one of: "));
-        let Some(words) = words else {
-            assert_eq!(listed, None, "{key} has no enum");
-            continue;
-        };
-        let words: Vec<&str> = words.iter().map(|word| word.as_str().unwrap()).collect();
-        assert_eq!(listed.map(|(_, words)| words), Some(words.join(", ").as_str()), "{key}");
-        held += 1;
+        let words: Option<Vec<&str>> =
+            words.map(|words| words.iter().map(|word| word.as_str().unwrap()).collect());
+        assert_eq!(
+            taken.map(|(words, _)| words),
+            words.as_ref().map(|words| words.join(", ")).as_deref(),
+            "{key}"
+        );
+        held += usize::from(words.is_some());
     }
     assert_eq!(held, 10, "options with words");
 }

@@ -1,10 +1,9 @@
 //! What differs for one check, as it is written under `checks`.
 
-use super::form::{Agents, Leaf, Minutes, Name, OneOrMany, Variable};
-use super::raw::platforms;
-use super::{CheckOptions, DockerChoice};
+use super::CheckOptions;
+use super::form::{Agents, Names, Platforms};
 use crate::exit::usage;
-use crate::model::{FeatureMode, did_you_mean};
+use crate::options::{AnyText, Command, Name, OneOrMany, Positive, Refusal, Scalar};
 use anyhow::Result;
 use indexmap::IndexMap;
 use serde::de::{Error, MapAccess, Visitor};
@@ -28,8 +27,8 @@ pub const COMMON_CHECK_KEYS: [&str; 12] = [
 ];
 
 impl CheckOptions {
-    /// Refuses what is left in [`CheckOptions::own`] and is none of the `known` options that the
-    /// check of this `name` has of its own.
+    /// Refuses what is left in [`CheckOptions::own`] and is none of the `known` options that only the
+    /// check of this `name` has.
     ///
     /// # Errors
     /// Exit 2 with the key path and what was meant.
@@ -37,15 +36,15 @@ impl CheckOptions {
         match self.own.keys().find(|key| !known.contains(&key.as_str())) {
             None => Ok(()),
             Some(key) => {
-                let candidates = known.iter().copied().chain(COMMON_CHECK_KEYS);
-                Err(usage(format!("checks.{name}.{key}: unknown option{}", did_you_mean(key, candidates))))
+                let known = known.iter().copied().chain(COMMON_CHECK_KEYS);
+                Err(usage(Refusal::unknown(key, known).below(&format!("checks.{name}"))))
             }
         }
     }
 }
 
-/// A key of a check. A common one with `_` for `-` is refused here, where its path is known; whether
-/// another is one of the check's own, the check itself knows.
+/// A key of a check. A common key that is written with `_` for `-` is refused here. Whether an unknown
+/// key is an option of its own, the check itself knows.
 struct Key(String);
 
 impl<'de> Deserialize<'de> for Key {
@@ -53,7 +52,7 @@ impl<'de> Deserialize<'de> for Key {
         let key = String::deserialize(deserializer)?;
         let kebab = key.to_lowercase().replace('_', "-");
         if kebab != key && COMMON_CHECK_KEYS.contains(&kebab.as_str()) {
-            return Err(Error::custom(format!("unknown option; did you mean `{kebab}`?")));
+            return Err(Error::unknown_field(&key, &COMMON_CHECK_KEYS));
         }
         Ok(Self(key))
     }
@@ -78,25 +77,27 @@ impl<'de> Visitor<'de> for CheckVisitor {
         let mut options = CheckOptions::default();
         while let Some(Key(key)) = map.next_key()? {
             match key.as_str() {
-                "agents" => options.agents = Some(map.next_value::<Leaf<Agents>>()?.0.0),
-                "args" => options.args = map.next_value::<OneOrMany<String>>()?.0,
-                "command" => options.command = Some(map.next_value::<Leaf<Name>>()?.0.0),
-                "docker" => options.docker = map.next_value::<Leaf<DockerChoice>>()?.0,
+                "agents" => options.agents = Some(map.next_value::<Agents>()?.0),
+                "args" => options.args = texts(map.next_value()?),
+                "command" => options.command = Some(map.next_value::<Command>()?.0),
+                "docker" => options.docker = map.next_value()?,
                 "env" => {
-                    let variables: IndexMap<String, Leaf<Variable>> = map.next_value()?;
-                    options.env =
-                        variables.into_iter().map(|(name, Leaf(Variable(value)))| (name, value)).collect();
+                    let variables: IndexMap<VariableName, Scalar> = map.next_value()?;
+                    options.env = variables
+                        .into_iter()
+                        .map(|(VariableName(name), Scalar(value))| (name, value))
+                        .collect();
                 }
                 "exclude" => options.exclude = names(&mut map)?,
-                "features" => options.features = Some(map.next_value::<Leaf<FeatureMode>>()?.0),
+                "features" => options.features = Some(map.next_value()?),
                 "packages" => options.packages = names(&mut map)?,
-                "platform" => options.platforms = Some(platforms(&mut map)?),
-                "soft-fail" => options.soft_fail = Some(map.next_value::<Leaf<bool>>()?.0),
+                "platform" => options.platforms = Some(map.next_value::<Platforms>()?.0),
+                "soft-fail" => options.soft_fail = Some(map.next_value()?),
                 "timeout-in-minutes" => {
-                    options.timeout_in_minutes = Some(map.next_value::<Leaf<Minutes>>()?.0.0);
+                    options.timeout_in_minutes = Some(map.next_value::<Positive>()?.0);
                 }
                 "working-directory" => {
-                    options.working_directory = Some(map.next_value::<Leaf<Name>>()?.0.0);
+                    options.working_directory = Some(map.next_value::<Name>()?.0);
                 }
                 _ => {
                     options.own.insert(key, map.next_value()?);
@@ -108,5 +109,43 @@ impl<'de> Visitor<'de> for CheckVisitor {
 }
 
 fn names<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Vec<String>, A::Error> {
-    Ok(map.next_value::<OneOrMany<Name>>()?.0.into_iter().map(|Name(name)| name).collect())
+    Ok(map.next_value::<Names>()?.0.into_iter().map(|Name(name)| name).collect())
+}
+
+fn texts(OneOrMany(texts): OneOrMany<AnyText>) -> Vec<String> {
+    texts.into_iter().map(|AnyText(text)| text).collect()
+}
+
+/// The name of an environment variable: one that a process can be given.
+#[derive(PartialEq, Eq, Hash)]
+struct VariableName(String);
+
+impl<'de> Deserialize<'de> for VariableName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Name(name) = Name::deserialize(deserializer)?;
+        if name.contains('=') {
+            return Err(Error::custom("a variable's name has no `=`"));
+        }
+        Ok(Self(name))
+    }
+}
+
+/// The options that every check has, for the schema.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+#[allow(dead_code, reason = "only the schema is made of it")]
+pub struct Written {
+    agents: Option<Agents>,
+    args: Option<OneOrMany<AnyText>>,
+    command: Option<Command>,
+    docker: Option<super::form::Choice>,
+    env: Option<std::collections::BTreeMap<String, serde_json::Value>>,
+    exclude: Option<Names>,
+    features: Option<crate::model::FeatureMode>,
+    packages: Option<Names>,
+    platform: Option<Platforms>,
+    soft_fail: Option<bool>,
+    timeout_in_minutes: Option<Positive>,
+    working_directory: Option<Name>,
 }

@@ -1,15 +1,18 @@
-//! What users write → what the program works with.
+//! The plugin's configuration: its options, where they come from, and the agent's policy.
 //!
-//! A configuration is wide when written (a name or a list, snake or kebab) and narrow here: every
-//! option has its value or is known to be unset where the default depends on facts.
+//! An option may be written in several ways, such as a name or a list of names. Here it has one form.
+//! An option whose default depends on facts of the repository or the machine is `None` while it is unset.
 
 #[cfg(test)]
 mod agreement;
 mod check;
+pub mod docker;
 mod form;
 mod parse;
 mod pipeline_file;
-mod raw;
+mod policy;
+#[cfg(test)]
+mod property;
 mod reference;
 mod source;
 mod split;
@@ -19,63 +22,97 @@ mod version;
 
 pub use check::COMMON_CHECK_KEYS;
 pub use pipeline_file::entries;
+pub use policy::Policy;
 pub use source::{Found, Given, Text, Wanted};
 pub use split::Split;
 pub use text::printable;
 pub use version::require_version;
 
 use crate::model::{FeatureMode, Os, Platform};
+use crate::options::Source;
 use indexmap::IndexMap;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// The plugin's configuration, as read and checked (design.md, "Options").
-#[derive(Clone, Debug)]
+///
+/// This type is the one list of the options. A field's name in kebab-case is the option's key, unless it is
+/// renamed, and its comment is the description in `plugin.yml`. The test module `agreement` writes
+/// `plugin.yml` from it and compares it with docs/options.md.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Config {
-    /// What the `command` hook does.
+    /// Where the options were written, for errors that are found later.
+    #[serde(skip)]
+    pub source: Source,
+    /// What the step does: run the checks, or upload a step for each
     pub mode: Mode,
-    /// The platforms; none for this machine's (run) or the repository's (upload).
+    /// The platforms to check. The default is this machine's for a run and the repository's for an upload
+    #[serde(rename = "platform", deserialize_with = "form::platforms")]
+    #[cfg_attr(test, schemars(with = "Option<form::Platforms>"))]
     pub platforms: Option<Vec<Platform>>,
-    /// The system; none for this machine's (run) or Linux (upload).
+    /// The operating system to check on. The default is this machine's for a run and Linux for an upload
+    #[cfg_attr(test, schemars(with = "Option<form::OsName>"))]
     pub os: Option<Os>,
-    /// The only checks that are in, by name or label; none for all.
+    /// The only checks that run, by name or label
+    #[serde(deserialize_with = "form::selection")]
+    #[cfg_attr(test, schemars(with = "Option<form::Selection>"))]
     pub only: Option<Vec<String>>,
-    /// The checks that are out, by name or label.
+    /// The checks that do not run, by name or label
+    #[serde(deserialize_with = "form::names")]
+    #[cfg_attr(test, schemars(with = "form::Names"))]
     pub skip: Vec<String>,
-    /// Whether the standard checks are in.
+    /// Whether the standard checks run
     pub standard: bool,
-    /// The repository's own steps, in order.
+    /// Command steps of the repository's own, in order
+    #[cfg_attr(test, schemars(with = "Vec<Map<String, Value>>"))]
     pub steps: Vec<ExtraStep>,
-    /// Files of descriptions in the predecessor's format, from the repository's root.
+    /// Files of test descriptions, from the repository's root
+    #[serde(deserialize_with = "form::names")]
+    #[cfg_attr(test, schemars(with = "form::Names"))]
     pub tests: Vec<String>,
-    /// What differs for single checks, by name.
+    /// What differs for single checks, by name
+    #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, check::Written>"))]
     pub checks: IndexMap<String, CheckOptions>,
-    /// The sets of features that the cargo checks run with.
+    /// The sets of features that the cargo checks run with
     pub features: FeatureMode,
-    /// Whether a workspace is checked as one or crate by crate.
+    /// Whether a workspace is checked as a whole or crate by crate
     pub workspace: WorkspaceMode,
-    /// Selective: whether a crate's steps also run for a change in what it depends on by path.
+    /// Whether a crate's steps also run when a crate changes that it depends on by path
     pub dependents: bool,
-    /// Upload: a step for each check, or for each platform.
+    /// Whether an upload has a step for each check or for each platform
     pub jobs: Jobs,
-    /// Upload per platform: over how many jobs a platform's checks are split, and by what.
+    /// Over how many jobs the checks of a platform are divided, and by which times
+    #[cfg_attr(test, schemars(with = "split::Written"))]
     pub split: Split,
-    /// The container.
+    /// Options of the container, or false for none
+    #[cfg_attr(test, schemars(with = "form::Choice"))]
     pub docker: DockerChoice,
-    /// Agent tags for every step, in place of the predecessor's.
+    /// Agent tags for every step
+    #[serde(deserialize_with = "form::agents")]
+    #[cfg_attr(test, schemars(with = "Option<form::Agents>"))]
     pub agents: Option<Map<String, Value>>,
-    /// The agent tag `hypervisor`.
+    /// The agent tag `hypervisor`
+    #[serde(deserialize_with = "form::hypervisor")]
+    #[cfg_attr(test, schemars(with = "Option<form::Hypervisor>"))]
     pub hypervisor: Option<String>,
-    /// The time limit of every step in minutes.
+    /// The time limit of every step in minutes
+    #[serde(deserialize_with = "form::minutes")]
+    #[cfg_attr(test, schemars(with = "Option<crate::options::Positive>"))]
     pub timeout_in_minutes: Option<u32>,
-    /// What is kept between jobs; none for what the agent's policy says, or the registry.
+    /// What is kept between jobs. The default is the agent's policy, or the registry
     pub cache: Option<Cache>,
-    /// Whether a failing run annotates its build.
+    /// Whether a failing run annotates its build
     pub annotate: bool,
-    /// What the binary's version must be.
+    /// What the version of the rust-vmm-ci binary must be
+    #[serde(deserialize_with = "form::version")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub version: Option<semver::VersionReq>,
     /// The options that are attributes of every generated step, by [`StepOption::name`].
     ///
     /// [`StepOption::name`]: crate::buildkite::StepOption::name
+    #[serde(skip)]
     pub step_options: IndexMap<&'static str, Value>,
 }
 
@@ -83,6 +120,7 @@ impl Default for Config {
     /// The configuration of a step that names the plugin and gives no option.
     fn default() -> Self {
         Self {
+            source: Source::default(),
             mode: Mode::default(),
             platforms: None,
             os: None,
@@ -110,7 +148,9 @@ impl Default for Config {
 }
 
 /// See [`Config::mode`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Mode {
     /// Run the checks in this job.
     #[default]
@@ -120,7 +160,9 @@ pub enum Mode {
 }
 
 /// See [`Config::workspace`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum WorkspaceMode {
     /// One step for the whole workspace.
     #[default]
@@ -130,7 +172,9 @@ pub enum WorkspaceMode {
 }
 
 /// See [`Config::jobs`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Jobs {
     /// A step for each check and platform.
     #[default]
@@ -140,7 +184,9 @@ pub enum Jobs {
 }
 
 /// See [`Config::cache`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Cache {
     /// Nothing.
     None,
@@ -165,12 +211,12 @@ impl Cache {
 /// See [`Config::docker`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum DockerChoice {
-    /// Nothing said: the pinned image on Linux, none on Windows.
+    /// The option is not set: the pinned image on Linux, no container on Windows.
     #[default]
     Unset,
     /// `docker: false`: on the host.
     Off,
-    /// Options of the docker plugin, and `runtime`, as written: `venue` knows them.
+    /// Options of the docker plugin, and `runtime`, as they are written and checked by [`docker::read`].
     Options(Map<String, Value>),
 }
 
@@ -179,9 +225,9 @@ pub enum DockerChoice {
 pub struct ExtraStep {
     /// Its label, before a platform is added.
     pub label: String,
-    /// Its command.
+    /// The command that it runs.
     pub command: String,
-    /// The platforms that it is for, one step each; none for one step without platform.
+    /// The platforms that it is for, with a step for each. Without platforms it is one step.
     pub platforms: Option<Vec<Platform>>,
     /// Any other attribute of a Buildkite command step, as written.
     pub attributes: Map<String, Value>,
@@ -214,6 +260,6 @@ pub struct CheckOptions {
     pub soft_fail: Option<bool>,
     /// The platforms that the check is for.
     pub platforms: Option<Vec<Platform>>,
-    /// What the check has of its own, as written: its file in `checks/` knows the names.
+    /// The options that only this check has, as they are written. The check's file in `checks/` reads them.
     pub own: Map<String, Value>,
 }

@@ -1,125 +1,100 @@
-//! A configuration from what was written, or the error that says where it is wrong and how to mend
-//! it.
+//! Reads a configuration, or says where it is wrong and how to mend it.
 
-use super::form::unexpected;
-use super::raw::RawConfig;
-use super::text::printable;
 use super::{Config, Jobs};
 use crate::buildkite::STEP_OPTIONS;
 use crate::exit::usage;
-use crate::model::did_you_mean;
+use crate::options::{self, Refusal, Source};
 use anyhow::Result;
 use indexmap::IndexMap;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 impl Config {
     /// Reads the plugin's options as they stand in a step; `null` is the default configuration.
     ///
     /// # Errors
-    /// Exit 2 for what no option allows, with its key path and what was meant; for a nested `null`,
-    /// for which the agent drops the whole configuration; for an option that says nothing without
-    /// another.
+    /// As [`Config::read`], with exit 2.
     pub fn parse(value: &Value) -> Result<Self> {
-        let mut map = match value {
-            Value::Null => return Ok(Self::default()),
-            Value::Object(map) => map.clone(),
-            // serde would read a list's items as the options in the order of their fields.
-            other => {
-                return Err(usage(printable(&format!(
-                    "the plugin's options: {}",
-                    unexpected("a map of options", other)
-                ))));
+        Self::read(value, Source::Step).map_err(usage)
+    }
+
+    /// Reads the plugin's options as they stand in this source; `null` is the default configuration.
+    ///
+    /// # Errors
+    /// For what no option allows. For a nested `null`, for which the agent drops the whole
+    /// configuration. For an option that has no effect without another.
+    pub fn read(value: &Value, source: Source) -> Result<Self, Refusal> {
+        let read = || {
+            if value.is_null() {
+                return Ok(Self::default());
             }
+            refuse_nulls(value)?;
+            let (step_options, rest) = take_step_options(value)?;
+            let config: Self = options::read(&rest).map_err(|refusal| with_step_options(refusal, &rest))?;
+            let config = Self { step_options, ..config };
+            if config.split.jobs > 1 && config.jobs == Jobs::PerCheck {
+                let reason =
+                    "every check has a job of its own; add `jobs: per-platform`, or leave `split` out";
+                return Err(Refusal::because(reason).below("split"));
+            }
+            Ok(config)
         };
-        if let Some(told) = nulls_told(value) {
-            return Err(usage(told));
+        match read() {
+            Ok(config) => Ok(Self { source, ..config }),
+            Err(refusal) => Err(refusal.at_source(source)),
         }
-        let step_options = take_step_options(&mut map).map_err(|told| usage(printable(&told)))?;
-        let raw: RawConfig = serde_path_to_error::deserialize(Value::Object(map)).map_err(|error| {
-            usage(printable(&explain(&error.path().to_string(), &error.inner().to_string())))
-        })?;
-        let config = Self { step_options, ..Self::from(raw) };
-        if config.split.jobs > 1 && config.jobs == Jobs::PerCheck {
-            return Err(usage(
-                "split: every check has a job of its own; add `jobs: per-platform`, or leave `split` out",
-            ));
-        }
-        Ok(config)
     }
 }
 
-/// Takes the options that are attributes of steps out of the options, and checks them. An error has its
-/// key path.
-fn take_step_options(options: &mut Map<String, Value>) -> Result<IndexMap<&'static str, Value>, String> {
+/// The options that are attributes of every step, and the rest of the options.
+fn take_step_options(value: &Value) -> Result<(IndexMap<&'static str, Value>, Value), Refusal> {
     let mut taken = IndexMap::new();
+    let mut rest = value.clone();
+    let Value::Object(options) = &mut rest else { return Ok((taken, rest)) };
     for option in STEP_OPTIONS {
         if let Some(value) = options.shift_remove(option.name) {
-            (option.check)(&value).map_err(|told| format!("{}{told}", option.name))?;
+            (option.check)(&value).map_err(|refusal| refusal.below(option.name))?;
             taken.insert(option.name, value);
         }
     }
-    Ok(taken)
+    Ok((taken, rest))
 }
 
-/// What to say of the nested `null`s in a value, with the key path of each; nothing where it has none.
-pub fn nulls_told(value: &Value) -> Option<String> {
+/// The refusal of an option's name, which may be meant for one of the step options.
+fn with_step_options(refusal: Refusal, options: &Value) -> Refusal {
+    let mut keys = options.as_object().into_iter().flat_map(|options| options.keys());
+    let Some(key) = keys.find(|key| options::key(key) == refusal.path()) else { return refusal };
+    let names: Vec<&str> = STEP_OPTIONS.iter().map(|option| option.name).collect();
+    refusal.or_one_of(key, &names)
+}
+
+/// Refuses nested `null`s.
+///
+/// # Errors
+/// The refusal names the key path of each.
+pub fn refuse_nulls(value: &Value) -> Result<(), Refusal> {
     let paths = nulls(value);
-    let have = if paths.len() == 1 { "has" } else { "have" };
-    (!paths.is_empty()).then(|| {
-        printable(&format!(
-            "{}: {have} no value (null); remove the key or give it one: for a null within them the \
-             agent drops all options of a plugin",
-            paths.join(", ")
-        ))
-    })
+    if paths.is_empty() { Ok(()) } else { Err(Refusal::without_value(&paths)) }
 }
 
 /// The key paths of every `null` within a value.
 fn nulls(value: &Value) -> Vec<String> {
-    let within = |head: String, item: &Value| -> Vec<String> {
-        nulls(item)
-            .into_iter()
-            .map(|rest| match rest.as_str() {
-                "" => head.clone(),
-                index if index.starts_with('[') => format!("{head}{index}"),
-                key => format!("{head}.{key}"),
-            })
-            .collect()
+    let within = |head: &str, item: &Value| -> Vec<String> {
+        nulls(item).iter().map(|rest| options::path(head, rest)).collect()
     };
     match value {
         Value::Null => vec![String::new()],
         Value::Array(items) => {
-            items.iter().enumerate().flat_map(|(at, item)| within(format!("[{at}]"), item)).collect()
+            items.iter().enumerate().flat_map(|(at, item)| within(&format!("[{at}]"), item)).collect()
         }
-        Value::Object(map) => map.iter().flat_map(|(key, item)| within(key.clone(), item)).collect(),
+        Value::Object(map) => map.iter().flat_map(|(key, item)| within(&options::key(key), item)).collect(),
         _ => Vec::new(),
     }
-}
-
-/// serde's message in the words of the other errors: path, what was expected, what stands there.
-fn explain(path: &str, message: &str) -> String {
-    if let Some(rest) = message.strip_prefix("unknown field `") {
-        let known: Vec<&str> =
-            rest.rsplit_once(", expected ").map_or("", |(_, known)| known).split('`').collect();
-        let of_steps = STEP_OPTIONS.iter().map(|option| option.name).filter(|_| !path.contains('.'));
-        let known = known.into_iter().skip(1).step_by(2).chain(of_steps);
-        let given = path.rsplit('.').next().unwrap_or(path);
-        return format!("{path}: unknown option{}", did_you_mean(given, known));
-    }
-    if let Some((given, expected)) =
-        message.strip_prefix("invalid type: ").and_then(|rest| rest.rsplit_once(", expected "))
-    {
-        let given = if given == "sequence" { "list" } else { given };
-        let expected = if expected == "a sequence" { "a list" } else { expected };
-        return format!("{path}: expected {expected}, got {given}");
-    }
-    format!("{path}: {message}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{DockerChoice, Jobs, Mode, Split, WorkspaceMode, text};
+    use crate::config::{DockerChoice, Jobs, Mode, Split, WorkspaceMode, agreement, text};
     use crate::exit::{self, Exit};
     use crate::model::{Os, Platform};
     use serde_json::json;
@@ -143,14 +118,13 @@ mod tests {
 
     #[test]
     fn what_no_option_allows_is_refused_with_its_place_and_what_was_meant() {
-        let plugin = text::yaml(include_str!("../../../../plugin.yml")).unwrap();
-        let all = plugin["configuration"]["properties"].as_object().unwrap().keys();
-        let all = all.map(String::as_str).collect::<Vec<_>>().join(", ");
         let mut differing = Vec::new();
+        let all = agreement::names().join(", ");
         for Refused { given, says } in cases(include_str!("../../../../tests/cases/config/refused.yml")) {
+            let says = says.replace("{all}", &all);
             match Config::parse(&given) {
                 Ok(_) => differing.push(format!("{given} is accepted")),
-                Err(error) if error.to_string() != says.replace("{all}", &all) => {
+                Err(error) if error.to_string() != says => {
                     differing.push(format!("{given}\n  says {error}\n  not  {says}"));
                 }
                 Err(error) => assert_eq!(exit::of(&error), Exit::Usage, "{given}"),

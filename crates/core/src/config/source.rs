@@ -1,13 +1,14 @@
 //! Where the configuration comes from: a file that a person names, the agent, or the repository's
 //! pipeline file. Pure: what the environment and the files say comes in as values.
 
-use super::parse::nulls_told;
+use super::parse::refuse_nulls;
 use super::pipeline_file::{self, Entry, Fit};
 use super::reference::{is_ours, is_running};
 use super::{Config, Mode, text};
 use crate::buildkite::plugins;
 use crate::exit::usage;
 use crate::model::{Os, Platform};
+use crate::options::{self, Refusal, Source};
 use anyhow::Result;
 use serde_json::Value;
 
@@ -76,11 +77,12 @@ impl Given<'_> {
     pub fn find(&self) -> Result<Found> {
         let job = self.job_entries()?;
         if let Some(file) = self.file {
-            let from = format!("--config {}", file.path);
+            let source = Source::ConfigFile(file.path.to_owned());
             let is_json = file.path.to_lowercase().ends_with(".json");
-            let value = if is_json { text::json(file.text) } else { text::yaml(file.text) };
-            let value = value.map_err(|error| usage(format!("{from}: {error}")))?;
-            let config = within(&from, &value)?;
+            let value = if is_json { options::json(file.text) } else { text::yaml(file.text) };
+            let value = value.map_err(|error| not_read(&source, error))?;
+            let from = source.to_string();
+            let config = Config::read(&value, source).map_err(usage)?;
             return Ok(Found {
                 config,
                 from,
@@ -88,8 +90,9 @@ impl Given<'_> {
             });
         }
         if let Some(told) = self.running_configuration(&job) {
-            let value = text::json(told).map_err(|error| usage(format!("{}: {error}", Found::RUNNING)))?;
-            // No prefix: the author knows the options, and never wrote the variable.
+            let value =
+                options::json(told).map_err(|error| not_read(&Source::Variable(Found::RUNNING), error))?;
+            // The author knows the options and never wrote the variable, so an error does not name it.
             let config = Config::parse(&value)?;
             // A step may use the plugin twice: the entry with these options is the one that runs.
             let running = job.iter().find(|(_, options)| *options == value).or(job.first());
@@ -109,7 +112,8 @@ impl Given<'_> {
     /// runs under another, which the agent says.
     fn job_entries(&self) -> Result<Vec<(String, Value)>> {
         let Some(told) = self.plugins.filter(|told| !told.trim().is_empty()) else { return Ok(Vec::new()) };
-        let value = text::json(told).map_err(|error| usage(format!("BUILDKITE_PLUGINS: {error}")))?;
+        let value =
+            text::json(told).map_err(|error| not_read(&Source::Variable("BUILDKITE_PLUGINS"), error))?;
         let select = |is_meant: &dyn Fn(&str) -> bool| -> Vec<(String, Value)> {
             let meant = plugins(&value).into_iter().filter(|(reference, _)| is_meant(reference));
             meant.map(|(reference, options)| (reference.to_owned(), options.clone())).collect()
@@ -132,7 +136,8 @@ impl Given<'_> {
 
     fn of_the_file(&self, file: Text<'_>) -> Result<Found> {
         let path = file.path;
-        let pipeline = text::yaml(file.text).map_err(|error| usage(format!("{path}: {error}")))?;
+        let pipeline =
+            text::yaml(file.text).map_err(|error| not_read(&Source::File(path.to_owned()), error))?;
         let entries = pipeline_file::entries(&pipeline, self.is_the_plugins_own());
         let Some(best) = entries.iter().map(|entry| entry.fit(self.wanted)).max() else {
             return Ok(default());
@@ -143,8 +148,9 @@ impl Given<'_> {
             0 => String::new(),
             others => format!(" (the first of {} that fit)", others + 1),
         };
-        let from = format!("{path}, step {step}{others}");
-        let mut config = within(&from, options)?;
+        let source = Source::PipelineFile { path: path.to_owned(), step: step.clone() };
+        let from = format!("{source}{others}");
+        let mut config = Config::read(options, source).map_err(usage)?;
         if best == Fit::OtherMachine {
             // It is taken for its other options.
             config.platforms = None;
@@ -164,14 +170,16 @@ impl Given<'_> {
 fn of_the_job(entries: &[(String, Value)]) -> Result<Found> {
     // A null is why the agent has not.
     for (reference, options) in entries {
-        if let Some(told) = nulls_told(options).filter(|_| !options.is_null()) {
-            return Err(usage(format!("the options of {}: {told}", text::printable(reference))));
+        if !options.is_null() {
+            refuse_nulls(options)
+                .map_err(|refusal| usage(refusal.at_source(Source::Plugin(reference.clone()))))?;
         }
     }
     match entries {
         [(reference, options), rest @ ..] if rest.iter().all(|(_, other)| other == options) => {
-            let from = format!("BUILDKITE_PLUGINS, {}", text::printable(reference));
-            let config = within(&from, options)?;
+            let source = Source::Plugin(reference.clone());
+            let from = source.to_string();
+            let config = Config::read(options, source).map_err(usage)?;
             Ok(Found { config, from, reference: Some(reference.clone()) })
         }
         _ => Err(usage(format!(
@@ -186,9 +194,9 @@ fn default() -> Found {
     Found { config: Config::default(), from: "the defaults".into(), reference: None }
 }
 
-/// Reads options, with the place before what is wrong with them.
-fn within(place: &str, options: &Value) -> Result<Config> {
-    Config::parse(options).map_err(|error| usage(format!("{place}: {error}")))
+/// The error for a text that is no JSON or YAML.
+fn not_read(source: &Source, reason: String) -> anyhow::Error {
+    usage(Refusal::because(reason).at_source(source.clone()))
 }
 
 #[cfg(test)]
@@ -241,10 +249,30 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_read_or_is_wrong_is_named() {
         let refusal = |path, text| refusal(&Given { file: Some(Text { path, text }), ..Given::default() });
+        for (path, text, says) in [
+            (
+                "a.yml",
+                "timeout-in-minutes: 1.0e400",
+                "value `1.0e400` is not a finite number at line 1, column 21",
+            ),
+            ("a.yml", "timeout-in-minutes: .nan", "value `.nan` is not a finite number at line 1, column 21"),
+            (
+                "a.yml",
+                "os: linux\nos: linux",
+                "duplicate mapping key `os` is not allowed here at line 2, column 1",
+            ),
+            (
+                "a.json",
+                r#"{"os": "linux", "os": "linux"}"#,
+                "the key \"os\" stands twice at line 1 column 20",
+            ),
+        ] {
+            assert_eq!(refusal(path, text), format!("--config {path}: {says}"));
+        }
         assert_eq!(refusal("a.json", "{"), "--config a.json: EOF while parsing an object at line 1 column 1");
         assert_eq!(
             refusal("a.yml", "os: mac"),
-            "--config a.yml: os: unknown os `mac`; one of: linux, windows"
+            "--config a.yml: os: expected one of linux, windows, got \"mac\""
         );
     }
 
@@ -292,7 +320,7 @@ mod tests {
         let refusal =
             refusal(&Given { plugins: Some(&plugins), pipeline: Some(PIPELINE), ..Given::default() });
         assert!(
-            refusal.starts_with(&format!("the options of {OURS}: docker.user: has no value (null); remove")),
+            refusal.starts_with(&format!("BUILDKITE_PLUGINS, {OURS}: docker.user: no value (null); remove")),
             "{refusal}"
         );
     }
@@ -367,7 +395,7 @@ mod tests {
         let refusal =
             |text| refusal(&Given { pipeline: Some(Text { path: "p.yml", text }), ..Given::default() });
         let told = refusal("steps: [{label: a, plugins: [{rust-vmm/rust-vmm-ci#v1: {os: mac}}]}]");
-        assert_eq!(told, "p.yml, step \"a\": os: unknown os `mac`; one of: linux, windows");
+        assert_eq!(told, "p.yml, step \"a\": os: expected one of linux, windows, got \"mac\"");
         assert_eq!(refusal("steps: ["), "p.yml: unclosed bracket '[' at line 1, column 8");
     }
 }

@@ -1,13 +1,13 @@
 //! The option `split`: a number of jobs, or a map with that number and files of measured times.
 
-use super::form::{Count, Form, Leaf, Name, OneOrMany};
+use super::form;
+use crate::options::Positive;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 use std::fmt;
 
-/// Over how many jobs a platform's checks are split, and by what.
+/// Over how many jobs a platform's checks are divided, and by what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
     /// The number of jobs, at least 1.
@@ -17,7 +17,7 @@ pub struct Split {
 }
 
 impl Default for Split {
-    /// One job: nothing is split.
+    /// One job: nothing is divided.
     fn default() -> Self {
         Self { jobs: 1, times: Vec::new() }
     }
@@ -26,9 +26,10 @@ impl Default for Split {
 /// The option as a map.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
-    jobs: Leaf<Count>,
-    times: Option<OneOrMany<Name>>,
+struct Map {
+    jobs: Positive,
+    #[serde(default, deserialize_with = "form::names")]
+    times: Vec<String>,
 }
 
 impl<'de> Deserialize<'de> for Split {
@@ -39,40 +40,46 @@ impl<'de> Deserialize<'de> for Split {
 
 struct SplitVisitor;
 
-impl SplitVisitor {
-    fn number<E: Error>(value: impl Into<Value>) -> Result<Split, E> {
-        let Count(jobs) = Count::read(value.into()).map_err(E::custom)?;
-        Ok(Split { jobs, ..Split::default() })
-    }
-}
-
 impl<'de> Visitor<'de> for SplitVisitor {
     type Value = Split;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number of jobs, or a map of `jobs` and `times`")
+        write!(f, "{}, or a map of `jobs` and `times`", Positive::WHAT)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Split, A::Error> {
-        let Written { jobs: Leaf(Count(jobs)), times } =
-            Written::deserialize(MapAccessDeserializer::new(map))?;
-        let times = times.into_iter().flat_map(|OneOrMany(names)| names).map(|Name(name)| name).collect();
+        let Map { jobs: Positive(jobs), times } = Map::deserialize(MapAccessDeserializer::new(map))?;
         Ok(Split { jobs, times })
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Split, E> {
-        Self::number(number)
+        let number = Positive::of(number)
+            .ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &Positive::WHAT))?;
+        Ok(Split { jobs: number.0, ..Split::default() })
+    }
+}
+
+/// The option's schema.
+#[cfg(test)]
+pub struct Written;
+
+#[cfg(test)]
+impl schemars::JsonSchema for Written {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Split".into()
     }
 
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Split, E> {
-        Self::number(number)
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Split, E> {
-        Self::number(number)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Split, E> {
-        Self::number(text)
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let jobs = generator.subschema_for::<Positive>();
+        let times = generator.subschema_for::<form::Names>();
+        schemars::json_schema!({"anyOf": [
+            jobs,
+            {
+                "type": "object",
+                "required": ["jobs"],
+                "properties": {"jobs": jobs, "times": times},
+                "additionalProperties": false
+            }
+        ]})
     }
 }

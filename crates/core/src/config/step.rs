@@ -1,16 +1,27 @@
-//! A step of the repository's own, as it is written under `steps`: `label`, `command` and
-//! `platform` are ours, the other attributes of a Buildkite command step pass through untouched.
+//! A step of the repository's own, as it is written under `steps`. This plugin reads `label`, `command`
+//! and `platform`. The other attributes of a Buildkite command step pass through as they are written.
 
 use super::ExtraStep;
-use super::form::{Agents, Form, Leaf, Name, OneOrMany, unexpected};
-use super::raw::platforms;
-use crate::model::{BUILDKITE_STEP_KEYS, closest};
-use serde::de::{Error, MapAccess, Visitor};
+use super::form::{Agents, Platforms};
+use crate::model::BUILDKITE_STEP_KEYS;
+use crate::options::{Command, Name, OneOrMany, Positive};
+use serde::de::{Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::fmt;
 
-/// A key of a step. It is judged while it is read, so that an error's path ends in it.
+/// The keys that a step may have.
+const KEYS: [&str; BUILDKITE_STEP_KEYS.len() + 1] = {
+    let mut keys = ["platform"; BUILDKITE_STEP_KEYS.len() + 1];
+    let mut at = 0;
+    while at < BUILDKITE_STEP_KEYS.len() {
+        keys[at] = BUILDKITE_STEP_KEYS[at];
+        at += 1;
+    }
+    keys
+};
+
+/// A key of a step. It is checked while it is read, so that an error's path ends with it.
 enum Key {
     Label,
     Command,
@@ -28,27 +39,21 @@ impl<'de> Deserialize<'de> for Key {
             "platform" => Ok(Self::Platform),
             "timeout_in_minutes" => Ok(Self::Minutes),
             known if BUILDKITE_STEP_KEYS.contains(&known) => Ok(Self::Attribute(key)),
-            other => {
-                let known = BUILDKITE_STEP_KEYS.into_iter().chain(["platform"]);
-                Err(Error::custom(closest(other, known).map_or_else(
-                    || "not an attribute of a Buildkite command step".to_owned(),
-                    |meant| format!("not an attribute of a Buildkite command step; did you mean `{meant}`?"),
-                )))
-            }
+            _ => Err(Error::unknown_field(&key, &KEYS)),
         }
     }
 }
 
-/// A step's `timeout_in_minutes`, kept as written: Buildkite takes a number in quotes too.
+/// A step's `timeout_in_minutes`, as it is written: Buildkite also takes a number in quotes.
 struct StepMinutes(Value);
 
-impl Form for StepMinutes {
-    fn read(value: Value) -> Result<Self, String> {
+impl<'de> Deserialize<'de> for StepMinutes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
         let number = value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
-        match number {
-            Some(0) => Err(unexpected("minutes, at least 1", &value)),
+        match number.and_then(Positive::of) {
             Some(_) => Ok(Self(value)),
-            None => Err(unexpected("minutes", &value)),
+            None => Err(D::Error::invalid_value(Unexpected::Other("another value"), &Positive::WHAT)),
         }
     }
 }
@@ -72,20 +77,20 @@ impl<'de> Visitor<'de> for StepVisitor {
         let mut step = ExtraStep::default();
         while let Some(key) = map.next_key()? {
             match key {
-                Key::Label => once(&mut step.label, "label", map.next_value::<Leaf<Name>>()?.0.0)?,
-                // Several commands are what Buildkite makes of a list: one script, line by line.
+                Key::Label => once(&mut step.label, "label", map.next_value::<Name>()?.0)?,
+                // Buildkite makes one script of a list, with a command on each line.
                 Key::Command => {
-                    let lines = map.next_value::<OneOrMany<Name>>()?.0;
-                    let lines: Vec<String> = lines.into_iter().map(|Name(line)| line).collect();
+                    let lines = map.next_value::<OneOrMany<Command>>()?.0;
+                    let lines: Vec<String> = lines.into_iter().map(|Command(line)| line).collect();
                     once(&mut step.command, "command", lines.join("\n"))?;
                 }
-                Key::Platform => step.platforms = Some(platforms(&mut map)?),
+                Key::Platform => step.platforms = Some(map.next_value::<Platforms>()?.0),
                 Key::Minutes => {
-                    let StepMinutes(minutes) = map.next_value::<Leaf<_>>()?.0;
+                    let StepMinutes(minutes) = map.next_value()?;
                     step.attributes.insert("timeout_in_minutes".into(), minutes);
                 }
                 Key::Attribute(name) if name == "agents" => {
-                    let Agents(tags) = map.next_value::<Leaf<_>>()?.0;
+                    let Agents(tags) = map.next_value()?;
                     step.attributes.insert(name, tags.into());
                 }
                 Key::Attribute(name) => {
@@ -94,8 +99,8 @@ impl<'de> Visitor<'de> for StepVisitor {
             }
         }
         match (step.label.is_empty(), step.command.is_empty()) {
-            (true, _) => Err(Error::custom("has no `label`: it names the step in Buildkite")),
-            (_, true) => Err(Error::custom("has no `command`")),
+            (true, _) => Err(Error::missing_field("label")),
+            (_, true) => Err(Error::missing_field("command")),
             _ => Ok(step),
         }
     }

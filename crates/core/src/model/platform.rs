@@ -1,12 +1,13 @@
 //! The platforms and operating systems of the standard checks.
 
 use super::did_you_mean;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
 /// A processor architecture. The names are those of the predecessor's descriptions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Platform {
     /// 64-bit x86.
     X86_64,
@@ -54,7 +55,8 @@ impl Platform {
 }
 
 /// An operating system on which steps run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Os {
     /// Linux, with the gnu or the musl target.
     Linux,
@@ -108,12 +110,6 @@ macro_rules! named {
                 serializer.serialize_str(self.as_str())
             }
         }
-
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-            }
-        }
     };
 }
 
@@ -128,9 +124,11 @@ mod tests {
     fn every_platform_and_system_is_read_as_it_is_written() {
         for platform in Platform::ALL {
             assert_eq!(platform.as_str().parse(), Ok(platform));
+            assert_eq!(serde_json::from_value::<Platform>(platform.as_str().into()).unwrap(), platform);
         }
         for os in Os::ALL {
             assert_eq!(os.as_str().parse(), Ok(os));
+            assert_eq!(serde_json::from_value::<Os>(os.as_str().into()).unwrap(), os);
         }
     }
 

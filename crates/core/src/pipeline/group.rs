@@ -49,10 +49,10 @@ impl Groups {
         let mut platforms: IndexMap<Platform, Vec<PlannedCheck>> = IndexMap::new();
         for check in checks {
             if check.if_changed.is_some() {
-                return Err(usage(
+                return Err(config.source.named_in(usage(
                     "jobs: per-platform: a platform's one job cannot be gated on each crate's files; \
                      leave out `workspace: selective` or `jobs`",
-                ));
+                )));
             }
             match check.platform {
                 _ if is_special(&check.step) => groups.alone.push(check),

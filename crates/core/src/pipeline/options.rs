@@ -105,6 +105,7 @@ impl<'a> PlanOptions<'a> {
             annotate: _,
             version: _,
             step_options: _,
+            source: _,
         } = config;
         let mut written: IndexMap<&str, WrittenCheck> =
             overrides.iter().map(|(name, check)| (name.as_str(), WrittenCheck::whole(check))).collect();

@@ -79,10 +79,12 @@ impl Facts {
         };
         for (index, path) in config.tests.iter().enumerate() {
             let Some(path) = join("", path) else {
-                return Err(usage(format!("tests[{index}]: {path:?} leads out of the repository")));
+                let error = usage(format!("tests[{index}]: {path:?} leads out of the repository"));
+                return Err(config.source.named_in(error));
             };
             let Some(text) = read(files, &path)? else {
-                return Err(usage(format!("tests[{index}]: there is no file {path}")));
+                let error = usage(format!("tests[{index}]: there is no file {path}"));
+                return Err(config.source.named_in(error));
             };
             facts.tests.push(Description::read(&path, &text)?);
         }

@@ -12,6 +12,20 @@ use std::collections::BTreeSet;
 impl<'a> Planner<'a> {
     /// Refuses what `checks`, `only`, `skip` and the command line name and nothing here is called.
     pub(super) fn refuse_unknown(&self) -> Result<()> {
+        self.refuse_unknown_in_options().map_err(|error| self.config.source.named_in(error))?;
+        for package in &self.asked.packages {
+            let members = self.facts.crates.iter().flatten().map(|found| found.name.as_str());
+            if !members.clone().any(|name| name == package) {
+                return Err(usage(format!(
+                    "--package: no member is called `{package}`{}",
+                    did_you_mean(package, members)
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_unknown_in_options(&self) -> Result<()> {
         let names = self.names();
         for (name, options) in &self.config.checks {
             if !names.contains(name.as_str()) {
@@ -38,15 +52,6 @@ impl<'a> Planner<'a> {
             if !names.contains(name.as_str()) && !self.is_label(name) {
                 let meant = did_you_mean(name, names.iter().map(String::as_str));
                 return Err(usage(format!("{key}: no check or step is called `{name}`{meant}")));
-            }
-        }
-        for package in &self.asked.packages {
-            let members = self.facts.crates.iter().flatten().map(|found| found.name.as_str());
-            if !members.clone().any(|name| name == package) {
-                return Err(usage(format!(
-                    "--package: no member is called `{package}`{}",
-                    did_you_mean(package, members)
-                )));
             }
         }
         Ok(())

@@ -184,7 +184,7 @@ impl<'a> Planner<'a> {
             facts: self.facts,
         };
         let made = source.make()?;
-        refuse_own_options(&made.work, &made.own)?;
+        refuse_own_options(&made.work, &made.own).map_err(|error| self.config.source.named_in(error))?;
         Ok(PlannedCheck {
             label: item.label(platform, of_crate.map(|found| found.name.as_str())),
             name: item.test.name.clone(),

@@ -67,7 +67,7 @@ impl<'a> Source<'a> {
     }
 
     fn refuse(&self, key: &str, what: &str) -> anyhow::Error {
-        usage(format!("checks.{}.{key}: {what}", self.item.name()))
+        self.config.source.named_in(usage(format!("checks.{}.{key}: {what}", self.item.name())))
     }
 
     /// The work.

@@ -1,14 +1,20 @@
 //! `coverage_config_ARCH.json`: the score that a crate's line coverage is held to.
 //!
-//! The format is the predecessor's, unchanged: `coverage_score` (percent), `exclude_path` (a regular
-//! expression, empty for none), `crate_features` (absent: all features; empty: the default ones; else
-//! a list with commas). A key may stand twice, and the last one counts: such files exist
-//! (linux-loader). Other keys are left alone.
+//! The format is the predecessor's. `coverage_score` is a number of percent. `exclude_path` is a regular
+//! expression; an empty one excludes nothing. `crate_features` is a list with commas; an empty one stands
+//! for the default features, and without the key all features count. A key may stand twice, and the last
+//! one counts: linux-loader has such a file. Other keys have no effect.
 
 use crate::model::Platform;
+use crate::options::{self, Refusal};
 use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use std::fmt;
+
+const SCORE: &str = "coverage_score";
+const EXCLUDE: &str = "exclude_path";
+const FEATURES: &str = "crate_features";
 
 /// The features that coverage is measured with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,14 +52,13 @@ impl CoverageFile {
     /// Reads a file's text.
     ///
     /// # Errors
-    /// Where it is not of the format: which key, what was expected, what is there. The caller adds
-    /// the path.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// For a text that is not of the format. The caller adds the file.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
         let entries = entries(text)?;
         Ok(Self {
-            score: score(entries.last("coverage_score"))?,
-            exclude: exclude(entries.last("exclude_path"))?,
-            features: features(entries.last("crate_features"))?,
+            score: score(entries.last(SCORE))?,
+            exclude: exclude(entries.last(EXCLUDE))?,
+            features: features(entries.last(FEATURES))?,
         })
     }
 }
@@ -62,9 +67,9 @@ impl CoverageFile {
 ///
 /// # Errors
 /// Where the text is not of the format.
-pub fn with_score(text: &str, score: f64) -> Result<String, String> {
+pub fn with_score(text: &str, score: f64) -> Result<String, Refusal> {
     let entries = entries(text)?;
-    let value = entries.last("coverage_score").ok_or("`coverage_score` is missing")?.get();
+    let value = entries.last(SCORE).ok_or_else(|| Refusal::missing(SCORE))?.get();
     // The value borrows from the text, so its place there is the difference of the addresses.
     let begin = value.as_ptr() as usize - text.as_ptr() as usize;
     let (before, after) = (&text[..begin], &text[begin + value.len()..]);
@@ -80,7 +85,7 @@ impl<'t> Entries<'t> {
     }
 }
 
-fn entries(text: &str) -> Result<Entries<'_>, String> {
+fn entries(text: &str) -> Result<Entries<'_>, Refusal> {
     struct Object;
 
     impl<'de> Visitor<'de> for Object {
@@ -100,31 +105,37 @@ fn entries(text: &str) -> Result<Entries<'_>, String> {
     }
 
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let entries = deserializer.deserialize_map(Object).map_err(|error| error.to_string())?;
-    deserializer.end().map_err(|error| error.to_string())?;
+    let refusal = |error: serde_json::Error| Refusal::because(error.to_string());
+    let entries = deserializer.deserialize_map(Object).map_err(refusal)?;
+    deserializer.end().map_err(refusal)?;
     Ok(entries)
 }
 
-fn score(value: Option<&RawValue>) -> Result<f64, String> {
-    let value = value.ok_or("`coverage_score` is missing; expected a number, such as 85.3")?;
-    serde_json::from_str(value.get()).ok().filter(|score| (0.0..=100.0).contains(score)).ok_or_else(|| {
-        format!("coverage_score: expected a number from 0 to 100, such as 85.3, got {}", value.get())
-    })
+fn value(written: &RawValue) -> Result<Value, Refusal> {
+    serde_json::from_str(written.get()).map_err(|error| Refusal::because(error.to_string()))
 }
 
-fn exclude(value: Option<&RawValue>) -> Result<Option<String>, String> {
-    let value = value.ok_or("`exclude_path` is missing; expected a text, \"\" to leave nothing out")?;
-    let text: String = serde_json::from_str(value.get())
-        .map_err(|_| format!("exclude_path: expected a text, got {}", value.get()))?;
+fn score(written: Option<&RawValue>) -> Result<f64, Refusal> {
+    let value = value(written.ok_or_else(|| Refusal::missing(SCORE))?)?;
+    let score = value.as_f64().filter(|score| (0.0..=100.0).contains(score));
+    score.ok_or_else(|| Refusal::expected("a number from 0 to 100, such as 85.3", &value).below(SCORE))
+}
+
+fn exclude(written: Option<&RawValue>) -> Result<Option<String>, Refusal> {
+    let value = value(written.ok_or_else(|| Refusal::missing(EXCLUDE))?)?;
+    let text: String = options::read(&value).map_err(|refusal| refusal.below(EXCLUDE))?;
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
-fn features(value: Option<&RawValue>) -> Result<CrateFeatures, String> {
-    let Some(value) = value else { return Ok(CrateFeatures::All) };
-    let wrong = |expected: &str| format!("crate_features: expected {expected}, got {}", value.get());
-    let list = serde_json::from_str::<String>(value.get())
-        .or_else(|_| serde_json::from_str::<Vec<String>>(value.get()).map(|list| list.join(",")))
-        .map_err(|_| wrong("features with commas between them, such as \"a,b\""))?;
+fn features(written: Option<&RawValue>) -> Result<CrateFeatures, Refusal> {
+    let Some(written) = written else { return Ok(CrateFeatures::All) };
+    let value = value(written)?;
+    let wrong = |what: &str| Refusal::expected(what, &value).below(FEATURES);
+    let list = match &value {
+        Value::String(list) => Ok(list.clone()),
+        list => options::read::<Vec<String>>(list).map(|list| list.join(",")),
+    };
+    let list = list.map_err(|_| wrong("text: features with commas between them, such as \"a,b\""))?;
     if list.contains(char::is_whitespace) {
         return Err(wrong("features without spaces"));
     }
@@ -163,16 +174,16 @@ mod tests {
         for (text, expected) in [
             (r#"{"coverage_score": "85", "exclude_path": ""}"#, "coverage_score: expected a number"),
             (r#"{"coverage_score": 850, "exclude_path": ""}"#, "from 0 to 100, such as 85.3, got 850"),
-            (r#"{"exclude_path": ""}"#, "`coverage_score` is missing"),
-            (r#"{"coverage_score": 85}"#, "`exclude_path` is missing"),
-            (r#"{"coverage_score": 85, "exclude_path": ["a"]}"#, "exclude_path: expected a text"),
+            (r#"{"exclude_path": ""}"#, "has no `coverage_score`"),
+            (r#"{"coverage_score": 85}"#, "has no `exclude_path`"),
+            (r#"{"coverage_score": 85, "exclude_path": ["a"]}"#, "exclude_path: expected text, got"),
             (r#"{"coverage_score": 85, "exclude_path": "", "crate_features": "a, b"}"#, "without spaces"),
             (r#"{"coverage_score": 85, "exclude_path": "", "crate_features": null}"#, "crate_features:"),
             ("[85]", "expected an object"),
             (r#"{"coverage_score": 85"#, "line 1"),
             (r#"{"coverage_score": 85, "exclude_path": ""} x"#, "trailing characters"),
         ] {
-            let error = CoverageFile::parse(text).unwrap_err();
+            let error = CoverageFile::parse(text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");
         }
     }
@@ -183,7 +194,7 @@ mod tests {
             \"coverage_score\":  85.3  ,\"exclude_path\": \"é\"}";
         let expected = "{\r\n\t\"coverage_score\" : 1,\n  \"x\": {\"coverage_score\": 2},\n\
             \"coverage_score\":  90.00  ,\"exclude_path\": \"é\"}";
-        assert_eq!(with_score(text, 90.0).as_deref(), Ok(expected));
+        assert_eq!(with_score(text, 90.0).unwrap(), expected);
         assert!(with_score("{}", 90.0).is_err());
     }
 

@@ -1,8 +1,8 @@
 //! Descriptions of tests: `{"tests": [ … ]}`, a repository's own and the standard list.
 
-use super::test::{Test, expected};
+use super::test::Test;
 use crate::exit::usage;
-use crate::model::did_you_mean;
+use crate::options::{Refusal, Source};
 use anyhow::Result;
 use serde_json::Value;
 
@@ -11,47 +11,49 @@ use serde_json::Value;
 pub struct Description {
     /// The file, from the repository's root.
     pub path: String,
-    /// Its tests, in order; none is no error (kvm and vhost have such files).
+    /// Its tests, in order. There may be none: kvm and vhost have such files.
     pub tests: Vec<Test>,
 }
 
 impl Description {
-    /// Reads a file's text. Of a key that stands twice the last holds, as in the predecessor.
+    /// Reads a file's text. Where a key stands twice, the last value counts, as in the predecessor.
     ///
     /// # Errors
     /// Exit 2 with file and key path for everything that the predecessor would have ignored or failed
     /// on.
     pub fn read(path: &str, text: &str) -> Result<Self> {
-        let told = |told: String| usage(format!("{path}: {told}"));
-        let text = text.trim_start_matches('\u{feff}');
-        if text.trim().is_empty() {
-            return Err(told("is empty; the least that it can hold is {\"tests\": []}".into()));
-        }
-        let value: Value = serde_json::from_str(text).map_err(|error| told(error.to_string()))?;
-        let Value::Object(mut map) = value else {
-            return Err(told(expected("{\"tests\": [ … ]}", &value)));
-        };
-        let tests = map.shift_remove("tests");
-        if let Some(key) = map.keys().next() {
-            return Err(told(format!("{key}: unknown key{}", did_you_mean(key, ["tests"]))));
-        }
-        let tests = match tests {
-            Some(Value::Array(tests)) => tests,
-            Some(other) => return Err(told(format!("tests: {}", expected("a list of tests", &other)))),
-            None => return Err(told("has no `tests`; expected {\"tests\": [ … ]}".into())),
-        };
-        let read = |(index, test)| Test::read(format!("tests[{index}]"), test).map_err(told);
-        let tests = tests.into_iter().enumerate().map(read).collect::<Result<_>>()?;
+        let tests = tests(text).map_err(|refusal| usage(refusal.at_source(Source::File(path.to_owned()))))?;
         Ok(Self { path: path.to_owned(), tests })
     }
 
-    /// The names in a file that may be wrong in other ways: enough to know them again.
+    /// The tests' names in a file that may be wrong in other ways.
     pub fn names(text: &str) -> Vec<String> {
         let value: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).unwrap_or_default();
         let tests = value.get("tests").and_then(Value::as_array);
         let name = |test: &Value| Some(test.get("test_name")?.as_str()?.to_owned());
         tests.into_iter().flatten().filter_map(name).collect()
     }
+}
+
+fn tests(text: &str) -> Result<Vec<Test>, Refusal> {
+    const SHAPE: &str = "{\"tests\": [ … ]}";
+    let text = text.trim_start_matches('\u{feff}');
+    if text.trim().is_empty() {
+        return Err(Refusal::because(format!("is empty; the least that it can hold is {SHAPE}")));
+    }
+    let value: Value = serde_json::from_str(text).map_err(|error| Refusal::because(error.to_string()))?;
+    let Value::Object(mut map) = value else { return Err(Refusal::expected(SHAPE, &value)) };
+    let tests = map.shift_remove("tests");
+    if let Some(key) = map.keys().next() {
+        return Err(Refusal::unknown(key, ["tests"]));
+    }
+    let tests = match tests {
+        Some(Value::Array(tests)) => tests,
+        Some(other) => return Err(Refusal::expected("a list of tests", &other).below("tests")),
+        None => return Err(Refusal::missing("tests")),
+    };
+    let read = |(index, test)| Test::read(format!("tests[{index}]"), test);
+    tests.into_iter().enumerate().map(read).collect()
 }
 
 #[cfg(test)]
@@ -126,18 +128,30 @@ mod tests {
                 r#", "platform": "x86_64""#,
                 r#"platform: expected a list of platforms such as ["x86_64"], got "x86_64""#,
             ),
-            (r#", "platform": ["x86_64", "arm64"]"#, "platform[1]: unknown platform `arm64`; one of: x86_64"),
-            (r#", "hypervisor": "kvmm""#, "hypervisor: unknown hypervisor `kvmm`; did you mean `kvm`?"),
-            (r#", "timeout_in_minutes": 0"#, "timeout_in_minutes: expected minutes, at least 1, got 0"),
-            (r#", "timeout_in_minutes": "soon""#, "timeout_in_minutes: expected minutes, got \"soon\""),
             (
-                r#", "platfrom": ["x86_64"]"#,
-                "platfrom: neither a test's key nor an attribute of a Buildkite command step; did you mean `platform`?",
+                r#", "platform": ["x86_64", "arm64"]"#,
+                r#"platform[1]: expected one of x86_64, aarch64, riscv64, got "arm64""#,
             ),
-            (r#", "docker_plugin": {"image": null}"#, "docker_plugin.image: has no value (null)"),
+            (
+                r#", "hypervisor": "kvmm""#,
+                r#"hypervisor: expected one of kvm, mshv, got "kvmm"; did you mean `kvm`?"#,
+            ),
+            (
+                r#", "timeout_in_minutes": 0"#,
+                "timeout_in_minutes: expected a whole number from 1 to 4294967295, got 0",
+            ),
+            (
+                r#", "timeout_in_minutes": "soon""#,
+                "timeout_in_minutes: expected a whole number from 1 to 4294967295, got \"soon\"",
+            ),
+            (r#", "platfrom": ["x86_64"]"#, "platfrom: unknown option; did you mean `platform`?"),
+            (r#", "docker_plugin": {"image": null}"#, "docker_plugin.image: no value (null)"),
             (r#", "if": "a", "conditional": "b""#, "conditional: `conditional` and `if` say the same"),
             (r#", "commands": ["a"]"#, "commands: a test says this by `command`"),
-            (r#", "scope": "crates""#, "scope: unknown scope `crates`; did you mean `crate`?"),
+            (
+                r#", "scope": "crates""#,
+                r#"scope: expected one of crate, workspace, got "crates"; did you mean `crate`?"#,
+            ),
         ] {
             let refusal = test(rest);
             assert!(refusal.starts_with(&format!("t.json: tests[0].{told}")), "{refusal}");
@@ -150,7 +164,7 @@ mod tests {
             ("  ", "t.json: is empty"),
             ("[]", "t.json: expected {\"tests\": [ … ]}, got []"),
             ("{}", "t.json: has no `tests`"),
-            (r#"{"test": []}"#, "t.json: test: unknown key; did you mean `tests`?"),
+            (r#"{"test": []}"#, "t.json: test: unknown option; did you mean `tests`?"),
             (r#"{"tests": {}}"#, "t.json: tests: expected a list of tests, got {}"),
             (r#"{"tests": [5]}"#, "t.json: tests[0]: expected a test"),
             (r#"{"tests": [{"command": "a"}]}"#, "t.json: tests[0]: has no `test_name`"),

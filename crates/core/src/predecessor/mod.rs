@@ -11,5 +11,5 @@ mod variables;
 pub use description::Description;
 pub use legacy::{Legacy, LegacyCheck};
 pub use platform_file::platforms;
-pub use test::{Scope, Test, number as minutes};
+pub use test::{Scope, Test, minutes};
 pub use variables::Variables;

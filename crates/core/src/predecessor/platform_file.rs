@@ -2,14 +2,15 @@
 
 use crate::exit::usage;
 use crate::model::Platform;
+use crate::options::{self, Refusal, Source};
 use anyhow::Result;
 
-/// The platforms of a file's text, each once, in the file's order. Blank lines, a missing last
-/// newline and Windows' line ends occur (predecessor's inputs).
+/// The platforms of a file's text, each once, in the file's order. The text may have blank lines, no
+/// newline at its end, and the line ends of Windows (as files of the predecessor's users have).
 ///
 /// # Errors
-/// Exit 2 for a name that is no platform, with its line, and for a file without any: the predecessor
-/// took both for "no platform" and printed three steps.
+/// Exit 2 for a name that is no platform, with its line, and for a file without a platform. The
+/// predecessor took both for "no platform" and printed three steps.
 pub fn platforms(path: &str, text: &str) -> Result<Vec<Platform>> {
     let mut found = Vec::new();
     for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
@@ -17,17 +18,17 @@ pub fn platforms(path: &str, text: &str) -> Result<Vec<Platform>> {
         if name.is_empty() {
             continue;
         }
-        let platform: Platform =
-            name.parse().map_err(|told| usage(format!("{path}:{}: {told}", index + 1)))?;
+        let platform: Platform = options::read(&name.into())
+            .map_err(|refusal| usage(refusal.at_source(Source::File(format!("{path}:{}", index + 1)))))?;
         if !found.contains(&platform) {
             found.push(platform);
         }
     }
     if found.is_empty() {
         let all = Platform::ALL.map(Platform::as_str).join(", ");
-        return Err(usage(format!(
-            "{path}: names no platform; write one a line ({all}), or remove the file for x86_64 and aarch64"
-        )));
+        let reason =
+            format!("names no platform; write one a line ({all}), or remove the file for x86_64 and aarch64");
+        return Err(usage(Refusal::because(reason).at_source(Source::File(path.to_owned()))));
     }
     Ok(found)
 }
@@ -54,7 +55,7 @@ mod tests {
         let told = |text| platforms("a/.platform", text).unwrap_err().to_string();
         assert_eq!(
             told("x86_64\n\naarch46\n"),
-            "a/.platform:3: unknown platform `aarch46`; did you mean `aarch64`?"
+            "a/.platform:3: expected one of x86_64, aarch64, riscv64, got \"aarch46\"; did you mean `aarch64`?"
         );
         for empty in ["", "\n \n"] {
             assert!(told(empty).starts_with("a/.platform: names no platform; write one a line"), "{empty:?}");

@@ -1,7 +1,9 @@
-//! One test of a description: what the predecessor's keys say, checked.
+//! One test of a description, with the predecessor's keys.
 
 use crate::buildkite::{first_variable, unescape};
-use crate::model::{BUILDKITE_STEP_KEYS, CheckName, HYPERVISORS, Os, Platform, closest, did_you_mean};
+use crate::model::{BUILDKITE_STEP_KEYS, CheckName, HYPERVISORS, Os, Platform};
+use crate::options::{self, Command, Name, Positive, Refusal};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// The keys of a test that are not a Buildkite step's own, and ours, `os`.
@@ -17,12 +19,13 @@ const KEYS: [&str; 9] = [
     "crate_path",
 ];
 
-/// Keys of a Buildkite step that say the same as one of a test's: refused, as they would win or lose
-/// in silence.
+/// Keys of a Buildkite step that have the same meaning as a test's key. They are refused: one of the two
+/// would be lost without a word.
 const SAID_OTHERWISE: [(&str, &str); 2] = [("commands", "command"), ("name", "label")];
 
 /// What a test covers in selective mode.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Each crate by itself.
     #[default]
@@ -31,18 +34,18 @@ pub enum Scope {
     Workspace,
 }
 
-/// A test as described. Texts are as at run time, without the agent's escapes.
+/// A test as a description has it. Its texts are those of the running step: the agent's escapes are gone.
 #[derive(Clone, Debug, Default)]
 pub struct Test {
     /// Where it stands in its file: `tests[3]`.
     pub key: String,
     /// Its name.
     pub name: CheckName,
-    /// What it runs, with its placeholders.
+    /// The command, with its placeholders.
     pub command: String,
     /// A variable in the command that the predecessor's upload replaced by its value there.
     pub interpolated: Option<String>,
-    /// The platforms that it is for, a step each; none for one step without platform.
+    /// The platforms that it is for, with a step for each. Without platforms it is one step.
     pub platforms: Option<Vec<Platform>>,
     /// The system that it is for; none for any.
     pub os: Option<Os>,
@@ -50,7 +53,7 @@ pub struct Test {
     pub hypervisor: Option<String>,
     /// Options of the docker plugin.
     pub docker: Map<String, Value>,
-    /// The time limit in minutes, as written: Buildkite takes a number in quotes too.
+    /// The time limit in minutes, as it is written: Buildkite also takes a number in quotes.
     pub timeout: Option<Value>,
     /// The agent tag `queue`.
     pub queue: Option<String>,
@@ -58,28 +61,33 @@ pub struct Test {
     pub scope: Scope,
     /// What `{crate_path}` stands for, in place of the crate's own path.
     pub crate_path: Option<String>,
-    /// The attributes of a Buildkite step that it gives (`if` from `conditional`), untouched.
+    /// The attributes of a Buildkite step that it gives, as they are written. `conditional` is `if` here.
     pub attributes: Map<String, Value>,
 }
 
 impl Test {
-    /// Reads one test. An error is its key and a sentence.
-    pub fn read(key: String, value: Value) -> Result<Self, String> {
+    /// Reads one test.
+    ///
+    /// # Errors
+    /// For everything that the predecessor would have ignored or failed on. The path begins with `key`.
+    pub fn read(key: String, value: Value) -> Result<Self, Refusal> {
         let Value::Object(map) = value else {
-            return Err(format!("{key}: {}", expected("a test: {\"test_name\": …, \"command\": …}", &value)));
+            let what = "a test: {\"test_name\": …, \"command\": …}";
+            return Err(Refusal::expected(what, &value).below(&key));
         };
         let mut test = Self { key, ..Self::default() };
         for (key, mut value) in map {
-            test.set(&key, &mut value).map_err(|told| below(&format!("{}.{key}", test.key), &told))?;
+            test.set(&key, &mut value)
+                .map_err(|refusal| refusal.below(&options::path(&test.key, &options::key(&key))))?;
         }
         match (test.name.as_str().is_empty(), test.command.is_empty()) {
-            (true, _) => Err(format!("{}: has no `test_name`", test.key)),
-            (_, true) => Err(format!("{}: has no `command`", test.key)),
+            (true, _) => Err(Refusal::missing("test_name").below(&test.key)),
+            (_, true) => Err(Refusal::missing("command").below(&test.key)),
             _ => Ok(test),
         }
     }
 
-    fn set(&mut self, key: &str, value: &mut Value) -> Result<(), String> {
+    fn set(&mut self, key: &str, value: &mut Value) -> Result<(), Refusal> {
         if key == "command" {
             self.interpolated = value.as_str().and_then(first_variable).map(str::to_owned);
         }
@@ -90,116 +98,85 @@ impl Test {
             return Ok(());
         }
         match key {
-            "test_name" => self.name = CheckName::new(text(value)?),
-            "command" => self.command = text(value)?,
+            "test_name" => self.name = CheckName::new(name(value)?),
+            "command" => self.command = options::read::<Command>(value)?.0,
             "platform" => self.platforms = platforms(value)?,
-            "os" => self.os = Some(text(value)?.parse()?),
-            "hypervisor" => self.hypervisor = Some(one_of("hypervisor", &text(value)?, &HYPERVISORS)?),
-            "docker_plugin" => self.docker = docker(value)?,
-            // Either may be written; the predecessor made the one of the other.
+            "os" => self.os = Some(options::read(value)?),
+            "hypervisor" => self.hypervisor = Some(one_of(value, &HYPERVISORS)?),
+            "docker_plugin" => self.docker = without_nulls(value)?,
+            // A test may have either; the predecessor made an `if` of a `conditional`.
             "conditional" | "if" => {
-                if self.attributes.insert("if".into(), text(value)?.into()).is_some() {
-                    return Err("`conditional` and `if` say the same; keep one".into());
+                let condition = options::read::<Command>(value)?.0;
+                if self.attributes.insert("if".into(), condition.into()).is_some() {
+                    return Err(Refusal::because("`conditional` and `if` say the same; keep one"));
                 }
             }
-            "queue" => self.queue = Some(text(value)?),
-            "scope" => {
-                let scope = one_of("scope", &text(value)?, &["crate", "workspace"])?;
-                self.scope = if scope == "workspace" { Scope::Workspace } else { Scope::Crate };
-            }
-            "crate_path" => self.crate_path = Some(text(value)?),
-            "timeout_in_minutes" => self.timeout = Some(minutes(value)?),
+            "queue" => self.queue = Some(name(value)?),
+            "scope" => self.scope = options::read(value)?,
+            "crate_path" => self.crate_path = Some(name(value)?),
+            "timeout_in_minutes" => self.timeout = Some(timeout(value)?),
             _ => self.attribute(key, value)?,
         }
         Ok(())
     }
 
-    fn attribute(&mut self, key: &str, value: &mut Value) -> Result<(), String> {
+    fn attribute(&mut self, key: &str, value: &mut Value) -> Result<(), Refusal> {
         if let Some((_, ours)) = SAID_OTHERWISE.iter().find(|(theirs, _)| *theirs == key) {
-            return Err(format!("a test says this by `{ours}`"));
+            return Err(Refusal::because(format!("a test says this by `{ours}`")));
         }
         if !BUILDKITE_STEP_KEYS.contains(&key) {
-            let all = KEYS.into_iter().chain(BUILDKITE_STEP_KEYS);
-            let meant = closest(key, all).map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
-            return Err(format!("neither a test's key nor an attribute of a Buildkite command step{meant}"));
+            // The caller adds the key to the path.
+            return Err(Refusal::unknown(key, KEYS.into_iter().chain(BUILDKITE_STEP_KEYS)).at_root());
         }
         if key == "agents" && !value.is_object() {
-            return Err(expected("a map of agent tags", value));
+            return Err(Refusal::expected("a map of agent tags", value));
         }
         self.attributes.insert(key.to_owned(), value.take());
         Ok(())
     }
 }
 
-/// An error below a key: it may begin with more of the path.
-fn below(key: &str, told: &str) -> String {
-    let separator = if told.starts_with(['[', '.']) { "" } else { ": " };
-    format!("{key}{separator}{told}")
+fn name(value: &Value) -> Result<String, Refusal> {
+    options::read::<Name>(value).map(|Name(name)| name)
 }
 
-fn platforms(value: &Value) -> Result<Option<Vec<Platform>>, String> {
-    let Value::Array(items) = value else {
-        return Err(expected("a list of platforms such as [\"x86_64\"]", value));
-    };
-    let mut platforms = Vec::new();
-    for (index, item) in items.iter().enumerate() {
-        let platform =
-            text(item).and_then(|name| name.parse()).map_err(|told| below(&format!("[{index}]"), &told))?;
+fn one_of(value: &Value, words: &[&str]) -> Result<String, Refusal> {
+    let word: String = options::read(value)?;
+    if words.contains(&word.as_str()) { Ok(word) } else { Err(Refusal::unknown_word(&word, words)) }
+}
+
+fn platforms(value: &Value) -> Result<Option<Vec<Platform>>, Refusal> {
+    if !value.is_array() {
+        return Err(Refusal::expected("a list of platforms such as [\"x86_64\"]", value));
+    }
+    let mut platforms: Vec<Platform> = Vec::new();
+    for platform in options::read::<Vec<Platform>>(value)? {
         if !platforms.contains(&platform) {
             platforms.push(platform);
         }
     }
-    // An empty list is the predecessor's "on any platform".
+    // For the predecessor an empty list stands for a step without platform.
     Ok(Some(platforms).filter(|platforms| !platforms.is_empty()))
 }
 
-fn docker(value: &mut Value) -> Result<Map<String, Value>, String> {
-    let Value::Object(options) = value.take() else {
-        return Err("expected a map of the docker plugin's options".into());
-    };
-    match options.iter().find(|(_, value)| value.is_null()) {
-        Some((key, _)) => Err(format!(
-            ".{key}: has no value (null): the agent would drop all options of the step's plugin; remove it"
-        )),
-        None => Ok(options),
+/// A map that goes into the options of a step's plugin, where the agent allows no `null`.
+pub fn without_nulls(value: &Value) -> Result<Map<String, Value>, Refusal> {
+    let map: Map<String, Value> = options::read(value)?;
+    match map.iter().find(|(_, value)| value.is_null()) {
+        Some((key, _)) => Err(Refusal::without_value(&[options::key(key)])),
+        None => Ok(map),
     }
 }
 
-fn minutes(value: &Value) -> Result<Value, String> {
-    match number(value) {
+fn timeout(value: &Value) -> Result<Value, Refusal> {
+    match minutes(value) {
         Some(minutes) if minutes > 0 => Ok(value.clone()),
-        Some(_) => Err(expected("minutes, at least 1", value)),
-        None => Err(expected("minutes", value)),
+        _ => Err(Refusal::expected(Positive::WHAT, value)),
     }
 }
 
-/// A number of minutes that is written plainly or in quotes.
-pub fn number(value: &Value) -> Option<u32> {
+/// A number of minutes, which may be in quotes.
+pub fn minutes(value: &Value) -> Option<u32> {
     let plain = value.as_u64().and_then(|number| u32::try_from(number).ok());
     plain.or_else(|| value.as_str()?.trim().parse().ok())
-}
-
-fn one_of(what: &str, given: &str, all: &[&str]) -> Result<String, String> {
-    if all.contains(&given) {
-        return Ok(given.to_owned());
-    }
-    Err(format!("unknown {what} `{given}`{}", did_you_mean(given, all.iter().copied())))
-}
-
-fn text(value: &Value) -> Result<String, String> {
-    match value.as_str() {
-        Some(text) if !text.trim().is_empty() => Ok(text.to_owned()),
-        Some(_) => Err("expected text, got nothing but blanks".into()),
-        None => Err(expected("text", value)),
-    }
-}
-
-/// What was expected and what stands there, cut where it is long: the key says where.
-pub fn expected(what: &str, value: &Value) -> String {
-    const SHOWN: usize = 60;
-    let text = value.to_string();
-    match text.char_indices().nth(SHOWN) {
-        Some((at, _)) => format!("expected {what}, got {} …", &text[..at]),
-        None => format!("expected {what}, got {text}"),
-    }
 }

@@ -1,11 +1,13 @@
 //! The six variables by which the predecessor was configured.
 
-use super::test::expected;
+use super::test::without_nulls;
 use crate::buildkite::unescape;
 use crate::exit::usage;
-use crate::model::{HYPERVISORS, did_you_mean};
+use crate::model::HYPERVISORS;
+use crate::options::{self, Name, Positive, Refusal, Source};
 use anyhow::Result;
 use indexmap::IndexMap;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 const SKIP: &str = "TESTS_TO_SKIP";
@@ -49,7 +51,7 @@ pub struct Variables {
 }
 
 impl Variables {
-    /// Reads them. One that is empty is as good as unset, but for the hypervisor's.
+    /// Reads the variables. An empty variable counts as unset, except for the hypervisor's.
     ///
     /// # Errors
     /// Exit 2 for what is not JSON or of another shape, with the shape that was expected. The
@@ -59,29 +61,29 @@ impl Variables {
         if let Some(name) =
             hypervisor.as_deref().filter(|name| !name.is_empty() && !HYPERVISORS.contains(name))
         {
-            return Err(usage(format!(
-                "{HYPERVISOR}: unknown hypervisor `{name}`{}",
-                did_you_mean(name, HYPERVISORS)
-            )));
+            let refusal = Refusal::unknown_word(name, &HYPERVISORS);
+            return Err(usage(refusal.at_source(Source::Variable(HYPERVISOR))));
         }
         let mut read = Self { hypervisor, ..Self::default() };
         for name in [SKIP, TIMEOUTS, X86_AGENTS, AARCH64_AGENTS, DOCKER] {
             let Some(text) = get(name).filter(|text| !text.trim().is_empty()) else { continue };
             let mut value: Value = serde_json::from_str(&text).map_err(|error| {
-                usage(format!("{name}: {error}; expected JSON such as {}", example(name)))
+                let reason = format!("{error}; expected JSON such as {}", example(name));
+                usage(Refusal::because(reason).at_source(Source::Variable(name)))
             })?;
             unescape(&mut value);
-            read.set(name, value)
-                .map_err(|told| usage(format!("{name}{told}; for example: {name}='{}'", example(name))))?;
+            read.set(name, &value).map_err(|refusal| {
+                let refusal = refusal.at_source(Source::Variable(name));
+                usage(format!("{refusal}; for example: {name}='{}'", example(name)))
+            })?;
         }
         Ok(read)
     }
 
-    /// Sets one; an error begins with the key path behind the variable's name.
-    fn set(&mut self, name: &str, value: Value) -> Result<(), String> {
+    fn set(&mut self, name: &str, value: &Value) -> Result<(), Refusal> {
         match name {
             SKIP => self.skip = names(value)?,
-            TIMEOUTS => self.timeouts = timeouts(&value)?,
+            TIMEOUTS => self.timeouts = timeouts(value)?,
             X86_AGENTS => self.x86_agents = Some(selected(value, true)?),
             AARCH64_AGENTS => self.aarch64_agents = Some(selected(value, true)?),
             _ => self.docker = Some(selected(value, false)?),
@@ -152,50 +154,31 @@ fn example(variable: &str) -> &'static str {
     }
 }
 
-fn names(value: Value) -> Result<Vec<String>, String> {
-    let Value::Array(items) = value else {
-        return Err(format!(": {}", expected("a list of tests' names", &value)));
-    };
-    let name = |(index, item): (usize, Value)| match item {
-        Value::String(name) => Ok(name),
-        other => Err(format!("[{index}]: {}", expected("a test's name", &other))),
-    };
-    items.into_iter().enumerate().map(name).collect()
+/// A change to single tests, as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    tests: Vec<Name>,
+    cfg: Value,
 }
 
-fn timeouts(value: &Value) -> Result<IndexMap<String, u32>, String> {
-    let Value::Object(map) = value else {
-        return Err(format!(": {}", expected("a map of tests' names and minutes", value)));
-    };
-    let minutes = |(name, value): (&String, &Value)| {
-        let minutes =
-            value.as_u64().and_then(|minutes| u32::try_from(minutes).ok()).filter(|minutes| *minutes > 0);
-        let told = || format!(".{name}: {}", expected("minutes, a number of at least 1", value));
-        minutes.map(|minutes| (name.clone(), minutes)).ok_or_else(told)
-    };
-    map.iter().map(minutes).collect()
+fn names(value: &Value) -> Result<Vec<String>, Refusal> {
+    let names: Vec<Name> = options::read(value)?;
+    Ok(names.into_iter().map(|Name(name)| name).collect())
 }
 
-fn selected(value: Value, tags: bool) -> Result<Selected, String> {
-    let Value::Object(mut map) = value else {
-        return Err(format!(": {}", expected("a map of `tests` and `cfg`", &value)));
-    };
-    let tests = map.shift_remove("tests").ok_or(": has no `tests`")?;
-    let config = map.shift_remove("cfg").ok_or(": has no `cfg`")?;
-    if let Some(key) = map.keys().next() {
-        return Err(format!(".{key}: unknown key{}", did_you_mean(key, ["tests", "cfg"])));
-    }
-    let tests = names(tests).map_err(|told| format!(".tests{told}"))?;
-    let Value::Object(config) = config else {
-        return Err(format!(".cfg: {}", expected("a map", &config)));
-    };
+fn timeouts(value: &Value) -> Result<IndexMap<String, u32>, Refusal> {
+    let minutes: IndexMap<String, Positive> = options::read(value)?;
+    Ok(minutes.into_iter().map(|(name, Positive(minutes))| (name, minutes)).collect())
+}
+
+fn selected(value: &Value, tags: bool) -> Result<Selected, Refusal> {
+    let Written { tests, cfg } = options::read(value)?;
+    let config = without_nulls(&cfg).map_err(|refusal| refusal.below("cfg"))?;
     if tags && config.is_empty() {
-        return Err(".cfg: has no agent tag: any agent would take the steps".into());
+        return Err(Refusal::because("has no agent tag: any agent would take the steps").below("cfg"));
     }
-    if let Some(key) = config.iter().find_map(|(key, value)| value.is_null().then_some(key)) {
-        return Err(format!(".cfg.{key}: has no value (null)"));
-    }
-    Ok(Selected { tests, config })
+    Ok(Selected { tests: tests.into_iter().map(|Name(name)| name).collect(), config })
 }
 
 #[cfg(test)]
@@ -251,14 +234,14 @@ mod tests {
             (
                 SKIP,
                 r#""style""#,
-                "TESTS_TO_SKIP: expected a list of tests' names, got \"style\"; for example: TESTS_TO_SKIP='",
+                "TESTS_TO_SKIP: expected a list, got \"style\"; for example: TESTS_TO_SKIP='",
             ),
-            (SKIP, "[5]", "TESTS_TO_SKIP[0]: expected a test's name, got 5"),
-            (TIMEOUTS, r#"["style"]"#, "TIMEOUTS_MIN: expected a map of tests' names and minutes"),
+            (SKIP, "[5]", "TESTS_TO_SKIP[0]: expected text, got 5; write it in quotes"),
+            (TIMEOUTS, r#"["style"]"#, "TIMEOUTS_MIN: expected a map, got"),
             (
                 TIMEOUTS,
                 r#"{"style": 0}"#,
-                "TIMEOUTS_MIN.style: expected minutes, a number of at least 1, got 0",
+                "TIMEOUTS_MIN.style: expected a whole number from 1 to 4294967295, got 0",
             ),
             (
                 X86_AGENTS,
@@ -270,12 +253,12 @@ mod tests {
             (
                 DOCKER,
                 r#"{"tests": [], "cfg": {}, "cgf": {}}"#,
-                "DOCKER_PLUGIN_CONFIG.cgf: unknown key; did you mean `cfg`?",
+                "DOCKER_PLUGIN_CONFIG.cgf: unknown option; did you mean `cfg`?",
             ),
             (
                 HYPERVISOR,
                 "hvm",
-                "DEFAULT_AGENT_TAG_HYPERVISOR: unknown hypervisor `hvm`; did you mean `kvm`?",
+                "DEFAULT_AGENT_TAG_HYPERVISOR: expected one of kvm, mshv, got \"hvm\"; did you mean `kvm`?",
             ),
         ] {
             let refusal = refusal(name, value);

@@ -2,10 +2,10 @@
 
 use super::engine::check_image;
 use super::options::Given;
-use super::policy::Policy;
 use super::settings::Settings;
 use super::{Container, Engine, Place, Pull, Shell, User};
 use anyhow::Result;
+use rust_vmm_ci_core::config::Policy;
 use rust_vmm_ci_core::config::{Cache, DockerChoice};
 use rust_vmm_ci_core::exit;
 use rust_vmm_ci_core::model::{Origin, Os, Platform, pinned_image};

@@ -1,13 +1,13 @@
-//! The options of a container with who said so: defaults, the agent's policy, the repository, and
-//! what the policy forces.
+//! The options of a container and who set each: the defaults, the agent's policy, the repository, or the
+//! policy again where it forces a value.
 
 use super::options::{self, Given, OPTIONS, Use};
-use super::policy::Policy;
 use anyhow::Result;
 use indexmap::IndexMap;
-use rust_vmm_ci_core::config::DockerChoice;
+use rust_vmm_ci_core::config::{DockerChoice, Policy};
 use rust_vmm_ci_core::exit;
 use rust_vmm_ci_core::model::Origin;
+use rust_vmm_ci_core::options::Refusal;
 use serde_json::{Map, Value};
 
 /// The options that every uploaded step has, chosen or not.
@@ -82,10 +82,11 @@ impl Settings {
         &mut self,
         options: &Map<String, Value>,
         origin: impl Fn(&str) -> Origin,
-        refuse: impl Fn(String) -> anyhow::Error,
+        refuse: impl Fn(Refusal) -> anyhow::Error,
     ) -> Result<()> {
         for (name, value) in options {
-            let (entry, given) = options::read_at(&format!("docker.{name}"), name, value).map_err(&refuse)?;
+            let (entry, given) =
+                options::read(name, value).map_err(|refusal| refuse(refusal.below("docker")))?;
             self.all.insert(entry.name, Setting { given, origin: origin(name) });
         }
         Ok(())
@@ -94,7 +95,7 @@ impl Settings {
     fn note_override(&mut self, name: &str, value: &Value, policy: &Policy) {
         let differs = self.all.get(name).is_some_and(|setting| {
             matches!(setting.origin, Origin::Option(_))
-                && options::read_at(name, name, value).is_ok_and(|(_, given)| given != setting.given)
+                && options::read(name, value).is_ok_and(|(_, given)| given != setting.given)
         });
         if differs {
             self.notes.push(format!("docker.{name}: the agent's policy {} says {value}", policy.file));

@@ -139,7 +139,7 @@ fn an_age_is_told_as_people_tell_it() {
 fn an_option_that_is_none_is_refused_with_its_path() {
     let cases = [
         (json!({"ignores": []}), "checks.cargo-audit.ignores: unknown option; did you mean `ignore`?"),
-        (json!({"ignore": "x"}), "checks.cargo-audit.ignore: expected a list, got string \"x\""),
+        (json!({"ignore": "x"}), "checks.cargo-audit.ignore: expected a list, got \"x\""),
         (
             json!({"ignore": ["RUSTSEC-2020-0001"]}),
             "checks.cargo-audit.ignore[0]: expected {\"id\": …, \"reason\": …}, got \"RUSTSEC-2020-0001\"",

@@ -128,16 +128,22 @@ fn an_option_that_is_none_is_refused_with_its_path() {
         ),
         (
             json!({"title": "long"}),
-            "checks.commit-format.title: expected a number from 1, or false, got \"long\"",
+            "checks.commit-format.title: expected a whole number from 1, or false, got \"long\"",
         ),
-        (json!({"title": 0}), "checks.commit-format.title: expected a number from 1, or false, got 0"),
-        (json!({"title": true}), "checks.commit-format.title: expected a number from 1, or false, got true"),
+        (json!({"title": 0}), "checks.commit-format.title: expected a whole number from 1, or false, got 0"),
+        (
+            json!({"title": true}),
+            "checks.commit-format.title: expected a whole number from 1, or false, got true",
+        ),
         (
             json!({"sign-off": "yes"}),
-            "checks.commit-format.sign-off: expected true or false, got string \"yes\"",
+            "checks.commit-format.sign-off: expected true or false, got \"yes\"; write true",
         ),
-        (json!({"exempt": [1]}), "checks.commit-format.exempt[0]: expected a string, got integer `1`"),
-        (json!({"base": ""}), "checks.commit-format.base: expected a text that is not empty, got \"\""),
+        (json!({"exempt": [1]}), "checks.commit-format.exempt[0]: expected text, got 1; write it in quotes"),
+        (
+            json!({"base": ""}),
+            "checks.commit-format.base: expected one line of text that is not blank and has no control characters, got \"\"",
+        ),
     ];
     for (own, expected) in cases {
         let error = options(own.as_object().unwrap()).unwrap_err();

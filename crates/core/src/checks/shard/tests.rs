@@ -40,7 +40,11 @@ fn only_unit_tests_can_be_divided_and_only_into_a_number() {
     assert!(check("unittests-gnu", json!({"parallelism": 4})).is_ok());
     for (name, own, said) in [
         ("clippy", json!({"parallelism": 4}), "checks.clippy.parallelism: only the standard unit tests"),
-        ("unittests-gnu", json!({"parallelism": 0}), "checks.unittests-gnu.parallelism: expected a number"),
+        (
+            "unittests-gnu",
+            json!({"parallelism": 0}),
+            "checks.unittests-gnu.parallelism: expected a whole number",
+        ),
         ("unittests-gnu", json!({"paralelism": 2}), "checks.unittests-gnu.paralelism: unknown option; did"),
     ] {
         let error = check(name, own).unwrap_err().to_string();

@@ -206,8 +206,8 @@ pub fn env_file(job: &Job) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::policy::Policy;
     use rust_vmm_ci_core::config::DockerChoice;
+    use rust_vmm_ci_core::config::Policy;
     use serde_json::{Map, Value, json};
     use std::path::PathBuf;
 

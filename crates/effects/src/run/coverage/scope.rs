@@ -77,7 +77,7 @@ impl Held {
         let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
         let file = match CoverageFile::parse(&text) {
             Ok(file) => file,
-            Err(reason) => return Ok(Found::Wrong(path, reason)),
+            Err(refusal) => return Ok(Found::Wrong(path, refusal.to_string())),
         };
         let exclude = match file.exclude.as_deref().map(Regex::new).transpose() {
             Ok(exclude) => exclude,

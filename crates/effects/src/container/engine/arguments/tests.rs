@@ -1,6 +1,6 @@
 use super::*;
-use crate::container::policy::Policy;
 use crate::container::{Place, Wanted, resolve};
+use rust_vmm_ci_core::config::Policy;
 use rust_vmm_ci_core::config::{Cache, DockerChoice};
 use rust_vmm_ci_core::model::{Os, Platform};
 use serde_json::{Map, Value, json};
