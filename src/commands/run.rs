@@ -7,7 +7,7 @@ use anyhow::Result;
 use rust_vmm_ci_core::config::{Config, Found, Mode};
 use rust_vmm_ci_core::exit::{Exit, infrastructure, usage};
 use rust_vmm_ci_core::model::{Os, Platform};
-use rust_vmm_ci_core::plan::{self, Asked, PlannedCheck, Work};
+use rust_vmm_ci_core::plan::{self, Asked, PlannedCheck};
 use rust_vmm_ci_core::report::{Report, Usage, profile, table};
 use rust_vmm_ci_effects::run::console::Console;
 use rust_vmm_ci_effects::run::{self, Job, Settings};
@@ -95,7 +95,7 @@ fn this_platform(common: &Common, config: &Config) -> Result<Platform> {
 /// Refuses to run cargo where there is no package for it.
 fn refuse_without_manifest(root: &Path, checks: &[PlannedCheck]) -> Result<()> {
     let needs_cargo = |check: &&PlannedCheck| {
-        matches!(check.work, Work::Cargo(..) | Work::Coverage | Work::Audit | Work::Bench)
+        check.needs.manifest
             && !root.join(check.directory.as_deref().unwrap_or_default()).join("Cargo.toml").is_file()
     };
     let Some(check) = checks.iter().find(needs_cargo) else { return Ok(()) };

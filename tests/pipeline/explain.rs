@@ -31,6 +31,7 @@ fn every_value_of_a_step_has_its_origin() {
             "clippy-x86_64",
             vec![
                 "is a step: described by standard; its platform: file .platform",
+                "holds                       clippy has no warnings, and every unsafe block says why it is sound  (standard)",
                 "command                     rust-vmm-ci run clippy  (standard)",
                 "agents.platform             x86_64.metal  (default)",
                 "timeout_in_minutes          42  (variable TIMEOUTS_MIN)",
@@ -64,6 +65,7 @@ fn a_step_that_is_not_there_has_its_reason() {
         ("doc", "is no step: it is skipped (option skip[0])"),
         ("miri-aarch64", "is no step: aarch64 is not among the platforms (file .platform"),
         ("unittests-msvc", "is no step: it is for windows (option os)"),
+        ("bench", "is no step: it is opt-in: `checks: {bench: true}` adds it"),
     ] {
         let told = explained(name);
         assert!(told.contains(reason), "{reason} in\n{told}");
@@ -123,6 +125,8 @@ fn the_list_has_every_step_with_its_command_and_its_origin() {
             "{label} in\n{out}"
         );
     }
+    let bench = out.lines().find(|line| line.trim_start().starts_with("bench ")).unwrap();
+    assert!(bench.contains("not slower") && bench.contains("checks: {bench: true}"), "{bench}");
     assert!(out.contains("\nx86_64\n") && out.contains("\nany platform\n"), "{out}");
     let miri = out.lines().find(|line| line.contains("miri-x86_64")).unwrap();
     assert!(miri.contains("cargo miri test") && miri.contains("file t.json, tests[0]"), "{miri}");

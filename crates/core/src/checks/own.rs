@@ -19,6 +19,20 @@ pub fn read<T: DeserializeOwned>(check: &str, own: &Map<String, Value>) -> Resul
     })
 }
 
+/// Checks that a check without options of its own is given none.
+///
+/// # Errors
+/// Exit 2 with the key path of the first.
+pub fn read_none(check: &str, own: &Map<String, Value>) -> Result<()> {
+    match own.keys().next() {
+        None => Ok(()),
+        Some(key) => {
+            let meant = did_you_mean(key, COMMON_CHECK_KEYS);
+            Err(exit::usage(format!("checks.{check}.{key}: unknown option{meant}")))
+        }
+    }
+}
+
 /// serde's message in the words of the configuration's other errors.
 fn explain(path: &str, message: &str) -> String {
     if let Some((given, known)) =
@@ -65,49 +79,5 @@ pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
     match Value::deserialize(deserializer)? {
         Value::String(text) if !text.trim().is_empty() => Ok(Some(text.trim().to_owned())),
         other => Err(D::Error::custom(format!("expected a text that is not empty, got {other}"))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::checks::{audit, bench, commit_format, shard};
-    use crate::config::COMMON_CHECK_KEYS;
-    use anyhow::Result;
-    use serde_json::{Map, Value};
-    use std::collections::BTreeSet;
-
-    const OPTIONS: &str = include_str!("../../../../docs/options.md");
-
-    type Set = BTreeSet<String>;
-
-    /// The options that a check knows, by what it says of one that it does not.
-    fn known(read: impl Fn(&Map<String, Value>) -> Result<()>) -> Set {
-        let unknown = [("?".to_owned(), Value::from(1))].into_iter().collect();
-        let told = read(&unknown).unwrap_err().to_string();
-        let names = told.split_once("one of: ").unwrap().1.split(", ").map(str::to_owned);
-        names.filter(|name| !COMMON_CHECK_KEYS.contains(&name.as_str())).collect()
-    }
-
-    /// The options of a check in the table of docs/options.md: its row and those below it without a name.
-    fn in_readme(check: &str) -> Set {
-        let rows = OPTIONS.lines().skip_while(|line| !line.starts_with(&format!("| `{check}`")));
-        let cells = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
-        let of_check = cells
-            .enumerate()
-            .take_while(|(index, cells)| cells.len() > 2 && (*index == 0 || cells[1].is_empty()));
-        of_check.map(|(_, cells)| cells[2].trim_matches('`').to_owned()).collect()
-    }
-
-    #[test]
-    fn the_page_of_options_has_every_option_that_checks_have_of_their_own() {
-        for (check, known) in [
-            ("commit-format", known(|own| commit_format::options(own).map(drop))),
-            ("cargo-audit", known(|own| audit::options(own).map(drop))),
-            ("bench", known(|own| bench::options(own).map(drop))),
-            ("unittests-gnu", known(|own| shard::check_options("unittests-gnu", own))),
-        ] {
-            assert!(!known.is_empty());
-            assert_eq!(in_readme(check), known, "{check}");
-        }
     }
 }

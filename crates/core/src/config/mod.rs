@@ -209,6 +209,8 @@ pub struct CheckOptions {
     pub soft_fail: Option<bool>,
     /// The platforms that the check is for.
     pub platforms: Option<Vec<Platform>>,
+    /// Whether it is written as `true`: a check that is opt-in is then in.
+    pub added: bool,
     /// What the check has of its own, as written: its file in `checks/` knows the names.
     pub own: Map<String, Value>,
 }

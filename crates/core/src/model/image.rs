@@ -6,12 +6,9 @@ use super::Platform;
 /// 1.90, the musl targets and the checks' tools.
 const IMAGE: &str = "rustvmm/dev:g8b11be7";
 
-/// The image for a platform's steps. riscv64's is an x86-64 image that boots an emulator.
+/// The image for a platform's steps.
 pub fn pinned_image(platform: Option<Platform>) -> String {
-    match platform {
-        Some(platform) if platform.is_emulated() => format!("{IMAGE}-riscv"),
-        _ => IMAGE.to_owned(),
-    }
+    format!("{IMAGE}{}", platform.map_or("", Platform::image_suffix))
 }
 
 #[cfg(test)]

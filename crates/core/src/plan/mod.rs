@@ -2,11 +2,13 @@
 //! without starting anything.
 
 mod check;
+mod emulated;
 mod explain;
 mod facts;
 mod item;
 mod names;
 mod notes;
+mod placeholders;
 mod planner;
 mod select;
 mod settings;
@@ -19,7 +21,8 @@ mod text;
 mod watch;
 mod work;
 
-pub use check::{PlannedCheck, Work};
+pub use crate::checks::Work;
+pub use check::PlannedCheck;
 pub use explain::Explained;
 pub use facts::Facts;
 pub use planner::{Asked, Planner};
@@ -30,15 +33,6 @@ pub use split::split;
 use crate::config::Config;
 use crate::model::{Os, Platform};
 use anyhow::Result;
-
-/// The name of the benchmarks' check, which no list has.
-const BENCH: &str = "bench";
-
-/// The name of the coverage check.
-const COVERAGE: &str = "coverage";
-
-/// The checks that have a file of their own in `checks/`, and so options of their own.
-const LOGIC: [&str; 4] = [BENCH, COVERAGE, "commit-format", "cargo-audit"];
 
 /// Checks to run, and what a person should know of them.
 #[derive(Clone, Debug)]

@@ -216,7 +216,7 @@ impl Sources<'_> {
                 attributes.set("env", env, self.option("env"));
             }
         }
-        let divided = check.and_then(|check| shard::parallelism(self.item.name(), &check.own));
+        let divided = check.and_then(|check| shard::parallelism(&check.own));
         // An emulated platform's step is a plain cargo command: each of its jobs would run every test.
         let emulated = self.platform.is_some_and(Platform::is_emulated);
         if let (Some(jobs), Kind::Standard, false) = (divided, self.item.kind, emulated) {

@@ -15,6 +15,8 @@ pub mod coverage;
 pub mod instrument;
 mod job;
 mod llvm;
+mod program;
+mod ready;
 mod repeats;
 mod scheduler;
 pub mod shell;

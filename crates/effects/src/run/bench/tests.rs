@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::git::testing::Repository;
-use crate::process;
+use crate::process::{self, Command};
 use crate::run::testing::judged;
 use rust_vmm_ci_core::checks::bench::options;
 
