@@ -14,6 +14,7 @@ pub mod cargo;
 mod check;
 pub mod commit_format;
 pub mod coverage;
+pub mod deny;
 pub mod emulated;
 pub mod lock_file;
 pub mod messages;
@@ -35,7 +36,7 @@ use serde_json::{Map, Value};
 pub const STANDARD: &str = include_str!("standard.json");
 
 /// Every check that this program knows by name.
-pub static CHECKS: [Check; 16] = [
+pub static CHECKS: [Check; 17] = [
     command("build-gnu", "all targets build for glibc without warnings", 34.0),
     command("build-musl", "all targets build for musl without warnings", 34.0),
     command("build-msvc", "all targets build with MSVC without warnings", 34.0),
@@ -52,6 +53,7 @@ pub static CHECKS: [Check; 16] = [
     commit_format::CHECK,
     audit::CHECK,
     bench::CHECK,
+    deny::CHECK,
 ];
 
 /// A standard check that is a command of `standard.json`.
