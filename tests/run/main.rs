@@ -12,6 +12,7 @@ mod support;
 
 mod cancel;
 mod divided;
+mod program;
 mod refused;
 mod repeats;
 mod scheduler;

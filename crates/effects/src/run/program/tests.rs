@@ -3,8 +3,10 @@
 use super::*;
 use crate::git::testing::Repository;
 use crate::run::testing::judged;
+use rust_vmm_ci_core::checks::{self, Logic, Runs};
 use rust_vmm_ci_core::exit::{self, Exit};
 use rust_vmm_ci_core::report::{Finding, Verdict};
+use serde_json::{Map, json};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -94,4 +96,61 @@ fn a_subcommand_that_cargo_does_not_have_is_a_missing_tool() {
     assert_eq!(judgement.reason.as_deref(), Some("cargo-no-such-tool is not installed"));
     assert_eq!(judgement.remedy.as_deref(), Some("cargo install cargo-no-such-tool"));
     assert_eq!(log, "$ cargo no-such-tool\n");
+}
+
+/// Runs cargo-deny in a folder, with these options.
+fn deny(repository: &Repository, own: &serde_json::Value, path: Option<&str>) -> (Result<Judgement>, String) {
+    let own: Map<_, _> = own.as_object().unwrap().clone();
+    let Runs::Logic { read, .. } = checks::find("cargo-deny").unwrap().runs else { panic!("it has a file") };
+    let Logic::Program(program) = read(&own).unwrap() else { panic!("it is one program") };
+    judged(&repository.root, |context| {
+        if let Some(path) = path {
+            context.cargo = context.cargo.clone().env("PATH", path);
+        }
+        run(context, &program, &Job::new(&repository.root))
+    })
+}
+
+/// A repository with a package that has a license, but no configuration of cargo-deny.
+fn package() -> Repository {
+    let repository = Repository::new();
+    repository
+        .write(
+            "Cargo.toml",
+            "[package]\nname = \"sample\"\nversion = \"0.1.0\"\nedition = \"2021\"\nlicense = \"MIT\"\n",
+        )
+        .write("src/lib.rs", "")
+        .write("Cargo.lock", "version = 4\n\n[[package]]\nname = \"sample\"\nversion = \"0.1.0\"\n")
+        .commit("Begin");
+    repository
+}
+
+#[test]
+fn cargo_deny_itself_is_read() {
+    let there = crate::process::capture(&Command::new("cargo").args(["deny", "--version"]))
+        .is_ok_and(|said| said.status.success());
+    if !there {
+        return crate::testing::skip("cargo-deny is not installed (cargo install --locked cargo-deny)");
+    }
+    let repository = package();
+    let own = json!({"which": ["licenses", "bans"]});
+    let (judgement, log) = deny(&repository, &own, None);
+    let judgement = judgement.unwrap();
+    assert_eq!(judgement.verdict, Verdict::Failed, "the default configuration allows no license: {log}");
+    assert_eq!(judgement.findings[0].lint.as_deref(), Some("rejected"), "{:?}", judgement.findings);
+    assert_eq!(judgement.findings[0].package.as_deref(), Some("sample"));
+
+    repository.write("deny.toml", "[licenses]\nallow = [\"MIT\"]\n");
+    let (judgement, log) = deny(&repository, &own, None);
+    assert_eq!(judgement.unwrap().verdict, Verdict::Passed, "{log}");
+
+    repository.write("deny.toml", "[licenses]\nallow = [\"MIT\"]\n[bans]\ndeny = [\"sample\"]\n");
+    let judgement = deny(&repository, &own, None).0.unwrap();
+    let banned = judgement.findings.iter().find(|finding| finding.lint.as_deref() == Some("banned")).unwrap();
+    assert_eq!(banned.place().as_deref(), Some("deny.toml:4:10"), "{banned:?}");
+
+    repository.write("deny.toml", "[licenses]\nalow = [\"MIT\"]\n");
+    let judgement = deny(&repository, &own, None).0.unwrap();
+    assert_eq!(judgement.verdict, Verdict::Failed);
+    assert_eq!(judgement.findings[0].place().as_deref(), Some("deny.toml:2:1"), "{:?}", judgement.findings);
 }
