@@ -23,7 +23,7 @@ pub const CHECK: Check = Check {
             kinds: &["number", "integer"],
             doc: "by how many percent a benchmark may become slower",
             default: "any",
-            example: r#"5"#,
+            example: "5",
         },
         OwnOption {
             name: "package",

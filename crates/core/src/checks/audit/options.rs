@@ -34,7 +34,7 @@ pub const CHECK: Check = Check {
             kinds: &["boolean"],
             doc: "whether an advisory that the base has too only warns",
             default: "`false`",
-            example: r#"true"#,
+            example: "true",
         },
         OwnOption {
             name: "base",
