@@ -70,5 +70,5 @@ pub fn run(context: &mut Context<'_>, program: &Program, job: &Job) -> Result<Ju
     Ok(Judgement::by_findings((program.read)(&answer)?))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! Checks that are one program, with programs that a test writes.
 
+#![cfg(unix)]
+
 use super::*;
 use crate::git::testing::Repository;
 use crate::run::testing::judged;
