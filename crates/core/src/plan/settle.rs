@@ -129,10 +129,13 @@ impl Sources<'_> {
         if self.os != Os::Linux {
             return None;
         }
-        let (name, selected) = match self.platform? {
-            Platform::X86_64 => ("X86_LINUX_AGENT_TAGS", &self.variables.x86_agents),
-            Platform::Aarch64 => ("AARCH64_LINUX_AGENT_TAGS", &self.variables.aarch64_agents),
-            Platform::Riscv64 => return None,
+        let platform = self.platform?;
+        let (name, selected) = if platform == Platform::X86_64 {
+            ("X86_LINUX_AGENT_TAGS", &self.variables.x86_agents)
+        } else if platform == Platform::Aarch64 {
+            ("AARCH64_LINUX_AGENT_TAGS", &self.variables.aarch64_agents)
+        } else {
+            return None;
         };
         let selected = selected.as_ref().filter(|selected| selected.is_for(self.item.name()))?;
         Some((name, &selected.config))
