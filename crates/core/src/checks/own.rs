@@ -1,4 +1,4 @@
-//! The options that one check has of its own: from the configuration's words to the check's type.
+//! Reads the options that only one check has into the type of that check.
 
 use crate::config::COMMON_CHECK_KEYS;
 use crate::exit;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde_json::{Map, Value};
 
-/// Reads a check's own options into its type, whose unknown fields must be denied.
+/// Reads a check's own options into its type. The type must deny unknown fields.
 ///
 /// # Errors
 /// Exit 2, with the key path, what was expected and what was meant.

@@ -1,8 +1,9 @@
 //! Unit tests divided over the jobs of a step with Buildkite's `parallelism`, by cargo-nextest.
 //!
-//! A test's share follows from its name alone (`--partition hash:K/N`): where the tests of two machines
-//! differ, by what a build script found there, every test still is in one share, and none in two. By
-//! counting (`slice`, `count`) one more test on one of them would move all behind it.
+//! The name of a test alone decides its share (`--partition hash:K/N`). So every test is in exactly one
+//! share, even where two machines have different tests because a build script found different things.
+//! With the partitions that count (`slice`, `count`) one more test on one machine would move all tests
+//! after it.
 
 use super::cargo::CargoCommand;
 use super::check::OwnOption;

@@ -1,5 +1,4 @@
-//! How long checks take: as reports of earlier runs say, else as was measured on some of rust-vmm's
-//! crates.
+//! How long checks take: by the reports of earlier runs, else by the times in the table of checks.
 
 use crate::exit::usage;
 use crate::model::Origin;
@@ -8,14 +7,14 @@ use crate::workspace::{Files, path};
 use anyhow::Result;
 use std::collections::HashMap;
 
-/// The seconds of a check that has no default: a repository's own step, which is seldom a long one.
+/// The seconds of a check that is not in the table: a step of the repository, which is seldom long.
 const UNKNOWN: f64 = 30.0;
 
 /// How a times file comes to be.
 const HOW: &str = "write one with `rust-vmm-ci run --jobs 1 --report FILE` and commit it, or leave `times` \
                    out for the built-in times";
 
-/// What a check takes, and who says so.
+/// How long a check takes, and the origin of the number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Time {
     /// Wall seconds.

@@ -35,7 +35,8 @@ pub struct Item<'a> {
     pub platforms: Option<Vec<Platform>>,
     /// The check of ours that it is; none for what the repository describes itself.
     pub check: Option<&'static Check>,
-    /// The call of one of the predecessor's Python files that it is, its placeholders still in it.
+    /// The call of one of the predecessor's Python files, where the command is one. Its placeholders are
+    /// not replaced yet.
     pub legacy: Option<Legacy>,
 }
 

@@ -1,5 +1,4 @@
-//! Configuration and facts in, planned checks out. Pure: everything here can be printed and tested
-//! without starting anything.
+//! Makes planned checks of the configuration and the facts. Pure: it starts nothing and reads no file.
 
 mod check;
 mod emulated;
@@ -34,7 +33,7 @@ use crate::config::Config;
 use crate::model::{Os, Platform};
 use anyhow::Result;
 
-/// Checks to run, and what a person should know of them.
+/// The checks to run, with notes for the person who reads the log.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The checks, in order.
@@ -43,11 +42,11 @@ pub struct Plan {
     pub notes: Vec<String>,
 }
 
-/// The checks to run here: those that were asked for, else every one of the platform that the
-/// configuration has.
+/// The checks to run here: those that somebody asked for, else all that the configuration has for the
+/// platform.
 ///
 /// # Errors
-/// Exit 2 for a name that nothing has, or that is for another platform or system, with what to do.
+/// Exit 2 for an unknown name and for a check of another platform or system, with what to do.
 pub fn for_run(config: &Config, facts: &Facts, platform: Platform, os: Os, asked: Asked) -> Result<Plan> {
     let planner = Planner::for_platform(config, facts, platform, os, asked)?;
     let mut checks: Vec<PlannedCheck> = Vec::new();

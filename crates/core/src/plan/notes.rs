@@ -1,4 +1,4 @@
-//! What a person should know of a plan though nothing is wrong enough to stop.
+//! Notes on a plan: what a person should know although it is no error.
 
 use super::item::{Item, Kind};
 use super::{Planner, watch};

@@ -1,5 +1,5 @@
-//! Configuration and facts in, planned checks out, one by one: a workspace of a thousand crates has
-//! many thousands, and nobody needs them all at once.
+//! Makes planned checks one by one. A workspace of a thousand crates has many thousands of them, and no
+//! caller needs all at the same time.
 
 use super::facts::{CrateFacts, Facts};
 use super::item::{Item, Kind, items, items_of_crate};

@@ -1,4 +1,4 @@
-//! Which items have a step on which platform and crate, and why not.
+//! Decides which items have a step on which platform and for which crate, and says why not.
 
 use super::Planner;
 use super::facts::CrateFacts;
@@ -21,7 +21,7 @@ pub enum Out {
     Platform(Platform, Origin),
     /// It is skipped; where that stands.
     Skipped(Origin),
-    /// Others are the only ones.
+    /// The option `only` names others.
     NotOnly,
     /// The crate is left out of the check by the option at this key.
     Crate(String),
@@ -40,7 +40,7 @@ impl std::fmt::Display for Out {
             Self::OtherOs(os) => write!(f, "it is for {os} (option os)"),
             Self::Platform(platform, origin) => write!(f, "{platform} is not among the platforms ({origin})"),
             Self::Skipped(origin) => write!(f, "it is skipped ({origin})"),
-            Self::NotOnly => f.write_str("it is not among the only ones (option only)"),
+            Self::NotOnly => f.write_str("the option only does not name it"),
             Self::Crate(key) => write!(f, "the crate is left out (option {key})"),
             Self::NotAsked => f.write_str("it was not asked for"),
         }
@@ -59,7 +59,7 @@ pub enum Target {
 }
 
 impl Planner<'_> {
-    /// What an item is planned for; nothing where packages were asked for and it has none.
+    /// What an item is planned for; none where somebody asked for packages and the item is for no package.
     pub fn target(&self, item: &Item<'_>) -> Option<Target> {
         let selective = self.config.workspace == WorkspaceMode::Selective;
         match (item.owner, item.test.scope) {

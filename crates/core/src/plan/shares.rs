@@ -1,5 +1,5 @@
-//! What a check shares with others of its job: cargo keeps what it compiles by target, profile and
-//! purpose, in one target directory.
+//! What a check shares with other checks of its job. Cargo keeps what it compiles in one target
+//! directory, in a folder for each target, profile and purpose.
 
 use super::PlannedCheck;
 use crate::checks::Compiles;

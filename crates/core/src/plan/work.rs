@@ -1,5 +1,5 @@
-//! What a check does, from what was written and what the options change, and the command that a
-//! person would type for it.
+//! Makes a check's work from its description and its options, and the command that a person would type
+//! for it.
 
 use super::Work;
 use super::facts::{CrateFacts, Facts};

@@ -63,7 +63,7 @@ fn compare(
     let git = Git::at(context.root)?;
     let folder = metadata.target_directory.as_std_path().join(FOLDER);
     let worktree = Worktree { git: &git, path: folder.join("base") };
-    // What a killed run left.
+    // A run that was killed leaves its worktree.
     worktree.remove()?;
     let known = base::surroundings(&git)?;
     let found = base::find(context, &git, options.base.as_deref(), "checks.bench.base", &known)?;
@@ -132,7 +132,7 @@ impl Worktree<'_> {
 
 impl Drop for Worktree<'_> {
     fn drop(&mut self) {
-        // What cannot be removed now is at the next start, where the error is told.
+        // A worktree that cannot be removed now is removed at the next start, which reports the error.
         let _ = self.remove();
     }
 }
@@ -167,7 +167,7 @@ impl Ran {
     }
 }
 
-/// What became of the base's benchmarks.
+/// How the benchmarks of the base ended.
 enum OnBase {
     Measured,
     Nothing(String),
