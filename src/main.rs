@@ -26,7 +26,7 @@ fn main() {
 
 /// Does what the command line says, and returns the exit status.
 fn status() -> i32 {
-    if let Some(replaced) = run::stand_in(std::env::args_os) {
+    if let Some(replaced) = run::act_as_shim(std::env::args_os) {
         return replaced.unwrap_or_else(|error| failed(&error).code());
     }
     let (selection, verbosity, command) = cli::Cli::parse().into_parts();

@@ -38,6 +38,7 @@ const SYSTEMS: &[&str] = &[
     "crates/effects/src/container/owner.rs",
     "crates/effects/src/process.rs",
     "crates/effects/src/process/linux.rs",
+    "crates/effects/src/process/supervise.rs",
     "crates/effects/src/process/unix.rs",
     "crates/effects/src/process/windows.rs",
     "crates/effects/src/run/cargo/instrument.rs",

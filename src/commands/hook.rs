@@ -1,8 +1,8 @@
 //! `hook command`, `hook pre-exit` and `hook inside`: the commands that the plugin's hooks call.
 
-use super::environment::variable;
 use super::pipeline;
 use crate::cli::Hook;
+use crate::job::environment::variable;
 use crate::job::{self, PlaceRule, Repository, Request, RunOptions, Selection, Task, Verbosity};
 use anyhow::Result;
 use rust_vmm_ci_core::config::Mode;

@@ -1,7 +1,8 @@
 //! `init`: sets up a repository.
 
-use super::{configuration, set_up};
+use super::set_up;
 use crate::cli::InitMode;
+use crate::job::configuration;
 use crate::job::{Selection, facts};
 use anyhow::Result;
 use rust_vmm_ci_core::config::Config;

@@ -6,7 +6,9 @@ use comfy_table::{ContentArrangement, Table, presets};
 use rust_vmm_ci_core::config::Mode;
 use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::model::Platform;
-use rust_vmm_ci_core::plan::{PlannedCheck, Planner, Work};
+use rust_vmm_ci_core::model::shown::block;
+use rust_vmm_ci_core::plan::Planner;
+use rust_vmm_ci_effects::say;
 use std::collections::BTreeMap;
 
 /// Prints the list.
@@ -19,36 +21,34 @@ pub fn run(selection: &Selection) -> Result<Exit> {
     let planner = Planner::for_upload(&found.config, &facts)?;
     let mut by_platform: BTreeMap<Option<Platform>, Table> = BTreeMap::new();
     planner.visit(&mut |check| {
-        let table = by_platform.entry(check.platform).or_insert_with(table);
-        table.add_row([check.label.as_str(), &what(&check), &check.step.source.to_string()]);
+        let table = by_platform.entry(check.platform).or_insert_with(|| table(["check", "command", "from"]));
+        table.add_row([check.label.as_str(), &check.plain_command(), &check.step.source.to_string()]);
         Ok(())
     })?;
-    println!("configuration: {}", found.from);
+    say::line(block(&format!("configuration: {}", found.from)));
     for (platform, table) in &by_platform {
         let title = platform.map_or("any platform", Platform::as_str);
-        println!("\n{title}\n{table}");
+        say::line(block(&format!("\n{title}\n{table}")));
     }
     if by_platform.is_empty() {
-        println!("no check: every one is left out, or the files describe none");
+        say::line("no check: every check is left out, or the files describe none");
+    }
+    let mut opt_in = table(["check", "holds", "add it by"]);
+    for check in planner.not_added() {
+        opt_in.add_row([check.name, check.holds, &format!("checks: {{{}: true}}", check.name)]);
+    }
+    if !opt_in.is_empty() {
+        say::line(format_args!("\nopt-in, and not in\n{opt_in}"));
     }
     for note in planner.notes() {
-        eprintln!("note: {note}");
+        say::note(note);
     }
     Ok(Exit::Passed)
 }
 
-fn table() -> Table {
+fn table(header: [&str; 3]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["check", "command", "from"]);
+    table.set_header(header);
     table
-}
-
-/// What a check runs, as a person would type it without this program where that can be said.
-fn what(check: &PlannedCheck) -> String {
-    match &check.work {
-        Work::Cargo(command, _) => command.to_string(),
-        Work::Shell(script) => script.clone(),
-        Work::Coverage | Work::CommitFormat | Work::Audit | Work::Bench => check.command.clone(),
-    }
 }

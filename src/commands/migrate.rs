@@ -1,7 +1,8 @@
 //! `migrate`: moves a repository from the predecessor, a submodule, to this plugin.
 
-use super::{configuration, set_up};
+use super::set_up;
 use crate::job::Selection;
+use crate::job::configuration;
 use anyhow::Result;
 use rust_vmm_ci_core::exit::{Exit, usage};
 use rust_vmm_ci_core::pipeline::file;

@@ -1,11 +1,9 @@
 //! One file for each subcommand. Each is a thin caller of [`crate::job`] or of the other crates.
 
 mod cache;
-pub mod configuration;
 mod explain;
 mod hook;
 mod init;
-pub mod job_files;
 mod list;
 mod migrate;
 mod pipeline;
@@ -13,7 +11,7 @@ mod run;
 mod set_up;
 
 use crate::cli::Command;
-use crate::job::{Selection, Verbosity, environment};
+use crate::job::{Selection, Verbosity};
 use anyhow::Result;
 use rust_vmm_ci_core::exit::Exit;
 

@@ -1,7 +1,6 @@
 //! `run`: a job of checks, on this machine or in the project's container.
 
-use super::job_files;
-use crate::job::{self, Repository, Request, Selection};
+use crate::job::{self, Repository, Request, Selection, job_files};
 use anyhow::Result;
 use rust_vmm_ci_core::config::Mode;
 use rust_vmm_ci_core::exit::Exit;

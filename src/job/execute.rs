@@ -3,9 +3,9 @@
 use super::emulated::Watch;
 use super::gather::{Gathered, Target};
 use super::host;
+use super::job_files::JobFiles;
 use super::place::{Contained, Place};
 use super::request::{Request, Task};
-use crate::commands::job_files::JobFiles;
 use anyhow::Result;
 use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::plan::Plan;

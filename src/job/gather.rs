@@ -1,10 +1,10 @@
 //! The first step: everything that a job depends on is read here, once, as values.
 
+use super::configuration;
 use super::environment::{Environment, variable};
 use super::facts;
 use super::machine::Machine;
 use super::request::{PlaceRule, Request, Selection, Task};
-use crate::commands::configuration;
 use anyhow::Result;
 use rust_vmm_ci_core::checks::times::Times;
 use rust_vmm_ci_core::config::{Config, Found, Mode};

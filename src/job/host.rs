@@ -2,16 +2,16 @@
 
 use super::execute::{Done, report_without_outcomes};
 use super::gather::Gathered;
+use super::job_files::JobFiles;
 use super::request::RunOptions;
-use crate::commands::job_files::JobFiles;
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit::{Exit, usage};
-use rust_vmm_ci_core::plan::{Plan, PlannedCheck, Work};
+use rust_vmm_ci_core::plan::{Plan, PlannedCheck};
 use rust_vmm_ci_core::report::{Report, Usage};
 use rust_vmm_ci_effects::process::{self, Ended};
 use rust_vmm_ci_effects::run::console::Console;
 use rust_vmm_ci_effects::run::shell::Script;
-use rust_vmm_ci_effects::run::{self, Job, Settings};
+use rust_vmm_ci_effects::run::{self, JobFacts, Settings};
 use rust_vmm_ci_effects::{container, say};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<
     let begin = Instant::now();
     let environment = &gathered.environment;
     let machine = gathered.machine;
-    let job = Job::new(root);
+    let job = JobFacts::new(root);
     let console = Console::new(environment.console, environment.color, Box::new(std::io::stdout()));
     let settings = Settings {
         platform: gathered.target.platform,
@@ -63,7 +63,7 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<
 /// Refuses to run cargo in a folder without a package.
 fn refuse_without_manifest(root: &Path, checks: &[PlannedCheck]) -> Result<()> {
     let needs_cargo = |check: &&PlannedCheck| {
-        matches!(check.work, Work::Cargo(..) | Work::Coverage | Work::Audit | Work::Bench)
+        check.needs.manifest
             && !root.join(check.directory.as_deref().unwrap_or_default()).join("Cargo.toml").is_file()
     };
     let Some(check) = checks.iter().find(needs_cargo) else { return Ok(()) };

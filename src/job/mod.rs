@@ -10,12 +10,14 @@
 //! `run`, `run --docker` and the command hook differ only in their [`Request`]. The command of a step is
 //! a job too: its plan has no checks.
 
+pub mod configuration;
 mod emulated;
 pub mod environment;
 mod execute;
 pub mod facts;
 mod gather;
 mod host;
+pub mod job_files;
 mod machine;
 mod place;
 mod plan;
@@ -27,9 +29,9 @@ mod testing;
 pub use gather::{Repository, policy};
 pub use request::{PlaceRule, Request, RunOptions, Selection, Task, Verbosity};
 
-use crate::commands::job_files::JobFiles;
 use anyhow::Result;
 use gather::Gathered;
+use job_files::JobFiles;
 use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_effects::container;
 use std::path::Path;

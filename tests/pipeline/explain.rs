@@ -42,6 +42,7 @@ fn a_step_that_is_not_there_has_its_reason() {
         ("doc", "is no step: it is skipped (option skip[0])"),
         ("miri-aarch64", "is no step: aarch64 is not among the platforms (file .platform"),
         ("unittests-msvc", "is no step: it is for windows (option os)"),
+        ("bench", "is no step: it is opt-in: `checks: {bench: true}` adds it"),
     ] {
         let told = explained(name);
         assert!(told.contains(reason), "{reason} in\n{told}");
@@ -101,6 +102,8 @@ fn the_list_has_every_step_with_its_command_and_its_origin() {
             "{label} in\n{out}"
         );
     }
+    let bench = out.lines().find(|line| line.trim_start().starts_with("bench ")).unwrap();
+    assert!(bench.contains("not slower") && bench.contains("checks: {bench: true}"), "{bench}");
     assert!(out.contains("\nx86_64\n") && out.contains("\nany platform\n"), "{out}");
     let miri = out.lines().find(|line| line.contains("miri-x86_64")).unwrap();
     assert!(miri.contains("cargo miri test") && miri.contains("file t.json, tests[0]"), "{miri}");

@@ -4,92 +4,25 @@
 //! and crates that are unmaintained, unsound or yanked. The JSON is cargo-audit's 0.22 (`rustsec`'s
 //! `Report`); kinds of warnings that it does not have yet count as well.
 
+mod options;
+
+pub use options::{CHECK, Database, Ignored, Options, options};
+
 use super::lock_file::LockFile;
-use super::own;
 use crate::exit;
 use crate::report::{Finding, Level};
 use anyhow::Result;
 use chrono::NaiveDate;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, Unexpected};
-use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The check's name: its key under `checks`.
 pub const NAME: &str = "cargo-audit";
+
 /// The key path of [`Options::base`].
 pub const BASE: &str = "checks.cargo-audit.base";
 /// What cargo-audit says where a crate's being yanked cannot be looked up.
 pub const YANKED_UNKNOWN: &str = "couldn't check if the package is yanked";
-
-/// What the check has of its own, under `checks.cargo-audit`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct Options {
-    /// Advisories that decide nothing, with reasons.
-    pub ignore: Vec<Ignored>,
-    /// Where the advisories come from; none for `RustSec`'s database.
-    #[serde(deserialize_with = "database")]
-    pub database: Option<Database>,
-    /// Whether an advisory that the base has too only warns.
-    pub new_only: bool,
-    /// With `new-only`, what the change is compared with: a branch, `REMOTE/BRANCH`, or a commit's
-    /// full hash.
-    #[serde(deserialize_with = "own::text")]
-    pub base: Option<String>,
-}
-
-/// An advisory that was looked at and found not to matter here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ignored {
-    /// Its id, such as `RUSTSEC-2020-0001`, or `yanked:NAME@VERSION`.
-    pub id: String,
-    /// Why it does not matter.
-    pub reason: String,
-}
-
-/// An advisory database that is not `RustSec`'s own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Database {
-    /// A folder, from the repository's root.
-    Path(String),
-    /// A mirror's address. cargo-audit takes `https://` alone.
-    Mirror(String),
-}
-
-impl<'de> Deserialize<'de> for Ignored {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        let text = |key: &str| value[key].as_str().map(str::trim).filter(|text| !text.is_empty());
-        match (text("id"), text("reason"), value.as_object().map(Map::len)) {
-            (Some(id), Some(reason), Some(2)) => Ok(Self { id: id.to_owned(), reason: reason.to_owned() }),
-            _ => Err(D::Error::invalid_value(
-                Unexpected::Other("another value"),
-                &"{\"id\": …, \"reason\": …}",
-            )),
-        }
-    }
-}
-
-fn database<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Database>, D::Error> {
-    let place = own::text(deserializer)?.unwrap_or_default();
-    if place.starts_with("https://") {
-        Ok(Some(Database::Mirror(place)))
-    } else if place.contains("://") || place.starts_with("git@") {
-        let what = "a path, or an address that begins with https:// (cargo-audit takes no other)";
-        Err(D::Error::invalid_value(Unexpected::Str(&place), &what))
-    } else {
-        Ok(Some(Database::Path(place)))
-    }
-}
-
-/// Reads the check's own options.
-///
-/// # Errors
-/// Exit 2, with the key path, for an unknown option or a value that is none.
-pub fn options(own: &Map<String, Value>) -> Result<Options> {
-    own::read(NAME, own)
-}
 
 /// What cargo-audit found.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -1,11 +1,51 @@
 //! Benchmarks: criterion's estimates of a change and of its base, and how far they differ.
 
+use super::check::{Check, Membership, OwnOption, Runs};
 use super::own;
+use super::work::{Logic, Needs};
 use crate::report::{Finding, Section};
 use anyhow::Result;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+
+/// The check's name: its key under `checks`.
+pub const NAME: &str = "bench";
+
+/// The check.
+pub const CHECK: Check = Check {
+    name: NAME,
+    holds: "the change's benchmarks are not slower than its base's",
+    membership: Membership::OptInByName,
+    options: &[
+        OwnOption {
+            name: "threshold",
+            kinds: &["number", "integer"],
+            doc: "by how many percent a benchmark may become slower",
+            default: "any",
+            example: "5",
+        },
+        OwnOption {
+            name: "package",
+            kinds: &["string"],
+            doc: "the only package whose benchmarks run",
+            default: "all",
+            example: r#""vm-fdt""#,
+        },
+        OwnOption {
+            name: "base",
+            kinds: &["string"],
+            doc: "what to compare with, as above",
+            default: "the pull request's",
+            example: r#""main""#,
+        },
+    ],
+    runs: Runs::Logic {
+        read: |own| options(own).map(Logic::Bench),
+        needs: Needs { machine: true, manifest: true, ..Needs::NOTHING },
+    },
+    seconds: 120.0,
+};
 
 /// The baseline that criterion keeps this change's measurements under.
 pub const CHANGE: &str = "rust-vmm-ci-change";
@@ -32,7 +72,7 @@ pub struct Options {
 /// # Errors
 /// Exit 2, with the key path.
 pub fn options(own: &Map<String, Value>) -> Result<Options> {
-    own::read("bench", own)
+    own::read(NAME, own)
 }
 
 fn percent<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {

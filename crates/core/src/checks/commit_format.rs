@@ -5,16 +5,18 @@
 //! merges are not looked at, nor is what dependabot wrote. Its limit of 75 columns for the body has
 //! long been off.
 
-use super::own;
+mod options;
+
+pub use options::{CHECK, Options, options};
+
 use crate::exit;
 use crate::report::Finding;
 use anyhow::Result;
-use serde::Deserialize;
-use serde_json::{Map, Value};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// The check's name: its key under `checks`.
 pub const NAME: &str = "commit-format";
+
 /// The key path of [`Options::base`].
 pub const BASE: &str = "checks.commit-format.base";
 /// What git is asked of each commit, for [`commits`]: full hash, parents' hashes, author's name and
@@ -22,13 +24,6 @@ pub const BASE: &str = "checks.commit-format.base";
 pub const LOG_FORMAT: &str = "%H%x00%P%x00%an%x00%ae%x00%B";
 /// How many fields [`LOG_FORMAT`] has; each ends with a NUL.
 const LOG_FIELDS: usize = 5;
-/// The addresses under which dependabot writes commits on GitHub: the app's, and that of its
-/// predecessor, which older histories have. The number is the account's, which cannot be had by
-/// choosing a name; its sign-off (`support@github.com`) is another address.
-const DEPENDABOT: [&str; 2] = [
-    "49699333+dependabot[bot]@users.noreply.github.com",
-    "27856297+dependabot-preview[bot]@users.noreply.github.com",
-];
 /// What git puts before the titles of commits that are to be melted into others (git-rebase(1),
 /// `--autosquash`).
 const AUTOSQUASH: [&str; 3] = ["fixup! ", "squash! ", "amend! "];
@@ -36,55 +31,6 @@ const AUTOSQUASH: [&str; 3] = ["fixup! ", "squash! ", "amend! "];
 const SIGN_OFF: &[u8] = b"Signed-off-by: ";
 /// The most of a title that is shown, in characters.
 const SHOWN_TITLE: usize = 80;
-
-/// What the check has of its own, under `checks.commit-format`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a rule that is on or off, as users write it")]
-pub struct Options {
-    /// The longest title, in characters as a person counts them; none for any.
-    #[serde(deserialize_with = "own::limit")]
-    pub title: Option<usize>,
-    /// Whether the second line must be blank.
-    pub blank_line: bool,
-    /// The fewest lines of a message; none for any.
-    #[serde(deserialize_with = "own::limit")]
-    pub lines: Option<usize>,
-    /// Whether a message must be signed off.
-    pub sign_off: bool,
-    /// Whether a sign-off must have the author's address.
-    pub sign_off_matches_author: bool,
-    /// Whether `fixup!`, `squash!` and `amend!` commits are refused.
-    pub no_fixup: bool,
-    /// Authors' addresses whose commits are not looked at.
-    pub exempt: Vec<String>,
-    /// What the change is compared with: a branch, `REMOTE/BRANCH`, or a commit's full hash.
-    #[serde(deserialize_with = "own::text")]
-    pub base: Option<String>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            title: Some(60),
-            blank_line: true,
-            lines: Some(3),
-            sign_off: true,
-            sign_off_matches_author: false,
-            no_fixup: false,
-            exempt: DEPENDABOT.map(str::to_owned).to_vec(),
-            base: None,
-        }
-    }
-}
-
-/// Reads the check's own options.
-///
-/// # Errors
-/// Exit 2, with the key path, for an unknown option or a value that is none.
-pub fn options(own: &Map<String, Value>) -> Result<Options> {
-    own::read(NAME, own)
-}
 
 /// A commit, as the check needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]

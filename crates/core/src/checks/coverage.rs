@@ -3,9 +3,11 @@
 //! The figure is `cargo llvm-cov --json --summary-only`'s, to the line: LLVM's own count of lines
 //! (`LF` and `LH` of its lcov export), summed over the files that cargo-llvm-cov counts.
 
+use super::check::{Check, Membership, Runs};
+use super::own;
+use super::work::{Compiles, Logic, Needs};
 use crate::report::{Finding, Level, Section, Verdict};
 use regex_lite::Regex;
-use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::{Component, Path, PathBuf};
@@ -13,16 +15,27 @@ use std::path::{Component, Path, PathBuf};
 /// How far the figure may be off the score, in percent of lines, either way (predecessor's rule).
 pub const TOLERANCE: f64 = 0.5;
 
-/// Checks the options of the check's own: there are none.
-///
-/// # Errors
-/// Where there is one: exit 2, with its key path.
-pub fn options(own: &Map<String, Value>) -> anyhow::Result<()> {
-    match own.keys().next() {
-        None => Ok(()),
-        Some(key) => Err(crate::exit::usage(format!("checks.coverage.{key}: unknown option"))),
-    }
-}
+/// The check's name: its key under `checks`.
+pub const NAME: &str = "coverage";
+
+/// The check. Its score stands in `coverage_config_ARCH.json`, so it has no options of its own.
+pub const CHECK: Check = Check {
+    name: NAME,
+    holds: "line coverage is the score of `coverage_config_ARCH.json`, give or take half a percent",
+    membership: Membership::Standard,
+    options: &[],
+    runs: Runs::Logic {
+        read: |own| own::read_none(NAME, own).map(|()| Logic::Coverage),
+        needs: Needs {
+            // The dependencies are those of the debug tests. Only the members are instrumented.
+            compiles: Some(Compiles { target: None, release: false, checked: false }),
+            tests: true,
+            machine: false,
+            manifest: true,
+        },
+    },
+    seconds: 19.0,
+};
 
 /// The files that count. What does not is cargo-llvm-cov's default (version 0.9): sources of tests,
 /// examples and benchmarks, what was generated, and whatever is not of the packages measured.
@@ -351,6 +364,7 @@ mod tests {
     #[test]
     fn an_option_that_there_is_not_is_refused() {
         let own = serde_json::from_str(r#"{"score": 1}"#).unwrap();
-        assert_eq!(options(&own).unwrap_err().to_string(), "checks.coverage.score: unknown option");
+        let error = CHECK.check_options(&own).unwrap_err().to_string();
+        assert!(error.starts_with("checks.coverage.score: unknown option"), "{error}");
     }
 }

@@ -1,14 +1,14 @@
-//! The options that only one check has: from what is written under `checks` to the check's type.
+//! Reads the options that only one check has into the type of that check.
 
 use crate::config::COMMON_CHECK_KEYS;
 use crate::exit;
-use crate::options::{self, Name};
+use crate::options::{self, Name, Refusal};
 use anyhow::Result;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error, Unexpected};
 use serde_json::{Map, Value};
 
-/// Reads a check's own options into its type, which must deny unknown fields.
+/// Reads a check's own options into its type. The type must deny unknown fields.
 ///
 /// # Errors
 /// Exit 2, with the key path, what was expected and what was meant.
@@ -21,6 +21,20 @@ pub fn read<T: DeserializeOwned>(check: &str, own: &Map<String, Value>) -> Resul
         };
         exit::usage(refusal.below(&format!("checks.{check}")))
     })
+}
+
+/// Checks that a check without options of its own is given none.
+///
+/// # Errors
+/// Exit 2 with the key path of the first.
+pub fn read_none(check: &str, own: &Map<String, Value>) -> Result<()> {
+    match own.keys().next() {
+        None => Ok(()),
+        Some(key) => {
+            let refusal = Refusal::unknown(key, COMMON_CHECK_KEYS);
+            Err(exit::usage(refusal.below(&format!("checks.{check}"))))
+        }
+    }
 }
 
 /// Reads a limit: a whole number from 1, or `false` for none.
@@ -44,48 +58,4 @@ pub fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>
 /// For any other value.
 pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Name::deserialize(deserializer).map(|Name(text)| Some(text.trim().to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::checks::{audit, bench, commit_format, shard};
-    use crate::config::COMMON_CHECK_KEYS;
-    use anyhow::Result;
-    use serde_json::{Map, Value};
-    use std::collections::BTreeSet;
-
-    const OPTIONS: &str = include_str!("../../../../docs/options.md");
-
-    type Set = BTreeSet<String>;
-
-    /// The options that a check knows, by what it says of one that it does not.
-    fn known(read: impl Fn(&Map<String, Value>) -> Result<()>) -> Set {
-        let unknown = [("?".to_owned(), Value::from(1))].into_iter().collect();
-        let told = read(&unknown).unwrap_err().to_string();
-        let names = told.split_once("one of: ").unwrap().1.split(", ").map(str::to_owned);
-        names.filter(|name| !COMMON_CHECK_KEYS.contains(&name.as_str())).collect()
-    }
-
-    /// The options of a check in the table of docs/options.md: its row and those below it without a name.
-    fn in_readme(check: &str) -> Set {
-        let rows = OPTIONS.lines().skip_while(|line| !line.starts_with(&format!("| `{check}`")));
-        let cells = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
-        let of_check = cells
-            .enumerate()
-            .take_while(|(index, cells)| cells.len() > 2 && (*index == 0 || cells[1].is_empty()));
-        of_check.map(|(_, cells)| cells[2].trim_matches('`').to_owned()).collect()
-    }
-
-    #[test]
-    fn the_page_of_options_has_every_option_that_checks_have_of_their_own() {
-        for (check, known) in [
-            ("commit-format", known(|own| commit_format::options(own).map(drop))),
-            ("cargo-audit", known(|own| audit::options(own).map(drop))),
-            ("bench", known(|own| bench::options(own).map(drop))),
-            ("unittests-gnu", known(|own| shard::check_options("unittests-gnu", own))),
-        ] {
-            assert!(!known.is_empty());
-            assert_eq!(in_readme(check), known, "{check}");
-        }
-    }
 }

@@ -1,10 +1,12 @@
 //! Unit tests divided over the jobs of a step with Buildkite's `parallelism`, by cargo-nextest.
 //!
-//! A test's share follows from its name alone (`--partition hash:K/N`): where the tests of two machines
-//! differ, by what a build script found there, every test still is in one share, and none in two. By
-//! counting (`slice`, `count`) one more test on one of them would move all behind it.
+//! The name of a test alone decides its share (`--partition hash:K/N`). So every test is in exactly one
+//! share, even where two machines have different tests because a build script found different things.
+//! With the partitions that count (`slice`, `count`) one more test on one machine would move all tests
+//! after it.
 
 use super::cargo::CargoCommand;
+use super::check::OwnOption;
 use super::own;
 use super::test_output::{MOST_FAILURES, MOST_OUTPUT, place};
 use crate::exit::usage;
@@ -17,18 +19,17 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::path::Path;
 
-/// The checks whose tests can be divided.
-pub const DIVISIBLE: [&str; 6] = [
-    "unittests-gnu",
-    "unittests-gnu-release",
-    "unittests-musl",
-    "unittests-musl-release",
-    "unittests-msvc",
-    "unittests-msvc-release",
-];
-
 /// The option's name.
 pub const OPTION: &str = "parallelism";
+
+/// The options of a check whose tests can be divided.
+pub const OPTIONS: &[OwnOption] = &[OwnOption {
+    name: OPTION,
+    kinds: &["integer", "boolean"],
+    doc: "the number of jobs among which the tests are divided, or `false`",
+    default: "`false`",
+    example: "4",
+}];
 
 /// nextest's profile for these runs, which a repository's configuration does not have.
 pub const PROFILE: &str = "rust-vmm-ci";
@@ -56,27 +57,17 @@ struct Options {
     parallelism: Option<usize>,
 }
 
-/// Checks the options of a check that has no file of its own, all of them.
+/// Checks the own options of a check whose tests can be divided.
 ///
 /// # Errors
-/// Exit 2 with the key path: for a number of jobs that is none, and for what only others have.
+/// Exit 2 with the key path, for a number of jobs below 1 and for an unknown option.
 pub fn check_options(name: &str, own: &Map<String, Value>) -> Result<()> {
-    if DIVISIBLE.contains(&name) {
-        return own::read::<Options>(name, own).map(drop);
-    }
-    if own.contains_key(OPTION) {
-        return Err(usage(format!(
-            "checks.{name}.{OPTION}: only the standard unit tests can be divided over jobs: {}",
-            DIVISIBLE.join(", ")
-        )));
-    }
-    Ok(())
+    own::read::<Options>(name, own).map(drop)
 }
 
-/// Over how many jobs a check's tests are divided; none where they are not.
-pub fn parallelism(name: &str, own: &Map<String, Value>) -> Option<u64> {
-    let asked = own.get(OPTION).filter(|_| DIVISIBLE.contains(&name))?;
-    asked.as_u64().filter(|jobs| *jobs > 1)
+/// Over how many jobs the tests of a check are divided, by its own options; none where they are not.
+pub fn parallelism(own: &Map<String, Value>) -> Option<u64> {
+    own.get(OPTION)?.as_u64().filter(|jobs| *jobs > 1)
 }
 
 /// Why the tests of a command cannot be divided; none where they can.

@@ -1,5 +1,4 @@
-//! How long checks take: as reports of earlier runs say, else as was measured on some of rust-vmm's
-//! crates.
+//! How long checks take: by the reports of earlier runs, else by the times in the table of checks.
 
 use crate::exit::usage;
 use crate::model::Origin;
@@ -7,23 +6,15 @@ use crate::report::{Report, VERSION, Verdict};
 use crate::workspace::{Files, path};
 use anyhow::Result;
 use std::collections::HashMap;
-use std::sync::LazyLock;
 
-/// Seconds by the check's name, for checks that no report knows. The cargo checks' and coverage's: the
-/// median of vmm-sys-util, kvm and vm-memory, each check a job with an empty target directory, on two
-/// cores with Rust 1.95. What compiles for musl or Windows is taken to be as long as its sibling; the
-/// rest is a guess of the right size.
-static DEFAULTS: LazyLock<HashMap<String, f64>> =
-    LazyLock::new(|| serde_json::from_str(include_str!("times.json")).unwrap_or_default());
-
-/// The seconds of a check that has no default: a repository's own step, which is seldom a long one.
+/// The seconds of a check that is not in the table: a step of the repository, which is seldom long.
 const UNKNOWN: f64 = 30.0;
 
 /// How a times file comes to be.
 const HOW: &str = "write one with `rust-vmm-ci run --jobs 1 --report FILE` and commit it, or leave `times` \
                    out for the built-in times";
 
-/// What a check takes, and who says so.
+/// How long a check takes, and the origin of the number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Time {
     /// Wall seconds.
@@ -93,7 +84,7 @@ impl Times {
     pub fn of(&self, label: &str, name: &str) -> Time {
         let measured = self.by_label.get(label).or_else(|| self.by_name.get(name));
         measured.cloned().unwrap_or_else(|| {
-            let seconds = DEFAULTS.get(name).copied().unwrap_or(UNKNOWN);
+            let seconds = super::find(name).map_or(UNKNOWN, |check| check.seconds);
             Time { seconds, origin: Origin::Default }
         })
     }
@@ -102,9 +93,7 @@ impl Times {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::STANDARD;
     use crate::exit::{self, Exit};
-    use crate::predecessor::Description;
     use crate::workspace::MemoryFiles;
 
     const FULL: &str = include_str!("../../../../tests/cases/report/full.json");
@@ -119,14 +108,6 @@ mod tests {
         report["outcomes"] = serde_json::json!([{"label": label, "name": "clippy", "verdict": verdict,
             "command": "x", "started": 0.0, "seconds": seconds}]);
         report.to_string()
-    }
-
-    #[test]
-    fn every_standard_check_has_a_built_in_time() {
-        for test in Description::read("the standard checks", STANDARD).unwrap().tests {
-            assert!(DEFAULTS.contains_key(test.name.as_str()), "{}", test.name);
-        }
-        assert!(DEFAULTS.values().all(|seconds| *seconds > 0.0));
     }
 
     #[test]

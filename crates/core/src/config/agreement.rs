@@ -27,6 +27,8 @@ fn generated() -> Value {
     for required in ["description", "required"] {
         schema.as_object_mut().unwrap().shift_remove(required);
     }
+    // `true` adds an opt-in check.
+    schema["properties"]["checks"]["additionalProperties"]["type"] = json!(["boolean", "object"]);
     let properties = schema["properties"].as_object_mut().unwrap();
     for StepOption { name, description, kinds, .. } in STEP_OPTIONS {
         let kinds = if let [kind] = kinds { json!(kind) } else { json!(kinds) };

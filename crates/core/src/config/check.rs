@@ -6,7 +6,7 @@ use crate::exit::usage;
 use crate::options::{AnyText, Command, Name, OneOrMany, Positive, Refusal, Scalar};
 use anyhow::Result;
 use indexmap::IndexMap;
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 
@@ -70,7 +70,17 @@ impl<'de> Visitor<'de> for CheckVisitor {
     type Value = CheckOptions;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map of the check's options (a check that is to be left out is named in `skip`)")
+        f.write_str(
+            "true or a map of the check's options (a check that is to be left out is named in `skip`)",
+        )
+    }
+
+    fn visit_bool<E: Error>(self, added: bool) -> Result<CheckOptions, E> {
+        if added {
+            Ok(CheckOptions { added, ..CheckOptions::default() })
+        } else {
+            Err(E::invalid_type(Unexpected::Bool(false), &self))
+        }
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CheckOptions, A::Error> {

@@ -260,6 +260,8 @@ pub struct CheckOptions {
     pub soft_fail: Option<bool>,
     /// The platforms that the check is for.
     pub platforms: Option<Vec<Platform>>,
-    /// The options that only this check has, as they are written. The check's file in `checks/` reads them.
+    /// Whether it is written as `true`: a check that is opt-in is then in.
+    pub added: bool,
+    /// What the check has of its own, as written: its file in `checks/` knows the names.
     pub own: Map<String, Value>,
 }

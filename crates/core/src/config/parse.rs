@@ -120,8 +120,9 @@ mod tests {
     fn what_no_option_allows_is_refused_with_its_place_and_what_was_meant() {
         let mut differing = Vec::new();
         let all = agreement::names().join(", ");
+        let platforms = Platform::ALL.map(Platform::as_str).join(", ");
         for Refused { given, says } in cases(include_str!("../../../../tests/cases/config/refused.yml")) {
-            let says = says.replace("{all}", &all);
+            let says = says.replace("{all}", &all).replace("{platforms}", &platforms);
             match Config::parse(&given) {
                 Ok(_) => differing.push(format!("{given} is accepted")),
                 Err(error) if error.to_string() != says => {

@@ -9,10 +9,7 @@ const IMAGE: &str = "rustvmm/dev:g8b11be7";
 /// The image for the steps of a platform. The image of an emulated platform is an x86-64 image that
 /// boots an emulator.
 pub fn pinned_image(platform: Option<Platform>) -> String {
-    match platform {
-        Some(platform) if platform.is_emulated() => format!("{IMAGE}-riscv"),
-        _ => IMAGE.to_owned(),
-    }
+    format!("{IMAGE}{}", platform.map_or("", Platform::image_suffix))
 }
 
 #[cfg(test)]

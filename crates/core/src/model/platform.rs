@@ -48,7 +48,26 @@ impl Platform {
         matches!(self, Self::Riscv64)
     }
 
-    /// The platform for which this program was built, or `None` if it is not in [`Platform::ALL`].
+    /// The platforms that have machines of their own, in order.
+    pub fn native() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|platform| !platform.is_emulated())
+    }
+
+    /// The platforms that are emulated, in order.
+    pub fn emulated() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|platform| platform.is_emulated())
+    }
+
+    /// What the tag of the pinned image ends in, where the platform has an image of its own: an x86-64
+    /// image that boots an emulator.
+    pub const fn image_suffix(self) -> &'static str {
+        match self {
+            Self::X86_64 | Self::Aarch64 => "",
+            Self::Riscv64 => "-riscv",
+        }
+    }
+
+    /// The platform that this program was built for, where it is one of ours.
     pub fn of_this_machine() -> Option<Self> {
         Self::ALL.into_iter().find(|p| p.as_str() == std::env::consts::ARCH)
     }

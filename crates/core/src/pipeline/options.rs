@@ -208,6 +208,8 @@ impl<'a> WrittenCheck<'a> {
             timeout_in_minutes: _,
             soft_fail: _,
             platforms: _,
+            // The job names the check in `only`, which adds it too.
+            added: _,
         } = check;
         Self {
             args,

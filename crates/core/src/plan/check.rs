@@ -1,10 +1,8 @@
 //! A check that is to run: what it does, and what holds for it.
 
 use super::StepSettings;
-use crate::checks::cargo::{CargoCommand, FeatureMode};
-use crate::checks::emulated;
+use crate::checks::{Needs, Work, emulated};
 use crate::model::{CheckName, Os, Platform, StepLabel};
-use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// A check as it is planned for one platform, whether it will run here or become a step.
@@ -32,9 +30,8 @@ pub struct PlannedCheck {
     pub timeout_in_minutes: Option<u32>,
     /// Variables for its work.
     pub env: Vec<(String, String)>,
-    /// The options that a check has of its own, as configured (`commit-format`'s `title` …): the
-    /// check's file turns them into its type.
-    pub own: Map<String, Value>,
+    /// What it needs while other checks run.
+    pub needs: Needs,
     /// What its step says besides, the same for all crates.
     pub step: Arc<StepSettings>,
     /// The paths of which one must have changed for the step to run; none for always.
@@ -42,6 +39,15 @@ pub struct PlannedCheck {
 }
 
 impl PlannedCheck {
+    /// What it runs, as a person would type it without this program, where that is possible.
+    pub fn plain_command(&self) -> String {
+        match &self.work {
+            Work::Cargo { command, .. } => command.to_string(),
+            Work::Shell(script) => script.clone(),
+            Work::Logic(_) => self.command.clone(),
+        }
+    }
+
     /// Checks as one script for an emulated platform, which has nothing of the host: this program
     /// cannot run them there.
     pub fn script(checks: &[Self]) -> String {
@@ -52,21 +58,4 @@ impl PlannedCheck {
         });
         emulated::script(&items.collect::<Vec<_>>())
     }
-}
-
-/// What a planned check does.
-#[derive(Clone, Debug)]
-pub enum Work {
-    /// A cargo command, run for each set of features.
-    Cargo(CargoCommand, FeatureMode),
-    /// Line coverage against `coverage_config_ARCH.json`.
-    Coverage,
-    /// The form of the change's commit messages.
-    CommitFormat,
-    /// Advisories against the lock file.
-    Audit,
-    /// Benchmarks of this change and of its base.
-    Bench,
-    /// A command for the platform's shell.
-    Shell(String),
 }

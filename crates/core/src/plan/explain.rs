@@ -110,6 +110,7 @@ impl<'a> Planner<'a> {
         let name_key = if item.test.attributes.contains_key("label") { "label" } else { "test_name" };
         let line = |key: &str, value: &str, origin| Line { key: key.into(), value: value.into(), origin };
         let mut lines = vec![line("label", &label, item.origin(name_key))];
+        lines.extend(item.check.map(|check| line("holds", check.holds, item.origin(""))));
         if let Some(check) = &check {
             lines.push(line("command", &check.command, settings.command.clone()));
         }

@@ -1,7 +1,7 @@
 //! What the repository and the predecessor's variables say, read once before planning.
 
 use super::watch;
-use crate::checks::STANDARD;
+use crate::checks::{self, STANDARD};
 use crate::config::{Config, WorkspaceMode};
 use crate::exit::{infrastructure, usage};
 use crate::model::Platform;
@@ -88,7 +88,7 @@ impl Facts {
             };
             facts.tests.push(Description::read(&path, &text)?);
         }
-        for platform in [Platform::X86_64, Platform::Aarch64] {
+        for platform in Platform::native() {
             if read(files, &format!("coverage_config_{platform}.json"))?.is_some() {
                 facts.coverage.push(platform);
             }
@@ -204,7 +204,7 @@ impl Facts {
         let mut known: Vec<&str> =
             self.descriptions().flat_map(|file| &file.tests).map(|test| test.name.as_str()).collect();
         known.extend(config.steps.iter().map(|step| step.label.as_str()));
-        known.push(super::BENCH);
+        known.extend(checks::opt_in().map(|check| check.name));
         let notes = self.variables.note_unknown_names(&known, || elsewhere(files))?;
         self.notes.extend(notes);
         Ok(())

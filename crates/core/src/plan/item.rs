@@ -1,7 +1,8 @@
 //! Everything that can become a check, in order: the standard checks, the steps of the option `steps`,
 //! the tests of the option `tests`, and the crates' own.
 
-use super::{BENCH, Facts};
+use super::Facts;
+use crate::checks::{self, Check, Runs, coverage};
 use crate::config::{Config, ExtraStep};
 use crate::model::{CheckName, Origin, Os, Platform, StepLabel};
 use crate::predecessor::{Legacy, Scope, Test};
@@ -32,7 +33,10 @@ pub struct Item<'a> {
     pub owner: Option<usize>,
     /// The platforms that it is for, with the option `checks` applied; none for any.
     pub platforms: Option<Vec<Platform>>,
-    /// The call of one of the predecessor's Python files that it is, its placeholders still in it.
+    /// The check of ours that it is; none for what the repository describes itself.
+    pub check: Option<&'static Check>,
+    /// The call of one of the predecessor's Python files, where the command is one. Its placeholders are
+    /// not replaced yet.
     pub legacy: Option<Legacy>,
 }
 
@@ -40,7 +44,18 @@ impl<'a> Item<'a> {
     fn new(kind: Kind, path: &'a str, test: Cow<'a, Test>, owner: Option<usize>) -> Self {
         let platforms = test.platforms.clone();
         let legacy = if kind == Kind::Described { Legacy::parse(&test.command) } else { None };
-        Self { kind, path, test, owner, platforms, legacy }
+        let check = if kind == Kind::Standard { checks::find(test.name.as_str()) } else { None };
+        Self { kind, path, test, owner, platforms, check, legacy }
+    }
+
+    /// The check, where it is in only if somebody asks for it.
+    pub fn opt_in(&self) -> Option<&'static Check> {
+        self.check.filter(|check| check.is_opt_in())
+    }
+
+    /// Whether the check has a file of its own in `checks/`, and so is no command of a description.
+    pub fn has_logic(&self) -> bool {
+        self.check.is_some_and(|check| matches!(check.runs, Runs::Logic { .. }))
     }
 
     /// Its name, by which options and variables know it.
@@ -82,7 +97,7 @@ pub fn items<'a>(config: &'a Config, facts: &'a Facts) -> Vec<Item<'a>> {
         let mut item = Item::new(Kind::Standard, &facts.standard.path, Cow::Borrowed(test), None);
         // A repository that keeps a score for another platform has it checked there (the
         // predecessor's defect 7: Arm's scores were never looked at).
-        if let (true, Some(platforms)) = (item.name() == super::COVERAGE, &mut item.platforms) {
+        if let (true, Some(platforms)) = (item.name() == coverage::NAME, &mut item.platforms) {
             let listed = test.platforms.iter().flatten();
             platforms.extend(
                 facts.coverage.iter().filter(|kept| listed.clone().all(|platform| platform != *kept)),
@@ -98,8 +113,23 @@ pub fn items<'a>(config: &'a Config, facts: &'a Facts) -> Vec<Item<'a>> {
         let tests = file.tests.iter();
         items.extend(tests.map(|test| Item::new(Kind::Described, &file.path, Cow::Borrowed(test), owner)));
     }
+    items.extend(opt_in(config, facts));
     override_platforms(&mut items, config);
     items
+}
+
+/// The checks of ours that are in no list: a repository asks for them by name. A test or step of the
+/// repository with the same name takes the place of one.
+fn opt_in<'a>(config: &'a Config, facts: &'a Facts) -> impl Iterator<Item = Item<'a>> {
+    let is_taken = |name: &str| {
+        facts.descriptions().flat_map(|file| &file.tests).any(|test| test.name.as_str() == name)
+            || config.steps.iter().any(|step| step.label == name)
+    };
+    checks::opt_in().filter(move |check| !is_taken(check.name)).map(|check| {
+        let name = CheckName::new(check.name);
+        let test = Test { name, command: check.command(), scope: Scope::Workspace, ..Test::default() };
+        Item::new(Kind::Standard, "", Cow::Owned(test), None)
+    })
 }
 
 /// A crate's own items.
@@ -114,13 +144,6 @@ pub fn items_of_crate<'a>(config: &Config, facts: &'a Facts, index: usize) -> Ve
     }
     override_platforms(&mut items, config);
     items
-}
-
-/// The benchmarks, which are a check of ours and in no list: a repository asks for them by name.
-pub fn bench() -> Item<'static> {
-    let command = format!("rust-vmm-ci run {BENCH}");
-    let test = Test { name: CheckName::new(BENCH), command, scope: Scope::Workspace, ..Test::default() };
-    Item::new(Kind::Standard, "", Cow::Owned(test), None)
 }
 
 /// Applies `checks.NAME.platform`. A name may be written more than once, for other platforms (the

@@ -1,12 +1,13 @@
-//! Configuration and facts in, planned checks out. Pure: everything here can be printed and tested
-//! without starting anything.
+//! Makes planned checks of the configuration and the facts. Pure: it starts nothing and reads no file.
 
 mod check;
+mod emulated;
 mod explain;
 mod facts;
 mod item;
 mod names;
 mod notes;
+mod placeholders;
 mod planner;
 mod select;
 mod settings;
@@ -19,7 +20,8 @@ mod text;
 mod watch;
 mod work;
 
-pub use check::{PlannedCheck, Work};
+pub use crate::checks::Work;
+pub use check::PlannedCheck;
 pub use explain::Explained;
 pub use facts::Facts;
 pub use planner::{Asked, Planner};
@@ -31,16 +33,7 @@ use crate::config::Config;
 use crate::model::{Os, Platform};
 use anyhow::Result;
 
-/// The name of the benchmarks' check, which no list has.
-const BENCH: &str = "bench";
-
-/// The name of the coverage check.
-const COVERAGE: &str = "coverage";
-
-/// The checks that have a file of their own in `checks/`, and so options of their own.
-const LOGIC: [&str; 4] = [BENCH, COVERAGE, "commit-format", "cargo-audit"];
-
-/// Checks to run, and what a person should know of them.
+/// The checks to run, with notes for the person who reads the log.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The checks, in order.
@@ -49,11 +42,11 @@ pub struct Plan {
     pub notes: Vec<String>,
 }
 
-/// The checks to run here: those that were asked for, else every one of the platform that the
-/// configuration has.
+/// The checks to run here: those that somebody asked for, else all that the configuration has for the
+/// platform.
 ///
 /// # Errors
-/// Exit 2 for a name that nothing has, or that is for another platform or system, with what to do.
+/// Exit 2 for an unknown name and for a check of another platform or system, with what to do.
 pub fn for_run(config: &Config, facts: &Facts, platform: Platform, os: Os, asked: Asked) -> Result<Plan> {
     let planner = Planner::for_platform(config, facts, platform, os, asked)?;
     let mut checks: Vec<PlannedCheck> = Vec::new();

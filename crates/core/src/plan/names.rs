@@ -1,11 +1,11 @@
 //! The names that options may use, and what is said of others.
 
+use super::Planner;
 use super::item::{Item, Kind, items_of_crate};
-use super::{BENCH, LOGIC, Planner};
 use crate::checks;
 use crate::exit::usage;
 use crate::model::did_you_mean;
-use crate::predecessor::{Legacy, LegacyCheck};
+use crate::predecessor::Legacy;
 use anyhow::Result;
 use std::collections::BTreeSet;
 
@@ -32,18 +32,7 @@ impl<'a> Planner<'a> {
                 let meant = did_you_mean(name, names.iter().map(String::as_str));
                 return Err(usage(format!("checks.{name}: unknown check{meant}")));
             }
-            match self.logic_of(name) {
-                Some("commit-format") => drop(checks::commit_format::options(&options.own)?),
-                Some("cargo-audit") => drop(checks::audit::options(&options.own)?),
-                Some(BENCH) => drop(checks::bench::options(&options.own)?),
-                Some(_) => checks::coverage::options(&options.own)?,
-                None => {
-                    checks::shard::check_options(name, &options.own)?;
-                    let divisible = checks::shard::DIVISIBLE.contains(&name.as_str());
-                    let known: &[&str] = if divisible { &[checks::shard::OPTION] } else { &[] };
-                    options.refuse_unknown(name, known)?;
-                }
-            }
+            checks::check_options(self.check_of(name), &options.own)?;
         }
         let only =
             self.config.only.iter().flatten().enumerate().map(|(at, name)| (format!("only[{at}]"), name));
@@ -61,18 +50,19 @@ impl<'a> Planner<'a> {
     pub fn names(&self) -> BTreeSet<String> {
         let described = self.facts.descriptions().flat_map(|file| &file.tests).map(|test| test.name.as_str());
         let steps = self.config.steps.iter().map(|step| step.label.as_str());
-        described.chain(steps).chain([BENCH]).map(str::to_owned).collect()
+        described.chain(steps).chain(checks::opt_in().map(|check| check.name)).map(str::to_owned).collect()
     }
 
-    /// The check whose own options hold for a name: itself, or the one that a test of the name has
-    /// become.
-    fn logic_of(&self, name: &str) -> Option<&'static str> {
-        let itself = LOGIC.into_iter().find(|known| *known == name);
-        itself.or_else(|| {
-            let mut tests = self.facts.descriptions().flat_map(|file| &file.tests);
-            let named = tests.find(|test| test.name.as_str() == name)?;
-            Legacy::check_of(&named.command).map(LegacyCheck::name)
-        })
+    /// The name of the check whose own options hold for a name: the name itself, or the check that a
+    /// test of this name has become.
+    fn check_of<'n>(&self, name: &'n str) -> &'n str {
+        if checks::find(name).is_some() {
+            return name;
+        }
+        let mut tests = self.facts.descriptions().flat_map(|file| &file.tests);
+        let named = tests.find(|test| test.name.as_str() == name);
+        let check = named.and_then(|test| Legacy::check_of(&test.command));
+        check.map_or(name, |check| check.name())
     }
 
     /// Whether a step has this label, on whatever platform and for whatever crate.

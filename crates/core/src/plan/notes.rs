@@ -1,8 +1,7 @@
-//! What a person should know of a plan though nothing is wrong enough to stop.
+//! Notes on a plan: what a person should know although it is no error.
 
 use super::item::{Item, Kind};
 use super::{Planner, watch};
-use crate::config::DockerChoice;
 use crate::model::Platform;
 use serde_json::Value;
 
@@ -12,7 +11,7 @@ impl Planner<'_> {
         let mut notes = self.facts.notes.clone();
         self.each_item(&mut |item| notes.extend(of_item(item)));
         notes.extend(self.idle_agent_tags());
-        notes.extend(self.emulated());
+        notes.extend(self.notes_on_emulated());
         let mut seen = std::collections::HashSet::new();
         notes.retain(|note| seen.insert(note.clone()));
         notes
@@ -33,23 +32,6 @@ impl Planner<'_> {
             format!("{name}: no step is for {platform}: it is not among the platforms")
         })
         .collect()
-    }
-
-    /// What the option `docker` cannot do to an emulated platform.
-    fn emulated(&self) -> Option<String> {
-        let emulated = Platform::Riscv64;
-        if !self.is_enabled(emulated, None) {
-            return None;
-        }
-        match &self.config.docker {
-            DockerChoice::Off => {
-                Some(format!("docker: {emulated} steps keep their container: the emulator is in its image"))
-            }
-            DockerChoice::Options(options) if options.contains_key("image") => {
-                Some(format!("docker.image: {emulated} steps keep their own image, which has the emulator"))
-            }
-            _ => None,
-        }
     }
 }
 

@@ -1,20 +1,18 @@
-//! Configuration and facts in, planned checks out, one by one: a workspace of a thousand crates has
-//! many thousands, and nobody needs them all at once.
+//! Makes planned checks one by one. A workspace of a thousand crates has many thousands of them, and no
+//! caller needs all at the same time.
 
 use super::facts::{CrateFacts, Facts};
-use super::item::{Item, Kind, bench, items, items_of_crate};
+use super::item::{Item, Kind, items, items_of_crate};
 use super::select::Target;
 use super::settle::settle;
 use super::work::Source;
-use super::{BENCH, LOGIC, PlannedCheck, StepSettings, Work};
+use super::{PlannedCheck, StepSettings};
 use crate::buildkite::is_soft;
-use crate::checks;
 use crate::config::Config;
 use crate::exit::usage;
 use crate::model::{Origin, Os, Platform};
 use crate::predecessor::minutes;
 use anyhow::Result;
-use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -77,15 +75,8 @@ impl<'a> Planner<'a> {
         asked: Asked,
     ) -> Result<Self> {
         let mut items = items(config, facts);
-        let named = |item: &Item<'_>| item.name() == BENCH;
-        let wanted = asked.names.iter().chain(config.only.iter().flatten()).any(|name| name == BENCH);
-        if wanted && !items.iter().any(named) {
-            items.push(bench());
-        }
-        // Nothing in them is of a platform, whatever the list says: who asks for them gets them.
-        for item in
-            items.iter_mut().filter(|item| item.kind == Kind::Standard && LOGIC.contains(&item.name()))
-        {
+        // These checks run on every platform, whatever the list says: whoever asks for one gets it.
+        for item in items.iter_mut().filter(|item| item.has_logic()) {
             let asked = asked.names.iter().any(|name| name == item.name());
             if let (true, Some(here), Some(platforms)) = (asked, &fixed, &mut item.platforms) {
                 platforms.clone_from(here);
@@ -93,6 +84,7 @@ impl<'a> Planner<'a> {
         }
         let planner = Self { config, facts, os, fixed, job: None, asked, items };
         planner.refuse_unknown()?;
+        planner.refuse_features()?;
         Ok(planner)
     }
 
@@ -184,7 +176,6 @@ impl<'a> Planner<'a> {
             facts: self.facts,
         };
         let made = source.make()?;
-        refuse_own_options(&made.work, &made.own).map_err(|error| self.config.source.named_in(error))?;
         Ok(PlannedCheck {
             label: item.label(platform, of_crate.map(|found| found.name.as_str())),
             name: item.test.name.clone(),
@@ -198,7 +189,7 @@ impl<'a> Planner<'a> {
             timeout_in_minutes: minutes(&step.timeout.value)
                 .filter(|_| step.timeout.origin != Origin::Default),
             env: made.env,
-            own: made.own,
+            needs: made.needs,
             if_changed: if_changed(item, of_crate),
             step,
         })
@@ -230,14 +221,4 @@ fn if_changed(item: &Item<'_>, of_crate: Option<&CrateFacts>) -> Option<Arc<[Str
     // A crate's own tests are gated on its files alone (predecessor's rule).
     let shared = item.owner.is_none();
     Some(Arc::clone(if shared { &found.watched_shared } else { &found.watched }))
-}
-/// Refuses what a check does not know among its own options, before anything runs.
-fn refuse_own_options(work: &Work, own: &Map<String, Value>) -> Result<()> {
-    match work {
-        Work::Coverage => checks::coverage::options(own),
-        Work::CommitFormat => checks::commit_format::options(own).map(drop),
-        Work::Audit => checks::audit::options(own).map(drop),
-        Work::Bench => checks::bench::options(own).map(drop),
-        Work::Cargo(..) | Work::Shell(_) => Ok(()),
-    }
 }

@@ -1,8 +1,9 @@
-//! Which items have a step on which platform and crate, and why not.
+//! Decides which items have a step on which platform and for which crate, and says why not.
 
 use super::Planner;
 use super::facts::CrateFacts;
 use super::item::{Item, Kind};
+use crate::checks::Check;
 use crate::config::WorkspaceMode;
 use crate::model::{Origin, Os, Platform};
 use crate::predecessor::Scope;
@@ -12,13 +13,15 @@ use crate::predecessor::Scope;
 pub enum Out {
     /// The standard checks are left out.
     NoStandard,
+    /// Nobody asked for it, and it is in only then: the check's name.
+    OptIn(&'static str),
     /// It is for another system.
     OtherOs(Os),
     /// Its platform is not enabled; where the enabled ones stand.
     Platform(Platform, Origin),
     /// It is skipped; where that stands.
     Skipped(Origin),
-    /// Others are the only ones.
+    /// The option `only` names others.
     NotOnly,
     /// The crate is left out of the check by the option at this key.
     Crate(String),
@@ -30,10 +33,14 @@ impl std::fmt::Display for Out {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NoStandard => f.write_str("the standard checks are left out (option standard)"),
+            Self::OptIn(name) => write!(
+                f,
+                "it is opt-in: `checks: {{{name}: true}}` adds it, and `rust-vmm-ci run {name}` runs it once"
+            ),
             Self::OtherOs(os) => write!(f, "it is for {os} (option os)"),
             Self::Platform(platform, origin) => write!(f, "{platform} is not among the platforms ({origin})"),
             Self::Skipped(origin) => write!(f, "it is skipped ({origin})"),
-            Self::NotOnly => f.write_str("it is not among the only ones (option only)"),
+            Self::NotOnly => f.write_str("the option only does not name it"),
             Self::Crate(key) => write!(f, "the crate is left out (option {key})"),
             Self::NotAsked => f.write_str("it was not asked for"),
         }
@@ -52,7 +59,7 @@ pub enum Target {
 }
 
 impl Planner<'_> {
-    /// What an item is planned for; nothing where packages were asked for and it has none.
+    /// What an item is planned for; none where somebody asked for packages and the item is for no package.
     pub fn target(&self, item: &Item<'_>) -> Option<Target> {
         let selective = self.config.workspace == WorkspaceMode::Selective;
         match (item.owner, item.test.scope) {
@@ -108,8 +115,10 @@ impl Planner<'_> {
             }
             return (!self.asked.names.iter().any(|name| goes_by(name))).then_some(Out::NotAsked);
         }
-        if item.kind == Kind::Standard && !self.config.standard {
-            return Some(Out::NoStandard);
+        match item.opt_in() {
+            Some(check) if !self.is_added(check) => return Some(Out::OptIn(check.name)),
+            None if item.kind == Kind::Standard && !self.config.standard => return Some(Out::NoStandard),
+            _ => {}
         }
         let only = self.config.only.as_ref().map(|only| only.iter().any(|name| goes_by(name)));
         if let Some(at) = self.config.skip.iter().position(|name| goes_by(name)) {
@@ -125,10 +134,22 @@ impl Planner<'_> {
         }
     }
 
+    /// Whether the options ask for a check that is in only then.
+    fn is_added(&self, check: &Check) -> bool {
+        let named = self.config.only.iter().flatten().any(|name| name == check.name);
+        let options = self.config.checks.get(check.name);
+        named || options.is_some_and(|options| options.added || check.is_added_by_options())
+    }
+
+    /// The opt-in checks that nobody asks for.
+    pub fn not_added(&self) -> impl Iterator<Item = &'static Check> {
+        self.items.iter().filter_map(Item::opt_in).filter(|check| !self.is_added(check))
+    }
+
     /// Whether a standard check without system of its own is Linux's, and this is Windows: the list
     /// says `os` for Windows only, as the predecessor's format has no such key.
     pub(super) fn lacks_os(&self, item: &Item<'_>) -> bool {
-        self.os == Os::Windows && item.test.os.is_none() && item.name() != super::BENCH
+        self.os == Os::Windows && item.test.os.is_none() && item.opt_in().is_none()
     }
 
     /// The key of the option that leaves a crate out of a check that is planned crate by crate.

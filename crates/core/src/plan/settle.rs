@@ -130,10 +130,13 @@ impl Sources<'_> {
         if self.os != Os::Linux {
             return None;
         }
-        let (name, selected) = match self.platform? {
-            Platform::X86_64 => ("X86_LINUX_AGENT_TAGS", &self.variables.x86_agents),
-            Platform::Aarch64 => ("AARCH64_LINUX_AGENT_TAGS", &self.variables.aarch64_agents),
-            Platform::Riscv64 => return None,
+        let platform = self.platform?;
+        let (name, selected) = if platform == Platform::X86_64 {
+            ("X86_LINUX_AGENT_TAGS", &self.variables.x86_agents)
+        } else if platform == Platform::Aarch64 {
+            ("AARCH64_LINUX_AGENT_TAGS", &self.variables.aarch64_agents)
+        } else {
+            return None;
         };
         let selected = selected.as_ref().filter(|selected| selected.is_for(self.item.name()))?;
         Some((name, &selected.config))
@@ -223,8 +226,8 @@ impl Sources<'_> {
                 attributes.set("env", env, self.option("env"));
             }
         }
-        let divided = check.and_then(|check| shard::parallelism(self.item.name(), &check.own));
-        // An emulated platform's step has a plain cargo command, so that each job would run every test.
+        let divided = check.and_then(|check| shard::parallelism(&check.own));
+        // An emulated platform's step is a plain cargo command: each of its jobs would run every test.
         let emulated = self.platform.is_some_and(Platform::is_emulated);
         if let (Some(jobs), Kind::Standard, false) = (divided, self.item.kind, emulated) {
             attributes.set(shard::OPTION, jobs, self.option(shard::OPTION));

@@ -1,7 +1,8 @@
-//! What a check shares with others of its job: cargo keeps what it compiles by target, profile and
-//! purpose, in one target directory.
+//! What a check shares with other checks of its job. Cargo keeps what it compiles in one target
+//! directory, in a folder for each target, profile and purpose.
 
-use super::{PlannedCheck, Work};
+use super::PlannedCheck;
+use crate::checks::Compiles;
 
 /// What checks have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,37 +18,20 @@ pub struct Shared {
 pub struct Place<'c> {
     /// The folder of the workspace.
     directory: Option<&'c str>,
-    /// The triple that is asked for.
-    target: Option<&'c str>,
-    /// The profile, of which there are two.
-    release: bool,
-    /// Whether crates are only checked: what `cargo check` makes of one is of no use to a build.
-    checked: bool,
+    /// The place within its target directory.
+    compiles: &'c Compiles,
 }
 
 impl<'c> Place<'c> {
-    /// The place of a check; none for one that compiles nothing, or not there.
+    /// The place of a check; none for one that compiles nothing, or in another target directory.
     pub fn of(check: &'c PlannedCheck) -> Option<Self> {
-        let directory = check.directory.as_deref();
-        match &check.work {
-            Work::Cargo(command, _) => {
-                let checked = match command.verb.as_str() {
-                    "build" | "test" => false,
-                    "check" | "clippy" | "doc" => true,
-                    _ => return None,
-                };
-                let release = command.has("--release");
-                Some(Self { directory, target: command.value_of("--target"), release, checked })
-            }
-            // Its dependencies are those of the debug tests; only the members are instrumented.
-            Work::Coverage => Some(Self { directory, target: None, release: false, checked: false }),
-            Work::CommitFormat | Work::Audit | Work::Bench | Work::Shell(_) => None,
-        }
+        let compiles = check.needs.compiles.as_ref()?;
+        Some(Self { directory: check.directory.as_deref(), compiles })
     }
 
     /// Whether the host's own code (build scripts, procedural macros) is the same.
     fn has_host_code_of(&self, other: &Self) -> bool {
-        self.directory == other.directory && self.release == other.release
+        self.directory == other.directory && self.compiles.release == other.compiles.release
     }
 }
 

@@ -1,6 +1,9 @@
 //! What is planned to run here.
 
+mod opt_in;
+
 use super::{Asked, Facts, Plan, Work, for_run};
+use crate::checks::Logic;
 use crate::config::Config;
 use crate::exit::{self, Exit};
 use crate::model::{Os, Platform};
@@ -86,14 +89,16 @@ fn without_names_every_check_of_the_platform_runs_and_then_the_repositorys_own()
 fn what_is_planned_of_a_check_is_what_was_written_of_it() {
     let plan = custom().plan(Platform::X86_64, Os::Linux, &["miri", "mine", "perf", "clippy"], &[]).unwrap();
     let check = |label: &str| plan.checks.iter().find(|check| check.label.as_str() == label).unwrap();
-    assert!(matches!(&check("clippy-x86_64").work, Work::Cargo(command, _) if command.verb == "clippy"));
+    assert!(matches!(&check("clippy-x86_64").work, Work::Cargo { command, .. } if command.verb == "clippy"));
     assert_eq!(check("clippy-x86_64").timeout_in_minutes, None);
     assert!(matches!(&check("miri-x86_64").work, Work::Shell(text) if text == "cargo miri"));
     assert_eq!(check("miri-x86_64").timeout_in_minutes, Some(40));
     assert_eq!(check("mine").env, [("A".to_owned(), "b".to_owned())]);
     assert_eq!(check("mine").command, "export A=b; make");
-    assert!(check("perf").soft_fail && matches!(check("perf").work, Work::Bench));
-    assert_eq!(check("perf").own["threshold"], 5);
+    assert!(check("perf").soft_fail && check("perf").soft_fail);
+    assert!(
+        matches!(&check("perf").work, Work::Logic(Logic::Bench(options)) if options.threshold == Some(5.0))
+    );
 }
 
 #[test]
@@ -117,7 +122,7 @@ fn windows_has_its_own_list() {
 #[test]
 fn riscv64s_checks_are_plain_cargo_commands() {
     let plan = Case::new(json!({})).plan(Platform::Riscv64, Os::Linux, &["build-gnu"], &[]).unwrap();
-    assert!(matches!(&plan.checks[0].work, Work::Cargo(command, _) if !command.all_features));
+    assert!(matches!(&plan.checks[0].work, Work::Cargo { command, .. } if !command.all_features));
     assert!(plan.checks[0].command.starts_with("RUSTFLAGS=\"-D warnings\" cargo build --all-features"));
 }
 
@@ -145,7 +150,7 @@ fn only_wins_over_the_variable() {
 fn benchmarks_run_when_they_are_asked_for() {
     let plan =
         Case::new(json!({"standard": false})).plan(Platform::Aarch64, Os::Linux, &["bench"], &[]).unwrap();
-    assert!(matches!(plan.checks[0].work, Work::Bench));
+    assert!(matches!(plan.checks[0].work, Work::Logic(Logic::Bench(_))));
     assert_eq!(Case::new(json!({"only": ["bench"]})).labels(&[]), ["bench"]);
 }
 
@@ -216,11 +221,11 @@ fn a_package_restricts_the_checks_that_can_be_restricted() {
     assert_eq!(clippy.label.as_str(), "a: clippy-x86_64");
     assert_eq!((clippy.directory.as_deref(), clippy.package.as_deref()), (Some("crates/a"), Some("a")));
     assert!(
-        matches!(&clippy.work, Work::Cargo(command, _) if command.has("--package=a") && !command.has("--workspace"))
+        matches!(&clippy.work, Work::Cargo { command, .. } if command.has("--package=a") && !command.has("--workspace"))
     );
     assert!(plan.checks.iter().all(|check| check.name.as_str() != "commit-format"));
     let style = case.plan(Platform::X86_64, Os::Linux, &["style"], &["b"]).unwrap();
-    assert!(matches!(&style.checks[0].work, Work::Cargo(command, _) if command.has("--package=b")));
+    assert!(matches!(&style.checks[0].work, Work::Cargo { command, .. } if command.has("--package=b")));
     let refusal = case.plan(Platform::X86_64, Os::Linux, &[], &["c"]).unwrap_err().to_string();
     assert_eq!(refusal, "--package: no member is called `c`; did you mean `a`?");
 }

@@ -1,16 +1,16 @@
-//! What a check does, from what was written and what the options change, and the command that a
-//! person would type for it.
+//! Makes a check's work from its description and its options, and the command that a person would type
+//! for it.
 
+use super::Work;
 use super::facts::{CrateFacts, Facts};
 use super::item::{Item, Kind};
 use super::text::{change_folder, set_variables};
-use super::{BENCH, COVERAGE, Work};
 use crate::checks::cargo::{CargoCommand, Overrides};
-use crate::checks::shard;
+use crate::checks::{self, Check, Logic, Needs, Runs, shard};
 use crate::config::{CheckOptions, Config};
-use crate::exit::usage;
+use crate::exit::{infrastructure, usage};
 use crate::model::{FeatureMode, Os, Platform};
-use crate::predecessor::{Legacy, LegacyCheck};
+use crate::predecessor::Legacy;
 use crate::workspace::path;
 use anyhow::Result;
 use serde_json::{Map, Value};
@@ -29,8 +29,8 @@ pub struct Made {
     pub package: Option<String>,
     /// Its variables.
     pub env: Vec<(String, String)>,
-    /// The options of its own.
-    pub own: Map<String, Value>,
+    /// What it needs while other checks run.
+    pub needs: Needs,
 }
 
 /// What work is made from.
@@ -51,11 +51,6 @@ pub struct Source<'a> {
     /// The facts.
     pub facts: &'a Facts,
 }
-
-/// What a command may ask for (predecessor's format).
-const PLATFORM: &str = "{target_platform}";
-const CRATE_PATH: &str = "{crate_path}";
-const PLACEHOLDERS: [&str; 3] = [PLATFORM, CRATE_PATH, "{crate}"];
 
 /// The options of a check that has none.
 static NO_OPTIONS: std::sync::LazyLock<CheckOptions> = std::sync::LazyLock::new(CheckOptions::default);
@@ -83,44 +78,6 @@ impl<'a> Source<'a> {
         if self.item.kind == Kind::Standard { self.standard(&text) } else { self.shell(text.into_owned()) }
     }
 
-    /// A text with its placeholders replaced. What takes their place is one word to a shell, whatever
-    /// characters a folder's name has; `quote` says whether the text is for one.
-    fn fill<'t>(&self, text: &'t str, quote: bool) -> Result<Cow<'t, str>> {
-        if !text.contains('{') {
-            return Ok(Cow::Borrowed(text));
-        }
-        let mut filled = String::with_capacity(text.len() + 32);
-        let mut rest = text;
-        while let Some(at) = rest.find('{') {
-            filled.push_str(&rest[..at]);
-            rest = &rest[at..];
-            if let Some(placeholder) = PLACEHOLDERS.iter().find(|placeholder| rest.starts_with(**placeholder))
-            {
-                let value = self.value_of(placeholder)?;
-                filled.push_str(&if quote { shell_words::quote(value) } else { Cow::Borrowed(value) });
-                rest = &rest[placeholder.len()..];
-            } else {
-                filled.push('{');
-                rest = &rest[1..];
-            }
-        }
-        filled.push_str(rest);
-        Ok(Cow::Owned(filled))
-    }
-
-    fn value_of(&self, placeholder: &str) -> Result<&'a str> {
-        let of_crate = self.of_crate;
-        let (value, missing) = match placeholder {
-            PLATFORM => (self.target.map(Platform::as_str), "and the test names no `platform`"),
-            CRATE_PATH => (
-                self.item.test.crate_path.as_deref().or(of_crate.map(|found| found.dir.as_str())),
-                "which only `workspace: selective` or the key `crate_path` gives",
-            ),
-            _ => (of_crate.map(|found| found.name.as_str()), "which only `workspace: selective` gives"),
-        };
-        value.ok_or_else(|| usage(format!("{}: has {placeholder}, {missing}", self.item.origin("command"))))
-    }
-
     fn directory(&self) -> Option<String> {
         let of_crate = self.of_crate.filter(|_| self.item.kind == Kind::Standard);
         let of_crate = of_crate.map(|found| found.dir.clone()).filter(|dir| dir != ".");
@@ -145,42 +102,41 @@ impl<'a> Source<'a> {
 
     fn standard(&self, text: &str) -> Result<Made> {
         let options = self.options();
-        let work = match (self.item.name(), &options.command) {
-            (COVERAGE, None) => Some(Work::Coverage),
-            ("commit-format", None) => Some(Work::CommitFormat),
-            ("cargo-audit", None) => Some(Work::Audit),
-            (BENCH, None) => Some(Work::Bench),
-            _ => None,
+        let logic = match &options.command {
+            None => self.item.check.map_or(Ok(None), |check| logic(check, &options.own))?,
+            Some(_) => None,
         };
+        let divided = shard::parallelism(&options.own).is_some();
         let emulated = self.platform.is_some_and(Platform::is_emulated);
         let mut env = self.variables();
         let mut typed = text.to_owned();
-        let work = match (work, CargoCommand::parse(text)) {
-            (Some(work), _) => {
+        let (work, needs) = match (logic, CargoCommand::parse(text)) {
+            (Some((logic, needs)), _) => {
                 if let Some(key) = self.cargo_option() {
                     return Err(self.refuse(key, "this check is no cargo command that could take it"));
                 }
-                work
+                (Work::Logic(logic), needs)
             }
             (None, Some(command)) => {
-                let mode = options.features.unwrap_or(self.config.features);
+                let features = options.features.unwrap_or(self.config.features);
                 let mut command = command.with(&self.overrides());
-                if emulated && mode == FeatureMode::Default {
+                if emulated && features == FeatureMode::Default {
                     command.args.retain(|arg| arg != "--all-features");
                 }
                 env.clear();
                 typed = command.to_string();
-                Work::Cargo(command, mode)
+                let needs = Needs::of_cargo(&command);
+                (Work::Cargo { command, features, divided }, needs)
             }
             (None, None) => {
                 if let Some(key) = self.cargo_option() {
                     return Err(self.refuse(key, "its command is no plain cargo command: write it there"));
                 }
-                Work::Shell(text.to_owned())
+                (Work::Shell(text.to_owned()), Needs::of_shell())
             }
         };
-        if shard::parallelism(self.item.name(), &options.own).is_some() {
-            let command = if let Work::Cargo(command, _) = &work { Some(command) } else { None };
+        if divided {
+            let command = if let Work::Cargo { command, .. } = &work { Some(command) } else { None };
             if let Some(reason) = shard::refusal(command) {
                 return Err(self.refuse(shard::OPTION, reason));
             }
@@ -194,7 +150,7 @@ impl<'a> Source<'a> {
         } else {
             run_command(self.item.name(), package.as_deref(), None)
         };
-        Ok(Made { work, command, directory, package, env, own: options.own.clone() })
+        Ok(Made { work, command, directory, package, env, needs })
     }
 
     /// The first option that only a cargo command can take.
@@ -238,15 +194,15 @@ impl<'a> Source<'a> {
             directory,
             package: None,
             env,
-            own: Map::new(),
+            needs: Needs::of_shell(),
         })
     }
 
     /// A call of one of the predecessor's Python files is a check of ours.
     fn legacy(&self, legacy: &Legacy) -> Result<Made> {
         let options = self.options();
-        let check = legacy.check.name();
-        let mut own = self.config.checks.get(check).map(|options| options.own.clone()).unwrap_or_default();
+        let name = legacy.check.name();
+        let mut own = self.config.checks.get(name).map(|options| options.own.clone()).unwrap_or_default();
         own.extend(options.own.clone());
         let mut env = Vec::new();
         for (name, value) in &legacy.env {
@@ -264,23 +220,22 @@ impl<'a> Source<'a> {
         let package = fill(&legacy.package)?.or_else(in_folder);
         let set = env.iter().map(|(name, value)| format!("{name}={} ", shell_words::quote(value)));
         let mut command = set.collect::<String>();
-        command += &run_command(check, package.as_deref(), folder.as_deref());
+        command += &run_command(name, package.as_deref(), folder.as_deref());
         if legacy.update {
             command += " --update";
         }
-        let work = match legacy.check {
-            LegacyCheck::Coverage => Work::Coverage,
-            LegacyCheck::CommitFormat => Work::CommitFormat,
-            LegacyCheck::Bench => Work::Bench,
-        };
         let Some((before, after)) = &legacy.around else {
-            return Ok(Made { work, command, directory: folder, package, env, own });
+            let logic = checks::find(name).map_or(Ok(None), |check| logic(check, &own))?;
+            let (logic, needs) = logic.ok_or_else(|| infrastructure(format!("no check is called {name}")))?;
+            let work = Work::Logic(logic);
+            return Ok(Made { work, command, directory: folder, package, env, needs });
         };
         let (before, after) = (self.fill(before, true)?, self.fill(after, true)?);
         let gap = if after.is_empty() || after.starts_with([' ', ';', '\n']) { "" } else { " " };
         let text = format!("{before}{command}{gap}{after}");
         let work = Work::Shell(text.clone());
-        Ok(Made { work, command: text, directory: None, package: None, env: Vec::new(), own: Map::new() })
+        let needs = Needs::of_shell();
+        Ok(Made { work, command: text, directory: None, package: None, env: Vec::new(), needs })
     }
 
     /// The package in a folder: a member's, else the step's crate's.
@@ -288,6 +243,14 @@ impl<'a> Source<'a> {
         let dir = folder.unwrap_or(".");
         let found = self.facts.crate_in(dir).or(self.of_crate);
         found.map(|found| found.name.clone())
+    }
+}
+
+/// What a check does that has a file of its own in `checks/`, and what it needs; none for another.
+fn logic(check: &'static Check, own: &Map<String, Value>) -> Result<Option<(Logic, Needs)>> {
+    match &check.runs {
+        Runs::Logic { read, needs } => Ok(Some((read(own)?, needs.clone()))),
+        Runs::Command { .. } => Ok(None),
     }
 }
 

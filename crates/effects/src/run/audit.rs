@@ -1,22 +1,18 @@
 //! Runs cargo-audit: on the repository's lock file, or on one that is made in a temporary copy.
 
 use super::base::{self, find};
-use super::{Context, Judgement, skeleton};
+use super::{Context, Judgement, preamble, skeleton};
 use crate::git::Git;
 use crate::process::{Ended, Stream};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::checks::audit::{self, Audit, BASE, Database, Facts, Options, YANKED_UNKNOWN};
 use rust_vmm_ci_core::checks::lock_file::LockFile;
 use rust_vmm_ci_core::exit;
-use rust_vmm_ci_core::report::Verdict;
-use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const LOCK: &str = "Cargo.lock";
-/// What cargo says of a subcommand that is not installed, in its older and newer words.
-const NOT_INSTALLED: [&str; 2] = ["no such command: `audit`", "no such subcommand: `audit`"];
 
 /// What one call of cargo-audit came to.
 enum Audited {
@@ -28,12 +24,8 @@ enum Audited {
 /// Judges the lock file by the advisories.
 ///
 /// # Errors
-/// Exit 2 for options that are none; exit 3 where cargo-audit, cargo or git cannot do their work.
-pub fn run(context: &mut Context<'_>, own: &Map<String, Value>) -> Result<Judgement> {
-    judge(context, &audit::options(own)?)
-}
-
-fn judge(context: &mut Context<'_>, options: &Options) -> Result<Judgement> {
+/// Exit 3 where cargo-audit, cargo or git cannot do their work.
+pub fn run(context: &mut Context<'_>, options: &Options) -> Result<Judgement> {
     let scratch = tempfile::tempdir().context("making a temporary folder")?;
     let mut kept = lock_above(&context.directory, context.root);
     if options.new_only && !is_tracked(context, kept.as_deref())? {
@@ -139,7 +131,7 @@ fn audited(
             *unknown += said.lines().filter(|line| line.contains(YANKED_UNKNOWN)).count();
             Ok(Audited::Done(found))
         }
-        _ if NOT_INSTALLED.iter().any(|words| said.contains(words)) => Ok(Audited::NotInstalled),
+        _ if preamble::lacks_subcommand("audit", &words) => Ok(Audited::NotInstalled),
         _ => Err(exit::infrastructure(format!("cargo-audit could not do its work: {}", complaint(&words)))),
     }
 }
@@ -193,7 +185,7 @@ fn base_knows(
 /// What a check comes to whose tool was stopped.
 fn cut_short(ended: Ended) -> Result<Judgement> {
     if ended == Ended::Cancelled {
-        return Ok(Judgement { verdict: Verdict::Cancelled, ..Judgement::default() });
+        return Ok(Judgement::of_command(ended, Vec::new()));
     }
     Err(exit::infrastructure("cargo-audit ran over its time limit"))
 }

@@ -3,13 +3,14 @@
 //! The base is checked out in a git worktree below cargo's target directory: a person's tree, index
 //! and branches are not touched. The command is the predecessor's.
 
+use super::JobFacts;
 use super::base::{self, Found};
-use super::cargo::{LastWords, refusal};
+use super::cargo::LastWords;
 use super::context::{Context, Judgement};
-use super::job::Job;
+use super::preamble::in_workspace;
 use super::stopwatch;
 use crate::git::Git;
-use crate::process::{Command, Ended, Stream};
+use crate::process::{Ended, Stream};
 use anyhow::{Context as _, Result};
 use cargo_metadata::{Metadata, TargetKind};
 use rust_vmm_ci_core::checks::bench::{self, BASE, CHANGE, Compared, Measurements, Options};
@@ -31,20 +32,19 @@ const FOLDER: &str = "rust-vmm-ci/bench";
 pub fn run(
     context: &mut Context<'_>,
     package: Option<&str>,
-    job: &Job,
+    job: &JobFacts,
     options: &Options,
 ) -> Result<Judgement> {
-    if let Err(reason) = job.toolchain() {
-        return Ok(Judgement::missing(reason, "install Rust: https://rustup.rs"));
-    }
-    let metadata = job.metadata(&context.cargo(), &context.directory)?;
-    let metadata = match metadata.as_ref() {
-        Ok(metadata) => metadata,
-        Err(words) => {
-            context.say(words);
-            return Ok(Judgement::by_findings(vec![refusal("cargo cannot read the workspace", words)]));
-        }
-    };
+    in_workspace(context, job, |context, _, metadata| compare(context, package, metadata, options))
+}
+
+/// Compares the change with its base.
+fn compare(
+    context: &mut Context<'_>,
+    package: Option<&str>,
+    metadata: &Metadata,
+    options: &Options,
+) -> Result<Judgement> {
     let variable = || std::env::var("PACKAGE").ok().filter(|name| !name.is_empty());
     let package = package.map(ToOwned::to_owned).or_else(|| options.package.clone()).or_else(variable);
     let benches = benches(metadata, package.as_deref());
@@ -63,7 +63,7 @@ pub fn run(
     let git = Git::at(context.root)?;
     let folder = metadata.target_directory.as_std_path().join(FOLDER);
     let worktree = Worktree { git: &git, path: folder.join("base") };
-    // What a killed run left.
+    // A run that was killed leaves its worktree.
     worktree.remove()?;
     let known = base::surroundings(&git)?;
     let found = base::find(context, &git, options.base.as_deref(), "checks.bench.base", &known)?;
@@ -132,7 +132,7 @@ impl Worktree<'_> {
 
 impl Drop for Worktree<'_> {
     fn drop(&mut self) {
-        // What cannot be removed now is at the next start, where the error is told.
+        // A worktree that cannot be removed now is removed at the next start, which reports the error.
         let _ = self.remove();
     }
 }
@@ -155,24 +155,19 @@ struct Ran {
 impl Ran {
     /// The judgement where it did not end well.
     fn failure(self, what: &str) -> Option<Judgement> {
-        let verdict = match self.ended {
-            Ended::Exited(0) => return None,
-            Ended::Cancelled => Verdict::Cancelled,
-            _ => Verdict::Failed,
-        };
-        let reason = match self.ended {
-            Ended::TimedOut => Some("ran over its time limit".to_owned()),
-            _ => None,
-        };
+        let ended = self.ended;
+        if ended == Ended::Exited(0) {
+            return None;
+        }
         let findings = self
             .words
-            .finding(self.ended)
+            .finding(ended)
             .map(|finding| Finding { message: format!("{what}: {}", finding.message), ..finding });
-        Some(Judgement { verdict, reason, findings: findings.into_iter().collect(), ..Judgement::default() })
+        Some(Judgement::of_command(ended, findings.into_iter().collect()))
     }
 }
 
-/// What became of the base's benchmarks.
+/// How the benchmarks of the base ended.
 enum OnBase {
     Measured,
     Nothing(String),
@@ -214,8 +209,7 @@ impl Benchmarks {
             .args(["--all-features", "--", "--noplot", "--save-baseline", baseline])
             .env("CARGO_TARGET_DIR", target)
             .env("CRITERION_HOME", self.folder.join("criterion"));
-        let typed = Command { program: "cargo".into(), env: Vec::new(), ..command.clone() };
-        context.say(&format!("$ {typed}"));
+        context.announce(&command);
         let mut words = LastWords::default();
         let ended = context.run_cargo(&command, stopwatch::Job::Run, &mut |stream, line| {
             if stream == Stream::Stderr {

@@ -6,20 +6,18 @@ use crate::git::{self, Git};
 use anyhow::Result;
 use rust_vmm_ci_core::checks::base::Surroundings;
 use rust_vmm_ci_core::checks::commit_format::{self, BASE, Judged, LOG_FORMAT, Options};
-use serde_json::{Map, Value};
 
 /// Judges the messages of the change's commits.
 ///
 /// # Errors
-/// Exit 2 for options that are none; exit 3 where git does not answer, or there is no base.
-pub fn run(context: &mut Context<'_>, own: &Map<String, Value>) -> Result<Judgement> {
-    let options = commit_format::options(own)?;
+/// Exit 3 where git does not answer, or there is no base.
+pub fn run(context: &mut Context<'_>, options: &Options) -> Result<Judgement> {
     if !git::is_there() {
         return Ok(Judgement::missing("git is not installed", "install git: https://git-scm.com/downloads"));
     }
     let git = Git::at(context.root)?;
     let known = base::surroundings(&git)?;
-    judge(context, &git, &options, &known)
+    judge(context, &git, options, &known)
 }
 
 /// As [`run`], in surroundings that are known.

@@ -51,6 +51,11 @@ impl Context<'_> {
         self.with_env(self.cargo.clone())
     }
 
+    /// Another program, in the check's folder and with its variables.
+    pub fn command(&self, program: &str) -> Command {
+        self.with_env(Command::new(program))
+    }
+
     fn with_env(&self, command: Command) -> Command {
         let command = if command.dir.is_none() { command.dir(&self.directory) } else { command };
         self.env.iter().fold(command, |command, (name, value)| command.env(name, value))

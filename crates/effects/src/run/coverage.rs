@@ -8,13 +8,15 @@ mod scope;
 #[cfg(test)]
 mod tests;
 
+use super::JobFacts;
 use super::base;
-use super::cargo::{LastWords, refusal};
+use super::cargo::LastWords;
 use super::context::{Context, Judgement};
 use super::instrument::Instrumentation;
-use super::job::Job;
 use super::llvm::{Llvm, Report};
+use super::preamble::in_workspace;
 use super::stopwatch;
+use super::toolchain::Toolchain;
 use crate::git::Git;
 use crate::process::{Command, Ended, Stream};
 use anyhow::{Context as _, Result};
@@ -32,12 +34,17 @@ use std::path::{Path, PathBuf};
 /// Where the check keeps what it makes, below cargo's target directory.
 const FOLDER: &str = "rust-vmm-ci/coverage";
 
-/// Runs the check for the workspace, or for one of its packages. With `update`, the score that is measured is written to the coverage file, and one
-/// is made where there is none.
+/// Runs the check for the workspace, or for one of its packages. With `update` it writes the score that
+/// it measures to the coverage file, and makes the file where there is none.
 ///
 /// # Errors
 /// Where a tool cannot be started or does not answer: the check is broken.
-pub fn run(context: &mut Context<'_>, package: Option<&str>, job: &Job, update: bool) -> Result<Judgement> {
+pub fn run(
+    context: &mut Context<'_>,
+    package: Option<&str>,
+    job: &JobFacts,
+    update: bool,
+) -> Result<Judgement> {
     let program = std::env::current_exe().context("finding this program's own file")?;
     run_as(context, package, job, update, &program)
 }
@@ -46,22 +53,24 @@ pub fn run(context: &mut Context<'_>, package: Option<&str>, job: &Job, update: 
 fn run_as(
     context: &mut Context<'_>,
     package: Option<&str>,
-    job: &Job,
+    job: &JobFacts,
     update: bool,
     program: &Path,
 ) -> Result<Judgement> {
-    let toolchain = match job.toolchain() {
-        Ok(toolchain) => toolchain,
-        Err(reason) => return Ok(Judgement::missing(reason, "install Rust: https://rustup.rs")),
-    };
-    let metadata = job.metadata(&context.cargo(), &context.directory)?;
-    let metadata = match metadata.as_ref() {
-        Ok(metadata) => metadata,
-        Err(words) => {
-            context.say(words);
-            return Ok(Judgement::by_findings(vec![refusal("cargo cannot read the workspace", words)]));
-        }
-    };
+    in_workspace(context, job, |context, toolchain, metadata| {
+        measure(context, package, toolchain, metadata, update, program)
+    })
+}
+
+/// Measures and judges.
+fn measure(
+    context: &mut Context<'_>,
+    package: Option<&str>,
+    toolchain: &Toolchain,
+    metadata: &Metadata,
+    update: bool,
+    program: &Path,
+) -> Result<Judgement> {
     let scope = Scope::of(package, metadata, &context.directory)?;
     let held = match Held::find(&scope, metadata, context.platform)? {
         Found::Read(held) => Some(held),
@@ -129,13 +138,13 @@ impl Measurement<'_, '_> {
         (self.context.progress)(1, 2, "building");
         let (ended, findings, objects) = self.build(features)?;
         if ended != Ended::Exited(0) {
-            return Ok(Err(failed(ended, findings)));
+            return Ok(Err(Judgement::of_command(ended, findings)));
         }
         (self.context.progress)(2, 2, "testing");
         // What build scripts counted is none of the tests'.
         let _ = std::fs::remove_dir_all(self.profiles());
         let command = self.cargo(features);
-        self.announce(&command);
+        self.context.announce(&command);
         let (mut output, mut words) = (TestOutput::default(), LastWords::default());
         let ended = self.context.run_cargo(&command, stopwatch::Job::Run, &mut |stream, line| {
             output.read(line);
@@ -151,7 +160,7 @@ impl Measurement<'_, '_> {
         if findings.is_empty() {
             findings.extend(words.finding(ended));
         }
-        Ok(Err(failed(ended, findings)))
+        Ok(Err(Judgement::of_command(ended, findings)))
     }
 
     /// `cargo test` as cargo-llvm-cov calls it: `--tests`, since doctests do not count.
@@ -169,7 +178,7 @@ impl Measurement<'_, '_> {
     fn build(&mut self, features: &CrateFeatures) -> Result<(Ended, Vec<Finding>, Objects)> {
         let format = if self.context.color { "json-diagnostic-rendered-ansi" } else { "json" };
         let command = self.cargo(features).args(["--no-run", &format!("--message-format={format}")]);
-        self.announce(&command);
+        self.context.announce(&command);
         let workspace_root = self.metadata.workspace_root.as_std_path();
         let mut messages = Messages::new(workspace_root, self.context.root, false, None);
         let (mut words, mut objects) = (LastWords::default(), Objects::default());
@@ -191,11 +200,6 @@ impl Measurement<'_, '_> {
             findings.extend(words.finding(ended));
         }
         Ok((ended, findings, objects))
-    }
-
-    fn announce(&mut self, command: &Command) {
-        let typed = Command { program: "cargo".into(), env: Vec::new(), ..command.clone() };
-        self.context.say(&format!("$ {typed}"));
     }
 
     /// Asks LLVM what ran, and writes the reports.
@@ -334,11 +338,4 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     };
     let paths: std::io::Result<Vec<PathBuf>> = listing.map(|entry| entry.map(|entry| entry.path())).collect();
     paths.with_context(|| format!("reading {}", folder.display()))
-}
-
-/// The judgement where building or testing did not end well.
-fn failed(ended: Ended, findings: Vec<Finding>) -> Judgement {
-    let verdict = if ended == Ended::Cancelled { Verdict::Cancelled } else { Verdict::Failed };
-    let reason = (ended == Ended::TimedOut).then(|| "ran over its time limit".to_owned());
-    Judgement { verdict, reason, findings, ..Judgement::default() }
 }

@@ -14,13 +14,13 @@ mod context;
 pub mod coverage;
 mod llvm;
 mod preamble;
+mod program;
 mod scheduler;
 pub mod shell;
 mod skeleton;
 #[cfg(test)]
 mod testing;
 
-pub use cargo::facts::JobFacts as Job;
 pub use cargo::facts::{JobFacts, WorkspaceError};
 pub use cargo::instrument;
 use cargo::{stopwatch, toolchain};
@@ -28,16 +28,6 @@ pub use context::{Context, Judgement};
 pub use scheduler::{Settings, at_once, run};
 
 use std::ffi::OsString;
-
-/// The former name of [`act_as_shim`].
-pub fn stand_in<I: Iterator<Item = OsString>>(args: impl Fn() -> I) -> Option<anyhow::Result<i32>> {
-    act_as_shim(args)
-}
-
-/// The former name of [`JobFacts`].
-mod job {
-    pub use super::JobFacts as Job;
-}
 
 /// Acts as the shim that this process was started as: in the place of a program that cargo would start.
 /// Returns `None` where it was not started as one.

@@ -42,6 +42,32 @@ impl Stop {
     }
 }
 
+/// Runs a check's work with the toolchain and the workspace of its folder.
+///
+/// # Errors
+/// Those of the work, and where rustc or cargo gave no answer: the check is broken.
+pub fn in_workspace(
+    context: &mut Context<'_>,
+    facts: &JobFacts,
+    work: impl FnOnce(&mut Context<'_>, &Toolchain, &Metadata) -> Result<Judgement>,
+) -> Result<Judgement> {
+    let mut run = || {
+        let toolchain = toolchain(facts)?;
+        let metadata = workspace(context, facts)?;
+        Ok((toolchain, metadata))
+    };
+    match run() {
+        Ok((toolchain, metadata)) => work(context, toolchain, &metadata),
+        Err(stop) => Stop::settle(Err(stop)),
+    }
+}
+
+/// Whether cargo says that it has no such subcommand, in its older or newer words.
+pub fn lacks_subcommand(name: &str, said: &[u8]) -> bool {
+    let said = String::from_utf8_lossy(said);
+    ["command", "subcommand"].iter().any(|word| said.contains(&format!("no such {word}: `{name}`")))
+}
+
 /// The toolchain.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::exit::{self, Exit};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const LOCK: &str = r#"
     [[package]]

@@ -1,7 +1,7 @@
 //! The rules, on commits that are written down.
 
 use super::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const SIGNED: &str = "Title\n\nWhy.\n\nSigned-off-by: Ada <ada@example.org>\n";
 
@@ -113,8 +113,11 @@ fn merges_and_dependabot_are_not_looked_at() {
     assert_eq!((judged.checked, judged.merges, judged.exempt), (1, 1, 2));
     assert_eq!(judged.findings.len(), 2);
     let own = json!({"exempt": ["bot@example.org"]});
-    let judged =
-        judge(&[by("bot@example.org"), by(DEPENDABOT[0])], None, &options(own.as_object().unwrap()).unwrap());
+    let judged = judge(
+        &[by("bot@example.org"), by(options::DEPENDABOT[0])],
+        None,
+        &options(own.as_object().unwrap()).unwrap(),
+    );
     assert_eq!((judged.checked, judged.exempt), (1, 1));
 }
 

@@ -36,7 +36,7 @@ fn a_job_that_cannot_be_is_refused_and_not_guessed() {
 
 #[test]
 fn only_unit_tests_can_be_divided_and_only_into_a_number() {
-    let check = |name: &str, own: Value| check_options(name, own.as_object().unwrap());
+    let check = |name: &str, own: Value| crate::checks::check_options(name, own.as_object().unwrap());
     assert!(check("unittests-gnu", json!({"parallelism": 4})).is_ok());
     for (name, own, said) in [
         ("clippy", json!({"parallelism": 4}), "checks.clippy.parallelism: only the standard unit tests"),

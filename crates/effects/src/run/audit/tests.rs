@@ -5,8 +5,8 @@ use crate::git::testing::Repository;
 use crate::process;
 use crate::run::testing::judged;
 use rust_vmm_ci_core::exit::Exit;
-use rust_vmm_ci_core::report::{Finding, Level};
-use serde_json::json;
+use rust_vmm_ci_core::report::{Finding, Level, Verdict};
+use serde_json::{Value, json};
 
 const SOURCE: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
@@ -70,7 +70,7 @@ fn locked(names: &[&str]) -> String {
 }
 
 fn run_with(repository: &Repository, own: &Value) -> (Result<Judgement>, String) {
-    judged(&repository.root, |context| run(context, own.as_object().unwrap()))
+    judged(&repository.root, |context| run(context, &audit::options(own.as_object().unwrap())?))
 }
 
 fn by_level(findings: &[Finding]) -> Vec<(Level, &str)> {
@@ -200,7 +200,7 @@ fn a_cargo_without_audit_is_a_tool_that_is_missing() {
         let cargo = Path::new(sysroot.trim()).join("bin").join("cargo");
         context.cargo =
             process::Command::new(cargo).env("PATH", context.root).env("CARGO_HOME", context.root);
-        run(context, &Map::new())
+        run(context, &Options::default())
     });
     let judgement = judgement.unwrap();
     assert_eq!(judgement.verdict, Verdict::Skipped);

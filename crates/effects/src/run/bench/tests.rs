@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::git::testing::Repository;
-use crate::process;
+use crate::process::{self, Command};
 use crate::run::testing::judged;
 use rust_vmm_ci_core::checks::bench::options;
 
 fn run_with(repository: &Repository, package: Option<&str>, own: &str) -> (Result<Judgement>, String) {
-    let job = Job::new(&repository.root);
+    let job = JobFacts::new(&repository.root);
     let options = options(&serde_json::from_str(own).unwrap()).unwrap();
     judged(&repository.root, |context| run(context, package, &job, &options))
 }

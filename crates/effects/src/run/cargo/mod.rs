@@ -35,7 +35,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 use stopwatch::Purpose;
 use toolchain::Toolchain;
-pub use words::{LastWords, refusal};
+pub use words::LastWords;
 
 /// Runs the check.
 ///

@@ -7,7 +7,7 @@ use crate::run::base::with_git;
 use crate::run::testing::judged;
 use rust_vmm_ci_core::exit::{self, Exit};
 use rust_vmm_ci_core::report::Verdict;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 const GOOD: &str = "Title\n\nWhy.\n\nSigned-off-by: Ada <ada@example.org>\n";

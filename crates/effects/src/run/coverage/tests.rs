@@ -11,7 +11,7 @@ use rust_vmm_ci_core::model::Platform;
 fn program() -> Option<PathBuf> {
     let tests = std::env::current_exe().unwrap();
     let program = tests.ancestors().nth(2)?.join(format!("rust-vmm-ci{}", std::env::consts::EXE_SUFFIX));
-    let job = Job::new(Path::new("."));
+    let job = JobFacts::new(Path::new("."));
     let lacks = if !program.is_file() {
         "the program is not built"
     } else if Llvm::find(job.toolchain().unwrap(), &[]).is_none() {
@@ -40,7 +40,7 @@ fn sample(file: &str) -> Repository {
 }
 
 fn run(repository: &Repository, package: Option<&str>, update: bool, program: &Path) -> (Judgement, String) {
-    let job = Job::new(&repository.root);
+    let job = JobFacts::new(&repository.root);
     let work = |context: &mut Context<'_>| run_as(context, package, &job, update, program);
     let (judgement, log) = judged(&repository.root, work);
     (judgement.unwrap(), log)

@@ -6,12 +6,13 @@ pub use capacity::at_once;
 
 use super::console::Console;
 use super::context::{Context, Judgement};
-use super::{Job, audit, bench, cargo, commit_format, coverage, shell};
+use super::{JobFacts, audit, bench, cargo, commit_format, coverage, program, shell};
 use crate::process::{self, Command};
 use anyhow::Result;
-use rust_vmm_ci_core::checks::shard::{self, Shard};
+use rust_vmm_ci_core::checks::shard::Shard;
+use rust_vmm_ci_core::checks::{Logic, Needs, Work};
 use rust_vmm_ci_core::model::{Os, Platform};
-use rust_vmm_ci_core::plan::{PlannedCheck, Work};
+use rust_vmm_ci_core::plan::PlannedCheck;
 use rust_vmm_ci_core::report::{Outcome, Timings, Verdict};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -43,47 +44,6 @@ pub struct Settings {
     pub update: bool,
 }
 
-/// What a check must have for itself while it runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a thing that is taken or not")]
-struct Needs {
-    /// The target directory of a profile: cargo locks it, and a second check would only wait.
-    debug: bool,
-    release: bool,
-    /// What tests use besides: ports, devices, folders of a fixed name. In the predecessor's jobs no
-    /// other check's tests are beside them.
-    tests: bool,
-    /// The whole machine: for what is measured, and for what only the repository knows of.
-    all: bool,
-}
-
-impl Needs {
-    fn of(check: &PlannedCheck) -> Self {
-        let none = Self::default();
-        match &check.work {
-            Work::Cargo(command, _) => {
-                let release = command.has("--release");
-                let compiles = Self { debug: !release, release, ..none };
-                match command.verb.as_str() {
-                    "fmt" => none,
-                    "build" | "check" | "clippy" | "doc" => compiles,
-                    "test" => Self { tests: true, ..compiles },
-                    _ => Self { all: true, ..none },
-                }
-            }
-            Work::Coverage => Self { debug: true, tests: true, ..none },
-            Work::CommitFormat | Work::Audit => none,
-            Work::Bench | Work::Shell(_) => Self { all: true, ..none },
-        }
-    }
-
-    /// Whether two checks with these cannot run at once.
-    fn collide_with(self, other: Self) -> bool {
-        let both = |of: fn(Self) -> bool| of(self) && of(other);
-        self.all || other.all || both(|n| n.debug) || both(|n| n.release) || both(|n| n.tests)
-    }
-}
-
 /// Which checks have not begun, and what the checks under way need.
 struct Queue {
     pending: Vec<usize>,
@@ -96,7 +56,7 @@ struct Queue {
 /// Runs the checks and returns their outcomes in the order of the plan.
 pub fn run(
     plan: &[PlannedCheck],
-    job: &Job,
+    job: &JobFacts,
     settings: &Settings,
     console: &Console,
     begin: Instant,
@@ -110,7 +70,7 @@ pub fn run(
         for _ in 0..at_once {
             scope.spawn(|| {
                 while let Some(Next { index, needs, queued }) = next(&queue, &freed, plan) {
-                    let beside = if needs.all { 1 } else { at_once };
+                    let beside = if needs.machine { 1 } else { at_once };
                     let outcome =
                         Outcome { queued, ..run_check(&plan[index], job, settings, console, begin, beside) };
                     let failed = outcome.verdict == Verdict::Failed && !outcome.soft_fail;
@@ -146,13 +106,13 @@ fn next(queue: &Mutex<Queue>, freed: &Condvar, plan: &[PlannedCheck]) -> Option<
             return None;
         }
         let can_begin = |index: &usize| {
-            let needs = Needs::of(&plan[*index]);
+            let needs = &plan[*index].needs;
             !queue.busy.iter().any(|busy| busy.collide_with(needs))
         };
         if let Some(position) = queue.pending.iter().position(can_begin) {
             let index = queue.pending.remove(position);
-            let needs = Needs::of(&plan[index]);
-            queue.busy.push(needs);
+            let needs = plan[index].needs.clone();
+            queue.busy.push(needs.clone());
             let queued = queue.idle.take().map_or(0.0, |since| since.elapsed().as_secs_f64());
             return Some(Next { index, needs, queued });
         }
@@ -184,7 +144,7 @@ fn blank(check: &PlannedCheck) -> Outcome {
 
 fn run_check(
     check: &PlannedCheck,
-    job: &Job,
+    job: &JobFacts,
     settings: &Settings,
     console: &Console,
     begin: Instant,
@@ -234,7 +194,7 @@ fn run_check(
 
 fn judge(
     check: &PlannedCheck,
-    job: &Job,
+    job: &JobFacts,
     settings: &Settings,
     color: bool,
     deadline: Option<Instant>,
@@ -266,18 +226,18 @@ fn judge(
         log: &mut |line| log.borrow_mut().line(line),
         progress: &mut |index, count, what| log.borrow_mut().progress(index, count, what),
     };
+    let package = check.package.as_deref();
     let judged = match &check.work {
-        Work::Cargo(command, mode) => {
-            let divided = shard::parallelism(check.name.as_str(), &check.own).is_some();
-            let shard = settings.shard.filter(|_| divided);
-            cargo::run(&mut context, command, *mode, job, shard)
+        Work::Cargo { command, features, divided } => {
+            let shard = settings.shard.filter(|_| *divided);
+            cargo::run(&mut context, command, *features, job, shard)
         }
         Work::Shell(script) => shell::run(&mut context, script),
-        Work::Coverage => coverage::run(&mut context, check.package.as_deref(), job, settings.update),
-        Work::Bench => rust_vmm_ci_core::checks::bench::options(&check.own)
-            .and_then(|options| bench::run(&mut context, check.package.as_deref(), job, &options)),
-        Work::CommitFormat => commit_format::run(&mut context, &check.own),
-        Work::Audit => audit::run(&mut context, &check.own),
+        Work::Logic(Logic::Coverage) => coverage::run(&mut context, package, job, settings.update),
+        Work::Logic(Logic::CommitFormat(options)) => commit_format::run(&mut context, options),
+        Work::Logic(Logic::Audit(options)) => audit::run(&mut context, options),
+        Work::Logic(Logic::Bench(options)) => bench::run(&mut context, package, job, options),
+        Work::Logic(Logic::Program(program)) => program::run(&mut context, program, job),
     };
     (judged, context.timings)
 }
@@ -297,12 +257,11 @@ mod tests {
         let config = Config::parse(&options).unwrap();
         let facts = Facts::read(&MemoryFiles::default(), &|_| None, &config, false).unwrap();
         let plan = for_run(&config, &facts, Platform::X86_64, Os::Linux, Asked::default()).unwrap().checks;
-        let named =
-            |name: &str| plan.iter().find(|check| check.name.as_str() == name).map(Needs::of).unwrap();
+        let named = |name: &str| plan.iter().find(|check| check.name.as_str() == name).unwrap().needs.clone();
         let busy: Vec<Needs> = under_way.iter().map(|name| named(name)).collect();
         let free = plan.iter().filter(|check| {
-            let needs = Needs::of(check);
-            !under_way.contains(&check.name.as_str()) && !busy.iter().any(|busy| busy.collide_with(needs))
+            !under_way.contains(&check.name.as_str())
+                && !busy.iter().any(|busy| busy.collide_with(&check.needs))
         });
         free.map(|check| check.name.to_string()).collect()
     }

@@ -2,7 +2,7 @@
 //! the repository say.
 
 use super::environment::variable;
-use crate::job::Selection;
+use super::request::Selection;
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::config::{Found, Given, Mode, Text, Wanted, require_version};
 use rust_vmm_ci_core::exit::usage;
