@@ -15,10 +15,13 @@ use anyhow::Error;
 use clap::Parser;
 use job::Verbosity;
 use rust_vmm_ci_core::exit::{self, Exit};
-use rust_vmm_ci_effects::{run, say};
+use rust_vmm_ci_effects::{process, run, say};
 use std::panic::{self, PanicHookInfo, UnwindSafe};
 
 fn main() {
+    if let Some(status) = process::act_as_keeper(std::env::args_os()) {
+        std::process::exit(status);
+    }
     panic::set_hook(Box::new(|panic| say::error(bug(panic))));
     // `ExitCode` holds a byte; on Windows a status has 32 bits.
     std::process::exit(guarded(status));

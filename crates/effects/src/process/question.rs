@@ -6,9 +6,7 @@ use super::output::{Pieces, Stream};
 use super::supervise::{Ended, Watch};
 use super::{Command, cancelled, spawn};
 use anyhow::Result;
-use std::io::Write as _;
 use std::process::{ExitStatus, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a tree that answers a question is given between the request to end and the kill, and how long
@@ -98,12 +96,7 @@ fn ask_with_input(command: &Command, input: Vec<u8>) -> Result<Captured, Error> 
     // Where it is so long that there is no such moment, there is no deadline.
     let deadline = Instant::now().checked_add(within);
     let has_child = HasChild::new();
-    let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
-    let mut child = spawn(command, stdin, Stdio::piped)?;
-    if let Some(mut stdin) = child.stdin().take() {
-        // A child that does not read all of it has heard enough.
-        thread::spawn(move || stdin.write_all(&input));
-    }
+    let child = spawn(command, input, Stdio::piped)?;
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let watch = Watch {
         deadline,
