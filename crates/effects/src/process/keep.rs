@@ -40,11 +40,11 @@ pub(super) fn keep(args: impl Iterator<Item = OsString>) -> i32 {
     }
     let _ = rustix::thread::set_name(c"rust-vmm-ci");
     match Keeper::start(args, &mut line) {
-        // Nobody may listen any more.
-        Ok(Some(mut keeper)) => match keeper.until_all_have_ended(&mut line) {
-            Ok(status) => drop(say(&mut line, ENDED, status)),
-            Err(_) => keeper.kill(),
-        },
+        Ok(Some(mut keeper)) => {
+            let status = keeper.until_all_have_ended(&mut line);
+            // Nobody may listen any more.
+            let _ = say(&mut line, ENDED, status);
+        }
         Ok(None) => {}
         Err(error) => {
             let number = error.raw_os_error().unwrap_or(rustix::io::Errno::INVAL.raw_os_error());
@@ -95,14 +95,15 @@ impl Keeper {
         // The command leads a group of its own: what it sends to its group must not reach the keeper.
         let child = command.args(args).stdin(stdin).process_group(0).spawn()?;
         let leader = Pid::from_child(&child);
-        say(line, STARTED, leader.as_raw_pid())?;
+        // Where nobody listens any more, the line says so again when an order is waited for.
+        let _ = say(line, STARTED, leader.as_raw_pid());
         let keeper =
             Self { ends, leader, children_ended, status: None, alone: None, asked: false, killing: None };
         Ok(Some(keeper))
     }
 
     /// Waits until all have ended that this keeper ends. Returns the command's status.
-    fn until_all_have_ended(&mut self, line: &mut UnixStream) -> io::Result<i32> {
+    fn until_all_have_ended(&mut self, line: &mut UnixStream) -> i32 {
         loop {
             let any_left = self.reap();
             if let Some(status) = self.status {
@@ -113,12 +114,12 @@ impl Keeper {
                 let only_the_group = self.ends == Ends::Group && self.alone.is_none() && !others_may_go_on;
                 let given_up = self.killing.is_some_and(|since| since.elapsed() > GIVES_UP);
                 if !any_left || only_the_group || given_up {
-                    return Ok(status);
+                    return status;
                 }
             } else if self.killing.is_some() {
                 self.kill();
             }
-            self.wait(line)?;
+            self.wait(line);
             if self.alone.is_some_and(|since| since.elapsed() > GRACE) && self.killing.is_none() {
                 self.kill();
             }
@@ -138,7 +139,7 @@ impl Keeper {
     }
 
     /// Waits for an order, for the end of the process that started this one, or for the end of a child.
-    fn wait(&mut self, line: &mut UnixStream) -> io::Result<()> {
+    fn wait(&mut self, line: &mut UnixStream) {
         let nanoseconds = match (self.killing, self.alone) {
             (Some(_), _) => Some(LOOK),
             (None, Some(_)) => Some(GLANCE),
@@ -150,16 +151,15 @@ impl Keeper {
         if line_is_open {
             waits.push(PollFd::new(&*line, PollFlags::IN));
         }
-        match poll(&mut waits, timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+        if poll(&mut waits, timeout.as_ref()).is_err() {
+            // A signal, or a kernel without memory for the moment: what is there is looked for again.
+            std::thread::sleep(Duration::from_millis(1));
         }
         let spoken = waits.get(1).is_some_and(|line| !line.revents().is_empty());
         let _ = self.children_ended.read(&mut [0; 64]);
         if spoken {
             self.obey(line);
         }
-        Ok(())
     }
 
     fn obey(&mut self, line: &mut UnixStream) {
