@@ -3,7 +3,15 @@
 //! `docs/architecture.md` says which module does what, and why.
 
 // clippy.toml allows these in test modules, but does not know those under `all(test, …)`.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::zombie_processes))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::disallowed_macros,
+        clippy::disallowed_methods,
+        clippy::zombie_processes
+    )
+)]
 
 mod cli;
 mod commands;

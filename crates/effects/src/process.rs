@@ -103,11 +103,7 @@ fn adjust(inner: &mut std::process::Command, command: &Command) {
 }
 
 /// Starts a command as the leader of a tree of its own, with bytes on its standard input.
-fn spawn(
-    command: &Command,
-    input: Vec<u8>,
-    output: fn() -> Stdio,
-) -> Result<Box<dyn ChildWrapper>, Error> {
+fn spawn(command: &Command, input: Vec<u8>, output: fn() -> Stdio) -> Result<Box<dyn ChildWrapper>, Error> {
     let program = program(command)?;
     if let Some(kept) = keeper::spawn(command, &input, output) {
         return kept;

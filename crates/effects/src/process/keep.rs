@@ -77,12 +77,10 @@ struct Keeper {
 
 impl Keeper {
     /// Starts the command. There is no keeper where nobody waits for the command any more.
-    fn start(
-        mut args: impl Iterator<Item = OsString>,
-        line: &mut UnixStream,
-    ) -> io::Result<Option<Self>> {
+    fn start(mut args: impl Iterator<Item = OsString>, line: &mut UnixStream) -> io::Result<Option<Self>> {
         let missing = || io::Error::from(rustix::io::Errno::INVAL);
-        let ends = if args.next().ok_or_else(missing)? == Ends::Group.word() { Ends::Group } else { Ends::Tree };
+        let ends =
+            if args.next().ok_or_else(missing)? == Ends::Group.word() { Ends::Group } else { Ends::Tree };
         let length = args.next().and_then(|length| length.to_str()?.parse().ok()).ok_or_else(missing)?;
         let program = args.next().ok_or_else(missing)?;
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;

@@ -88,12 +88,7 @@ pub(super) fn spawn(
     Some(kept.map(|kept| Box::new(kept) as Box<dyn ChildWrapper>))
 }
 
-fn start(
-    command: &Command,
-    keeper: PathBuf,
-    input: &[u8],
-    output: fn() -> Stdio,
-) -> io::Result<Kept> {
+fn start(command: &Command, keeper: PathBuf, input: &[u8], output: fn() -> Stdio) -> io::Result<Kept> {
     let (mut line, theirs) = UnixStream::pair()?;
     let ends = if command.leaves_daemons { Ends::Group } else { Ends::Tree };
     let mut wrap = CommandWrap::with_new(keeper, |inner| {
@@ -203,7 +198,8 @@ impl Kept {
         let since = Instant::now();
         while since.elapsed() < KILLS_WITHIN {
             let strays: Vec<Pid> = keep::children().unwrap_or_default();
-            let mut strays = strays.into_iter().filter(|child| !keepers.contains(&child.as_raw_pid())).peekable();
+            let mut strays =
+                strays.into_iter().filter(|child| !keepers.contains(&child.as_raw_pid())).peekable();
             if strays.peek().is_none() {
                 return;
             }

@@ -11,10 +11,6 @@ pub(super) fn act(_: impl Iterator<Item = OsString>) -> Option<i32> {
 }
 
 /// Starts nothing.
-pub(super) fn spawn(
-    _: &Command,
-    _: &[u8],
-    _: fn() -> Stdio,
-) -> Option<Result<Box<dyn ChildWrapper>, Error>> {
+pub(super) fn spawn(_: &Command, _: &[u8], _: fn() -> Stdio) -> Option<Result<Box<dyn ChildWrapper>, Error>> {
     None
 }

@@ -1,7 +1,7 @@
 //! Reads what a child writes.
 
-use process_wrap::std::ChildWrapper;
 use super::thread;
+use process_wrap::std::ChildWrapper;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -36,10 +36,7 @@ pub(super) enum Pieces {
 ///
 /// # Errors
 /// Where the system has no thread to give.
-pub(super) fn read(
-    child: &mut dyn ChildWrapper,
-    pieces: Pieces,
-) -> io::Result<Receiver<(Stream, Vec<u8>)>> {
+pub(super) fn read(child: &mut dyn ChildWrapper, pieces: Pieces) -> io::Result<Receiver<(Stream, Vec<u8>)>> {
     let (sender, receiver) = sync_channel(IN_FLIGHT);
     if let Some(stdout) = child.stdout().take() {
         read_stream(Stream::Stdout, stdout, pieces, sender.clone())?;

@@ -120,8 +120,8 @@ impl Watch {
         on_piece: &mut dyn FnMut(Stream, &[u8]),
         on_look: &mut dyn FnMut(u32),
     ) -> io::Result<(Ended, ExitStatus)> {
-        let pieces = output::read(child.as_mut(), self.pieces)
-            .inspect_err(|_| super::end_at_once(child.as_mut()))?;
+        let pieces =
+            output::read(child.as_mut(), self.pieces).inspect_err(|_| super::end_at_once(child.as_mut()))?;
         let begun = Instant::now();
         let mut looked = begun;
         let mut ending: Option<(Ended, Instant)> = None;
