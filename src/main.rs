@@ -40,6 +40,7 @@ fn status() -> i32 {
     if let Some(replaced) = run::act_as_shim(std::env::args_os) {
         return replaced.unwrap_or_else(|error| failed(&error).code());
     }
+    process::end_children_with_this_process();
     let (selection, verbosity, command) = cli::Cli::parse().into_parts();
     match verbosity {
         Verbosity::Quiet => say::be_quiet(),

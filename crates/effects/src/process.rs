@@ -144,9 +144,15 @@ pub fn thread<T: Send + 'static>(
 }
 
 /// Acts as a keeper where this process was started as one, and returns its exit status. It must stand first
-/// in `main`: a keeper is this program again, and must be small and quick. Without it there are no keepers.
+/// in `main`: a keeper is this program again, and must be small and quick.
 pub fn act_as_keeper(args: impl Iterator<Item = OsString>) -> Option<i32> {
     keeper::act(args)
+}
+
+/// Makes what this process starts end with it from now on, however it ends. On Linux only a program may call
+/// this that calls [`act_as_keeper`] first.
+pub fn end_children_with_this_process() {
+    keeper::use_keepers();
 }
 
 /// The processor time and memory that this process and its children have used.

@@ -51,23 +51,23 @@ pub(super) enum Ends {
     Group,
 }
 
-/// Whether this program can be its own keeper: [`act`] stands first in its `main`.
+/// Whether commands are started below keepers: [`use_keepers`] was called.
 static CAN_KEEP: AtomicBool = AtomicBool::new(false);
 /// The keepers that live. A process that becomes a child of this process and is none of them has lost its
 /// keeper.
 static KEEPERS: Mutex<Vec<i32>> = Mutex::new(Vec::new());
 
-/// Acts as a keeper where this process was started as one, and returns its exit status. Elsewhere it
-/// notes that this program can be its own keeper.
+/// Acts as a keeper where this process was started as one, and returns its exit status.
 pub(super) fn act(args: impl Iterator<Item = OsString>) -> Option<i32> {
     let mut args = args.skip(1);
-    if args.next().is_some_and(|first| first == KEEP) {
-        return Some(keep::keep(args));
-    }
+    args.next().is_some_and(|first| first == KEEP).then(|| keep::keep(args))
+}
+
+/// Starts commands below keepers from now on: [`act`] stands first in this program's `main`.
+pub(super) fn use_keepers() {
     CAN_KEEP.store(true, Ordering::Relaxed);
     // What a keeper leaves that was killed itself comes to this process, which then ends it.
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
-    None
 }
 
 /// This program's file. Where it was replaced while it runs, the kernel still has the old one.
@@ -76,7 +76,7 @@ fn this_program() -> Option<PathBuf> {
     Some(if path.exists() { path } else { "/proc/self/exe".into() })
 }
 
-/// Starts a command below a keeper. There is none where this program cannot be its own keeper, and where
+/// Starts a command below a keeper. Returns nothing where this program uses no keepers, and where
 /// `/proc` does not name its file.
 pub(super) fn spawn(
     command: &Command,
