@@ -3,7 +3,7 @@
 #[cfg(unix)]
 use anyhow::Context as _;
 use anyhow::Result;
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 
 /// Creates a folder that only this user may look into.
@@ -35,25 +35,6 @@ pub fn is_private_folder(path: &Path) -> bool {
     found.is_dir() && is_own
 }
 
-/// Opens a file that code of the job may have written. A link is refused, and so is anything else that is
-/// not a plain file: opening a pipe would wait for a writer.
-///
-/// # Errors
-/// If the path is not a plain file, or the system refuses.
-pub fn open_plain_file(path: &Path) -> Result<File> {
-    let mut options = File::options();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use rustix::fs::OFlags;
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.cast_signed());
-    }
-    let file = options.open(path)?;
-    anyhow::ensure!(file.metadata()?.is_file(), "{} is not a plain file", path.display());
-    Ok(file)
-}
-
 /// Lets every user write to a folder.
 ///
 /// # Errors
@@ -83,22 +64,14 @@ pub fn of(path: &Path) -> Result<(u32, u32)> {
 /// With the first path, if the system refuses to change an owner.
 #[cfg(unix)]
 pub fn restore(folder: &Path, without: &[&Path]) -> Result<()> {
-    let (user, group) = of(folder)?;
+    let (user, _) = of(folder)?;
     if user == UNKNOWN && fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| maps_users(&map)) {
         anyhow::bail!(
             "{}: its owner has no number in this container, because users are mapped",
             folder.display()
         );
     }
-    let mut first = None;
-    for entry in foreign(folder, without)? {
-        if let Err(error) = std::os::unix::fs::lchown(&entry, Some(user), Some(group)) {
-            first.get_or_insert_with(|| {
-                anyhow::Error::from(error).context(format!("changing the owner of {}", entry.display()))
-            });
-        }
-    }
-    first.map_or(Ok(()), Err)
+    super::tree::give_to_owner(folder, without)
 }
 
 /// The number that stands for every user who has none in this container
@@ -113,22 +86,11 @@ fn maps_users(map: &str) -> bool {
     map.split_whitespace().collect::<Vec<_>>() != ["0", "0", "4294967295"]
 }
 
-/// Everything below a folder that belongs to another user than the folder itself, except for the folders
-/// `without`.
-///
-/// # Errors
-/// If the folder cannot be read.
+/// Whether something below a folder belongs to another user than the folder itself. What cannot be looked at
+/// counts as another user's.
 #[cfg(unix)]
-pub fn foreign(folder: &Path, without: &[&Path]) -> Result<Vec<std::path::PathBuf>> {
-    use std::os::unix::fs::MetadataExt;
-    let (user, _) = of(folder)?;
-    Ok(walkdir::WalkDir::new(folder)
-        .into_iter()
-        .filter_entry(|entry| !without.contains(&entry.path()))
-        .filter_map(Result::ok)
-        .filter(|entry| entry.metadata().is_ok_and(|found| found.uid() != user))
-        .map(walkdir::DirEntry::into_path)
-        .collect())
+pub fn has_foreign(folder: &Path) -> bool {
+    super::tree::has_foreign(folder)
 }
 
 /// On Windows files have no such owners, and there are no containers.
@@ -147,13 +109,13 @@ mod other {
         Ok(())
     }
 
-    /// None.
-    pub fn foreign(_: &Path, _: &[&Path]) -> Result<Vec<std::path::PathBuf>> {
-        Ok(Vec::new())
+    /// No.
+    pub fn has_foreign(_: &Path) -> bool {
+        false
     }
 }
 #[cfg(not(unix))]
-pub use other::{foreign, of, restore};
+pub use other::{has_foreign, of, restore};
 
 #[cfg(all(test, unix))]
 mod tests {
@@ -185,26 +147,5 @@ mod tests {
         assert!(!maps_users("         0          0 4294967295\n"));
         assert!(maps_users("         0     100000      65536\n"), "of dockerd --userns-remap");
         assert!(maps_users("0 1000 1\n1 100000 65536\n"), "of Podman without root");
-    }
-
-    #[test]
-    fn what_others_wrote_goes_to_the_folders_owner_and_links_are_not_followed() {
-        let scratch = tempfile::tempdir().unwrap();
-        let (folder, outside) = (scratch.path().join("checkout"), scratch.path().join("outside"));
-        fs::create_dir_all(folder.join("deep/er")).unwrap();
-        fs::create_dir(folder.join("target")).unwrap();
-        fs::write(folder.join("deep/er/file"), "").unwrap();
-        fs::write(&outside, "").unwrap();
-        symlink(&outside, folder.join("link")).unwrap();
-        if lchown(&folder, Some(1234), Some(1235)).is_err() {
-            return crate::testing::skip("only root can give files away");
-        }
-        let target = folder.join("target");
-        restore(&folder, &[&target]).unwrap();
-        assert!(foreign(&folder, &[&target]).unwrap().is_empty());
-        assert_eq!(of(&folder.join("deep/er/file")).unwrap(), (1234, 1235));
-        assert_eq!(of(&folder.join("link")).unwrap(), (1234, 1235));
-        assert_eq!(of(&outside).unwrap(), (0, 0));
-        assert_eq!(of(&target).unwrap(), (0, 0));
     }
 }

@@ -69,7 +69,10 @@ pub fn run(
         },
         end => end,
     };
-    let report = mailbox.read(REPORT);
+    let report = mailbox.read_or_refuse(REPORT).unwrap_or_else(|error| {
+        say::error(format_args!("the report of the container is not read: {error}"));
+        None
+    });
     let bytes = mailbox.number(TARGET_BYTES);
     let is_in_order = matches!(end, Ok(End::InOrder(_))) && !mailbox.has(FOREIGN);
     let deadline = deadline();
