@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use rust_vmm_ci_core::checks::shard::Shard;
+use rust_vmm_ci_core::config::Change;
 use rust_vmm_ci_effects::run::console::Kind;
 use rust_vmm_ci_effects::{container, say};
 use std::io::IsTerminal;
@@ -31,6 +32,8 @@ pub struct Environment {
     pub color: bool,
     /// The step of this job.
     pub step: Step,
+    /// Whose change this job builds.
+    pub change: Change,
 }
 
 /// What Buildkite's variables say about the step of a job.
@@ -81,6 +84,7 @@ impl Environment {
                 Some("never") => false,
                 _ => get("NO_COLOR").is_none() && console != Kind::Plain,
             },
+            change: Change::read(get),
             step: Step {
                 key: get("BUILDKITE_STEP_KEY"),
                 label: get("BUILDKITE_LABEL"),

@@ -16,8 +16,10 @@ use std::path::{Path, PathBuf};
 const PAGE: &str = "rust-vmm-ci-report.html";
 
 /// Reports a job.
-pub fn report(gathered: &Gathered, request: &Request, done: &Done) {
-    let Some(report) = &done.report else { return };
+pub fn report(gathered: &Gathered, request: &Request, done: &mut Done) {
+    let Some(report) = &mut done.report else { return };
+    report.redact(say::redactor());
+    let report = &*report;
     let environment = &gathered.environment;
     let options = request.options();
     if done.summary {

@@ -102,6 +102,18 @@ impl Git {
         Ok(answer(&self.command(["remote"]))?.text().lines().map(str::to_owned).collect())
     }
 
+    /// The addresses of the remotes: name and address.
+    ///
+    /// # Errors
+    /// Exit 3 where git fails.
+    pub fn addresses(&self) -> Result<Vec<(String, String)>> {
+        let command = self.command(["config", "--null", "--get-regexp", r"^remote\..*\.url$"]);
+        let name = |key: &str| Some(key.strip_prefix("remote.")?.strip_suffix(".url")?.to_owned());
+        let entries = found(&command)?;
+        let entries = entries.split('\0').filter_map(|entry| entry.split_once('\n'));
+        Ok(entries.filter_map(|(key, address)| Some((name(key)?, address.to_owned()))).collect())
+    }
+
     /// The newest common ancestor of two commits; none where there is none. A shallow clone may not have
     /// it.
     ///

@@ -3,7 +3,7 @@
 #[cfg(unix)]
 use anyhow::Context as _;
 use anyhow::Result;
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 /// Creates a folder that only this user may look into.
@@ -33,6 +33,62 @@ pub fn is_private_folder(path: &Path) -> bool {
     #[cfg(not(unix))]
     let is_own = true;
     found.is_dir() && is_own
+}
+
+/// Creates the folder `folder`, which is `top` or below it, for this user alone. `top` is created too, and so
+/// are the folders above it.
+///
+/// # Errors
+/// If the system refuses, or if something of these names is there that belongs to another user, that another
+/// user may write to, or that is no folder.
+pub fn create_own_folders(top: &Path, folder: &Path) -> Result<()> {
+    #[allow(unused_mut, reason = "there is no mode on Windows")]
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)?;
+    for made in folder.ancestors().take_while(|made| made.starts_with(top)) {
+        let found = fs::symlink_metadata(made)?;
+        anyhow::ensure!(
+            found.is_dir() && is_own(&found),
+            "{}: it belongs to another user, or another user may write to it; remove it",
+            made.display()
+        );
+    }
+    Ok(())
+}
+
+/// Opens a file of this user's to read and write, and creates it if it is not there. A link is not followed.
+///
+/// # Errors
+/// If it is no plain file, if it belongs to another user, or if the system refuses.
+pub fn open_own_record(path: &Path) -> Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits();
+        options.custom_flags(flags.cast_signed()).mode(0o600);
+    }
+    let file = options.open(path)?;
+    let found = file.metadata()?;
+    anyhow::ensure!(found.is_file() && is_own(&found), "{} is not a file of this user's", path.display());
+    Ok(file)
+}
+
+/// Whether something belongs to this user and no other user may write to it.
+#[cfg(unix)]
+fn is_own(found: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o022 == 0
+}
+
+/// On Windows the folders belong to one user.
+#[cfg(not(unix))]
+fn is_own(_: &fs::Metadata) -> bool {
+    true
 }
 
 /// Lets every user write to a folder.
@@ -140,6 +196,31 @@ mod tests {
         if lchown(at("own"), Some(1234), Some(1234)).is_ok() {
             assert!(!is_private_folder(&at("own")), "it is another user's");
         }
+    }
+
+    #[test]
+    fn records_are_kept_in_folders_of_ones_own_and_through_no_link() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let scratch = tempfile::tempdir().unwrap();
+        let (top, folder) = (scratch.path().join("a/top"), scratch.path().join("a/top/volumes"));
+        create_own_folders(&top, &folder).unwrap();
+        create_own_folders(&top, &folder).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&top), mode(&folder)), (0o700, 0o700));
+        open_own_record(&folder.join("record")).unwrap();
+        let precious = scratch.path().join("precious");
+        fs::write(&precious, "text").unwrap();
+        symlink(&precious, folder.join("link")).unwrap();
+        symlink(scratch.path().join("new"), folder.join("dangling")).unwrap();
+        for name in ["link", "dangling"] {
+            assert!(open_own_record(&folder.join(name)).is_err(), "{name}");
+        }
+        assert!(!scratch.path().join("new").exists());
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(create_own_folders(&top, &folder).is_err(), "another user may write to it");
+        fs::remove_dir_all(&folder).unwrap();
+        symlink(scratch.path(), &folder).unwrap();
+        assert!(create_own_folders(&top, &folder).is_err(), "it is a link");
     }
 
     #[test]

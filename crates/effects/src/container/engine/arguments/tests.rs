@@ -1,7 +1,7 @@
 use super::*;
 use crate::container::{Place, Wanted, resolve};
 use rust_vmm_ci_core::config::Policy;
-use rust_vmm_ci_core::config::{Cache, DockerChoice};
+use rust_vmm_ci_core::config::{Cache, Change, DockerChoice};
 use rust_vmm_ci_core::model::{Os, Platform};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -9,8 +9,14 @@ use std::path::PathBuf;
 
 fn container_on(platform: Platform, options: Value, policy: &str) -> Result<Container> {
     let options: Map<String, Value> = serde_json::from_value(options).unwrap();
-    let wanted =
-        Wanted { os: Os::Linux, platform, privileged: false, cache: Some(Cache::None), nested: false };
+    let wanted = Wanted {
+        os: Os::Linux,
+        platform,
+        privileged: false,
+        cache: Some(Cache::None),
+        nested: false,
+        change: Change::Own,
+    };
     let policy = Policy::parse("p.json", policy)?;
     match resolve(&DockerChoice::Options(options), wanted, &policy)? {
         Place::Container(container) => Ok(*container),
@@ -231,7 +237,14 @@ fn policy_flags_are_added_and_its_cache_is_forced() {
 #[test]
 fn no_container_is_nested_and_none_is_on_windows() {
     let on = |os, nested, choice: &DockerChoice| {
-        let wanted = Wanted { os, platform: Platform::X86_64, privileged: true, cache: None, nested };
+        let wanted = Wanted {
+            os,
+            platform: Platform::X86_64,
+            privileged: true,
+            cache: None,
+            nested,
+            change: Change::Own,
+        };
         resolve(choice, wanted, &Policy::default())
     };
     assert_eq!(on(Os::Linux, true, &DockerChoice::Unset).unwrap(), Place::Host);
