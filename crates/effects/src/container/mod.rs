@@ -26,8 +26,6 @@ mod policy;
 mod resolve;
 mod run;
 mod settings;
-#[cfg(unix)]
-mod tree;
 
 pub use inside::{Inside, inside};
 pub use job::Job;

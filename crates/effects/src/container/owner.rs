@@ -1,6 +1,9 @@
 //! The owners of files, and files that other users may have written.
 
 #[cfg(unix)]
+mod tree;
+
+#[cfg(unix)]
 use anyhow::Context as _;
 use anyhow::Result;
 use std::fs::{self, File};
@@ -91,6 +94,17 @@ fn is_own(_: &fs::Metadata) -> bool {
     true
 }
 
+/// Creates a symbolic link. On Windows, where there are no containers, there is none.
+///
+/// # Errors
+/// If the system refuses.
+pub fn link(to: &Path, at: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    return std::os::unix::fs::symlink(to, at);
+    #[cfg(not(unix))]
+    Err(std::io::Error::other(format!("no link from {} to {}", at.display(), to.display())))
+}
+
 /// Lets every user write to a folder.
 ///
 /// # Errors
@@ -127,7 +141,7 @@ pub fn restore(folder: &Path, without: &[&Path]) -> Result<()> {
             folder.display()
         );
     }
-    super::tree::give_to_owner(folder, without)
+    tree::give_to_owner(folder, without)
 }
 
 /// The number that stands for every user who has none in this container
@@ -146,7 +160,7 @@ fn maps_users(map: &str) -> bool {
 /// counts as another user's.
 #[cfg(unix)]
 pub fn has_foreign(folder: &Path) -> bool {
-    super::tree::has_foreign(folder)
+    tree::has_foreign(folder)
 }
 
 /// On Windows files have no such owners, and there are no containers.

@@ -200,3 +200,6 @@ fn image(settings: &Settings, engine: Engine, platform: Platform, policy: &Polic
         _ => written,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 //! crate goes into the volume, and comes out of it, only if its hash stands in the lock file of the commit. A
 //! repository without a lock file uses no kept crates and keeps none.
 
+use crate::container::owner;
 use crate::files;
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::checks::lock_file::LockFile;
@@ -52,7 +53,7 @@ impl Registry {
         for entry in image.map(fs::read_dir).into_iter().flatten().flatten() {
             let entry = entry?;
             if NOT_LINKED.iter().all(|name| entry.file_name() != *name) {
-                link(&entry.path(), &home.join(entry.file_name()))?;
+                owner::link(&entry.path(), &home.join(entry.file_name()))?;
             }
         }
         // A lock file that cannot be read is cargo's to complain about.
@@ -152,15 +153,6 @@ fn store(bytes: &[u8], at: &Path) -> Result<()> {
         Ok(())
     };
     write().with_context(|| format!("writing {}", at.display()))
-}
-
-/// Creates a symbolic link in the new home.
-fn link(to: &Path, at: &Path) -> Result<()> {
-    #[cfg(unix)]
-    let made = std::os::unix::fs::symlink(to, at);
-    #[cfg(not(unix))]
-    let made = Err(std::io::Error::other(format!("no link from {} to {}", at.display(), to.display())));
-    made.with_context(|| format!("linking {}", at.display()))
 }
 
 #[cfg(all(test, unix))]

@@ -1,5 +1,6 @@
 //! Copies what is kept between jobs into a place of the job's own.
 
+use crate::container::owner;
 use anyhow::{Context as _, Result};
 use std::fs::{self, File};
 use std::path::Path;
@@ -25,8 +26,7 @@ fn one(entry: &walkdir::DirEntry, at: &Path) -> Result<()> {
         fs::copy(entry.path(), at)?;
         File::options().write(true).open(at)?.set_modified(entry.metadata()?.modified()?)?;
     } else if entry.path_is_symlink() {
-        #[cfg(unix)]
-        std::os::unix::fs::symlink(fs::read_link(entry.path())?, at)?;
+        owner::link(&fs::read_link(entry.path())?, at)?;
     }
     Ok(())
 }

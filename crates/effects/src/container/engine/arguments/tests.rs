@@ -66,7 +66,7 @@ fn the_default_command_line_is_the_predecessors_made_safe() {
         "--workdir=/workdir",
         "--mount=type=bind,source=/tmp/job/inside,target=/rust-vmm-ci/job",
         "--mount=type=bind,source=/opt/rust-vmm-ci,target=/usr/local/bin/rust-vmm-ci,readonly",
-        "--mount=type=volume,source=reg,target=/rust-vmm-ci/cargo,volume-label=com.github.rust-vmm.ci=cache",
+        "--mount=type=volume,source=reg,target=/rust-vmm-ci/kept-registry,volume-label=com.github.rust-vmm.ci=cache",
         "--env=RUST_VMM_CI_IN_CONTAINER=1",
         "--env=RUST_VMM_CI_REPORT=/rust-vmm-ci/job/report.json",
         "--env=RUST_VMM_CI_IMAGE=rustvmm/dev:g8b11be7",
@@ -87,6 +87,27 @@ fn the_default_command_line_is_the_predecessors_made_safe() {
         "rust-vmm-ci run",
     ];
     assert_eq!(words, expected);
+}
+
+#[test]
+fn a_job_that_only_reads_cannot_write_to_what_is_kept() {
+    let mut container = container_on(Platform::X86_64, json!({}), "{}").unwrap();
+    let mounts = |container: &Container| -> Vec<String> {
+        let words = arguments(container, &job(&[]), "true", &Host { target: Some("t"), ..host() }).unwrap();
+        let is_kept = |word: &String| word.contains("type=volume") || word == "--read-only";
+        words
+            .into_iter()
+            .filter(is_kept)
+            .map(|word| word.replace(",volume-label=com.github.rust-vmm.ci=cache", ""))
+            .collect()
+    };
+    let volume = |rest: &str| format!("--mount=type=volume,source={rest}");
+    let (registry, target) = ("reg,target=/rust-vmm-ci/kept-registry", "t,target=/workdir/target");
+    assert_eq!(mounts(&container), [volume(registry), volume(target)]);
+    container.read_only = true;
+    let read_only =
+        ["reg,target=/rust-vmm-ci/kept-registry,readonly", "t,target=/rust-vmm-ci/kept-target,readonly"];
+    assert_eq!(mounts(&container), [volume(read_only[0]), volume(read_only[1]), "--read-only".into()]);
 }
 
 #[test]
