@@ -58,6 +58,9 @@ impl Environment {
     pub fn read() -> Self {
         let terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
         let environment = Self::of(&variable, terminal);
+        // A pipeline can set the variable. It must not move a job onto the host.
+        let in_container = environment.in_container && container::is_inside();
+        let environment = Self { in_container, ..environment };
         if say::is_quiet() { Self { console: Kind::Failures, ..environment } } else { environment }
     }
 

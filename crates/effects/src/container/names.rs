@@ -22,6 +22,11 @@ pub const KEPT_TARGET: &str = "/rust-vmm-ci/kept-target";
 /// The mount point of the folder through which the container reports to the host.
 pub const MAILBOX: &str = "/rust-vmm-ci/job";
 
+/// Whether this process is in one of our containers: only they have this folder.
+pub fn is_inside() -> bool {
+    std::path::Path::new(MAILBOX).is_dir()
+}
+
 /// The file for the report, in [`MAILBOX`].
 pub const REPORT: &str = "report.json";
 /// The file that says that the wrapper has started, in [`MAILBOX`].

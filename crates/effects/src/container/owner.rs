@@ -94,6 +94,21 @@ fn is_own(_: &fs::Metadata) -> bool {
     true
 }
 
+/// Removes a folder of this user's with everything in it, whatever others have made there.
+///
+/// # Errors
+/// If the system refuses.
+pub fn remove(folder: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    if fs::remove_dir_all(folder).is_err() && folder.is_dir() {
+        tree::empty(folder).map_err(std::io::Error::other)?;
+    }
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
 /// Creates a symbolic link. On Windows, where there are no containers, there is none.
 ///
 /// # Errors

@@ -161,7 +161,7 @@ impl JobFolder {
                 continue;
             }
             if entry.file_type()?.is_dir() {
-                fs::remove_dir_all(entry.path())?;
+                owner::remove(&entry.path())?;
             } else {
                 fs::remove_file(entry.path())?;
             }

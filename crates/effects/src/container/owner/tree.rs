@@ -6,7 +6,9 @@
 
 use anyhow::{Context as _, Result, bail};
 use rustix::fd::OwnedFd;
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, chownat, fstat, openat, statat};
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, chownat, fstat, openat, renameat, statat, unlinkat,
+};
 use std::ffi::{CStr, CString};
 use std::path::Path;
 
@@ -22,7 +24,8 @@ struct Level {
 }
 
 /// Gives everything below a folder that belongs to another user to the folder's own user and group, except
-/// for the folders `without` at its top.
+/// for the folders `without` at its top. The owner may look into every folder then, and change it: root in a
+/// container needs no rights to make a folder that nobody else can remove.
 ///
 /// # Errors
 /// With the first thing that could not be read or given. All others are given nevertheless.
@@ -30,19 +33,94 @@ pub fn give_to_owner(folder: &Path, without: &[&Path]) -> Result<()> {
     let owner = rustix::fs::lstat(folder).with_context(|| folder.display().to_string())?;
     let (user, group) = (rustix::fs::Uid::from_raw(owner.st_uid), rustix::fs::Gid::from_raw(owner.st_gid));
     walk(folder, without, &mut |parent, name, found| {
-        if found.st_uid == owner.st_uid {
-            return Ok(());
+        if found.st_uid != owner.st_uid {
+            chownat(parent, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)
+                .with_context(|| format!("changing the owner of {}", name.to_string_lossy()))?;
         }
-        chownat(parent, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)
-            .with_context(|| format!("changing the owner of {}", name.to_string_lossy()))
+        open_to_owner(parent, name, found)
     })
 }
 
-/// Whether something below a folder belongs to another user than the folder itself, or cannot be looked at.
+/// Gives the owner of a folder all rights to it.
+fn open_to_owner(parent: &OwnedFd, name: &CStr, found: &Stat) -> Result<()> {
+    if is_closed(found) {
+        let mode = Mode::from_raw_mode(found.st_mode) | Mode::RWXU;
+        rustix::fs::chmodat(parent, name, mode, AtFlags::empty())
+            .with_context(|| format!("changing the mode of {}", name.to_string_lossy()))?;
+    }
+    Ok(())
+}
+
+/// Whether something is a folder that its owner may not look into or change.
+fn is_closed(found: &Stat) -> bool {
+    FileType::from_raw_mode(found.st_mode) == FileType::Directory
+        && !Mode::from_raw_mode(found.st_mode).contains(Mode::RWXU)
+}
+
+/// Removes everything below a folder that belongs to this user, at any depth. A folder's folders are first
+/// moved to the top: a path of any length becomes a short one.
+///
+/// # Errors
+/// With the first thing that cannot be removed.
+pub fn empty(folder: &Path) -> Result<()> {
+    let top = open(None, folder.as_os_str().as_encoded_bytes())?;
+    let mut moved = 0_u64;
+    loop {
+        let mut pending = Vec::new();
+        let level =
+            enter(&top, &[], &mut |parent, name, found| open_to_owner(parent, name, found), &mut |_| {})?;
+        for name in level.folders {
+            let below = open(Some(&top), name.as_bytes())?;
+            let mut failed = None;
+            let inner = enter(
+                &below,
+                &[],
+                &mut |parent, name, found| {
+                    open_to_owner(parent, name, found)?;
+                    match FileType::from_raw_mode(found.st_mode) {
+                        FileType::Directory => Ok(()),
+                        _ => Ok(unlinkat(parent, name, AtFlags::empty())?),
+                    }
+                },
+                &mut |error| failed = Some(error),
+            )?;
+            if let Some(error) = failed {
+                return Err(error);
+            }
+            for folder in inner.folders {
+                let free = loop {
+                    moved += 1;
+                    let name = format!("rust-vmm-ci-{moved}");
+                    if statat(&top, &name, AtFlags::SYMLINK_NOFOLLOW).is_err() {
+                        break name;
+                    }
+                };
+                renameat(&below, &folder, &top, &free)?;
+                pending.push(free);
+            }
+            unlinkat(&top, &name, AtFlags::REMOVEDIR)?;
+        }
+        if pending.is_empty() {
+            break;
+        }
+    }
+    let mut failed = None;
+    enter(&top, &[], &mut |parent, name, _| Ok(unlinkat(parent, name, AtFlags::empty())?), &mut |error| {
+        failed = Some(error);
+    })?;
+    failed.map_or(Ok(()), Err)
+}
+
+/// Whether something below a folder belongs to another user than the folder itself, or its owner cannot look at
+/// it.
 pub fn has_foreign(folder: &Path) -> bool {
     let Ok(owner) = rustix::fs::lstat(folder) else { return true };
     let looked = walk(folder, &[], &mut |_, name, found| {
-        if found.st_uid == owner.st_uid { Ok(()) } else { bail!("{} is foreign", name.to_string_lossy()) }
+        if found.st_uid == owner.st_uid && !is_closed(found) {
+            Ok(())
+        } else {
+            bail!("{} is foreign", name.to_string_lossy())
+        }
     });
     looked.is_err()
 }
@@ -170,6 +248,38 @@ mod tests {
         assert!(["file", "last", "beside"].iter().all(|name| seen.iter().any(|found| found == name)));
         let told = walk(scratch.path(), &[], &mut |_, _, _| bail!("no")).unwrap_err();
         assert_eq!(told.to_string(), "no");
+    }
+
+    #[test]
+    fn a_folder_that_nobody_may_look_into_is_opened_to_its_owner() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let scratch = tempfile::tempdir().unwrap();
+        let closed = scratch.path().join("closed");
+        fs::create_dir_all(closed.join("below")).unwrap();
+        for folder in [closed.join("below"), closed.clone()] {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0)).unwrap();
+        }
+        assert!(has_foreign(scratch.path()));
+        give_to_owner(scratch.path(), &[]).unwrap();
+        assert!(!has_foreign(scratch.path()));
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&closed), mode(&closed.join("below"))), (0o700, 0o700));
+    }
+
+    #[test]
+    fn a_folder_is_emptied_at_any_depth_and_nothing_outside_is_touched() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path().join("folder");
+        let outside = scratch.path().join("outside");
+        fs::create_dir_all(folder.join("wide/er/deep")).unwrap();
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("file"), "").unwrap();
+        deep(&folder.join("wide"));
+        symlink(&outside, folder.join("wide/link")).unwrap();
+        fs::write(folder.join("file"), "").unwrap();
+        empty(&folder).unwrap();
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+        assert!(outside.join("file").exists());
     }
 
     #[test]
