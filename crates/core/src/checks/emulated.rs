@@ -171,7 +171,7 @@ impl Output {
             }
         }
         if status != 0 && !labels.is_empty() {
-            add_unplaced(&mut all, &failed, labels, soft, (status, at));
+            add_unplaced(&mut all, failed.as_deref(), labels, soft, (status, at));
         }
         if all.is_empty() && labels.is_empty() {
             let verdict = if status == 0 { Verdict::Passed } else { Verdict::Failed };
@@ -187,7 +187,7 @@ impl Output {
 /// before them; and, where no check that counts is told as failed, that one of them did.
 fn add_unplaced(
     all: &mut Vec<Told>,
-    failed: &Option<String>,
+    failed: Option<&str>,
     labels: &[&str],
     soft: &[&str],
     (status, at): (i32, f64),
@@ -200,7 +200,7 @@ fn add_unplaced(
         started: at,
         seconds: 0.0,
     };
-    let words = failed.as_ref().map(|words| format!("{words} ")).unwrap_or_default();
+    let words = failed.map(|words| format!("{words} ")).unwrap_or_default();
     for label in labels.iter().filter(|label| status == 1 && words.contains(&format!(" {label} "))) {
         if !all.iter().any(|known| known.label.as_deref() == Some(label)) {
             all.push(told(Some(label), Verdict::Failed, None));

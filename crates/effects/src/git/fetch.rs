@@ -37,7 +37,7 @@ struct Password {
     /// The beginning of the address, for which alone they are: scheme and host.
     host: String,
     user: String,
-    password: String,
+    secret: String,
 }
 
 impl Password {
@@ -46,7 +46,7 @@ impl Password {
         let plain = address::without_password(address);
         let (scheme, rest) = plain.split_once("://")?;
         let host = format!("{scheme}://{}", rest.split(['/', '?', '#']).next()?);
-        Some(Self { host, user: decoded(user), password: decoded(password) })
+        Some(Self { host, user: decoded(user), secret: decoded(password) })
     }
 
     /// git with a helper that answers with this user and password, and with no other helper.
@@ -58,7 +58,7 @@ impl Password {
         );
         git.args(["-c", "credential.helper=", "-c", &helper])
             .env("RUST_VMM_CI_GIT_USER", &self.user)
-            .env("RUST_VMM_CI_GIT_PASSWORD", &self.password)
+            .env("RUST_VMM_CI_GIT_PASSWORD", &self.secret)
     }
 }
 
@@ -184,7 +184,7 @@ mod tests {
         let command = password.given_to(Command::new("git"));
         assert!(command.args.iter().all(|arg| !arg.to_string_lossy().contains("p:w")));
         assert!(!command.to_string().contains("p:w"), "{command}");
-        assert_eq!((password.user.as_str(), password.password.as_str()), ("x@y", "p:w"));
+        assert_eq!((password.user.as_str(), password.secret.as_str()), ("x@y", "p:w"));
         assert_eq!(password.host, "https://host:1");
         for address in ["origin", "ssh://git@host/r", "git@host:r", "https://host/r"] {
             assert!(Password::of(address).is_none(), "{address}");

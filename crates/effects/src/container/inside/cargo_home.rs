@@ -106,9 +106,13 @@ impl Registry {
             return None;
         }
         let bytes = read(path).ok()?;
-        let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        self.locked.contains(&(name.to_owned(), hash)).then_some(bytes)
+        self.locked.contains(&(name.to_owned(), hash(&bytes))).then_some(bytes)
     }
+}
+
+/// The SHA-256 of bytes as hexadecimal digits, as lock files have it.
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 /// Removes everything from a folder that is not a folder of one of these names.
@@ -173,7 +177,7 @@ mod tests {
             let scene = Self { scratch: tempfile::tempdir().unwrap(), job: 0 };
             fs::create_dir(scene.at("kept")).unwrap();
             fs::create_dir(scene.at("checkout")).unwrap();
-            let hash: String = Sha256::digest(b"small").iter().map(|byte| format!("{byte:02x}")).collect();
+            let hash = hash(b"small");
             let lock = format!(
                 "version = 4\n[[package]]\nname = \"small\"\nversion = \"1.0.0\"\nsource = \"registry+x\"\n\
                  checksum = \"{hash}\"\n"

@@ -257,7 +257,7 @@ mod tests {
         let closed = scratch.path().join("closed");
         fs::create_dir_all(closed.join("below")).unwrap();
         for folder in [closed.join("below"), closed.clone()] {
-            fs::set_permissions(folder, fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o000)).unwrap();
         }
         assert!(has_foreign(scratch.path()));
         give_to_owner(scratch.path(), &[]).unwrap();
