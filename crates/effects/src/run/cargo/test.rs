@@ -2,7 +2,7 @@
 
 use super::combine::CargoRun;
 use super::configuration;
-use super::repeats::{PASSED_BEFORE, Repeats};
+use super::repeats::{Repeats, Told};
 use super::stopwatch::Purpose;
 use super::toolchain::Toolchain;
 use super::words::LastWords;
@@ -83,12 +83,15 @@ impl Check<'_, '_> {
         let mut output = TestOutput::default();
         let mut words = LastWords::default();
         let mut passed_before = Vec::new();
+        let mark = self.repeats.as_ref().map(Repeats::mark);
         let ended = self.context.run_cargo(&command, Purpose::Run, &mut |stream, line| {
+            let (line, told) = mark.map_or((line, None), |mark| mark.read(line));
+            if let Some(Told::LeftOut(what)) = told {
+                passed_before.push(what);
+            }
             output.read(line);
             if stream == Stream::Stderr {
                 words.read(line);
-            } else if let Some(what) = line.strip_prefix(PASSED_BEFORE.as_bytes()) {
-                passed_before.push(String::from_utf8_lossy(what).trim_end().to_owned());
             }
             Some(line.into())
         })?;
