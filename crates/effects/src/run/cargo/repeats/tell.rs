@@ -6,6 +6,7 @@
 
 use crate::say;
 use anyhow::{Context as _, Result};
+pub use rust_vmm_ci_core::checks::test_output::DOC;
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
@@ -14,8 +15,6 @@ use std::path::Path;
 const MARK: &str = "mark";
 /// The first byte of a mark: the control character "record separator", which hardly any test prints.
 const FIRST: u8 = 0x1e;
-/// How the name of the examples of a crate begins.
-pub const DOC: &str = "doc:";
 /// The words after the mark.
 const BEGINS: &str = "begins ";
 const LEFT_OUT: &str = "left out ";
