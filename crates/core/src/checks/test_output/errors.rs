@@ -93,12 +93,16 @@ impl Errors {
     }
 }
 
-/// The options in `error: test failed, to rerun pass ...`.
+/// The options in `error: test failed, to rerun pass ...`. The last words of a program may stand before it on
+/// the line, without a line end.
 fn failed_target(line: &str) -> Option<&str> {
-    let rest = line.strip_prefix("error: ")?;
-    let rest = rest.strip_prefix("test failed, ").or_else(|| rest.strip_prefix("doctest failed, "))?;
+    let rest = ["error: test failed, ", "error: doctest failed, "].into_iter().find_map(|words| {
+        let at = line.rfind(words)?;
+        line[at + words.len()..].strip_prefix("to rerun pass ")
+    })?;
     // Older versions of cargo have other quotation marks.
-    Some(rest.strip_prefix("to rerun pass ")?.trim_matches(['`', '\'']))
+    let quoted = rest.strip_prefix(['`', '\''])?;
+    quoted.strip_suffix(['`', '\''])
 }
 
 /// How a program ended, by cargo's words: ``process didn't exit successfully: `PATH` (signal: 6, SIGABRT:
@@ -153,6 +157,7 @@ mod tests {
             "error: test failed, to rerun pass `-p a --lib`",
             "error: test failed, to rerun pass '-p a --lib'",
             "error: doctest failed, to rerun pass `-p a --lib`",
+            "no line end.error: test failed, to rerun pass `-p a --lib`",
         ] {
             assert_eq!(failed_target(line), Some("-p a --lib"));
         }
