@@ -10,6 +10,7 @@ use super::check::OwnOption;
 use super::own;
 use super::test_output::{Excerpt, MOST_OUTPUT, place};
 use crate::exit::usage;
+use crate::model::shown;
 use crate::report::{Finding, Findings, Place};
 use anyhow::Result;
 use cargo_metadata::{Metadata, Package, TargetKind};
@@ -106,7 +107,9 @@ impl Shard {
             Some((job, count)) if job < count => Ok(Some(Self { index: job + 1, count })),
             _ => Err(usage(format!(
                 "BUILDKITE_PARALLEL_JOB, BUILDKITE_PARALLEL_JOB_COUNT: expected a job from 0 and how many \
-                 there are, got {job:?} and {count:?}; the agent sets both"
+                 there are, got {} and {}; the agent sets both",
+                shown::value(job),
+                shown::value(count)
             ))),
         }
     }

@@ -5,6 +5,7 @@ use crate::checks::{self, STANDARD};
 use crate::config::{Config, WorkspaceMode};
 use crate::exit::{infrastructure, usage};
 use crate::model::Platform;
+use crate::model::shown::value;
 use crate::predecessor::{self, Description, Variables};
 use crate::workspace::path::{file_in, is_within, join};
 use crate::workspace::{Crate, Crates, Files, Reach, parallel};
@@ -79,7 +80,7 @@ impl Facts {
         };
         for (index, path) in config.tests.iter().enumerate() {
             let Some(path) = join("", path) else {
-                let error = usage(format!("tests[{index}]: {path:?} leads out of the repository"));
+                let error = usage(format!("tests[{index}]: {} leads out of the repository", value(path)));
                 return Err(config.source.named_in(error));
             };
             let Some(text) = read(files, &path)? else {

@@ -3,6 +3,7 @@
 use super::Files;
 use super::path::{file_in, is_within, join};
 use crate::exit::{infrastructure, usage};
+use crate::model::shown::value;
 use anyhow::Result;
 use std::collections::HashSet;
 
@@ -29,7 +30,8 @@ impl<'f> Globs<'f> {
     /// Exit 2 if the pattern is not valid, leads out of the repository, or would visit too many folders.
     /// Exit 3 if a folder cannot be listed.
     pub fn expand(&mut self, pattern: &str) -> Result<Vec<String>> {
-        let refused = |what: String| usage(format!("Cargo.toml: workspace.members: {pattern:?}{what}"));
+        let refused =
+            |what: String| usage(format!("Cargo.toml: workspace.members: {}{what}", value(pattern)));
         let Some(path) = join("", pattern) else {
             return Err(refused(" leads out of the repository".into()));
         };

@@ -16,6 +16,7 @@ use super::outside::{self, Outside};
 use super::parallel;
 use super::path::{file_in, join};
 use crate::exit::{infrastructure, usage};
+use crate::model::shown;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -89,7 +90,10 @@ impl Crates {
                 if is_glob(pattern) {
                     continue;
                 }
-                return Err(usage(format!("Cargo.toml: workspace.members: {pattern:?}: there is no {path}")));
+                return Err(usage(format!(
+                    "Cargo.toml: workspace.members: {}: there is no {path}",
+                    shown::value(pattern)
+                )));
             };
             if walk.by_dir.contains_key(dir) {
                 continue;
