@@ -9,6 +9,7 @@
 
 mod cancel;
 mod divided;
+mod places;
 mod program;
 mod refused;
 mod repeats;

@@ -68,6 +68,23 @@ pub fn labels(script: &str) -> Vec<(String, bool)> {
         .collect()
 }
 
+/// The folder in which the command of a check works, by the script: the command begins with `cd FOLDER &&`.
+/// Empty for the root.
+pub fn directory(script: &str, label: &str) -> String {
+    let list = shell_words::quote(&format!(" {label}")).into_owned();
+    let is_its = |line: &&str| {
+        line.ends_with(&format!("={}{list}", "$failed")) || line.ends_with(&format!("=$softly{list}"))
+    };
+    let command = script.split("\n/bin/sh -e -c ").skip(1).find_map(|part| {
+        let line = part.split("\necho '---' ").next()?.split("\n[ -z ").next()?;
+        Some(line).filter(is_its).and_then(|line| shell_words::split(line).ok()?.into_iter().next())
+    });
+    let command = command.as_deref().or(if labels(script).is_empty() { Some(script) } else { None });
+    let folder = command
+        .and_then(|command| shell_words::split(command.strip_prefix("cd ")?.split_once(" && ")?.0).ok());
+    folder.and_then(|mut words| words.pop()).unwrap_or_default()
+}
+
 /// What the output says of one check.
 #[derive(Debug)]
 pub struct Told {
@@ -366,5 +383,18 @@ mod tests {
         assert!(labels("cargo test\n").is_empty());
         let ran = std::process::Command::new("/bin/sh").args(["-e", "-c", &script(&items[1..])]).output();
         assert!(ran.unwrap().status.success());
+    }
+
+    #[test]
+    fn the_folder_of_a_check_is_known_by_its_command() {
+        let items = [
+            Item { label: "a", command: "cd 'it'\\''s rust' && cargo test", soft_fail: false },
+            Item { label: "b", command: "cargo test\ncargo build", soft_fail: true },
+            Item { label: "c", command: "cd rust && cargo test", soft_fail: true },
+        ];
+        let script = script(&items);
+        let folders = ["a", "b", "c", "d"].map(|label| directory(&script, label));
+        assert_eq!(folders, ["it's rust", "", "rust", ""]);
+        assert_eq!(directory("cd rust && cargo test", "x"), "rust");
     }
 }

@@ -210,7 +210,7 @@ fn lines_of_both_outputs_and_the_status_arrive() {
     let mut seen = Vec::new();
     let command = child("talks", Path::new("-"));
     let ended = supervise(&command, None, &mut |stream, block| {
-        seen.extend(super::lines(block).map(|line| (stream, line.to_owned())));
+        seen.extend(lines(block).map(|line| (stream, line.to_owned())));
     })
     .unwrap();
     assert_eq!(ended, Ended::Exited(7));
