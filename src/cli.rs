@@ -25,20 +25,20 @@ pub struct Cli {
 impl Cli {
     /// What the command line selects for every command, how much the program says, and the command.
     pub fn into_parts(self) -> (Selection, Verbosity, Command) {
-        let Common { dir, config, platform, os, verbose, quiet } = self.common;
+        let Common { dir, config, step, platform, os, verbose, quiet } = self.common;
         let verbosity = match (quiet, verbose) {
             (true, _) => Verbosity::Quiet,
             (false, true) => Verbosity::Verbose,
             (false, false) => Verbosity::Normal,
         };
-        (Selection { dir, config, platform, os }, verbosity, self.command)
+        (Selection { dir, config, step, platform, os }, verbosity, self.command)
     }
 }
 
 /// Options of every command, before or after its name.
 #[derive(Clone, Debug, Args)]
 pub struct Common {
-    /// The repository's folder [default: this folder]
+    /// The repository's folder [default: the root of the repository that this folder is in]
     #[arg(short = 'C', value_name = "DIR", global = true)]
     pub dir: Option<PathBuf>,
     // clippy wants code marks around these words, which would show in the help.
@@ -47,6 +47,10 @@ pub struct Common {
     /// plugin's entry in .buildkite/pipeline.yml]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
+    /// The step of .buildkite/pipeline.yml whose options hold, by its label [default: every step that uses
+    /// the plugin]
+    #[arg(long, value_name = "LABEL", global = true, conflicts_with = "config")]
+    pub step: Option<String>,
     /// The platform, by its name.
     #[arg(long, value_name = "NAME", global = true, help = one_of("The platform", &Platform::ALL))]
     pub platform: Option<Platform>,
@@ -205,6 +209,7 @@ impl RunArgs {
         let options = RunOptions {
             names: self.names,
             packages: self.package,
+            step: selection.step.clone(),
             platform: selection.platform,
             fail_fast: self.fail_fast,
             strict: self.strict,

@@ -3,11 +3,17 @@
 use super::Planner;
 use super::item::{Item, Kind, items_of_crate};
 use crate::checks;
+use crate::config::CheckOptions;
 use crate::exit::usage;
 use crate::model::did_you_mean;
 use crate::predecessor::Legacy;
 use anyhow::Result;
 use std::collections::BTreeSet;
+
+/// Whether a name or a pattern with `*` and `?` means this name.
+pub fn is_meant(wanted: &str, name: &str) -> bool {
+    wanted == name || glob::Pattern::new(wanted).is_ok_and(|pattern| pattern.matches(name))
+}
 
 impl<'a> Planner<'a> {
     /// Refuses what `checks`, `only`, `skip` and the command line name and nothing here is called.
@@ -33,6 +39,7 @@ impl<'a> Planner<'a> {
                 return Err(usage(format!("checks.{name}: unknown check{meant}")));
             }
             checks::check_options(self.check_of(name), &options.own)?;
+            self.refuse_unknown_packages(name, options)?;
         }
         let only =
             self.config.only.iter().flatten().enumerate().map(|(at, name)| (format!("only[{at}]"), name));
@@ -41,6 +48,26 @@ impl<'a> Planner<'a> {
             if !names.contains(name.as_str()) && !self.is_label(name) {
                 let meant = did_you_mean(name, names.iter().map(String::as_str));
                 return Err(usage(format!("{key}: no check or step is called `{name}`{meant}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what the options `packages` and `exclude` of a check name and no member of the workspace is
+    /// called. As for cargo, a name may be a pattern.
+    fn refuse_unknown_packages(&self, check: &str, options: &CheckOptions) -> Result<()> {
+        let Some(crates) = &self.facts.crates else { return Ok(()) };
+        let members = || crates.iter().map(|found| found.name.as_str());
+        for (key, names) in [("packages", &options.packages), ("exclude", &options.exclude)] {
+            for (at, name) in names.iter().enumerate() {
+                // cargo takes `NAME@VERSION` too.
+                let plain = name.split_once('@').map_or(name.as_str(), |(plain, _)| plain);
+                if !members().any(|member| is_meant(plain, member)) {
+                    return Err(usage(format!(
+                        "checks.{check}.{key}[{at}]: no member of the workspace is called `{name}`{}",
+                        did_you_mean(name, members())
+                    )));
+                }
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use super::Planner;
 use super::facts::CrateFacts;
 use super::item::{Item, Kind};
+use super::names::is_meant;
 use crate::checks::Check;
 use crate::config::WorkspaceMode;
 use crate::model::{Origin, Os, Platform};
@@ -155,10 +156,11 @@ impl Planner<'_> {
     /// The key of the option that leaves a crate out of a check that is planned crate by crate.
     fn crate_left_out(&self, item: &Item<'_>, found: &CrateFacts) -> Option<String> {
         let options = self.config.checks.get(item.name())?;
-        if let Some(at) = options.exclude.iter().position(|name| *name == found.name) {
+        if let Some(at) = options.exclude.iter().position(|name| is_meant(name, &found.name)) {
             return Some(format!("checks.{}.exclude[{at}]", item.name()));
         }
-        let others = !options.packages.is_empty() && !options.packages.contains(&found.name);
+        let others = !options.packages.is_empty()
+            && !options.packages.iter().any(|name| is_meant(name, &found.name));
         others.then(|| format!("checks.{}.packages", item.name()))
     }
 

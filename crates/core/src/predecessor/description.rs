@@ -130,7 +130,7 @@ mod tests {
             ),
             (
                 r#", "platform": ["x86_64", "arm64"]"#,
-                r#"platform[1]: expected one of x86_64, aarch64, riscv64, got "arm64""#,
+                r#"platform[1]: expected one of x86_64, aarch64, riscv64, got "arm64"; did you mean `aarch64`?"#,
             ),
             (
                 r#", "hypervisor": "kvmm""#,
