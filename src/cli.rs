@@ -99,11 +99,7 @@ pub enum Command {
         dry_run: bool,
     },
     /// Move a repository from the submodule rust-vmm-ci to this plugin, with the same steps
-    Migrate {
-        /// Say what would be done and change nothing
-        #[arg(long)]
-        dry_run: bool,
-    },
+    Migrate(MigrateArgs),
     /// List or remove what this machine keeps between jobs
     Cache {
         /// What to do [default: list]
@@ -113,6 +109,20 @@ pub enum Command {
     /// The commands that the plugin's hooks call
     #[command(subcommand)]
     Hook(Hook),
+}
+
+/// Options of `migrate`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct MigrateArgs {
+    /// Say what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Say what would be done and what is left to do, and change nothing; exit 1 where something is left
+    #[arg(long, conflicts_with = "dry_run")]
+    pub check: bool,
+    /// Show the steps before and after the move side by side
+    #[arg(long)]
+    pub diff: bool,
 }
 
 /// The hooks.

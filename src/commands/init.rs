@@ -25,7 +25,7 @@ pub fn init(selection: &Selection, mode: InitMode, dry_run: bool) -> Result<Exit
         let what = "there is no Cargo.toml; name the repository's root with `-C DIR`";
         return Err(usage(format!("{}: {what}", root.display())));
     }
-    let tests = set_up::descriptions(&root)?;
+    let tests = set_up::descriptions(&root, &|_| false)?;
     let facts = facts::read(&root, &Config::default(), false)?;
     let platforms = match selection.platform {
         Some(platform) => vec![platform],

@@ -27,7 +27,7 @@ pub fn dispatch(selection: &Selection, verbosity: Verbosity, command: Command) -
         Command::Explain { label } => explain::run(selection, &label),
         Command::Cache { command } => cache::cache(command.unwrap_or_default()),
         Command::Init { mode, dry_run } => init::init(selection, mode, dry_run),
-        Command::Migrate { dry_run } => migrate::migrate(selection, dry_run),
+        Command::Migrate(args) => migrate::migrate(selection, args),
         Command::Hook(hook) => hook::run(selection, verbosity, hook),
     }
 }

@@ -123,7 +123,7 @@ impl<'a> Planner<'a> {
         self.each_item(&mut |item| {
             let goes_by = item.name() == *name || self.labels_of(item).any(|label| label == *name);
             if goes_by && reason.is_none() {
-                reason = Some(self.why_unplanned(item));
+                reason = Some(self.why_unplanned(item, name));
             }
         });
         let told = reason.map_or_else(
@@ -138,14 +138,18 @@ impl<'a> Planner<'a> {
     }
 
     /// Why a check that was asked for does not run here, and what to do.
-    fn why_unplanned(&self, item: &Item<'_>) -> String {
+    fn why_unplanned(&self, item: &Item<'_>, name: &str) -> String {
         let os = item.test.os;
         if os.is_some_and(|os| os != self.os) || (self.lacks_os(item) && item.kind == Kind::Standard) {
             let os = os.map_or("linux", crate::model::Os::as_str);
             return format!("is for {os}, and this run is for {}: run it there", self.os);
         }
-        let platforms: Vec<&str> =
-            item.slots().into_iter().flatten().map(crate::model::Platform::as_str).collect();
+        let slots: Vec<_> = item.slots().into_iter().flatten().collect();
+        let labelled = slots.iter().filter(|slot| item.label(Some(**slot), None).as_str() == name);
+        let labelled: Vec<&str> = labelled.map(|slot| slot.as_str()).collect();
+        // A label names one platform, a name all platforms of its steps.
+        let all = || slots.iter().map(|slot| slot.as_str()).collect();
+        let platforms: Vec<&str> = if labelled.is_empty() { all() } else { labelled };
         if platforms.is_empty() {
             return "is not for what was asked for".into();
         }

@@ -33,15 +33,27 @@ pub enum Out {
 impl std::fmt::Display for Out {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NoStandard => f.write_str("the standard checks are left out (option standard)"),
+            Self::NoStandard => f.write_str(
+                "the standard checks are left out (option standard); `standard: true` brings them",
+            ),
             Self::OptIn(name) => write!(
                 f,
                 "it is opt-in: `checks: {{{name}: true}}` adds it, and `rust-vmm-ci run {name}` runs it once"
             ),
-            Self::OtherOs(os) => write!(f, "it is for {os} (option os)"),
-            Self::Platform(platform, origin) => write!(f, "{platform} is not among the platforms ({origin})"),
-            Self::Skipped(origin) => write!(f, "it is skipped ({origin})"),
-            Self::NotOnly => f.write_str("the option only does not name it"),
+            Self::OtherOs(os) => write!(f, "it is for {os} (option os); `os: {os}` brings it"),
+            Self::Platform(platform, origin @ (Origin::File(..) | Origin::Default)) => write!(
+                f,
+                "{platform} is not among the platforms ({origin}); a line `{platform}` in .platform, or the \
+                 option platform, brings it"
+            ),
+            Self::Platform(platform, origin) => write!(
+                f,
+                "{platform} is not among the platforms ({origin}); adding it there brings the step"
+            ),
+            Self::Skipped(origin) => write!(f, "it is skipped ({origin}); taking it out there brings it"),
+            Self::NotOnly => {
+                f.write_str("the option only does not name it; adding it there brings the step")
+            }
             Self::Crate(key) => write!(f, "the crate is left out (option {key})"),
             Self::NotAsked => f.write_str("it was not asked for"),
         }

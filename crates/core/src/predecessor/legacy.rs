@@ -61,6 +61,11 @@ pub struct Legacy {
 }
 
 impl Legacy {
+    /// The files that checks replace.
+    pub fn files() -> impl Iterator<Item = &'static str> {
+        FILES.into_iter().map(|(file, _)| file)
+    }
+
     /// The check that replaces a command, without reading the whole command.
     pub fn check_of(command: &str) -> Option<LegacyCheck> {
         FILES.into_iter().find(|(file, _)| command.contains(file)).map(|(_, check)| check)
