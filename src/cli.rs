@@ -2,7 +2,8 @@
 
 use crate::job::{PlaceRule, Request, RunOptions, Selection, Task, Verbosity};
 use crate::report_files::ReportFiles;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use rust_vmm_ci_core::model::{Os, Platform};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ pub struct Cli {
 impl Cli {
     /// What the command line selects for every command, how much the program says, and the command.
     pub fn into_parts(self) -> (Selection, Verbosity, Command) {
-        let Common { dir, config, step, platform, os, verbose, quiet } = self.common;
+        let Common { dir, config, step, platform, os, color: _, verbose, quiet } = self.common;
         let verbosity = match (quiet, verbose) {
             (true, _) => Verbosity::Quiet,
             (false, true) => Verbosity::Verbose,
@@ -57,12 +58,26 @@ pub struct Common {
     /// The operating system, by its name.
     #[arg(long, value_name = "NAME", global = true, help = one_of("The operating system", &Os::ALL))]
     pub os: Option<Os>,
+    /// Whether the output has colours
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto", global = true)]
+    pub color: ColorChoice,
     /// Say what the program decides and which programs it starts
     #[arg(long, short, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
     /// Say only what fails
     #[arg(long, short, global = true)]
     pub quiet: bool,
+}
+
+impl Common {
+    /// Whether the output has colours; none where nobody says so.
+    pub fn color(&self) -> Option<bool> {
+        match self.color {
+            ColorChoice::Auto => None,
+            ColorChoice::Always => Some(true),
+            ColorChoice::Never => Some(false),
+        }
+    }
 }
 
 /// The help of an option that takes one of these names.
@@ -105,6 +120,17 @@ pub enum Command {
         /// What to do [default: list]
         #[command(subcommand)]
         command: Option<CacheCommand>,
+    },
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Write the man pages into a folder
+    Man {
+        /// The folder, which is made where it is not there
+        dir: PathBuf,
     },
     /// The commands that the plugin's hooks call
     #[command(subcommand)]

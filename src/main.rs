@@ -29,7 +29,9 @@ fn status() -> i32 {
     if let Some(replaced) = run::act_as_shim(std::env::args_os) {
         return replaced.unwrap_or_else(|error| failed(&error).code());
     }
-    let (selection, verbosity, command) = cli::Cli::parse().into_parts();
+    let arguments = cli::Cli::parse();
+    job::environment::choose_color(arguments.common.color());
+    let (selection, verbosity, command) = arguments.into_parts();
     match verbosity {
         Verbosity::Quiet => say::be_quiet(),
         Verbosity::Normal => {}

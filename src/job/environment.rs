@@ -6,6 +6,7 @@ use rust_vmm_ci_effects::run::console::Kind;
 use rust_vmm_ci_effects::{container, say};
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// A variable's value where it is set, valid text and not empty.
 pub fn variable(name: &str) -> Option<String> {
@@ -75,12 +76,7 @@ impl Environment {
             image: get(container::IMAGE_VARIABLE),
             report_file: get(container::REPORT).map(PathBuf::from),
             console,
-            // <https://no-color.org>, and cargo's own variable.
-            color: match get("CARGO_TERM_COLOR").as_deref() {
-                Some("always") => true,
-                Some("never") => false,
-                _ => get("NO_COLOR").is_none() && console != Kind::Plain,
-            },
+            color: color(get, console),
             step: Step {
                 key: get("BUILDKITE_STEP_KEY"),
                 label: get("BUILDKITE_LABEL"),
@@ -104,6 +100,29 @@ impl Environment {
     pub fn summary_heading(&self) -> &'static str {
         if self.buildkite { "+++ :clipboard: rust-vmm-ci\n" } else { "\n" }
     }
+}
+
+/// Whether output may have colours: by `--color`, else by cargo's own variable, else by
+/// <https://no-color.org> and <https://bixense.com/clicolors>, else where the output can show them.
+fn color(get: &dyn Fn(&str) -> Option<String>, console: Kind) -> bool {
+    if let Some(Some(color)) = COLOR.get() {
+        return *color;
+    }
+    match get("CARGO_TERM_COLOR").as_deref() {
+        Some("always") => true,
+        Some("never") => false,
+        _ if get("NO_COLOR").is_some() => false,
+        _ if get("CLICOLOR_FORCE").is_some_and(|force| force != "0") => true,
+        _ => get("CLICOLOR").is_none_or(|color| color != "0") && console != Kind::Plain,
+    }
+}
+
+/// What `--color` says; none for `auto`.
+static COLOR: OnceLock<Option<bool>> = OnceLock::new();
+
+/// Sets what `--color` says, once.
+pub fn choose_color(choice: Option<bool>) {
+    let _ = COLOR.set(choice);
 }
 
 #[cfg(test)]
@@ -131,6 +150,9 @@ mod tests {
         assert!(!of(&[("NO_COLOR", "1")], true).color);
         assert!(of(&[("NO_COLOR", "1"), ("CARGO_TERM_COLOR", "always")], false).color);
         assert!(!of(&[("CARGO_TERM_COLOR", "never")], true).color);
+        assert!(of(&[("CLICOLOR_FORCE", "1")], false).color && !of(&[("CLICOLOR_FORCE", "0")], false).color);
+        assert!(!of(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], true).color);
+        assert!(!of(&[("CLICOLOR", "0")], true).color);
     }
 
     #[test]

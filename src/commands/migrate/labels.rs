@@ -26,6 +26,8 @@ pub struct Steps {
     platforms: Vec<Platform>,
     /// Whether the submodule's own list was read. If not, `before` holds the newest list of the predecessor.
     list_is_known: bool,
+    /// Whether the submodule is still there.
+    is_before: bool,
     /// Whether the standard checks are in the pipeline.
     standard: bool,
     /// Whether steps of crates depend on the files that changed.
@@ -71,6 +73,7 @@ impl Steps {
             differences,
             platforms,
             list_is_known,
+            is_before: state.submodule.is_some(),
             standard: state.uses.iter().any(|step| is_standard(&step.options)),
             selective: state.uses.iter().any(|step| step.options.contains_key("workspace")),
             container: generator.as_deref().and_then(container_version).map(image),
@@ -93,10 +96,10 @@ impl Steps {
             say::line("These labels are new; `skip` in the plugin's options leaves one out:");
             new.iter().for_each(|step| say_step(step, ""));
         }
-        if self.standard && !self.list_is_known {
+        if self.standard && self.is_before && !self.list_is_known {
             self.say_history();
         }
-        if self.before.is_empty() && self.after.is_empty() {
+        if !self.is_before || (self.before.is_empty() && self.after.is_empty()) {
             return;
         }
         let before = self.container.as_ref().map_or_else(String::new, |image| format!(" (before: {image})"));
