@@ -25,9 +25,12 @@ pub fn print(shell: Shell) -> Result<Exit> {
 /// # Errors
 /// Exit 3 where they cannot be written.
 pub fn man_pages(dir: &Path) -> Result<Exit> {
-    let written =
-        std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(Cli::command().color(clap::ColorChoice::Never), dir));
+    let written = std::fs::create_dir_all(dir)
+        .and_then(|()| clap_mangen::generate_to(Cli::command().color(clap::ColorChoice::Never), dir));
     written.map_err(|error| infrastructure(format!("writing man pages to {}: {error}", dir.display())))?;
-    say::progress(format_args!("wrote the man pages to {}; `man {0}/rust-vmm-ci.1` shows the first", dir.display()));
+    say::progress(format_args!(
+        "wrote the man pages to {}; `man {0}/rust-vmm-ci.1` shows the first",
+        dir.display()
+    ));
     Ok(Exit::Passed)
 }

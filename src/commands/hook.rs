@@ -31,7 +31,8 @@ pub fn run(selection: &Selection, verbosity: Verbosity, hook: Hook) -> Result<Ex
 fn command(selection: &Selection, verbosity: Verbosity) -> Result<Exit> {
     process::heed_signals()?;
     // The agent starts a hook in the checkout, which may be a part of another repository.
-    let here = Selection { dir: Some(selection.dir.clone().unwrap_or_else(|| ".".into())), ..selection.clone() };
+    let here =
+        Selection { dir: Some(selection.dir.clone().unwrap_or_else(|| ".".into())), ..selection.clone() };
     let repository = Repository::of_the_job(&here)?;
     if repository.config().mode == Mode::Upload {
         return pipeline::upload(&repository);

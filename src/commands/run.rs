@@ -28,11 +28,14 @@ pub fn run(selection: &Selection, request: &Request) -> Result<Exit> {
 fn note_on_the_folder(root: &Path) {
     let here = std::env::current_dir().ok().and_then(|here| dunce::canonicalize(here).ok());
     let Some(here) = here.filter(|here| here != root && here.starts_with(root)) else { return };
-    let manifests = here.ancestors().take_while(|folder| *folder != root).map(|folder| folder.join("Cargo.toml"));
-    let Some(text) = manifests.into_iter().find_map(|path| std::fs::read_to_string(path).ok()) else { return };
-    let name = toml::from_str::<toml::Table>(&text).ok().and_then(|manifest| {
-        manifest.get("package")?.get("name")?.as_str().map(str::to_owned)
-    });
+    let manifests =
+        here.ancestors().take_while(|folder| *folder != root).map(|folder| folder.join("Cargo.toml"));
+    let Some(text) = manifests.into_iter().find_map(|path| std::fs::read_to_string(path).ok()) else {
+        return;
+    };
+    let name = toml::from_str::<toml::Table>(&text)
+        .ok()
+        .and_then(|manifest| manifest.get("package")?.get("name")?.as_str().map(str::to_owned));
     if let Some(name) = name {
         let root = root.display().to_string();
         say::note(format_args!(

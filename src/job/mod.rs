@@ -18,6 +18,7 @@ pub mod facts;
 mod gather;
 mod host;
 pub mod job_files;
+mod last_run;
 mod machine;
 mod place;
 mod plan;

@@ -223,7 +223,14 @@ impl Git {
         let command = Command::new("git")
             .arg("-c")
             .arg(format!("safe.directory={}", trusted(&self.dir)))
-            .args(["-c", "core.hooksPath=/dev/null", "-c", "core.quotePath=false", "--literal-pathspecs", "--no-pager"])
+            .args([
+                "-c",
+                "core.hooksPath=/dev/null",
+                "-c",
+                "core.quotePath=false",
+                "--literal-pathspecs",
+                "--no-pager",
+            ])
             .args(args)
             .dir(&self.dir)
             .env("GIT_TERMINAL_PROMPT", "0")

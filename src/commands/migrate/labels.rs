@@ -103,13 +103,17 @@ impl Steps {
             return;
         }
         let before = self.container.as_ref().map_or_else(String::new, |image| format!(" (before: {image})"));
-        say::line("In every step this plugin takes the place of the docker plugin, and the command is the check's");
+        say::line(
+            "In every step this plugin takes the place of the docker plugin, and the command is the check's",
+        );
         say::line(format_args!("(`--diff` shows it). The container is {}{before}.", pinned_image(None)));
         for difference in &self.differences {
             say::line(format_args!("- {}", line(difference)));
         }
         if self.selective {
-            say::line("The crates' steps have a wider `if_changed`: no rust-vmm-ci/**, but Cargo.lock, .cargo/**, the");
+            say::line(
+                "The crates' steps have a wider `if_changed`: no rust-vmm-ci/**, but Cargo.lock, .cargo/**, the",
+            );
             say::line("toolchain's and clippy's files, and the crates that a crate depends on by path.");
         }
     }
@@ -122,7 +126,9 @@ impl Steps {
             };
             labels.iter().copied().filter(|label| is_enabled(label)).collect()
         };
-        say::line("The submodule is not checked out, so its own list of tests was not compared. `git submodule");
+        say::line(
+            "The submodule is not checked out, so its own list of tests was not compared. `git submodule",
+        );
         say::line("update --init` brings it. If it is older than these months, these labels differ too:");
         for change in CHANGES {
             let (new, gone) = (enabled(change.new), enabled(change.gone));
@@ -239,9 +245,11 @@ fn differences(state: &State) -> Result<Vec<String>> {
         for after in set_up::planned(&state.root, &step.options)? {
             let Some(before) = before.iter().find(|before| before.label == after.label) else { continue };
             let values = keys(before).into_iter().zip(keys(&after));
-            found.extend(values.filter(|(one, other)| one.1 != other.1).map(|(one, other)| {
-                format!("{}: {}: {} becomes {}", after.label, one.0, one.1, other.1)
-            }));
+            found.extend(
+                values
+                    .filter(|(one, other)| one.1 != other.1)
+                    .map(|(one, other)| format!("{}: {}: {} becomes {}", after.label, one.0, one.1, other.1)),
+            );
         }
     }
     Ok(found)

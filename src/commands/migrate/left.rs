@@ -67,7 +67,9 @@ impl Left {
             }
             Mention::General if state.has_others => return,
             Mention::General => "there is no submodule left for it to move or check out".to_owned(),
-            Mention::Call(check) => format!("calls the submodule's Python: `rust-vmm-ci run {check}` does it now"),
+            Mention::Call(check) => {
+                format!("calls the submodule's Python: `rust-vmm-ci run {check}` does it now")
+            }
             Mention::Path => "what it names is gone with the submodule".to_owned(),
             Mention::Name if name == "CODEOWNERS" => "owns a folder that is gone".to_owned(),
             Mention::Name if name == "Cargo.toml" => "names a folder that is gone".to_owned(),
@@ -87,7 +89,9 @@ impl Left {
             say::line(format_args!("- {place}"));
         }
         if let Pipeline::Other(path) = state.pipeline {
-            say::line(format_args!("- take these steps into {path}, in place of those that call the generator:\n"));
+            say::line(format_args!(
+                "- take these steps into {path}, in place of those that call the generator:\n"
+            ));
             if let Ok(file) = set_up::PipelineFile::text_of(&state.uses) {
                 say::line(block(file.steps()));
             }
@@ -95,10 +99,14 @@ impl Left {
         say::line(
             "- in Buildkite, replace the pipeline's steps by one: `command: buildkite-agent pipeline upload`.",
         );
-        say::line("  Variables that are set there (TESTS_TO_SKIP …) keep working. TIMEOUTS_MIN had no effect before;");
+        say::line(
+            "  Variables that are set there (TESTS_TO_SKIP …) keep working. TIMEOUTS_MIN had no effect before;",
+        );
         say::line("  now it has");
         if state.uses.len() > 1 {
-            say::line("- several steps upload the repository's files, as Buildkite's settings may have done: where");
+            say::line(
+                "- several steps upload the repository's files, as Buildkite's settings may have done: where",
+            );
             say::line("  they did not, or only in some builds, remove the step or give it an `if`");
         }
         if state.root.join(".buildkite/pipeline.windows.yml").is_file() {
@@ -110,7 +118,9 @@ impl Left {
         };
         if !self.become_checks.is_empty() {
             let named = files(&self.become_checks);
-            say::line(format_args!("\nNothing to do: the calls of the submodule's Python in {named} are checks now."));
+            say::line(format_args!(
+                "\nNothing to do: the calls of the submodule's Python in {named} are checks now."
+            ));
         }
         if !self.history.is_empty() {
             say::line(format_args!("\nNothing to do: {} tells of the past.", files(&self.history)));

@@ -100,8 +100,11 @@ impl State {
             )));
         }
         let index = git.index()?;
-        let gitlinks: Vec<&str> =
-            index.iter().filter(|entry| entry.kind == Kind::Submodule).map(|entry| entry.path.as_str()).collect();
+        let gitlinks: Vec<&str> = index
+            .iter()
+            .filter(|entry| entry.kind == Kind::Submodule)
+            .map(|entry| entry.path.as_str())
+            .collect();
         let mut described = git.submodules()?;
         let submodule = match described.iter().position(is_the_predecessor) {
             Some(at) => {
@@ -110,9 +113,10 @@ impl State {
                 Some((submodule, in_index))
             }
             // A commit in the index without an entry in .gitmodules: half of the submodule is gone already.
-            None => gitlinks.iter().find(|path| path.rsplit('/').next() == Some(FOLDER)).map(|path| {
-                (Submodule { path: (*path).to_owned(), ..Submodule::default() }, true)
-            }),
+            None => gitlinks
+                .iter()
+                .find(|path| path.rsplit('/').next() == Some(FOLDER))
+                .map(|path| (Submodule { path: (*path).to_owned(), ..Submodule::default() }, true)),
         };
         let folder = submodule.as_ref().map_or_else(|| FOLDER.to_owned(), |(found, _)| found.path.clone());
         let links = links::into(&git, &index, &folder)?;
@@ -176,7 +180,9 @@ impl State {
     /// Says what was done, or would be.
     fn say(&self, removed: &str, wrote: &str) {
         match &self.submodule {
-            Some((submodule, _)) => say::line(format_args!("{removed} the submodule {}", line(&submodule.path))),
+            Some((submodule, _)) => {
+                say::line(format_args!("{removed} the submodule {}", line(&submodule.path)))
+            }
             None => say::line("the submodule is gone"),
         }
         for link in &self.links {
@@ -187,7 +193,9 @@ impl State {
                 say::line(format_args!("{wrote} {}:\n", set_up::PIPELINE));
                 say::line(block(pipeline.steps()));
             }
-            Pipeline::Uses(path) => say::line(format_args!("{path} uses the plugin already; it stays as it is")),
+            Pipeline::Uses(path) => {
+                say::line(format_args!("{path} uses the plugin already; it stays as it is"))
+            }
             Pipeline::Other(path) => {
                 say::line(format_args!("{path} is there and stays as it is; see below"));
             }

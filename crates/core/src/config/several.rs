@@ -57,7 +57,8 @@ impl Given<'_> {
                     file.path
                 )));
             }
-            let found = chosen.into_iter().map(|entry| of_the_entry(file.path, entry)).collect::<Result<_>>()?;
+            let found =
+                chosen.into_iter().map(|entry| of_the_entry(file.path, entry)).collect::<Result<_>>()?;
             return Ok(All { found, left_out: Vec::new() });
         }
         let is_taken = |entry: &Entry| {

@@ -39,6 +39,22 @@ pub fn one_job_each(platforms: &[Platform], tests: &Descriptions) -> Vec<Use> {
     platforms.iter().map(step).collect()
 }
 
+/// The step of Windows: a job with its checks, or an upload of a step for each.
+pub fn windows(upload: bool) -> Use {
+    let os = Os::Windows.as_str();
+    let platform = Platform::X86_64.as_str();
+    let options = if upload {
+        Map::from_iter([("mode".to_owned(), json!("upload")), ("os".to_owned(), json!(os))])
+    } else {
+        Map::from_iter([("platform".to_owned(), json!(platform)), ("os".to_owned(), json!(os))])
+    };
+    if upload {
+        return Use { label: format!(":pipeline: {os}"), agents: None, options };
+    }
+    let agents = Some(json!({"os": os, "platform": platform}));
+    Use { label: format!("{platform} {os}"), agents, options }
+}
+
 /// The steps that upload what the predecessor's generator uploaded, with the same labels. `standard` is
 /// the names of the standard checks.
 ///

@@ -100,7 +100,9 @@ impl<'a> Planner<'a> {
             } else {
                 format!("`checks: {{{check}: {{platform: [{platform}]}}}}` brings it")
             };
-            return usage(format!("no step has the label `{ours}`: the check `{check}` is not for {platform}; {how}"));
+            return usage(format!(
+                "no step has the label `{ours}`: the check `{check}` is not for {platform}; {how}"
+            ));
         }
         // All of them would be a long list to read: a check's name stands for its labels.
         let meant = match closest(name, labels.iter().map(String::as_str)) {
@@ -163,7 +165,11 @@ impl<'a> Planner<'a> {
             && self.is_by_file(item, platform)
         {
             let file = coverage_file::name(platform);
-            lines.push(line("here", "the repository keeps a score for this platform", Origin::File(file, "coverage_score".into())));
+            lines.push(line(
+                "here",
+                "the repository keeps a score for this platform",
+                Origin::File(file, "coverage_score".into()),
+            ));
         }
         if let Some(paths) = check.as_ref().and_then(|check| check.if_changed.as_ref()) {
             let option = if paths.len() > 1 { "workspace, dependents" } else { "workspace" };

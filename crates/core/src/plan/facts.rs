@@ -96,8 +96,10 @@ impl Facts {
         let selective = config.workspace == WorkspaceMode::Selective;
         // These speak of members: the option `packages` or `exclude` of a check, and a call of the
         // predecessor's coverage or benchmark for one crate, which becomes a check of that package.
-        let named = config.checks.values().any(|check| !check.packages.is_empty() || !check.exclude.is_empty());
-        let scoped = facts.tests.iter().any(|file| file.tests.iter().any(|test| is_of_crate(&file.path, test)));
+        let named =
+            config.checks.values().any(|check| !check.packages.is_empty() || !check.exclude.is_empty());
+        let scoped =
+            facts.tests.iter().any(|file| file.tests.iter().any(|test| is_of_crate(&file.path, test)));
         let members = named || scoped;
         if packages || selective || (members && read(files, "Cargo.toml")?.is_some()) {
             facts.read_crates(files, config)?;

@@ -26,8 +26,8 @@ pub use check::PlannedCheck;
 pub use explain::Explained;
 pub use facts::Facts;
 pub use planner::{Asked, Planner};
-pub use several::for_run as for_run_of_all;
 pub use settings::{StepSettings, Traced, TracedMap};
+pub use several::for_run as for_run_of_all;
 pub use shares::shares;
 pub use split::split;
 

@@ -28,7 +28,8 @@ impl Planner<'_> {
         ]
         .into_iter()
         .filter(|(_, tags, platform)| {
-            let mut sharing = Platform::ALL.into_iter().filter(|other| other.agent_tag() == platform.agent_tag());
+            let mut sharing =
+                Platform::ALL.into_iter().filter(|other| other.agent_tag() == platform.agent_tag());
             tags.is_some() && !sharing.any(enabled)
         })
         .map(|(name, _, platform)| {

@@ -46,14 +46,11 @@ impl std::fmt::Display for Out {
                 "{platform} is not among the platforms ({origin}); a line `{platform}` in .platform, or the \
                  option platform, brings it"
             ),
-            Self::Platform(platform, origin) => write!(
-                f,
-                "{platform} is not among the platforms ({origin}); adding it there brings the step"
-            ),
-            Self::Skipped(origin) => write!(f, "it is skipped ({origin}); taking it out there brings it"),
-            Self::NotOnly => {
-                f.write_str("the option only does not name it; adding it there brings the step")
+            Self::Platform(platform, origin) => {
+                write!(f, "{platform} is not among the platforms ({origin}); adding it there brings the step")
             }
+            Self::Skipped(origin) => write!(f, "it is skipped ({origin}); taking it out there brings it"),
+            Self::NotOnly => f.write_str("the option only does not name it; adding it there brings the step"),
             Self::Crate(key) => write!(f, "the crate is left out (option {key})"),
             Self::NotAsked => f.write_str("it was not asked for"),
         }
@@ -171,8 +168,8 @@ impl Planner<'_> {
         if let Some(at) = options.exclude.iter().position(|name| is_meant(name, &found.name)) {
             return Some(format!("checks.{}.exclude[{at}]", item.name()));
         }
-        let others = !options.packages.is_empty()
-            && !options.packages.iter().any(|name| is_meant(name, &found.name));
+        let others =
+            !options.packages.is_empty() && !options.packages.iter().any(|name| is_meant(name, &found.name));
         others.then(|| format!("checks.{}.packages", item.name()))
     }
 

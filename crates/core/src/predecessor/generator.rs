@@ -63,18 +63,30 @@ pub fn generated(text: &str, enabled: &[Platform]) -> Option<Vec<Generated>> {
     let value: Value = serde_json::from_str(without_mark(text)).ok()?;
     let mut steps = Vec::new();
     for test in value.get("tests")?.as_array()? {
-        let (Some(name), Some(command)) = (text_of(test, "test_name"), text_of(test, "command")) else { continue };
+        let (Some(name), Some(command)) = (text_of(test, "test_name"), text_of(test, "command")) else {
+            continue;
+        };
         // The predecessor had no key for the system: its steps were Linux's.
         if text_of(test, "os").is_some_and(|os| os != "linux") {
             continue;
         }
         let name = CheckName::new(name);
-        let listed: Vec<&str> =
-            test.get("platform").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        let listed: Vec<&str> = test
+            .get("platform")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         let platforms: Vec<Option<Platform>> = if listed.is_empty() {
             vec![None]
         } else {
-            listed.iter().filter_map(|name| name.parse().ok()).filter(|p| enabled.contains(p)).map(Some).collect()
+            listed
+                .iter()
+                .filter_map(|name| name.parse().ok())
+                .filter(|p| enabled.contains(p))
+                .map(Some)
+                .collect()
         };
         for platform in platforms {
             let target = platform.map_or("", Platform::as_str);

@@ -24,8 +24,12 @@ fn yaml(text: &str) -> Value {
 /// The options in every step of the upload.
 fn uploaded(written: &Value) -> Vec<Value> {
     let config = Config::parse(written).unwrap_or_else(|error| panic!("{written}: {error}"));
-    let files =
-        MemoryFiles::of(&[("a.json", TESTS), ("b.json", r#"{"tests": []}"#), ("Cargo.toml", PACKAGE), ("b/Cargo.toml", OTHER)]);
+    let files = MemoryFiles::of(&[
+        ("a.json", TESTS),
+        ("b.json", r#"{"tests": []}"#),
+        ("Cargo.toml", PACKAGE),
+        ("b/Cargo.toml", OTHER),
+    ]);
     let facts = Facts::read(&files, &|_| None, &config, false).unwrap();
     let planner = Planner::for_upload(&config, &facts).unwrap();
     let mut checks = Vec::new();
