@@ -29,7 +29,7 @@ pub fn dispatch(selection: &Selection, verbosity: Verbosity, command: Command) -
         Command::Cache { command } => cache::cache(command.unwrap_or_default()),
         Command::Init { mode, dry_run } => init::init(selection, mode, dry_run),
         Command::Migrate(args) => migrate::migrate(selection, args),
-        Command::Completions { shell } => completions::print(shell),
+        Command::Completions { shell } => Ok(completions::print(shell)),
         Command::Man { dir } => completions::man_pages(&dir),
         Command::Hook(hook) => hook::run(selection, verbosity, hook),
     }

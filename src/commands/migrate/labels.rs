@@ -90,11 +90,11 @@ impl Steps {
         }
         if !gone.is_empty() {
             say::line("These labels go away; branch protection may require them:");
-            gone.iter().for_each(|step| say_step(step, ""));
+            say_steps(&gone);
         }
         if !new.is_empty() {
             say::line("These labels are new; `skip` in the plugin's options leaves one out:");
-            new.iter().for_each(|step| say_step(step, ""));
+            say_steps(&new);
         }
         if self.standard && self.is_before && !self.list_is_known {
             self.say_history();
@@ -168,8 +168,10 @@ impl Steps {
     }
 }
 
-fn say_step(step: &Generated, more: &str) {
-    say::line(format_args!("- {}: {}{more}", line(&step.label), line(&step.command)));
+fn say_steps(steps: &[&Generated]) {
+    for step in steps {
+        say::line(format_args!("- {}: {}", line(&step.label), line(&step.command)));
+    }
 }
 
 /// The steps whose labels the other steps do not have.

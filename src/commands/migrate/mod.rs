@@ -181,7 +181,7 @@ impl State {
     fn say(&self, removed: &str, wrote: &str) {
         match &self.submodule {
             Some((submodule, _)) => {
-                say::line(format_args!("{removed} the submodule {}", line(&submodule.path)))
+                say::line(format_args!("{removed} the submodule {}", line(&submodule.path)));
             }
             None => say::line("the submodule is gone"),
         }
@@ -194,7 +194,7 @@ impl State {
                 say::line(block(pipeline.steps()));
             }
             Pipeline::Uses(path) => {
-                say::line(format_args!("{path} uses the plugin already; it stays as it is"))
+                say::line(format_args!("{path} uses the plugin already; it stays as it is"));
             }
             Pipeline::Other(path) => {
                 say::line(format_args!("{path} is there and stays as it is; see below"));

@@ -47,8 +47,7 @@ impl PlannedCheck {
                 Some(command) => change_folder(self.os, self.directory.as_deref(), &command.to_string()),
                 None => self.command.clone(),
             },
-            Work::Shell(_) => self.command.clone(),
-            Work::Logic(_) => self.command.clone(),
+            Work::Shell(_) | Work::Logic(_) => self.command.clone(),
         }
     }
 

@@ -49,6 +49,6 @@ pub struct Plan {
 ///
 /// # Errors
 /// Exit 2 for an unknown name and for a check of another platform or system, with what to do.
-pub fn for_run(config: &Config, facts: &Facts, platform: Platform, os: Os, asked: Asked) -> Result<Plan> {
-    several::for_run(&[(config, facts)], platform, os, &asked)
+pub fn for_run(config: &Config, facts: &Facts, platform: Platform, os: Os, asked: &Asked) -> Result<Plan> {
+    several::for_run(&[(config, facts)], platform, os, asked)
 }

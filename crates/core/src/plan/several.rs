@@ -70,14 +70,14 @@ impl<'a> Run<'a> {
         let mut wanted: Vec<Vec<String>> = vec![Vec::new(); self.parts.len()];
         for name in &self.asked.names {
             let mut known = None;
-            let mut found = false;
+            let mut is_found = false;
             for (index, part) in self.parts.iter().enumerate() {
                 let planner = self.planner(*part, Vec::new())?;
                 let exact = spellings(name, self.platform, &planner);
                 // One configuration is asked for what it knows, whether it is in its plan or not.
                 if let (Some(exact), 1) = (&exact, self.parts.len()) {
                     wanted[index].push(exact.clone());
-                    found = true;
+                    is_found = true;
                     continue;
                 }
                 let mut meant = Vec::new();
@@ -92,10 +92,10 @@ impl<'a> Run<'a> {
                     Ok(())
                 })?;
                 known = known.or_else(|| exact.map(|exact| (index, exact)));
-                found |= !meant.is_empty();
+                is_found |= !meant.is_empty();
                 wanted[index].extend(meant);
             }
-            if !found {
+            if !is_found {
                 let (index, exact) = known.unwrap_or_else(|| (0, name.clone()));
                 wanted[index].push(exact);
             }
@@ -109,8 +109,7 @@ impl<'a> Run<'a> {
         let Some(name) = self.asked.names.iter().find(|name| !planned(name)) else { return Ok(()) };
         let mut first = Ok(());
         for part in self.parts {
-            let planner = self.planner(*part, Vec::new())?;
-            let known = spellings(name, self.platform, &planner);
+            let known = spellings(name, self.platform, &self.planner(*part, Vec::new())?);
             let refused = self.planner(*part, vec![known.clone().unwrap_or_else(|| name.clone())])?;
             let refused = refused.refuse_unplanned(&|_| false);
             if known.is_some() {

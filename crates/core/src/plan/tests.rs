@@ -31,7 +31,7 @@ impl Case {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         let asked = Asked { names: owned(names), packages: owned(packages) };
         let facts = Facts::read(&MemoryFiles::of(&self.files), &variable, &config, !packages.is_empty())?;
-        for_run(&config, &facts, platform, os, asked)
+        for_run(&config, &facts, platform, os, &asked)
     }
 
     fn labels(&self, names: &[&str]) -> Vec<String> {

@@ -256,7 +256,7 @@ mod tests {
             "doc", "unittests-gnu", "unittests-gnu-release", "clippy", "coverage", "bench", "mine"]});
         let config = Config::parse(&options).unwrap();
         let facts = Facts::read(&MemoryFiles::default(), &|_| None, &config, false).unwrap();
-        let plan = for_run(&config, &facts, Platform::X86_64, Os::Linux, Asked::default()).unwrap().checks;
+        let plan = for_run(&config, &facts, Platform::X86_64, Os::Linux, &Asked::default()).unwrap().checks;
         let named = |name: &str| plan.iter().find(|check| check.name.as_str() == name).unwrap().needs.clone();
         let busy: Vec<Needs> = under_way.iter().map(|name| named(name)).collect();
         let free = plan.iter().filter(|check| {
