@@ -52,7 +52,8 @@ fn root_above(dir: &Path) -> PathBuf {
 /// # Errors
 /// Exit 2 where it is wrong, or asks for another version of the program.
 pub fn find(common: &Selection, root: &Path) -> Result<Found> {
-    let found = with_given(common, root, Purpose::Run, Given::find)?;
+    let one = |given: &Given<'_>| given.find();
+    let found = with_given(common, root, Purpose::Run, one)?;
     require(&found)?;
     Ok(found)
 }

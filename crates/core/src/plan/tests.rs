@@ -194,7 +194,7 @@ fn what_cannot_run_here_is_refused_with_what_to_do() {
         (
             Platform::X86_64,
             "miri-aarch64",
-            "`miri-aarch64`: is for x86_64, aarch64, and this run is for x86_64",
+            "`miri-aarch64`: is for aarch64, and this run is for x86_64",
         ),
         (
             Platform::X86_64,
