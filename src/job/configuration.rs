@@ -16,7 +16,7 @@ const PIPELINE_FILES: [&str; 2] = [".buildkite/pipeline.yml", ".buildkite/pipeli
 /// that this folder is in: git's, else the workspace's.
 ///
 /// # Errors
-/// Exit 2 where it is no folder.
+/// Exit 2 where it is no folder, and where its path is not valid text.
 pub fn root(common: &Selection) -> Result<PathBuf> {
     let dir = common.dir.as_deref().unwrap_or(Path::new("."));
     let told = |what: &str| usage(format!("-C {}: {what}", dir.display()));
@@ -25,7 +25,12 @@ pub fn root(common: &Selection) -> Result<PathBuf> {
     }
     // On Windows the canonical form begins with `\\?\`, which few tools understand.
     let dir = dunce::canonicalize(dir).map_err(|error| told(&error.to_string()))?;
-    Ok(if common.dir.is_some() { dir } else { root_above(&dir) })
+    let root = if common.dir.is_some() { dir } else { root_above(&dir) };
+    if root.to_str().is_none() {
+        // Cargo refuses such a path too. Reports and options name paths as text.
+        return Err(told("the folder's path is not valid UTF-8; use another folder"));
+    }
+    Ok(root)
 }
 
 /// The root of the repository that a folder is in; the folder itself where it is in none.
@@ -111,6 +116,10 @@ fn with_given<T>(
 }
 
 fn read(path: &Path) -> Result<String> {
+    if path.to_str().is_none() {
+        let shown = path.display();
+        return Err(usage(format!("--config {shown}: the path is not valid UTF-8; name another file")));
+    }
     std::fs::read_to_string(path).map_err(|error| usage(format!("--config {}: {error}", path.display())))
 }
 

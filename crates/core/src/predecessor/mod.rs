@@ -15,4 +15,4 @@ pub use legacy::{Legacy, LegacyCheck};
 pub use mention::{Mention, mention, texts as mention_texts};
 pub use platform_file::platforms;
 pub use test::{Scope, Test, minutes};
-pub use variables::Variables;
+pub use variables::{NAMES as VARIABLES, Variables};
