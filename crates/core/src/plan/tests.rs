@@ -191,11 +191,7 @@ fn what_cannot_run_here_is_refused_with_what_to_do() {
             "arm",
             "`arm`: is for aarch64, and this run is for x86_64: run it on such a machine",
         ),
-        (
-            Platform::X86_64,
-            "miri-aarch64",
-            "`miri-aarch64`: is for aarch64, and this run is for x86_64",
-        ),
+        (Platform::X86_64, "miri-aarch64", "`miri-aarch64`: is for aarch64, and this run is for x86_64"),
         (
             Platform::X86_64,
             "build-msvc",
