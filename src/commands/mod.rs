@@ -1,6 +1,7 @@
 //! One file for each subcommand. Each is a thin caller of [`crate::job`] or of the other crates.
 
 mod cache;
+mod completions;
 mod explain;
 mod hook;
 mod init;
@@ -32,7 +33,9 @@ pub fn dispatch(selection: &Selection, verbosity: Verbosity, command: Command) -
         Command::Explain { label } => explain::run(selection, &label),
         Command::Cache { command } => cache::cache(command.unwrap_or_default()),
         Command::Init { mode, dry_run } => init::init(selection, mode, dry_run),
-        Command::Migrate { dry_run } => migrate::migrate(selection, dry_run),
+        Command::Migrate(args) => migrate::migrate(selection, args),
+        Command::Completions { shell } => Ok(completions::print(shell)),
+        Command::Man { dir } => completions::man_pages(&dir),
         Command::Hook(hook) => hook::run(selection, verbosity, hook),
     }
 }

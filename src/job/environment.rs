@@ -11,6 +11,7 @@ use rust_vmm_ci_effects::{container, say};
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// The beginnings of the names of variables that the program reads.
 const PREFIXES: [&str; 2] = ["BUILDKITE", "RUST_VMM_CI_"];
@@ -117,12 +118,7 @@ impl Environment {
             image: get(container::IMAGE_VARIABLE),
             report_file: get(container::REPORT).map(PathBuf::from),
             console,
-            // <https://no-color.org>, and cargo's own variable.
-            color: match get("CARGO_TERM_COLOR").as_deref() {
-                Some("always") => true,
-                Some("never") => false,
-                _ => get("NO_COLOR").is_none() && console != Kind::Plain,
-            },
+            color: color(get, console),
             change: Change::read(get),
             step: Step {
                 key: get("BUILDKITE_STEP_KEY"),
@@ -147,6 +143,29 @@ impl Environment {
     pub fn summary_heading(&self) -> &'static str {
         if self.buildkite { "+++ :clipboard: rust-vmm-ci\n" } else { "\n" }
     }
+}
+
+/// Whether output may have colours: by `--color`, else by cargo's own variable, else by
+/// <https://no-color.org> and <https://bixense.com/clicolors>, else where the output can show them.
+fn color(get: &dyn Fn(&str) -> Option<String>, console: Kind) -> bool {
+    if let Some(Some(color)) = COLOR.get() {
+        return *color;
+    }
+    match get("CARGO_TERM_COLOR").as_deref() {
+        Some("always") => true,
+        Some("never") => false,
+        _ if get("NO_COLOR").is_some() => false,
+        _ if get("CLICOLOR_FORCE").is_some_and(|force| force != "0") => true,
+        _ => get("CLICOLOR").is_none_or(|color| color != "0") && console != Kind::Plain,
+    }
+}
+
+/// What `--color` says; none for `auto`.
+static COLOR: OnceLock<Option<bool>> = OnceLock::new();
+
+/// Sets what `--color` says, once.
+pub fn choose_color(choice: Option<bool>) {
+    let _ = COLOR.set(choice);
 }
 
 #[cfg(test)]
@@ -174,6 +193,9 @@ mod tests {
         assert!(!of(&[("NO_COLOR", "1")], true).color);
         assert!(of(&[("NO_COLOR", "1"), ("CARGO_TERM_COLOR", "always")], false).color);
         assert!(!of(&[("CARGO_TERM_COLOR", "never")], true).color);
+        assert!(of(&[("CLICOLOR_FORCE", "1")], false).color && !of(&[("CLICOLOR_FORCE", "0")], false).color);
+        assert!(!of(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], true).color);
+        assert!(!of(&[("CLICOLOR", "0")], true).color);
     }
 
     #[cfg(unix)]

@@ -3,6 +3,7 @@
 use super::execute::{Done, report_without_outcomes};
 use super::gather::Gathered;
 use super::job_files::JobFiles;
+use super::last_run;
 use super::request::RunOptions;
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit::{Exit, usage};
@@ -30,6 +31,10 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<
     plan.notes.iter().for_each(say::note);
     let begin = Instant::now();
     let environment = &gathered.environment;
+    let for_a_person = !environment.ci && !environment.in_container;
+    if for_a_person && !plan.checks.is_empty() {
+        say::progress(last_run::announcement(gathered, &plan.checks));
+    }
     let machine = gathered.machine;
     let job = JobFacts::new(root);
     let console = Console::new(environment.console, environment.color, Box::new(std::io::stdout()));
@@ -46,7 +51,7 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<
     };
     tracing::debug!("at most {} checks at once", settings.jobs);
     let outcomes = run::run(&plan.checks, &job, &settings, &console, begin);
-    Ok(Report {
+    let report = Report {
         toolchain: job.toolchain().ok().map(|toolchain| toolchain.version.clone()),
         container: environment.image.clone(),
         cancelled: process::cancelled(),
@@ -57,7 +62,11 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<
         }),
         outcomes,
         ..report_without_outcomes(git::commit_of(root), gathered.target, begin)
-    })
+    };
+    if for_a_person {
+        last_run::keep(gathered, &report);
+    }
+    Ok(report)
 }
 
 /// Refuses to run cargo in a folder without a package.

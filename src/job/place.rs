@@ -166,6 +166,7 @@ fn notes_on_containers(config: &Config, plan: &Plan) -> Vec<String> {
 fn run_again(options: &RunOptions) -> String {
     let mut words = vec!["rust-vmm-ci".to_owned(), "run".into()];
     words.extend(options.platform.map(|platform| format!("--platform={platform}")));
+    words.extend(options.step.as_ref().map(|step| format!("--step={step}")));
     words.extend(options.packages.iter().map(|package| format!("--package={package}")));
     words.extend(options.jobs.map(|jobs| format!("--jobs={jobs}")));
     let flags = [

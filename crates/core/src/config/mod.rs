@@ -14,6 +14,7 @@ mod policy;
 #[cfg(test)]
 mod property;
 mod reference;
+mod several;
 mod source;
 mod split;
 mod step;
@@ -24,6 +25,7 @@ mod version;
 pub use check::COMMON_CHECK_KEYS;
 pub use pipeline_file::entries;
 pub use policy::Policy;
+pub use several::{All, Purpose};
 pub use source::{Found, Given, Text, Wanted};
 pub use split::Split;
 pub use text::printable;

@@ -124,19 +124,17 @@ impl Sources<'_> {
         if self.os == Os::Windows { platform.as_str() } else { platform.agent_tag() }
     }
 
-    /// The agent tags of a variable, which is for native Linux steps only. The predecessor also took
-    /// x86-64's variable for riscv64's steps, which run on the same machines (its defect 3).
+    /// The agent tags of a variable, which is for Linux steps only. As in the predecessor, the variable of
+    /// x86-64 also holds for riscv64, whose steps run on the same machines.
     fn variable_agents(&self) -> Option<(&'static str, &Map<String, Value>)> {
         if self.os != Os::Linux {
             return None;
         }
         let platform = self.platform?;
-        let (name, selected) = if platform == Platform::X86_64 {
+        let (name, selected) = if platform.agent_tag() == Platform::X86_64.agent_tag() {
             ("X86_LINUX_AGENT_TAGS", &self.variables.x86_agents)
-        } else if platform == Platform::Aarch64 {
-            ("AARCH64_LINUX_AGENT_TAGS", &self.variables.aarch64_agents)
         } else {
-            return None;
+            ("AARCH64_LINUX_AGENT_TAGS", &self.variables.aarch64_agents)
         };
         let selected = selected.as_ref().filter(|selected| selected.is_for(self.item.name()))?;
         Some((name, &selected.config))
