@@ -5,6 +5,7 @@
 
 mod agent;
 mod download;
+mod release;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
