@@ -3,6 +3,7 @@
 use super::execute::{Done, report_without_outcomes};
 use super::gather::Gathered;
 use super::job_files::JobFiles;
+use super::kvm;
 use super::request::RunOptions;
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit::{Exit, usage};
@@ -45,7 +46,10 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<
         update: options.update,
     };
     tracing::debug!("at most {} checks at once", settings.jobs);
-    let outcomes = run::run(&plan.checks, &job, &settings, &console, begin);
+    let mut outcomes = run::run(&plan.checks, &job, &settings, &console, begin);
+    if cfg!(target_os = "linux") {
+        kvm::note_beside(&mut outcomes, Path::new(kvm::DEVICE));
+    }
     Ok(Report {
         toolchain: job.toolchain().ok().map(|toolchain| toolchain.version.clone()),
         container: environment.image.clone(),

@@ -18,9 +18,11 @@ pub mod facts;
 mod gather;
 mod host;
 pub mod job_files;
+pub mod kvm;
 mod machine;
 mod place;
 mod plan;
+mod pod;
 mod report;
 mod request;
 #[cfg(test)]

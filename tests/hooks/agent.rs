@@ -14,8 +14,30 @@ use support::stub::Stub;
 /// What the hooks call besides cargo. A folder with these alone is PATH, since the machine's own
 /// `cargo` may stand beside them.
 const TOOLS: &[&str] = &[
-    "cat", "chmod", "cp", "cut", "date", "env", "find", "grep", "head", "id", "mkdir", "mv", "ps", "rm", "sed",
-    "sha256sum", "sleep", "sort", "sync", "tar", "tr", "uname", "wc", "xargs",
+    "cat",
+    "chmod",
+    "cp",
+    "cut",
+    "date",
+    "env",
+    "find",
+    "grep",
+    "head",
+    "id",
+    "mkdir",
+    "mv",
+    "ps",
+    "rm",
+    "sed",
+    "sha256sum",
+    "sleep",
+    "sort",
+    "sync",
+    "tar",
+    "tr",
+    "uname",
+    "wc",
+    "xargs",
 ];
 
 /// The shells that the hooks are sourced with.
@@ -36,6 +58,7 @@ pub(crate) struct Agent {
     pub(crate) root: PathBuf,
     variables: Vec<(String, String)>,
     shell: Shell,
+    by_hand: bool,
 }
 
 impl Agent {
@@ -46,7 +69,7 @@ impl Agent {
     pub(crate) fn in_folder(name: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let root = folder.path().canonicalize().unwrap().join(name);
-        let agent = Self { _folder: folder, root, variables: Vec::new(), shell: Shell::Dash };
+        let agent = Self { _folder: folder, root, variables: Vec::new(), shell: Shell::Dash, by_hand: false };
         for folder in ["tools", "bin", "job", "home", "plugins", "tmp"] {
             fs::create_dir_all(agent.root.join(folder)).unwrap();
         }
@@ -56,9 +79,14 @@ impl Agent {
         agent.tool("flock");
         let source = Path::new(env!("CARGO_MANIFEST_DIR"));
         let plugin = agent.root.join("plugins/agent-1/plugin");
-        for file in ["hooks/command", "hooks/pre-exit", "Cargo.toml", "Cargo.lock"].map(String::from).into_iter().chain(
-            ["absolute-path", "build", "build-image", "download", "find-binary"].map(|name| format!("hooks/lib/{name}")),
-        ) {
+        for file in ["hooks/command", "hooks/pre-exit", "Cargo.toml", "Cargo.lock"]
+            .map(String::from)
+            .into_iter()
+            .chain(
+                ["absolute-path", "build", "build-image", "download", "find-binary"]
+                    .map(|name| format!("hooks/lib/{name}")),
+            )
+        {
             let to = plugin.join(&file);
             fs::create_dir_all(to.parent().unwrap()).unwrap();
             fs::copy(source.join(&file), to).unwrap();
@@ -126,18 +154,20 @@ impl Agent {
             Shell::Dash => ("dash", &[]),
             Shell::Busybox => ("busybox", &["sh"]),
         };
-        Command::new(which::which(program).unwrap())
-            .args(arguments)
-            // The agent's wrapper is $0, not the hook.
-            .args(["-c", r#". "$1""#, "wrapper"])
-            .arg(&hook)
+        let mut command = Command::new(which::which(program).unwrap());
+        command.args(arguments);
+        if let Some(wrapper) = self.wrapper(&hook) {
+            command.arg(wrapper);
+        } else {
+            command.args(["-c", r#". "$1""#, "wrapper"]).arg(&hook);
+        }
+        command
             .current_dir(self.root.join("job"))
             .env_clear()
             .env("PATH", format!("{0}/bin:{0}/tools", self.root.display()))
             .env("HOME", self.root.join("home"))
             .env("TMPDIR", self.root.join("tmp"))
             .env("BUILDKITE_PLUGINS_PATH", self.root.join("plugins"))
-            .env("BUILDKITE_HOOK_PATH", hook)
             .envs(self.variables.iter().cloned())
             .process_group(0)
             .stdin(Stdio::null())
@@ -145,6 +175,26 @@ impl Agent {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap()
+    }
+
+    /// The file that the agent writes around a hook (`internal/job/hook/wrapper.go`, v3.138): it is $0, and sources
+    /// the hook. None where the hook is sourced by hand, or has a path that the agent could not write so.
+    fn wrapper(&self, hook: &Path) -> Option<PathBuf> {
+        let hook = hook.to_str().unwrap();
+        if self.by_hand || hook.contains(['"', '$', '`', '\\']) {
+            return None;
+        }
+        let file = tempfile::Builder::new().prefix("wrapper-").tempfile_in(&self.root).unwrap();
+        let (_, path) = file.keep().unwrap();
+        fs::write(&path, format!("#!/bin/sh\n:\n. \"{hook}\"\nexport BUILDKITE_HOOK_EXIT_STATUS=$?\nexit $BUILDKITE_HOOK_EXIT_STATUS")).unwrap();
+        Some(path)
+    }
+
+    /// The hooks are sourced by a person, with bash.
+    pub(crate) fn by_hand(mut self) -> Self {
+        self.by_hand = true;
+        self.shell = Shell::Bash;
+        self
     }
 
     pub(crate) fn run(&self, hook: &str) -> Ended {

@@ -110,7 +110,9 @@ fn serve(mut stream: TcpStream, path: &str, file: &[u8], answer: Answer, asked: 
             let page = b"<html>Sign in</html>";
             send("HTTP/1.1 200 OK\r\nContent-Length: 20\r\nConnection: close\r\n\r\n", page);
         }
-        Answer::Missing => send("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", b""),
+        Answer::Missing => {
+            send("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", b"")
+        }
     }
 }
 
@@ -179,7 +181,9 @@ fn what_is_not_the_released_file_is_refused_after_three_tries_and_built() {
 
 #[test]
 fn busyboxs_wget_serves_and_what_it_is_fed_is_held_against_the_hash() {
-    for (answer, status) in [(Answer::Whole, 1), (Answer::Redirected, 1), (Answer::Truncated, 3), (Answer::Page, 3)] {
+    for (answer, status) in
+        [(Answer::Whole, 1), (Answer::Redirected, 1), (Answer::Truncated, 3), (Answer::Page, 3)]
+    {
         let Some(agent) = Agent::new().under(Shell::Busybox) else { return };
         let (agent, path) = released(agent, BINARY.as_bytes());
         let server = Server::new(&path, BINARY.as_bytes(), answer);
@@ -300,7 +304,8 @@ fn without_a_release_nothing_is_asked_for() {
 
 #[test]
 fn what_the_administrator_forbids_is_not_done() {
-    for (allowed, requests, built, status) in [("never", 0, 0, 3), ("build", 0, 1, 0), ("download", 3, 0, 3)] {
+    for (allowed, requests, built, status) in [("never", 0, 0, 3), ("build", 0, 1, 0), ("download", 3, 0, 3)]
+    {
         let (agent, path) = released(Agent::new(), BINARY.as_bytes());
         let server = Server::new(&path, BINARY.as_bytes(), Answer::Page);
         let agent = agent.with("RUST_VMM_CI_MIRROR", &server.address).with("RUST_VMM_CI_INSTALL", allowed);
@@ -310,7 +315,10 @@ fn what_the_administrator_forbids_is_not_done() {
 
         assert_eq!((server.asked(), builds(&cargo)), (requests, built), "{allowed}");
     }
-    Agent::new().with("RUST_VMM_CI_INSTALL", "sometimes").run("command").with(3, &["download, build or never"]);
+    Agent::new()
+        .with("RUST_VMM_CI_INSTALL", "sometimes")
+        .run("command")
+        .with(3, &["download, build or never"]);
 }
 
 #[test]

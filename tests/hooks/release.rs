@@ -45,10 +45,16 @@ fn after_a_release_the_version_is_raised_and_the_hashes_are_gone() {
     }
     let releases = folder.path().join("hooks/lib/releases");
     let header = fs::read_to_string(&releases).unwrap();
-    let header: String = header.lines().filter(|line| line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+    let header: String =
+        header.lines().filter(|line| line.starts_with('#')).map(|line| format!("{line}\n")).collect();
     fs::write(&releases, format!("{header}{}  x86_64-unknown-linux-gnu\n", "a".repeat(64))).unwrap();
     let run = |version: &str| {
-        Command::new(folder.path().join(".ci/release")).args(["--after", version]).output().unwrap().status.code()
+        Command::new(folder.path().join(".ci/release"))
+            .args(["--after", version])
+            .output()
+            .unwrap()
+            .status
+            .code()
     };
 
     assert_eq!(run("soon"), Some(2));

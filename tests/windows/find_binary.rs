@@ -72,9 +72,9 @@ fn another_version_of_the_plugin_has_a_program_of_its_own() {
 
 /// What the stub of `certutil` says of a file.
 fn stub_hash(bytes: &[u8]) -> String {
-    let sum = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
-        (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let sum = bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{sum:016x}").repeat(4)
 }
 

@@ -26,6 +26,7 @@ pub use explain::Explained;
 pub use facts::Facts;
 pub use planner::{Asked, Planner};
 pub use settings::{StepSettings, Traced, TracedMap};
+pub use settle::AS_IMAGE;
 pub use shares::shares;
 pub use split::split;
 

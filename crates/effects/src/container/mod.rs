@@ -35,7 +35,7 @@ pub use kept::volumes::{Volume, clean, list};
 pub use names::{IMAGE_VARIABLE, IN_CONTAINER, REPORT_VARIABLE as REPORT};
 pub use options::check as check_option;
 pub use place::{Container, Engine, Place, Place as Venue, Pull, Shell, User};
-pub use policy::{VARIABLE as POLICY_VARIABLE, read as read_policy};
+pub use policy::{PATH as POLICY_PATH, VARIABLE as POLICY_VARIABLE, read as read_policy};
 pub use resolve::{Wanted, resolve};
 pub use run::{Ran, run};
 pub use rust_vmm_ci_core::config::Policy;
