@@ -7,6 +7,7 @@ use super::kvm;
 use super::request::RunOptions;
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit::{Exit, usage};
+use rust_vmm_ci_core::model::Os;
 use rust_vmm_ci_core::plan::{Plan, PlannedCheck};
 use rust_vmm_ci_core::report::{Report, Usage};
 use rust_vmm_ci_effects::process::{self, Ended};
@@ -47,7 +48,7 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<
     };
     tracing::debug!("at most {} checks at once", settings.jobs);
     let mut outcomes = run::run(&plan.checks, &job, &settings, &console, begin);
-    if cfg!(target_os = "linux") {
+    if gathered.machine.os == Some(Os::Linux) {
         kvm::note_beside(&mut outcomes, Path::new(kvm::DEVICE));
     }
     Ok(Report {

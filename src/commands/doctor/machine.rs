@@ -4,6 +4,7 @@ use super::Line;
 use super::tools::ask;
 use crate::job::environment::variable;
 use crate::job::{kvm, policy};
+use rust_vmm_ci_core::model::Os;
 use rust_vmm_ci_effects::container;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -17,7 +18,7 @@ const EARLIEST: u64 = 1_785_542_400;
 /// Looks at the machine.
 pub fn look() -> Vec<Line> {
     let mut lines = Vec::new();
-    if cfg!(target_os = "linux") {
+    if Os::of_this_machine() == Some(Os::Linux) {
         lines.push(hypervisor());
         lines.extend(disk());
     }
@@ -73,7 +74,7 @@ fn clock() -> Line {
     match newest {
         // Clocks of two machines differ by some minutes at most.
         Some(commit) if commit > now + 600 => Line::fault("clock", "it is before the last commit here", mend),
-        _ => Line::good("clock", format!("{now} seconds after 1970, and after all that is here")),
+        _ => Line::good("clock", "it is after this program's release and the last commit here"),
     }
 }
 
@@ -84,9 +85,7 @@ fn the_policy() -> Vec<Line> {
         Ok(policy) if policy.file.is_empty() => Line::good("policy", format!("none ({file} is not there)")),
         Ok(_) => Line::good("policy", format!("{file} is right")),
     }];
-    if cfg!(unix)
-        && let Ok(said) = ask("ls", &["-ldnL", "--", &file])
-    {
+    if let Ok(said) = ask("ls", &["-ldnL", "--", &file]) {
         lines.push(author(&said, &file));
     }
     lines

@@ -3,6 +3,7 @@
 use super::{Line, State};
 use crate::job::environment::variable;
 use rust_vmm_ci_core::config::require_version;
+use rust_vmm_ci_core::model::Os;
 use rust_vmm_ci_effects::process::{self, Command};
 use semver::Version;
 use std::path::Path;
@@ -85,7 +86,7 @@ fn rust(has_engine: bool) -> Vec<Line> {
             return vec![Line::fault("cargo", text, "install Docker, Podman or Rust")];
         }
     };
-    if !cfg!(target_os = "linux") {
+    if Os::of_this_machine() != Some(Os::Linux) {
         return vec![cargo];
     }
     let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
@@ -105,7 +106,7 @@ fn rust(has_engine: bool) -> Vec<Line> {
 
 /// The container engine, and whether it sees the folders that jobs mount.
 fn engine() -> Line {
-    if !cfg!(target_os = "linux") {
+    if Os::of_this_machine() != Some(Os::Linux) {
         return Line::good("engine", "jobs have no container on this system");
     }
     if variable("BUILDKITE_KUBERNETES_EXEC").is_some_and(|value| value == "true") {
