@@ -34,7 +34,7 @@ fn what_the_agent_may_restrict_works_or_is_refused_before_the_plugin_runs() {
         ("BUILDKITE_PLUGINS_ALWAYS_CLONE_FRESH", "true", Ok(())),
         ("BUILDKITE_GIT_MIRRORS_PATH", "mirrors", Ok(())),
         ("BUILDKITE_NO_HTTP2", "true", Ok(())),
-        ("BUILDKITE_PLUGINS_ENABLED", "false", Err("Plugins have been disabled")),
+        ("BUILDKITE_PLUGINS_ENABLED", "false", Err("plugins have been disabled on this agent")),
     ] {
         let job = job(agent);
         let value = match value {
@@ -69,7 +69,7 @@ impl Uploading {
         let plugin = sandbox.this_plugin();
         let reference = format!("{}#{}", plugin.url(), plugin.head());
         let steps = json!([
-            {"label": "one", "command": "echo for {target_platform} with $$A", "env": {"A": "a value"},
+            {"label": "one", "command": "echo for {target_platform} with $A", "env": {"A": "a value"},
              "platform": [std::env::consts::ARCH]},
         ]);
         let options = json!({"mode": "upload", "standard": false, "docker": false, "steps": steps});
@@ -126,6 +126,7 @@ fn a_signed_build_passes() {
     assert!(job.step.get("signature").is_some(), "{}", job.step);
     assert_eq!(job.exit_status, Some(0), "{}", build.story());
     let said = format!("for {} with a value", std::env::consts::ARCH);
+    assert!(job.log().contains("Job signature verified"), "{}", build.story());
     assert!(job.log().contains(&said), "{}", build.story());
 }
 
