@@ -104,6 +104,7 @@ fn of_options(gathered: &Gathered, docker: DockerChoice, request: &Request, plan
         privileged: plan.checks.iter().any(is_privileged),
         cache: config.cache,
         nested,
+        change: gathered.environment.change,
     };
     let docker = match gathered.environment.kubernetes && !nested && target.os == Os::Linux {
         true => pod::choice(docker, target.platform, &gathered.policy)?,

@@ -11,5 +11,5 @@ mod members;
 pub mod parallel;
 pub mod path;
 
-pub use files::{Files, MemoryFiles};
+pub use files::{Files, MemoryFiles, unreadable};
 pub use members::{Crate, Crates, Reach};
