@@ -115,6 +115,12 @@ pub enum Command {
     },
     /// Move a repository from the submodule rust-vmm-ci to this plugin, with the same steps
     Migrate(MigrateArgs),
+    /// Say what this machine has for the plugin, and how to correct what is wrong
+    Doctor {
+        /// The format
+        #[arg(long, value_enum, default_value = "text")]
+        format: DoctorFormat,
+    },
     /// List or remove what this machine keeps between jobs
     Cache {
         /// What to do [default: list]
@@ -206,6 +212,15 @@ pub enum Format {
     Json,
     /// YAML, for reading.
     Yaml,
+}
+
+/// How `doctor` prints its lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DoctorFormat {
+    /// A line each.
+    Text,
+    /// JSON, for programs.
+    Json,
 }
 
 /// Options of `run`.

@@ -2,6 +2,7 @@
 
 mod cache;
 mod completions;
+mod doctor;
 mod explain;
 mod hook;
 mod init;
@@ -32,6 +33,7 @@ pub fn dispatch(selection: &Selection, verbosity: Verbosity, command: Command) -
         Command::List => list::run(selection),
         Command::Explain { label } => explain::run(selection, &label),
         Command::Cache { command } => cache::cache(command.unwrap_or_default()),
+        Command::Doctor { format } => doctor::doctor(format),
         Command::Init { mode, dry_run } => init::init(selection, mode, dry_run),
         Command::Migrate(args) => migrate::migrate(selection, args),
         Command::Completions { shell } => Ok(completions::print(shell)),

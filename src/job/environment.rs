@@ -59,6 +59,9 @@ pub struct Environment {
     pub ci: bool,
     /// Whether this process is in a container that this program started.
     pub in_container: bool,
+    /// Whether the agent is in Kubernetes, and so in the container of the job
+    /// (`clicommand/kubernetes_bootstrap.go` of the agent). A pipeline cannot set this variable.
+    pub kubernetes: bool,
     /// The image of that container.
     pub image: Option<String>,
     /// The file that the hook around this process reads the report from.
@@ -104,6 +107,7 @@ impl Environment {
     /// The environment of these variables; `terminal` says whether the standard outputs look like one.
     pub fn of(get: &dyn Fn(&str) -> Option<String>, terminal: bool) -> Self {
         let buildkite = get("BUILDKITE").is_some_and(|value| value == "true");
+        let kubernetes = get("BUILDKITE_KUBERNETES_EXEC").is_some_and(|value| value == "true");
         let console = match (buildkite, terminal) {
             // Under the agent the output looks like a terminal and is a log.
             (true, _) => Kind::Buildkite,
@@ -115,7 +119,10 @@ impl Environment {
             // `CI` is the variable that most other services set.
             ci: buildkite || get("CI").is_some_and(|value| value != "false" && value != "0"),
             in_container: get(container::IN_CONTAINER).is_some(),
-            image: get(container::IMAGE_VARIABLE),
+            kubernetes,
+            // The second one is the image of the pod, where the step names it.
+            image: get(container::IMAGE_VARIABLE)
+                .or_else(|| if kubernetes { get("BUILDKITE_IMAGE") } else { None }),
             report_file: get(container::REPORT).map(PathBuf::from),
             console,
             color: color(get, console),

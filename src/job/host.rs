@@ -3,10 +3,11 @@
 use super::execute::{Done, report_without_outcomes};
 use super::gather::Gathered;
 use super::job_files::JobFiles;
-use super::last_run;
 use super::request::RunOptions;
+use super::{kvm, last_run};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit::{Exit, usage};
+use rust_vmm_ci_core::model::Os;
 use rust_vmm_ci_core::plan::{Plan, PlannedCheck};
 use rust_vmm_ci_core::report::{Report, Usage};
 use rust_vmm_ci_effects::process::{self, Ended};
@@ -50,7 +51,10 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<
         update: options.update,
     };
     tracing::debug!("at most {} checks at once", settings.jobs);
-    let outcomes = run::run(&plan.checks, &job, &settings, &console, begin);
+    let mut outcomes = run::run(&plan.checks, &job, &settings, &console, begin);
+    if gathered.machine.os == Some(Os::Linux) {
+        kvm::note_beside(&mut outcomes, Path::new(kvm::DEVICE));
+    }
     let report = Report {
         toolchain: job.toolchain().ok().map(|toolchain| toolchain.version.clone()),
         container: environment.image.clone(),

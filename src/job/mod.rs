@@ -18,10 +18,12 @@ pub mod facts;
 mod gather;
 mod host;
 pub mod job_files;
+pub mod kvm;
 mod last_run;
 mod machine;
 mod place;
 mod plan;
+mod pod;
 mod report;
 mod request;
 #[cfg(test)]
