@@ -46,6 +46,14 @@ pub struct Step {
     pub parallel_job: Option<String>,
     /// `BUILDKITE_PARALLEL_JOB_COUNT`: how many jobs the step has.
     pub parallel_jobs: Option<String>,
+    /// `BUILDKITE_JOB_ID`.
+    pub job_id: Option<String>,
+    /// `BUILDKITE_BUILD_URL`: the page of the build.
+    pub build: Option<String>,
+    /// `BUILDKITE_REPO`, without a password.
+    pub repository: Option<String>,
+    /// `BUILDKITE_BRANCH`.
+    pub branch: Option<String>,
     /// `BUILDKITE_RETRY_COUNT`: how often the job was retried.
     pub retries: u32,
 }
@@ -87,6 +95,10 @@ impl Environment {
                 id: get("BUILDKITE_STEP_ID"),
                 parallel_job: get("BUILDKITE_PARALLEL_JOB"),
                 parallel_jobs: get("BUILDKITE_PARALLEL_JOB_COUNT"),
+                job_id: get("BUILDKITE_JOB_ID"),
+                build: get("BUILDKITE_BUILD_URL"),
+                repository: get("BUILDKITE_REPO").map(|url| without_password(&url)),
+                branch: get("BUILDKITE_BRANCH"),
                 retries: get("BUILDKITE_RETRY_COUNT").and_then(|count| count.parse().ok()).unwrap_or(0),
             },
         }
@@ -103,6 +115,18 @@ impl Environment {
     /// What comes before a summary: in Buildkite the heading of an open group.
     pub fn summary_heading(&self) -> &'static str {
         if self.buildkite { "+++ :clipboard: rust-vmm-ci\n" } else { "\n" }
+    }
+}
+
+/// The address of a repository without what stands before an `@` in it: a user's name, and maybe a password.
+pub fn without_password(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let host = rest.find('/').unwrap_or(rest.len());
+            let begin = rest[..host].rfind('@').map_or(0, |at| at + 1);
+            format!("{scheme}://{}", &rest[begin..])
+        }
+        None => url.to_owned(),
     }
 }
 
@@ -131,6 +155,13 @@ mod tests {
         assert!(!of(&[("NO_COLOR", "1")], true).color);
         assert!(of(&[("NO_COLOR", "1"), ("CARGO_TERM_COLOR", "always")], false).color);
         assert!(!of(&[("CARGO_TERM_COLOR", "never")], true).color);
+    }
+
+    #[test]
+    fn no_password_of_a_repositorys_address_is_kept() {
+        assert_eq!(without_password("https://me:pa@ss@host/o/r@1.git"), "https://host/o/r@1.git");
+        assert_eq!(without_password("git@github.com:o/r.git"), "git@github.com:o/r.git");
+        assert_eq!(without_password("https://host"), "https://host");
     }
 
     #[test]

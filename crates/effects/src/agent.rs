@@ -103,6 +103,46 @@ pub fn remove_annotation(context: &str) -> Result<String> {
     }
 }
 
+/// Sets a value in the meta-data of the build. The agent reads it from standard input.
+///
+/// # Errors
+/// Exit 3 if the agent is not there or Buildkite refuses.
+pub fn set_meta_data(key: &str, value: &str) -> Result<()> {
+    call(&command(["meta-data", "set", key]), value).map_err(AgentError::infrastructure).map(drop)
+}
+
+/// The keys of the build's meta-data that begin with this text, in order.
+///
+/// # Errors
+/// Exit 3 if the agent is not there or Buildkite refuses.
+pub fn meta_data_keys(beginning: &str) -> Result<Vec<String>> {
+    let printed = answer(&command(["meta-data", "keys"])).map_err(AgentError::infrastructure)?;
+    let mut keys: Vec<String> =
+        printed.lines().filter(|key| key.starts_with(beginning)).map(str::to_owned).collect();
+    keys.sort();
+    Ok(keys)
+}
+
+/// A value of the build's meta-data; none if there is no such key.
+///
+/// # Errors
+/// Exit 3 if the agent is not there or Buildkite refuses.
+pub fn meta_data(key: &str) -> Result<Option<String>> {
+    let printed = answer(&command(["meta-data", "get", key, "--default", ""]));
+    // Version 4 of the agent adds a line end.
+    let text = printed.map_err(AgentError::infrastructure)?.trim_end_matches(['\r', '\n']).to_owned();
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+/// Downloads the artifacts of the build whose names match a pattern into a folder.
+///
+/// # Errors
+/// Exit 3 if the agent is not there, Buildkite refuses, or no artifact matches.
+pub fn download_artifacts(pattern: &str, folder: &Path) -> Result<()> {
+    let command = command(["artifact", "download", pattern, "."]).dir(folder);
+    call(&command, "").map_err(AgentError::infrastructure).map(drop)
+}
+
 /// Uploads files as artifacts of the job. `paths` are relative to `root`, with `/`; each artifact has
 /// its path as its name.
 ///
@@ -144,12 +184,21 @@ fn command<const N: usize>(args: [&str; N]) -> Command {
 
 /// Runs the agent with this text on its standard input, and returns what it printed on standard error.
 fn call(command: &Command, input: &str) -> Result<String, AgentError> {
+    run(command, input).map(|(_, printed)| printed)
+}
+
+/// Runs the agent and returns its standard output.
+fn answer(command: &Command) -> Result<String, AgentError> {
+    run(command, "").map(|(captured, _)| captured.text())
+}
+
+fn run(command: &Command, input: &str) -> Result<(process::Captured, String), AgentError> {
     let captured = process::capture_with_input(command, input.as_bytes().to_vec());
     let captured = captured.map_err(AgentError::NotStarted)?;
     let secrets = SECRETS.iter().filter_map(|name| std::env::var(name).ok());
     let printed = without_secrets(captured.complaint(), secrets);
     if captured.status.success() {
-        return Ok(printed);
+        return Ok((captured, printed));
     }
     Err(AgentError::of(Failed { command: command.to_string(), status: captured.status, printed }))
 }
