@@ -4,6 +4,7 @@ use crate::job::{PlaceRule, Request, RunOptions, Selection, Task, Verbosity};
 use crate::report_files::ReportFiles;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rust_vmm_ci_core::model::{Os, Platform};
+use rust_vmm_ci_effects::run::Part;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -100,6 +101,25 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Merge reports: each finding once, with every check of every job that showed it
+    Report {
+        /// Reports that `run --report FILE` wrote, or that jobs left as artifacts
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        /// The files to write [default: a summary is printed]
+        #[command(flatten)]
+        wanted: ReportFiles,
+    },
+    /// Repeat what failed in a report, at its commit, in a worktree of its own
+    Reproduce {
+        /// A report that `run --report FILE` wrote, or that a job left as an artifact
+        #[arg(value_name = "REPORT")]
+        report: PathBuf,
+        /// Allow what goes beyond this repository's own options: another image, and privileges for a commit
+        /// that is not in the history of this checkout
+        #[arg(long)]
+        yes: bool,
+    },
     /// List or remove what this machine keeps between jobs
     Cache {
         /// What to do [default: list]
@@ -174,6 +194,12 @@ pub struct RunArgs {
     /// Check only this package of the workspace; may be repeated
     #[arg(long, short, value_name = "NAME")]
     pub package: Vec<String>,
+    /// Check only this combination of features, as reports name it; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub combination: Vec<String>,
+    /// Run only the test of this whole name; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub test: Vec<String>,
     /// Continue after a failure (the default)
     #[arg(long, overrides_with = "fail_fast")]
     pub keep_going: bool,
@@ -205,6 +231,7 @@ impl RunArgs {
         let options = RunOptions {
             names: self.names,
             packages: self.package,
+            part: Part { combinations: self.combination, tests: self.test },
             platform: selection.platform,
             fail_fast: self.fail_fast,
             strict: self.strict,

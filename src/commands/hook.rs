@@ -1,6 +1,6 @@
 //! `hook command`, `hook pre-exit` and `hook inside`: the commands that the plugin's hooks call.
 
-use super::pipeline;
+use super::{pipeline, report};
 use crate::cli::Hook;
 use crate::job::environment::variable;
 use crate::job::{self, PlaceRule, Repository, Request, RunOptions, Selection, Task, Verbosity};
@@ -32,8 +32,11 @@ fn command(selection: &Selection, verbosity: Verbosity) -> Result<Exit> {
     process::heed_signals()?;
     // The mode decides between entries of a pipeline file only, and in a job the agent names the entry.
     let repository = Repository::find(selection, Mode::Run)?;
-    if repository.config().mode == Mode::Upload {
-        return pipeline::upload(&repository);
+    match (repository.config().mode, repository.config().summary) {
+        (Mode::Upload, _) => return pipeline::upload(&repository),
+        // The step that an upload with this option has added last.
+        (Mode::Run, true) => return report::summarize(),
+        (Mode::Run, false) => {}
     }
     let task = match variable("BUILDKITE_COMMAND") {
         Some(script) => Task::OwnCommand(script),

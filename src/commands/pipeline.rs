@@ -8,7 +8,7 @@ use rust_vmm_ci_core::config::{Config, Found, Jobs, Mode};
 use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::model::Origin;
 use rust_vmm_ci_core::options::Source;
-use rust_vmm_ci_core::pipeline::{Groups, JOBS_PER_BUILD, Renderer, Step, Uploads, own_reference};
+use rust_vmm_ci_core::pipeline::{self, Groups, JOBS_PER_BUILD, Renderer, Step, Uploads, own_reference};
 use rust_vmm_ci_core::plan::{Facts, PlannedCheck, Planner, StepSettings, TracedMap};
 use rust_vmm_ci_effects::{agent, container, say};
 use std::io::{BufWriter, Write};
@@ -58,6 +58,10 @@ fn write(
             count += 1;
             Ok(serde_json::to_writer(&mut *out, step)?)
         })?;
+        for step in last_steps(found, count) {
+            out.write_all(b",\n")?;
+            serde_json::to_writer(&mut *out, &step)?;
+        }
         out.write_all(if count == 0 { b"]}\n" } else { b"\n]}\n" })?;
         return Ok((notes, count));
     }
@@ -67,10 +71,20 @@ fn write(
         count += 1;
         Ok(())
     })?;
+    steps.extend(last_steps(found, count));
     let pipeline = serde_json::json!({"steps": steps});
     let text = serde_saphyr::to_string(&pipeline).context("writing the pipeline as YAML")?;
     out.write_all(text.as_bytes())?;
     Ok((notes, count))
+}
+
+/// The steps that stand after all others: those of the option `summary`. A pipeline without steps has none.
+fn last_steps(found: &Found, count: u64) -> Vec<serde_json::Value> {
+    if !found.config.summary || count == 0 {
+        return Vec::new();
+    }
+    let reference = found.reference.clone().unwrap_or_else(own_reference);
+    pipeline::summary(&found.config, &reference).to_vec()
 }
 
 /// Uploads the pipeline to the running build. A pipeline without steps is no failure.
@@ -83,6 +97,10 @@ pub fn upload(repository: &Repository) -> Result<Exit> {
     let mut uploads = Uploads::default();
     let notes = each_step(&repository.found, (&facts, &times), &mut |step| uploads.add(step))?;
     let (steps, jobs) = (uploads.steps, uploads.all_jobs);
+    if let [wait, summary] = &last_steps(&repository.found, steps)[..] {
+        // Two uploads must not part them: Buildkite puts a later upload before an earlier one.
+        uploads.add_text(&format!("{wait},\n{summary}"), 2);
+    }
     say_notes(&notes, steps);
     if jobs > JOBS_PER_BUILD {
         say::note(format_args!(

@@ -91,7 +91,7 @@ fn settle(
     build: Option<&str>,
     page: Option<&str>,
 ) -> Result<()> {
-    let mut read = |to: &mut dyn Build| -> Result<Vec<(String, String)>> {
+    let read = |to: &mut dyn Build| -> Result<Vec<(String, String)>> {
         let mut all = to.briefs()?;
         // A secret in it may have been replaced on the way: what the meta-data has counts.
         if let Some(own) = own.iter().find(|own| !all.iter().any(|(key, _)| *key == own.0)) {

@@ -42,6 +42,7 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<
         jobs: options.jobs.map_or_else(|| run::at_once(machine.cores, machine.memory), usize::from),
         shard: environment.shard()?,
         timings: options.timings,
+        part: options.part.clone(),
         update: options.update,
     };
     tracing::debug!("at most {} checks at once", settings.jobs);

@@ -10,7 +10,7 @@
 //! `run`, `run --docker` and the command hook differ only in their [`Request`]. The command of a step is
 //! a job too: its plan has no checks.
 
-mod build_page;
+pub mod build_page;
 pub mod configuration;
 mod emulated;
 pub mod environment;

@@ -166,6 +166,8 @@ fn run_again(options: &RunOptions) -> String {
     let mut words = vec!["rust-vmm-ci".to_owned(), "run".into()];
     words.extend(options.platform.map(|platform| format!("--platform={platform}")));
     words.extend(options.packages.iter().map(|package| format!("--package={package}")));
+    words.extend(options.part.combinations.iter().map(|name| format!("--combination={name}")));
+    words.extend(options.part.tests.iter().map(|name| format!("--test={name}")));
     words.extend(options.jobs.map(|jobs| format!("--jobs={jobs}")));
     let flags = [
         (options.fail_fast, "--fail-fast"),

@@ -16,6 +16,7 @@ pub mod junit;
 mod merge;
 mod outcome;
 pub mod profile;
+pub mod repeat;
 pub mod table;
 pub mod text;
 mod timings;

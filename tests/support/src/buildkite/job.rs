@@ -59,7 +59,9 @@ impl Job {
             env.insert(name.to_owned(), value);
         }
         env.insert("BUILDKITE_JOB_ID".to_owned(), id.clone());
-        env.insert("BUILDKITE_STEP_ID".to_owned(), id.clone());
+        // A retry is a job of the same step; a test says so by an id of its own.
+        let step_id = step["id"].as_str().unwrap_or(&id).to_owned();
+        env.insert("BUILDKITE_STEP_ID".to_owned(), step_id);
         let is_skipped = match &step["skip"] {
             Value::String(why) => !why.is_empty(),
             other => other.as_bool() == Some(true),

@@ -5,7 +5,7 @@ mod capacity;
 pub use capacity::at_once;
 
 use super::console::Console;
-use super::context::{Context, Judgement};
+use super::context::{Context, Judgement, Part};
 use super::{JobFacts, audit, bench, cargo, commit_format, coverage, program, shell};
 use crate::process::{self, Command};
 use anyhow::Result;
@@ -40,6 +40,8 @@ pub struct Settings {
     pub shard: Option<Shard>,
     /// Whether the time of linking is measured apart from that of compiling.
     pub timings: bool,
+    /// What a person asked to run of each check.
+    pub part: Part,
     /// Whether `coverage` writes its file.
     pub update: bool,
 }
@@ -221,6 +223,7 @@ fn judge(
         deadline,
         run_started,
         color,
+        part: &settings.part,
         look: settings.timings,
         timings: None,
         log: &mut |line| log.borrow_mut().line(line),
