@@ -9,6 +9,7 @@
 use anyhow::Result;
 use rust_vmm_ci_core::report::annotation::{self, BUILD_CONTEXT, BuildPage, Style};
 use rust_vmm_ci_core::report::brief::Brief;
+use rust_vmm_ci_core::report::{Report, lines, merge};
 use rust_vmm_ci_effects::{agent, process};
 
 /// What the keys of the briefs begin with. The hash of the job follows.
@@ -68,6 +69,38 @@ pub fn tell(job: &annotation::Job, brief: Brief, build: Option<&str>) -> Result<
     add(&mut OfAgent, &context, job.retries > 0, &brief, build)
 }
 
+/// Puts the findings of this step on the lines of the pull request: those of this job, and of the other jobs of
+/// a step that has several. What an earlier try put there is replaced.
+///
+/// # Errors
+/// Exit 3 where the agent knows no such command or Buildkite refuses: the step may have no GitHub check.
+pub fn show_on_lines(report: &Report, retried: bool) -> Result<()> {
+    let step = report.jobs.first().and_then(|job| job.step.clone());
+    // One job of several must not take away what the others found.
+    let others = |known: &[(String, String)]| -> Vec<Report> {
+        let briefs = known.iter().filter_map(|(_, text)| Brief::read(text)).map(|brief| brief.report);
+        briefs
+            .filter(|other| step.is_some() && other.jobs.first().and_then(|job| job.step.clone()) == step)
+            .collect()
+    };
+    let mut build = OfAgent;
+    let mut posted = None;
+    for _ in 0..ROUNDS {
+        let mut reports = others(&build.briefs().unwrap_or_default());
+        reports.push(report.clone());
+        let lines = lines::annotations(&merge(reports).findings);
+        if posted.as_ref() == Some(&lines)
+            || (posted.is_none() && lines == "[]" && !retried)
+            || build.is_over()
+        {
+            return Ok(());
+        }
+        agent::update_step(lines::ATTRIBUTE, &lines)?;
+        posted = Some(lines);
+    }
+    Ok(())
+}
+
 /// Makes the annotation again, of what all jobs have left. `page` is the artifact with the whole build.
 ///
 /// # Errors
@@ -122,7 +155,7 @@ fn settle(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rust_vmm_ci_core::report::{Finding, Job, Outcome, Report, Verdict};
+    use rust_vmm_ci_core::report::{Finding, Job, Outcome, Verdict};
     use std::collections::BTreeMap;
     use std::sync::{Arc, Mutex};
 

@@ -5,6 +5,7 @@ use super::gather::{Gathered, Target};
 use super::host;
 use super::job_files::JobFiles;
 use super::place::{Contained, Place};
+use super::promise::Promise;
 use super::request::{Request, Task};
 use anyhow::Result;
 use rust_vmm_ci_core::exit::Exit;
@@ -44,18 +45,21 @@ pub fn execute(
     plan: &Plan,
     place: Place,
     files: Option<&JobFiles>,
+    promise: &Promise,
 ) -> Result<Done> {
     match (place, &request.task) {
-        (Place::Host, Task::Checks(options)) => host::checks(gathered, options, plan).map(Done::by_report),
-        (Place::Host, Task::OwnCommand(script)) => host::own_command(gathered, script, files),
-        (Place::Container(contained), task) => in_container(gathered, &contained, task),
+        (Place::Host, Task::Checks(options)) => {
+            host::checks(gathered, options, plan, promise).map(Done::by_report)
+        }
+        (Place::Host, Task::OwnCommand(script)) => host::own_command(gathered, script, files, promise),
+        (Place::Container(contained), task) => in_container(gathered, &contained, task, promise),
         (Place::Emulator(contained), task) => in_emulator(gathered, &contained, task),
     }
 }
 
 /// Runs this program again, or a step's own command, in a container.
-fn in_container(gathered: &Gathered, contained: &Contained, task: &Task) -> Result<Done> {
-    let ran = start(gathered, contained, &mut |_, _| {})?;
+fn in_container(gathered: &Gathered, contained: &Contained, task: &Task, promise: &Promise) -> Result<Done> {
+    let ran = start(gathered, contained, &mut |_, _| {}, &|label| promise.failed(label))?;
     Ok(Done { exit: exit_of(ran.ended, task), report: ran.report, summary: false })
 }
 
@@ -64,7 +68,7 @@ fn in_container(gathered: &Gathered, contained: &Contained, task: &Task) -> Resu
 fn in_emulator(gathered: &Gathered, contained: &Contained, task: &Task) -> Result<Done> {
     let Contained { container, script, .. } = contained;
     let mut watch = Watch::new(script);
-    let ran = start(gathered, contained, &mut |stream, line| watch.read(stream, line))?;
+    let ran = start(gathered, contained, &mut |stream, line| watch.read(stream, line), &|_| {})?;
     // A step's own command can leave a report of its own.
     let (report, summary) = match ran.report {
         Some(report) => (Some(report), false),
@@ -84,18 +88,29 @@ struct Ran {
 }
 
 /// Runs a script in a container. The output goes on to this process's outputs; `see` reads it too.
-fn start(gathered: &Gathered, contained: &Contained, see: &mut dyn FnMut(Stream, &[u8])) -> Result<Ran> {
+fn start(
+    gathered: &Gathered,
+    contained: &Contained,
+    see: &mut dyn FnMut(Stream, &[u8]),
+    failed: &(dyn Fn(&str) + Sync),
+) -> Result<Ran> {
     let Contained { container, script, notes } = contained;
     notes.iter().for_each(say::note);
     say::progress(format_args!("--- :docker: {}", container.image));
     let job = Job::here(gathered.root());
-    let ran = container::run(container, script, &job, &mut |stream, line| {
-        see(stream, line);
-        match stream {
-            Stream::Stdout => say::pass_on_out(line),
-            Stream::Stderr => say::pass_on_error(line),
-        }
-    })?;
+    let ran = container::run(
+        container,
+        script,
+        &job,
+        &mut |stream, line| {
+            see(stream, line);
+            match stream {
+                Stream::Stdout => say::pass_on_out(line),
+                Stream::Stderr => say::pass_on_error(line),
+            }
+        },
+        failed,
+    )?;
     let report = ran.report.as_deref().and_then(|text| match serde_json::from_slice(text) {
         Ok(report) => Some(report),
         Err(error) => {

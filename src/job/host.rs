@@ -3,6 +3,7 @@
 use super::execute::{Done, report_without_outcomes};
 use super::gather::Gathered;
 use super::job_files::JobFiles;
+use super::promise::Promise;
 use super::request::RunOptions;
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit::{Exit, usage};
@@ -24,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(4);
 ///
 /// # Errors
 /// Exit 2 where there is no package for a check, or where Buildkite's variables of a parallel job are wrong.
-pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<Report> {
+pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan, promise: &Promise) -> Result<Report> {
     let root = gathered.root();
     refuse_without_manifest(root, &plan.checks)?;
     plan.notes.iter().for_each(say::note);
@@ -46,7 +47,8 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<
         update: options.update,
     };
     tracing::debug!("at most {} checks at once", settings.jobs);
-    let outcomes = run::run(&plan.checks, &job, &settings, &console, begin);
+    let outcomes =
+        run::run(&plan.checks, &job, &settings, &console, begin, &|outcome| promise.ended(outcome));
     Ok(Report {
         toolchain: job.toolchain().ok().map(|toolchain| toolchain.version.clone()),
         container: environment.image.clone(),
@@ -82,7 +84,12 @@ fn refuse_without_manifest(root: &Path, checks: &[PlannedCheck]) -> Result<()> {
 ///
 /// # Errors
 /// Exit 3 where the shell cannot be started.
-pub fn own_command(gathered: &Gathered, script: &str, files: Option<&JobFiles>) -> Result<Done> {
+pub fn own_command(
+    gathered: &Gathered,
+    script: &str,
+    files: Option<&JobFiles>,
+    promise: &Promise,
+) -> Result<Done> {
     let files = files.context("the command of a step needs the job's folder")?;
     let report = files.report();
     let path = files.path_with_this_program()?;
@@ -94,7 +101,7 @@ pub fn own_command(gathered: &Gathered, script: &str, files: Option<&JobFiles>) 
         .env("PATH", path)
         .env(container::REPORT, &report)
         .grace(GRACE);
-    let ended = process::supervise_inheriting(&shell, None)?;
+    let ended = promise.watching(&report, || process::supervise_inheriting(&shell, None))?;
     let exit = match ended {
         Ended::Exited(status) => Exit::Command(status),
         // As shells do: 128 and the signal's number.

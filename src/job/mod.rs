@@ -22,6 +22,7 @@ pub mod job_files;
 mod machine;
 mod place;
 mod plan;
+mod promise;
 mod report;
 mod request;
 #[cfg(test)]
@@ -52,7 +53,9 @@ pub fn run(repository: Repository, request: &Request) -> Result<Exit> {
         (place::Place::Host, PlaceRule::Configured) => Some(JobFiles::make()?),
         _ => None,
     };
-    let done = execute::execute(&gathered, request, &plan, place, files.as_ref())?;
+    let promise = promise::Promise::of(&gathered, request, &plan);
+    let done = execute::execute(&gathered, request, &plan, place, files.as_ref(), &promise)?;
+    promise.settle();
     report::report(&gathered, request, &done);
     Ok(done.exit)
 }

@@ -75,6 +75,13 @@ fn tell_build(gathered: &Gathered, report: &Report) {
 
 fn upload_and_annotate(gathered: &Gathered, report: &Report) -> Result<()> {
     let (root, annotate) = (gathered.root(), gathered.config().annotate);
+    if gathered.config().github_check
+        && let Err(error) = build_page::show_on_lines(report, gathered.environment.step.retries > 0)
+    {
+        // The agent's own words are many, and about a matter that is no failure.
+        tracing::debug!("no lines on the pull request: {error:#}");
+        say::note("github-check: the findings are not on the pull request; the step needs a GitHub check");
+    }
     let paths: Vec<String> = report
         .outcomes
         .iter()

@@ -19,6 +19,8 @@ const PROGRAM: &str = "buildkite-agent";
 /// The variables that hold the agent's secrets (`clicommand/global.go`). With
 /// `BUILDKITE_AGENT_DEBUG_HTTP` the agent prints its requests, with the token in them.
 const SECRETS: [&str; 2] = ["BUILDKITE_AGENT_ACCESS_TOKEN", "BUILDKITE_AGENT_TOKEN"];
+/// How long a promise may take: it is worth nothing when the job ends.
+const PROMISE_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
 /// The characters that `artifact upload` does not take as part of a path: its delimiter, and those of
 /// glob patterns.
 const NOT_LITERAL: [char; 8] = [';', '*', '?', '[', ']', '{', '}', '\\'];
@@ -101,6 +103,27 @@ pub fn remove_annotation(context: &str) -> Result<String> {
         Err(AgentError::NotFound(_)) => Ok(String::new()),
         removed => removed.map_err(AgentError::infrastructure),
     }
+}
+
+/// Promises that this job will end with this status, which is not 0, while it goes on. The promise is binding.
+/// Agents know this command since 3.128.
+///
+/// # Errors
+/// Exit 3 if the agent is not there, does not know the command, or Buildkite refuses.
+pub fn promise_failure(status: i32, reason: &str) -> Result<()> {
+    let status = status.to_string();
+    let command = command(["job", "promise-failure", &status, "--reason", reason]).within(PROMISE_WITHIN);
+    call(&command, "").map_err(AgentError::infrastructure).map(drop)
+}
+
+/// Sets an attribute of this job's step. The agent reads the value from standard input.
+///
+/// # Errors
+/// Exit 3 if the agent is not there, does not know the command, or Buildkite refuses.
+pub fn update_step(attribute: &str, value: &str) -> Result<()> {
+    // If a hook of the agent sets this variable, the agent adds our value to the earlier one.
+    let command = command(["step", "update", attribute]).env_remove("BUILDKITE_STEP_UPDATE_APPEND");
+    call(&command, value).map_err(AgentError::infrastructure).map(drop)
 }
 
 /// Sets a value in the meta-data of the build. The agent reads it from standard input.

@@ -13,6 +13,7 @@ mod format;
 pub mod html;
 mod job;
 pub mod junit;
+pub mod lines;
 mod merge;
 mod outcome;
 pub mod profile;

@@ -55,13 +55,15 @@ struct Queue {
     stop: bool,
 }
 
-/// Runs the checks and returns their outcomes in the order of the plan.
+/// Runs the checks and returns their outcomes in the order of the plan. `ended` is called with each outcome as
+/// soon as it is final.
 pub fn run(
     plan: &[PlannedCheck],
     job: &JobFacts,
     settings: &Settings,
     console: &Console,
     begin: Instant,
+    ended: &(dyn Fn(&Outcome) + Sync),
 ) -> Vec<Outcome> {
     let queue =
         Mutex::new(Queue { pending: (0..plan.len()).collect(), busy: Vec::new(), idle: None, stop: false });
@@ -75,6 +77,7 @@ pub fn run(
                     let beside = if needs.machine { 1 } else { at_once };
                     let outcome =
                         Outcome { queued, ..run_check(&plan[index], job, settings, console, begin, beside) };
+                    ended(&outcome);
                     let failed = outcome.verdict == Verdict::Failed && !outcome.soft_fail;
                     *outcomes[index].lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
                     let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
