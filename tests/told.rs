@@ -94,3 +94,65 @@ fn a_fault_of_several_jobs_is_one_finding_of_the_build_and_goes_with_their_retri
         assert!(value.len() <= 16_000, "{}", value.len());
     }
 }
+
+/// Checks of which one fails at once, while a step of the repository's own goes on for some seconds.
+fn fails_while_another_goes_on(soft: bool) -> Value {
+    json!({
+        "docker": false, "only": ["style", "clippy", "slow"],
+        "steps": [{"label": "slow", "command": "sleep 4"}],
+        "checks": {"clippy": {"soft-fail": soft}},
+    })
+}
+
+#[test]
+fn a_job_promises_its_failure_while_other_checks_go_on() {
+    let Some(mut told) = Told::new() else { return };
+    told.queue("red", 0, &fails_while_another_goes_on(false));
+    told.queue("soft", 0, &fails_while_another_goes_on(true));
+    told.start();
+    let build = told.buildkite.finish(LIMIT);
+    let red = build.job("red");
+    assert_eq!(red.exit_status, Some(1), "{}", build.story());
+    let [promise] = &build.promises[..] else { panic!("{:?}\n{}", build.promises, build.story()) };
+    assert_eq!((&promise.job, promise.status), (&red.id, 1));
+    assert!(promise.reason.contains("clippy"), "{}", promise.reason);
+    let before = red.ended.unwrap().saturating_duration_since(promise.at);
+    assert!(before > Duration::from_secs(2), "only {before:?} before the end\n{}", build.story());
+    assert_eq!(build.job("soft").exit_status, Some(0), "{}", build.story());
+    assert!(build.unanswered.is_empty(), "{}", build.story());
+}
+
+#[test]
+fn the_command_of_an_uploaded_step_promises_too_and_another_command_does_not() {
+    let Some(mut told) = Told::new() else { return };
+    let options = json!({"docker": false});
+    for (label, command) in [("plain", "rust-vmm-ci run clippy"), ("guarded", "rust-vmm-ci run clippy || true")] {
+        told.buildkite.queue(&json!({
+            "label": label, "command": command, "plugins": [{ &told.plugin: options }],
+        }));
+    }
+    told.start();
+    let build = told.buildkite.finish(LIMIT);
+    let promised: Vec<&str> = build.promises.iter().map(|promise| promise.job.as_str()).collect();
+    assert_eq!(promised, [build.job("plain").id.as_str()], "{}", build.story());
+    assert_eq!(build.job("guarded").exit_status, Some(0), "{}", build.story());
+}
+
+#[test]
+fn a_finding_stands_on_its_line_of_the_pull_request_until_a_retry_passes() {
+    let Some(mut told) = Told::new() else { return };
+    let with_check = |only: &str| json!({"docker": false, "only": [only], "github-check": true});
+    told.queue("red", 0, &with_check("clippy"));
+    told.queue("red", 1, &with_check("style"));
+    told.queue("green", 0, &with_check("style"));
+    told.start();
+    let build = told.buildkite.finish(LIMIT);
+    let [first, second] = &build.step_updates[..] else { panic!("{:?}\n{}", build.step_updates, build.story()) };
+    for update in [first, second] {
+        assert_eq!(update.attribute, "notify.github_check.output.annotations");
+        assert_eq!((update.step.as_str(), update.append), ("step-of-red", false));
+    }
+    let lines: Value = serde_json::from_str(&first.value).unwrap();
+    assert_eq!((lines[0]["path"].as_str(), lines[0]["start_line"].as_u64()), (Some("src/lib.rs"), Some(5)));
+    assert_eq!(second.value, "[]");
+}

@@ -71,10 +71,7 @@ fn tell_build(gathered: &Gathered, report: &Report) {
     if let Err(error) = upload_and_annotate(gathered, report) {
         say::error(format_args!("the report is not on the page of the build: {error:#}"));
     }
-}
-
-fn upload_and_annotate(gathered: &Gathered, report: &Report) -> Result<()> {
-    let (root, annotate) = (gathered.root(), gathered.config().annotate);
+    // After the brief: of two jobs of one step that end at once, the later one sees the other's.
     if gathered.config().github_check
         && let Err(error) = build_page::show_on_lines(report, gathered.environment.step.retries > 0)
     {
@@ -82,6 +79,10 @@ fn upload_and_annotate(gathered: &Gathered, report: &Report) -> Result<()> {
         tracing::debug!("no lines on the pull request: {error:#}");
         say::note("github-check: the findings are not on the pull request; the step needs a GitHub check");
     }
+}
+
+fn upload_and_annotate(gathered: &Gathered, report: &Report) -> Result<()> {
+    let (root, annotate) = (gathered.root(), gathered.config().annotate);
     let paths: Vec<String> = report
         .outcomes
         .iter()

@@ -103,6 +103,7 @@ fn of_job(
         ("PUT", ["start" | "artifacts"]) | ("POST", ["header_times"]) => Some(Answer::done()),
         ("PUT", ["finish"]) => build.job_mut(job).map(|job| {
             job.phase = Phase::Finished;
+            job.ended = Some(Instant::now());
             job.exit_status = body["exit_status"].as_str().and_then(|status| status.parse().ok());
             Answer::done()
         }),
