@@ -126,7 +126,9 @@ fn a_job_promises_its_failure_while_other_checks_go_on() {
 fn the_command_of_an_uploaded_step_promises_too_and_another_command_does_not() {
     let Some(mut told) = Told::new() else { return };
     let options = json!({"docker": false});
-    for (label, command) in [("plain", "rust-vmm-ci run clippy"), ("guarded", "rust-vmm-ci run clippy || true")] {
+    for (label, command) in
+        [("plain", "rust-vmm-ci run clippy"), ("guarded", "rust-vmm-ci run clippy || true")]
+    {
         told.buildkite.queue(&json!({
             "label": label, "command": command, "plugins": [{ &told.plugin: options }],
         }));
@@ -147,7 +149,9 @@ fn a_finding_stands_on_its_line_of_the_pull_request_until_a_retry_passes() {
     told.queue("green", 0, &with_check("style"));
     told.start();
     let build = told.buildkite.finish(LIMIT);
-    let [first, second] = &build.step_updates[..] else { panic!("{:?}\n{}", build.step_updates, build.story()) };
+    let [first, second] = &build.step_updates[..] else {
+        panic!("{:?}\n{}", build.step_updates, build.story())
+    };
     for update in [first, second] {
         assert_eq!(update.attribute, "notify.github_check.output.annotations");
         assert_eq!((update.step.as_str(), update.append), ("step-of-red", false));

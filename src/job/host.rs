@@ -33,7 +33,8 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan, promise: &
     let environment = &gathered.environment;
     let machine = gathered.machine;
     let job = JobFacts::new(root);
-    let console = Console::new(environment.console, environment.color, Box::new(std::io::stdout()));
+    let console = Console::new(environment.console, environment.color, Box::new(std::io::stdout()))
+        .of_checks(plan.checks.len());
     let settings = Settings {
         platform: gathered.target.platform,
         os: gathered.target.os,
