@@ -242,6 +242,50 @@ impl RunArgs {
             verbosity,
         };
         let place = if self.docker { PlaceRule::Container } else { PlaceRule::ThisMachine };
-        Request { task: Task::Checks(options), place }
+        Request { task: Task::Checks(options), place, plain_run: None }
+    }
+}
+
+/// What a script does that is one call of `rust-vmm-ci run` in the checkout, and nothing else: its status is
+/// then the script's. None for every other script.
+pub fn plain_run(script: &str) -> Option<RunOptions> {
+    if script.trim().contains(['$', '`', ';', '&', '|', '<', '>', '(', ')', '*', '?', '#', '~', '!', '\n']) {
+        return None;
+    }
+    let words = shell_words::split(script).ok()?;
+    if words.len() < 2 || words[0] != "rust-vmm-ci" {
+        return None;
+    }
+    let (selection, verbosity, command) = Cli::try_parse_from(words).ok()?.into_parts();
+    let Command::Run(args) = command else { return None };
+    // Each of these may lead to another plan.
+    if selection.dir.is_some() || selection.config.is_some() || selection.os.is_some() || args.docker {
+        return None;
+    }
+    match args.into_request(&selection, verbosity).task {
+        Task::Checks(options) => Some(options),
+        Task::OwnCommand(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_script_whose_status_is_that_of_one_run_is_known_to_fail() {
+        assert!(plain_run("rust-vmm-ci run clippy").is_some());
+        for script in [
+            "rust-vmm-ci run clippy || true",
+            "! rust-vmm-ci run clippy",
+            "rust-vmm-ci run clippy\ntrue",
+            "make && rust-vmm-ci run",
+            "rust-vmm-ci list",
+            "A=1 rust-vmm-ci run",
+            "rust-vmm-ci -C elsewhere run",
+            "rust-vmm-ci run --help",
+        ] {
+            assert!(plain_run(script).is_none(), "{script}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `hook command`, `hook pre-exit` and `hook inside`: the commands that the plugin's hooks call.
 
 use super::{pipeline, report};
-use crate::cli::Hook;
+use crate::cli::{Hook, plain_run};
 use crate::job::environment::variable;
 use crate::job::{self, PlaceRule, Repository, Request, RunOptions, Selection, Task, Verbosity};
 use anyhow::Result;
@@ -38,9 +38,11 @@ fn command(selection: &Selection, verbosity: Verbosity) -> Result<Exit> {
         (Mode::Run, true) => return report::summarize(),
         (Mode::Run, false) => {}
     }
-    let task = match variable("BUILDKITE_COMMAND") {
+    let script = variable("BUILDKITE_COMMAND");
+    let plain_run = script.as_deref().and_then(plain_run);
+    let task = match script {
         Some(script) => Task::OwnCommand(script),
         None => Task::Checks(RunOptions { platform: selection.platform, verbosity, ..RunOptions::default() }),
     };
-    job::run(repository, &Request { task, place: PlaceRule::Configured })
+    job::run(repository, &Request { task, place: PlaceRule::Configured, plain_run })
 }

@@ -157,7 +157,9 @@ fn say_differences(git: &Git, of_job: &Job, commit: &str, place: &Place) -> Resu
         }
         Place::Container(_, notes) => {
             say::line("reproduce: in a container");
-            notes.iter().for_each(|note| say::line(format_args!("reproduce: {note}")));
+            for note in notes {
+                say::line(format_args!("reproduce: {note}"));
+            }
         }
     }
     if let Some(toolchain) = &of_job.toolchain {
@@ -195,7 +197,7 @@ fn repeat_one(
         verbosity: if say::is_quiet() { Verbosity::Quiet } else { Verbosity::Normal },
         ..RunOptions::default()
     };
-    job::run(repository, &Request { task: Task::Checks(options), place: rule })
+    job::run(repository, &Request { task: Task::Checks(options), place: rule, plain_run: None })
 }
 
 /// The worse of two results: a failed check counts more than a broken one.

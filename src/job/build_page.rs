@@ -64,9 +64,9 @@ impl Build for OfAgent {
 ///
 /// # Errors
 /// Exit 3 where the agent or Buildkite refuses a call.
-pub fn tell(job: &annotation::Job, brief: Brief, build: Option<&str>) -> Result<()> {
+pub fn tell(job: &annotation::Job, brief: &Brief, build: Option<&str>) -> Result<()> {
     let context = annotation::context(job);
-    add(&mut OfAgent, &context, job.retries > 0, &brief, build)
+    add(&mut OfAgent, &context, job.retries > 0, brief, build)
 }
 
 /// Puts the findings of this step on the lines of the pull request: those of this job, and of the other jobs of
@@ -110,16 +110,16 @@ pub fn renew(build: Option<&str>, page: Option<&str>) -> Result<()> {
 }
 
 fn add(to: &mut dyn Build, job: &str, retried: bool, brief: &Brief, build: Option<&str>) -> Result<()> {
-    let (key, value) = (format!("{KEY}{job}"), brief.text());
-    to.set(&key, &value)?;
-    settle(to, Some((key, value)), retried, build, None)
+    let own = (format!("{KEY}{job}"), brief.text());
+    to.set(&own.0, &own.1)?;
+    settle(to, Some(&own), retried, build, None)
 }
 
 /// Posts the annotation until it says what the briefs say. `own` is in it even where the meta-data does not show
 /// it yet. `may_remain`: an annotation may stand there that nothing supports any more.
 fn settle(
     to: &mut dyn Build,
-    own: Option<(String, String)>,
+    own: Option<&(String, String)>,
     mut may_remain: bool,
     build: Option<&str>,
     page: Option<&str>,
@@ -127,7 +127,7 @@ fn settle(
     let read = |to: &mut dyn Build| -> Result<Vec<(String, String)>> {
         let mut all = to.briefs()?;
         // A secret in it may have been replaced on the way: what the meta-data has counts.
-        if let Some(own) = own.iter().find(|own| !all.iter().any(|(key, _)| *key == own.0)) {
+        if let Some(own) = own.filter(|own| !all.iter().any(|(key, _)| *key == own.0)) {
             all.push(own.clone());
         }
         Ok(all)

@@ -35,7 +35,7 @@ fn refusal(gathered: &Gathered, request: &Request) -> (Exit, String) {
 }
 
 fn own(command: &str) -> Request {
-    Request { task: Task::OwnCommand(command.into()), place: PlaceRule::Configured }
+    Request { task: Task::OwnCommand(command.into()), place: PlaceRule::Configured, plain_run: None }
 }
 
 fn runs_on_the_machine(gathered: &Gathered, request: &Request) -> bool {

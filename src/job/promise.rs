@@ -5,9 +5,7 @@
 //! the plan has and that does not fail softly. Buildkite itself applies the step's `soft_fail` and `retry` to it.
 
 use super::gather::Gathered;
-use super::request::{PlaceRule, Request, Task};
-use crate::cli::{Cli, Command};
-use clap::Parser as _;
+use super::request::{PlaceRule, Request, RunOptions, Task};
 use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::model::shown;
 use rust_vmm_ci_core::plan::{self, Asked, Plan};
@@ -40,7 +38,10 @@ impl Promise {
         }
         let deciding = match &request.task {
             Task::Checks(_) => deciding(plan),
-            Task::OwnCommand(script) => planned(gathered, script).as_ref().map(deciding).unwrap_or_default(),
+            Task::OwnCommand(_) => {
+                let run = request.plain_run.as_ref();
+                run.and_then(|run| planned(gathered, run)).as_ref().map(deciding).unwrap_or_default()
+            }
         };
         Self { deciding, word, ..Self::default() }
     }
@@ -78,8 +79,8 @@ impl Promise {
     /// Does some work, while another process on this machine may say through this job's report file that a
     /// check has failed.
     pub fn watching<T>(&self, report: &Path, work: impl FnOnce() -> T) -> T {
-        let word = container::word_of_failure(report);
-        container::watching_for_failure(&|| std::fs::read(&word).ok(), &|label| self.failed(label), work)
+        let beside = container::word_of_failure(report);
+        container::watching_for_failure(&|| std::fs::read(&beside).ok(), &|label| self.failed(label), work)
     }
 
     /// Waits until the agent has passed on the promise.
@@ -97,48 +98,17 @@ fn deciding(plan: &Plan) -> Vec<String> {
     hard.map(|check| check.label.as_str().to_owned()).collect()
 }
 
-/// The plan of a step's own command, where that is one plain call of `rust-vmm-ci run`.
-fn planned(gathered: &Gathered, script: &str) -> Option<Plan> {
-    let args = plain_run(script)?;
-    let (selection, _, command) = Cli::try_parse_from(args).ok()?.into_parts();
-    let Command::Run(args) = command else { return None };
-    if selection.dir.is_some() || selection.config.is_some() || args.docker {
-        return None;
-    }
-    let platform = selection.platform.unwrap_or(gathered.target.platform);
-    let facts = gathered.repository.facts(!args.package.is_empty()).ok()?;
-    let asked = Asked { names: args.names, packages: args.package };
+/// The plan of a step's command that is one run.
+fn planned(gathered: &Gathered, run: &RunOptions) -> Option<Plan> {
+    let platform = run.platform.unwrap_or(gathered.target.platform);
+    let facts = gathered.repository.facts(!run.packages.is_empty()).ok()?;
+    let asked = Asked { names: run.names.clone(), packages: run.packages.clone() };
     plan::for_run(gathered.config(), &facts, platform, gathered.target.os, asked).ok()
-}
-
-/// The words of a script that is one call of `rust-vmm-ci run` and nothing else: its status is then the
-/// script's.
-fn plain_run(script: &str) -> Option<Vec<String>> {
-    if script.trim().contains(['$', '`', ';', '&', '|', '<', '>', '(', ')', '*', '?', '#', '~', '!', '\n']) {
-        return None;
-    }
-    let words = shell_words::split(script).ok()?;
-    (words.len() >= 2 && words[0] == "rust-vmm-ci" && words[1] == "run").then_some(words)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_script_whose_status_is_that_of_one_run_is_known_to_fail() {
-        assert!(plain_run("rust-vmm-ci run clippy").is_some());
-        for script in [
-            "rust-vmm-ci run clippy || true",
-            "! rust-vmm-ci run clippy",
-            "rust-vmm-ci run clippy\ntrue",
-            "make && rust-vmm-ci run",
-            "rust-vmm-ci list",
-            "A=1 rust-vmm-ci run",
-        ] {
-            assert_eq!(plain_run(script), None, "{script}");
-        }
-    }
 
     #[test]
     fn a_check_that_is_not_planned_or_fails_softly_promises_nothing() {

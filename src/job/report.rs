@@ -116,7 +116,7 @@ fn upload_and_annotate(gathered: &Gathered, report: &Report) -> Result<()> {
         parallel: step.parallel_job.as_deref(),
         retries: step.retries,
     };
-    build_page::tell(&job, Brief::of(report, Some(&whole)), step.build.as_deref()).or_else(|error| {
+    build_page::tell(&job, &Brief::of(report, Some(&whole)), step.build.as_deref()).or_else(|error| {
         say::note(format_args!("the job has an annotation of its own: {error:#}"));
         annotate_alone(report, &job, &page)
     })

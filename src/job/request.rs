@@ -38,6 +38,9 @@ pub struct Request {
     pub task: Task,
     /// How its place is chosen.
     pub place: PlaceRule,
+    /// What the command of a step does where it is one call of `rust-vmm-ci run`: its status is then known
+    /// as soon as a check has failed.
+    pub plain_run: Option<RunOptions>,
 }
 
 impl Request {

@@ -193,10 +193,10 @@ mod tests {
         let outcome = Outcome { verdict: Verdict::Failed, findings: vec![test], ..Outcome::default() };
         let report = parsed(&Report { outcomes: vec![outcome], ..Report::default() });
         let case = &report.test_suites[0].test_cases[0];
-        let TestCaseStatus::NonSuccess { description: Some(text), .. } = &case.status else {
+        let TestCaseStatus::NonSuccess { description: Some(told), .. } = &case.status else {
             panic!("{case:?}")
         };
-        assert_eq!((case.name.as_str(), text.as_str()), ("a::b", "it panicked"));
+        assert_eq!((case.name.as_str(), told.as_str()), ("a::b", "it panicked"));
     }
 
     #[test]

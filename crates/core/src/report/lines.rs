@@ -17,6 +17,7 @@ const CHECKS: usize = 5;
 
 /// One annotation.
 #[derive(Debug, Serialize)]
+#[allow(clippy::struct_field_names, reason = "the names are Buildkite's")]
 struct Line<'f> {
     path: &'f str,
     start_line: u32,

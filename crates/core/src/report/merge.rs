@@ -118,10 +118,10 @@ impl SharedFinding {
     fn add(&mut self, finding: &Finding, seen: Seen) {
         let own = &mut self.finding;
         own.level = own.level.min(finding.level);
-        fill(&mut own.lint, &finding.lint);
-        fill(&mut own.package, &finding.package);
-        fill(&mut own.rendered, &finding.rendered);
-        fill(&mut own.remedy, &finding.remedy);
+        fill(&mut own.lint, finding.lint.as_ref());
+        fill(&mut own.package, finding.package.as_ref());
+        fill(&mut own.rendered, finding.rendered.as_ref());
+        fill(&mut own.remedy, finding.remedy.as_ref());
         for set in &finding.feature_sets {
             if !own.feature_sets.contains(set) {
                 own.feature_sets.push(set.clone());
@@ -144,9 +144,9 @@ impl SharedFinding {
 }
 
 /// Takes over a value that is missing.
-fn fill(own: &mut Option<String>, other: &Option<String>) {
+fn fill(own: &mut Option<String>, other: Option<&String>) {
     if own.is_none() {
-        own.clone_from(other);
+        *own = other.cloned();
     }
 }
 

@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_failed_test_shows_its_panic_message_and_its_last_lines() {
-        let rendered = (0..20).map(|n| format!("line {n}\n")).collect::<String>();
+        let rendered = (0..20).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n") + "\n";
         let test = Finding {
             lint: Some("test".into()),
             rendered: Some(rendered + "assertion failed: x\nnote: run with `RUST_BACKTRACE=1`\n"),

@@ -36,9 +36,9 @@ fn by_file(all: &[SharedFinding]) -> BTreeMap<(bool, &str), Vec<&SharedFinding>>
         let file = shared.finding.file.as_deref();
         files.entry((file.is_none(), file.unwrap_or_default())).or_default().push(shared);
     }
-    files
-        .values_mut()
-        .for_each(|found| found.sort_by(|a, b| a.finding.identity().cmp(&b.finding.identity())));
+    for found in files.values_mut() {
+        found.sort_by(|a, b| a.finding.identity().cmp(&b.finding.identity()));
+    }
     files
 }
 
