@@ -67,13 +67,15 @@ impl Promise {
             return;
         }
         let reason = format!("{} failed", shown::line(label));
-        let call = thread::spawn(move || {
+        let tell = move || {
             // An agent before 3.128 has no such command. The job fails at its end all the same.
             if let Err(error) = agent::promise_failure(Exit::Failed.code(), &reason) {
                 debug!("no early failure: {error:#}");
             }
-        });
-        *self.call.lock().unwrap_or_else(PoisonError::into_inner) = Some(call);
+        };
+        // Where the system has no thread to give, the job fails at its end.
+        let call = thread::Builder::new().name("promise".into()).spawn(tell).ok();
+        *self.call.lock().unwrap_or_else(PoisonError::into_inner) = call;
     }
 
     /// Does some work, while another process on this machine may say through this job's report file that a

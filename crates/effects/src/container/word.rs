@@ -29,7 +29,7 @@ pub fn watching_for_failure<T>(
 ) -> T {
     let (ended, has_ended) = channel::<()>();
     thread::scope(|scope| {
-        scope.spawn(move || {
+        let watch = move || {
             loop {
                 let is_over = has_ended.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout);
                 if let Some(label) = read().as_deref().and_then(label) {
@@ -39,7 +39,9 @@ pub fn watching_for_failure<T>(
                     return;
                 }
             }
-        });
+        };
+        // Where the system has no thread to give, the failure is known at the end.
+        let _ = thread::Builder::new().name("word".into()).spawn_scoped(scope, watch);
         let done = work();
         drop(ended);
         done
