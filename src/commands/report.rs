@@ -128,7 +128,7 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         let report = include_str!("../../tests/cases/report/full.json");
         std::fs::write(path("a.json"), report).unwrap();
-        std::fs::write(path("b.json"), report.replace("000000000001", "000000000009")).unwrap();
+        std::fs::write(path("b.json"), report.replace("0190a6cc-0000", "0190a6cc-1111")).unwrap();
         let wanted: Vec<_> = FORMATS.iter().map(|format| (*format, path(format.flag()))).collect();
         assert_eq!(run(&[path("a.json"), path("b.json")], &wanted).unwrap(), Exit::Passed);
         let merged = read(&path("report")).unwrap();

@@ -132,7 +132,11 @@ impl SharedFinding {
                 && (&known.platform, &known.os) == (&seen.platform, &seen.os)
         });
         match known {
-            Some(known) => known.feature_sets.extend(seen.feature_sets),
+            Some(known) => {
+                let more = seen.feature_sets.into_iter().filter(|set| !known.feature_sets.contains(set));
+                let more: Vec<String> = more.collect();
+                known.feature_sets.extend(more);
+            }
             None => self.seen_by.push(seen),
         }
     }
