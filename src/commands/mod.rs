@@ -9,6 +9,8 @@ mod init;
 mod list;
 mod migrate;
 mod pipeline;
+mod report;
+mod reproduce;
 mod run;
 mod set_up;
 
@@ -32,6 +34,11 @@ pub fn dispatch(selection: &Selection, verbosity: Verbosity, command: Command) -
         Command::Pipeline { format } => pipeline::print(selection, format),
         Command::List => list::run(selection),
         Command::Explain { label } => explain::run(selection, &label),
+        Command::Report { files, wanted } => {
+            let wanted: Vec<_> = wanted.into();
+            report::run(&files, &wanted)
+        }
+        Command::Reproduce { report, yes } => reproduce::run(selection, &report, yes),
         Command::Cache { command } => cache::cache(command.unwrap_or_default()),
         Command::Doctor { format } => doctor::doctor(format),
         Command::Init { mode, dry_run } => init::init(selection, mode, dry_run),

@@ -5,6 +5,7 @@ use rust_vmm_ci_core::checks::base;
 use rust_vmm_ci_core::checks::shard::Shard;
 use rust_vmm_ci_core::config::Change;
 use rust_vmm_ci_core::exit::usage;
+use rust_vmm_ci_core::model::address::without_password;
 use rust_vmm_ci_core::predecessor;
 use rust_vmm_ci_effects::run::console::Kind;
 use rust_vmm_ci_effects::{container, say};
@@ -89,6 +90,14 @@ pub struct Step {
     pub parallel_job: Option<String>,
     /// `BUILDKITE_PARALLEL_JOB_COUNT`: how many jobs the step has.
     pub parallel_jobs: Option<String>,
+    /// `BUILDKITE_JOB_ID`.
+    pub job_id: Option<String>,
+    /// `BUILDKITE_BUILD_URL`: the page of the build.
+    pub build: Option<String>,
+    /// `BUILDKITE_REPO`, without a password.
+    pub repository: Option<String>,
+    /// `BUILDKITE_BRANCH`.
+    pub branch: Option<String>,
     /// `BUILDKITE_RETRY_COUNT`: how often the job was retried.
     pub retries: u32,
 }
@@ -133,6 +142,10 @@ impl Environment {
                 id: get("BUILDKITE_STEP_ID"),
                 parallel_job: get("BUILDKITE_PARALLEL_JOB"),
                 parallel_jobs: get("BUILDKITE_PARALLEL_JOB_COUNT"),
+                job_id: get("BUILDKITE_JOB_ID"),
+                build: get("BUILDKITE_BUILD_URL"),
+                repository: get("BUILDKITE_REPO").map(|url| without_password(&url).into_owned()),
+                branch: get("BUILDKITE_BRANCH"),
                 retries: get("BUILDKITE_RETRY_COUNT").and_then(|count| count.parse().ok()).unwrap_or(0),
             },
         }

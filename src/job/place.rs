@@ -174,6 +174,8 @@ fn run_again(options: &RunOptions) -> String {
     words.extend(options.platform.map(|platform| format!("--platform={platform}")));
     words.extend(options.step.as_ref().map(|step| format!("--step={step}")));
     words.extend(options.packages.iter().map(|package| format!("--package={package}")));
+    words.extend(options.part.combinations.iter().map(|name| format!("--combination={name}")));
+    words.extend(options.part.tests.iter().map(|name| format!("--test={name}")));
     words.extend(options.jobs.map(|jobs| format!("--jobs={jobs}")));
     let flags = [
         (options.fail_fast, "--fail-fast"),

@@ -35,7 +35,7 @@ fn refusal(gathered: &Gathered, request: &Request) -> (Exit, String) {
 }
 
 fn own(command: &str) -> Request {
-    Request { task: Task::OwnCommand(command.into()), place: PlaceRule::Configured }
+    Request { task: Task::OwnCommand(command.into()), place: PlaceRule::Configured, plain_run: None }
 }
 
 fn runs_on_the_machine(gathered: &Gathered, request: &Request) -> bool {
@@ -197,7 +197,7 @@ fn a_check_that_asks_for_another_container_is_named() {
 #[test]
 fn a_run_is_repeated_in_the_container_with_all_its_options() {
     for verbosity in ["--verbose", "--quiet"] {
-        let words = "rust-vmm-ci run --platform=x86_64 --package=a --jobs=2 --fail-fast --strict --timings \
+        let words = "rust-vmm-ci run --platform=x86_64 --package=a --combination=x --test=y --jobs=2 --fail-fast --strict --timings \
                      --update";
         let mut words = shell_words::split(words).unwrap();
         words.extend([verbosity, "coverage", "a label"].map(str::to_owned));

@@ -51,6 +51,11 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
+/// Whether there is a program of this name on PATH.
+pub fn is_there(program: &str) -> bool {
+    which::which(program).is_ok()
+}
+
 /// Runs a command to its end with this process's standard input, and writes both outputs into a file. The
 /// command stays in this process's own tree.
 ///

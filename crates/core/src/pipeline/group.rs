@@ -125,12 +125,10 @@ fn step(group: &Group, config: &Config, reference: &str) -> Result<Step<'static>
     Ok(Step {
         label: group.label.clone().into(),
         command: command.into(),
-        shared: Arc::new(Shared::new(
-            &agents,
-            &plugins(reference, options, &[]),
-            timeout.into(),
-            attributes,
-        )?),
+        shared: Arc::new(
+            Shared::new(&agents, &plugins(reference, options, &[]), timeout.into(), attributes)?
+                .with_github_check(config),
+        ),
         if_changed: None,
     })
 }

@@ -26,6 +26,7 @@ mod policy;
 mod resolve;
 mod run;
 mod settings;
+mod word;
 
 pub use inside::{Inside, inside};
 pub use job::Job;
@@ -40,3 +41,4 @@ pub use resolve::{Wanted, resolve};
 pub use run::{Ran, run};
 pub use rust_vmm_ci_core::config::Policy;
 pub use settings::Settings;
+pub use word::{watching_for_failure, word_of_failure};

@@ -1,6 +1,7 @@
 //! The build: its jobs in order, and all that Buildkite remembers of it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -31,6 +32,25 @@ pub struct Artifact {
     pub(super) id: String,
 }
 
+/// A change of a step's attribute.
+#[derive(Clone, Debug)]
+pub struct StepUpdate {
+    pub step: String,
+    pub attribute: String,
+    pub value: String,
+    pub append: bool,
+}
+
+/// A job's word that it will fail.
+#[derive(Clone, Debug)]
+pub struct Promise {
+    pub job: String,
+    pub status: i64,
+    pub reason: String,
+    /// When it came.
+    pub at: Instant,
+}
+
 /// A way in which Buildkite does not take an upload.
 #[derive(Clone, Debug)]
 pub enum Refusal {
@@ -48,6 +68,9 @@ pub struct Build {
     pub annotations: Vec<Annotation>,
     pub artifacts: Vec<Artifact>,
     pub meta_data: BTreeMap<String, String>,
+    /// In the order in which they came.
+    pub step_updates: Vec<StepUpdate>,
+    pub promises: Vec<Promise>,
     /// Every pipeline that was sent, as it came, refused ones too.
     pub uploads: Vec<Value>,
     /// Requests to which there is no answer here.
@@ -115,6 +138,8 @@ impl Build {
         if steps.len() > JOBS_PER_UPLOAD {
             return Err(format!("{} jobs in one upload, over {JOBS_PER_UPLOAD}", steps.len()));
         }
+        // Jobs run one after another, so that a step that only waits has nothing to wait for.
+        let steps: Vec<&Value> = steps.iter().filter(|step| step.get("wait").is_none()).collect();
         if let Some(step) = steps.iter().find(|step| !is_one_command(step)) {
             return Err(format!("only a step that is one command can be run here: {step}"));
         }
@@ -129,7 +154,7 @@ impl Build {
             }
             Job::new(new_id(), &step, env.clone())
         };
-        let jobs: Vec<_> = steps.iter().map(changed).collect();
+        let jobs: Vec<_> = steps.into_iter().map(changed).collect();
         self.jobs.splice(at..at, jobs);
         Ok(())
     }

@@ -76,6 +76,8 @@ fn run_or_stop(
     let runs = facts
         .runs(command, mode, &metadata, &context.directory, &context.cargo())
         .map_err(|error| preamble::unknown(context, error))?;
+    let count = runs.len();
+    let runs = part_of(runs, &context.part.combinations)?;
     // The folder of a member may have a configuration of its own.
     let triple = command.value_of("--target").unwrap_or(&toolchain.host);
     let mut flags = Flags::of(command, || runs.iter().any(|run| configuration::has_flags(&run.dir, triple)));
@@ -84,7 +86,31 @@ fn run_or_stop(
     }
     let repeats = test::repeats(context, command, toolchain, triple, &metadata, &runs);
     let again = mode == FeatureMode::PowersetAll;
-    Ok(Check { context, command, flags, metadata: &metadata, facts, shard, repeats, again }.run_all(runs)?)
+    Ok(Check { context, command, flags, metadata: &metadata, facts, shard, repeats, again }
+        .run_all(runs, count)?)
+}
+
+/// The runs that are named, or that stand for one that is; without names all of them.
+///
+/// # Errors
+/// Where none is named so.
+fn part_of(runs: Vec<CargoRun>, names: &[String]) -> Result<Vec<CargoRun>> {
+    if names.is_empty() {
+        return Ok(runs);
+    }
+    let is_named = |run: &CargoRun| {
+        names.contains(&run.name()) || run.stands_for.iter().any(|name| names.contains(name))
+    };
+    let all: Vec<String> = runs.iter().map(CargoRun::name).collect();
+    let part: Vec<CargoRun> = runs.into_iter().filter(is_named).collect();
+    if part.is_empty() {
+        anyhow::bail!(
+            "--combination: there is none called {}; there are: {}",
+            names.join(", "),
+            all.join("; ")
+        );
+    }
+    Ok(part)
 }
 
 /// The judgement where the toolchain lacks what the command needs.
@@ -145,10 +171,10 @@ impl RunResult {
 }
 
 impl Check<'_, '_> {
-    fn run_all(mut self, runs: Vec<CargoRun>) -> Result<Judgement> {
+    /// Does the runs, which are some of `count`.
+    fn run_all(mut self, runs: Vec<CargoRun>, count: usize) -> Result<Judgement> {
         let mut judgement = Judgement { verdict: Verdict::Passed, ..Judgement::default() };
         let mut findings = Findings::default();
-        let count = runs.len();
         for (index, run) in runs.into_iter().enumerate() {
             (self.context.progress)(index + 1, count, &run.name());
             let begin = Instant::now();

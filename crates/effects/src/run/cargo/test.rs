@@ -65,8 +65,13 @@ impl Check<'_, '_> {
 
     /// Runs tests that have been built.
     pub(super) fn test(&mut self, run: &CargoRun, extra: &[&str], built: &RunResult) -> Result<RunResult> {
-        let trailing = &self.command.trailing;
-        let whole = |cargo: Command| if trailing.is_empty() { cargo } else { cargo.arg("--").args(trailing) };
+        let mut trailing = self.command.trailing.clone();
+        if !self.context.part.tests.is_empty() {
+            trailing.push("--exact".to_owned());
+            trailing.extend(self.context.part.tests.iter().cloned());
+        }
+        let whole =
+            |cargo: Command| if trailing.is_empty() { cargo } else { cargo.arg("--").args(&trailing) };
         let cargo = self.cargo(run, &["--no-fail-fast"]).args(extra);
         // The log shows what a person would type to repeat it, without what leaves tests out.
         self.context.announce_with(&whole(cargo.clone()), &self.command.env);
