@@ -44,7 +44,7 @@ pub fn run(selection: &Selection, label: &str) -> Result<Exit> {
         let of_policy = policy_lines(&step, config, &policy)?;
         steps.push(step_lines(&step, config, together)? + &of_group + &of_policy);
     }
-    say::out(steps.join("\n"));
+    say::line(steps.join("\n").trim_end_matches('\n'));
     Ok(Exit::Passed)
 }
 

@@ -8,6 +8,7 @@ use anyhow::Result;
 use rust_vmm_ci_core::config::Config;
 use rust_vmm_ci_core::exit::{Exit, usage};
 use rust_vmm_ci_core::model::Platform;
+use rust_vmm_ci_core::model::shown::block;
 use rust_vmm_ci_core::pipeline::file;
 use rust_vmm_ci_core::plan::Facts;
 use rust_vmm_ci_core::predecessor::coverage_file;
@@ -37,7 +38,7 @@ pub fn init(selection: &Selection, mode: InitMode, dry_run: bool) -> Result<Exit
     };
     let pipeline = set_up::PipelineFile::of(&root, &steps)?;
     if dry_run {
-        say::out(&pipeline.text);
+        say::out(block(&pipeline.text));
         return Ok(Exit::Passed);
     }
     pipeline.write(&root)?;

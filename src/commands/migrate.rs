@@ -5,6 +5,7 @@ use crate::job::Selection;
 use crate::job::configuration;
 use anyhow::Result;
 use rust_vmm_ci_core::exit::{Exit, usage};
+use rust_vmm_ci_core::model::shown::block;
 use rust_vmm_ci_core::pipeline::file;
 use rust_vmm_ci_core::predecessor::Legacy;
 use rust_vmm_ci_effects::git::{Git, Mention, Submodule};
@@ -40,7 +41,7 @@ pub fn migrate(selection: &Selection, dry_run: bool) -> Result<Exit> {
     if dry_run {
         let path = &submodule.path;
         say::line(format_args!("would remove the submodule {path}, and write {}:\n", set_up::PIPELINE));
-        say::out(&pipeline.text);
+        say::out(block(&pipeline.text));
     } else {
         pipeline.write(&root)?;
         if let Err(error) = git.remove_submodule(&submodule.path) {

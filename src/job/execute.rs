@@ -13,7 +13,7 @@ use rust_vmm_ci_core::plan::Plan;
 use rust_vmm_ci_core::report::{Report, VERSION};
 use rust_vmm_ci_effects::container::{self, Job};
 use rust_vmm_ci_effects::files::{self, Links};
-use rust_vmm_ci_effects::process::{Ended, Stream};
+use rust_vmm_ci_effects::process::{self, Ended, Stream};
 use rust_vmm_ci_effects::{git, say};
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -113,11 +113,11 @@ fn start(gathered: &Gathered, contained: &Contained, see: &mut dyn FnMut(Stream,
     let job = Job::here(gathered.root());
     // Afterwards git is not asked: code in the container can change how git works in this checkout.
     let commit = git::commit_of(gathered.root());
-    let ran = container::run(container, script, &job, &mut |stream, line| {
-        see(stream, line);
+    let ran = container::run(container, script, &job, &mut |stream, lines| {
+        process::lines(lines).for_each(|line| see(stream, line));
         match stream {
-            Stream::Stdout => say::pass_on_out(line),
-            Stream::Stderr => say::pass_on_error(line),
+            Stream::Stdout => say::pass_on_out(lines),
+            Stream::Stderr => say::pass_on_error(lines),
         }
     })?;
     let report = ran.report.as_deref().and_then(|text| match serde_json::from_slice(text) {

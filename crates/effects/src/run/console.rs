@@ -132,7 +132,7 @@ impl Stage {
             match piece {
                 Piece::Text(text) => self.write(text.as_bytes()),
                 Piece::Spool(mut spool) => {
-                    let mut buffer = [0; 8 << 10];
+                    let mut buffer = [0; 64 << 10];
                     let _ = spool.seek(SeekFrom::Start(0));
                     while let Ok(count @ 1..) = spool.read(&mut buffer) {
                         self.write(&buffer[..count]);
@@ -154,7 +154,7 @@ pub struct CheckLog<'c> {
 }
 
 impl CheckLog<'_> {
-    /// Adds a line with its line end.
+    /// Adds lines with their line ends.
     pub fn line(&mut self, line: &[u8]) {
         let line = &*say::redactor().bytes(line);
         // The console of Windows refuses text that is not UTF-8. A log takes any bytes.
