@@ -8,7 +8,7 @@
 use super::report;
 use crate::job::{self, PlaceRule, Repository, Request, RunOptions, Selection, Task, Verbosity};
 use anyhow::{Context as _, Result};
-use rust_vmm_ci_core::config::{Config, DockerChoice, Mode};
+use rust_vmm_ci_core::config::{Config, DockerChoice, Purpose};
 use rust_vmm_ci_core::exit::{Exit, usage};
 use rust_vmm_ci_core::model::{Os, Platform, pinned_image, shown};
 use rust_vmm_ci_core::report::repeat::Repeat;
@@ -33,7 +33,9 @@ pub fn run(selection: &Selection, file: &Path, yes: bool) -> Result<Exit> {
         return Ok(Exit::Passed);
     }
     let git = Git::at(&root)?;
-    let own = job::configuration::find(selection, &root, Mode::Run)?.config;
+    let here = Selection { dir: Some(root.clone()), ..selection.clone() };
+    let own = Repository::all(&here, Purpose::Run)?;
+    let own = own.first().map(|repository| repository.config().clone()).unwrap_or_default();
     let mut worst = Exit::Passed;
     for (index, of_job) in report.jobs.iter().enumerate() {
         let repeats: Vec<&Repeat> = repeats.iter().filter(|repeat| repeat.job == index).collect();
@@ -181,15 +183,21 @@ fn repeat_one(
         config: selection.config.clone(),
         platform: selection.platform.or_else(|| of_job.platform.parse().ok()),
         os: selection.os.or_else(|| of_job.os.parse::<Os>().ok()),
+        step: selection.step.clone(),
     };
-    let mut repository = Repository::find(&selection, Mode::Run)?;
+    let mut repositories = Repository::all(&selection, Purpose::Run)?;
     let rule = match place {
         Place::Host(_) => PlaceRule::ThisMachine,
         Place::Container(options, _) => {
-            repository.found.config.docker = options.clone();
+            for repository in &mut repositories {
+                repository.found.config.docker = options.clone();
+            }
             PlaceRule::Container
         }
     };
+    let mut repositories = repositories.into_iter();
+    let first = repositories.next().context("there is no configuration")?;
+    let others = repositories.collect();
     let options = RunOptions {
         names: vec![repeat.check.clone()],
         part: Part { combinations: repeat.combinations.clone(), tests: repeat.tests.clone() },
@@ -197,7 +205,7 @@ fn repeat_one(
         verbosity: if say::is_quiet() { Verbosity::Quiet } else { Verbosity::Normal },
         ..RunOptions::default()
     };
-    job::run(repository, &Request { task: Task::Checks(options), place: rule, plain_run: None })
+    job::run(first, others, &Request { task: Task::Checks(options), place: rule, plain_run: None })
 }
 
 /// The worse of two results: a failed check counts more than a broken one.
