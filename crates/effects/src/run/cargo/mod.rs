@@ -47,8 +47,9 @@ pub fn run(
     mode: FeatureMode,
     facts: &JobFacts,
     shard: Option<Shard>,
+    merge_examples: bool,
 ) -> Result<Judgement> {
-    Stop::settle(run_or_stop(context, command, mode, facts, shard))
+    Stop::settle(run_or_stop(context, command, mode, facts, shard, merge_examples))
 }
 
 fn run_or_stop(
@@ -57,6 +58,7 @@ fn run_or_stop(
     mode: FeatureMode,
     facts: &JobFacts,
     shard: Option<Shard>,
+    merge_examples: bool,
 ) -> Result<Judgement, Stop> {
     let toolchain = preamble::toolchain(facts)?;
     if let Some(missing) = missing_component(command, toolchain) {
@@ -80,7 +82,7 @@ fn run_or_stop(
     if flags.by_message && flags.are_noticed(facts.mentions(&metadata)) {
         flags = Flags::as_described(command);
     }
-    let repeats = test::repeats(context, command, toolchain, triple, &metadata, &runs);
+    let repeats = test::repeats(context, command, toolchain, triple, &runs, merge_examples);
     let again = mode == FeatureMode::PowersetAll;
     Ok(Check { context, command, flags, metadata: &metadata, facts, shard, repeats, again }.run_all(runs)?)
 }

@@ -10,7 +10,6 @@ use super::{Check, RunResult};
 use crate::process::{Command, Ended, Stream};
 use crate::run::context::Context;
 use anyhow::{Context as _, Result};
-use cargo_metadata::Metadata;
 use rust_vmm_ci_core::checks::cargo::CargoCommand;
 use rust_vmm_ci_core::checks::test_output::TestOutput;
 use rust_vmm_ci_core::model::Os;
@@ -25,8 +24,8 @@ pub(super) fn repeats(
     command: &CargoCommand,
     toolchain: &Toolchain,
     triple: &str,
-    metadata: &Metadata,
     runs: &[CargoRun],
+    merge_examples: bool,
 ) -> Option<Repeats> {
     let sets_tools = |run: &CargoRun| configuration::sets_test_tools(&run.dir, triple);
     let configures = |arg: &String| arg.starts_with("--config");
@@ -38,7 +37,7 @@ pub(super) fn repeats(
         return None;
     }
     let program = std::env::current_exe().context("finding this program's own file");
-    let prepared = program.and_then(|program| Repeats::prepare(&program, toolchain, triple, metadata));
+    let prepared = program.and_then(|program| Repeats::prepare(&program, toolchain, triple, merge_examples));
     prepared.unwrap_or_else(|error| {
         context.say(&format!("note: {error:#}; what passed before is run again"));
         None
@@ -92,12 +91,11 @@ impl Check<'_, '_> {
             }
             Some(line.into())
         })?;
-        if let Some(repeats) = &self.repeats {
-            match ended {
-                Ended::Exited(0) if !self.again => repeats.all_passed()?,
-                Ended::TimedOut | Ended::Cancelled => (self.context.log)(&repeats.said()),
-                _ => {}
-            }
+        if let Some(repeats) = &self.repeats
+            && ended == Ended::Exited(0)
+            && !self.again
+        {
+            repeats.all_passed()?;
         }
         let mut findings = if ended == Ended::Exited(0) { Vec::new() } else { output.findings() };
         if ended != Ended::Exited(0) && findings.is_empty() {

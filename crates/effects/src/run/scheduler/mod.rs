@@ -228,9 +228,9 @@ fn judge(
     };
     let package = check.package.as_deref();
     let judged = match &check.work {
-        Work::Cargo { command, features, divided } => {
+        Work::Cargo { command, features, divided, merge_examples } => {
             let shard = settings.shard.filter(|_| *divided);
-            cargo::run(&mut context, command, *features, job, shard)
+            cargo::run(&mut context, command, *features, job, shard, *merge_examples)
         }
         Work::Shell(script) => shell::run(&mut context, script),
         Work::Logic(Logic::Coverage) => coverage::run(&mut context, package, job, settings.update),
