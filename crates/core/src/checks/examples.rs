@@ -12,8 +12,8 @@
 mod bundle;
 mod text;
 
-pub use bundle::{blamed, main_file, module_file, shows_its_module};
-pub use text::registers_for_others;
+pub use bundle::{NO_EXAMPLE, as_documented, blamed, main_file, module_file, shows_its_module};
+pub use text::may_tell_apart;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -167,11 +167,6 @@ pub fn groups(examples: Vec<Example>) -> Vec<Vec<Example>> {
         groups.entry(key).or_default().push(example);
     }
     groups.into_values().filter(|group| group.len() >= FEWEST).collect()
-}
-
-/// The folder part of a documented file's path.
-fn folder(file: &str) -> String {
-    Path::new(file).parent().map(|parent| parent.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]

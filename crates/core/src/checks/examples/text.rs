@@ -14,6 +14,12 @@ const TELLING: &[&str] = &[
     "module_path",
     "type_name",
     "type_name_of_val",
+    // The place of the code.
+    "Location",
+    "location",
+    "set_hook",
+    "insta",
+    "expect_test",
     // Files beside the source.
     "include",
     "include_str",
@@ -163,15 +169,34 @@ fn calls_macro(code: &str, name: &str) -> bool {
     })
 }
 
-/// Whether the sources of a crate may have macros that register something with the whole program. Examples
-/// that call such macros would see what the others registered.
-pub fn registers_for_others<'t>(sources: impl IntoIterator<Item = &'t str>) -> bool {
-    let (mut macros, mut registers) = (false, false);
-    for source in sources {
-        for word in words(source) {
-            macros |= word == "macro_rules" || word == "proc_macro";
-            registers |= REGISTERING.contains(&word);
+/// Whether the sources of a crate may have macros or functions by which its examples could tell a bundle from
+/// a program of their own, though their text does not show it: macros that register something with the
+/// whole program or name the file, and whatever asks for the place of its caller.
+pub fn may_tell_apart<'t>(sources: impl IntoIterator<Item = &'t str>) -> bool {
+    let tells = |code: &str| words(code).any(|word| REGISTERING.contains(&word)) || calls_macro(code, "file");
+    sources.into_iter().any(|source| {
+        let procedural = words(source).any(|word| word == "proc_macro");
+        words(source).any(|word| word == "Location")
+            || (procedural && tells(source))
+            || source.split("macro_rules!").skip(1).any(|rest| tells(first_group(rest)))
+    })
+}
+
+/// The text up to where the first bracket closes, or all of it. Brackets in string literals do not count.
+fn first_group(text: &str) -> &str {
+    let mut depth = 0_usize;
+    let mut in_string = false;
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        match c {
+            '"' if before != '\'' && (before != '\\' || !in_string) => in_string = !in_string,
+            '(' | '[' | '{' if !in_string && before != '\'' => depth += 1,
+            ')' | ']' | '}' if in_string || before == '\'' => {}
+            ')' | ']' | '}' if depth <= 1 => return &text[..at],
+            ')' | ']' | '}' => depth -= 1,
+            _ => {}
         }
+        before = c;
     }
-    macros && registers
+    text
 }

@@ -11,6 +11,7 @@ use crate::process::{Command, Ended, Stream};
 use crate::run::context::Context;
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::checks::cargo::CargoCommand;
+use rust_vmm_ci_core::checks::examples::as_documented;
 use rust_vmm_ci_core::checks::test_output::TestOutput;
 use rust_vmm_ci_core::model::Os;
 use std::collections::BTreeSet;
@@ -83,13 +84,14 @@ impl Check<'_, '_> {
         let mut words = LastWords::default();
         let mut passed_before = Vec::new();
         let ended = self.context.run_cargo(&command, Purpose::Run, &mut |stream, line| {
-            output.read(line);
+            let line = as_documented(line);
+            output.read(&line);
             if stream == Stream::Stderr {
-                words.read(line);
+                words.read(&line);
             } else if let Some(what) = line.strip_prefix(PASSED_BEFORE.as_bytes()) {
                 passed_before.push(String::from_utf8_lossy(what).trim_end().to_owned());
             }
-            Some(line.into())
+            Some(line)
         })?;
         if let Some(repeats) = &self.repeats
             && ended == Ended::Exited(0)

@@ -17,7 +17,7 @@ mod bundle;
 use crate::process::{self, Command};
 use crate::say;
 use anyhow::{Context as _, Result};
-use rust_vmm_ci_core::checks::examples::{Call, Example, registers_for_others};
+use rust_vmm_ci_core::checks::examples::{Call, Example, may_tell_apart};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -41,6 +41,8 @@ const BOOTSTRAP: &str = "RUSTC_BOOTSTRAP";
 const BUNDLES: &str = "bundles.json";
 /// The file that is made where a call of rustc could not be read. Then nothing is merged.
 const UNREADABLE: &str = "unreadable";
+/// The file beside a program that must be copied for each example, where a link will not do.
+const COPY: &str = "copy";
 /// The file in the folder of the shims with the crates that have too few examples, one in each line.
 const FEW: &str = "few-examples";
 
@@ -112,9 +114,7 @@ struct Prepared {
 fn prepare(shims: &Path, rustdoc: &Command) -> Result<Option<Prepared>> {
     let name = name_of_crate(rustdoc);
     let few = fs::read_to_string(shims.join(FEW)).unwrap_or_default();
-    if few.lines().any(|line| line == name)
-        || registers_for_others(sources(rustdoc).iter().map(String::as_str))
-    {
+    if few.lines().any(|line| line == name) || may_tell_apart(sources(rustdoc).iter().map(String::as_str)) {
         return Ok(None);
     }
     let folder =
@@ -205,7 +205,8 @@ pub(super) fn build(folder: &Path, words: &[OsString]) -> Result<i32> {
     if let (Some((program, number)), Some(output)) = (bundles.get(&key), output) {
         if !only_checks {
             // Each example has a path of its own, by which the program finds its number.
-            if fs::hard_link(program, &output).is_err() {
+            let copy = program.with_file_name(COPY).exists();
+            if copy || fs::hard_link(program, &output).is_err() {
                 fs::copy(program, &output).context("placing an example's program")?;
             }
             fs::write(output + ".example", number.to_string()).context("placing an example's program")?;

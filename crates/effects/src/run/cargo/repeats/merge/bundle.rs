@@ -4,7 +4,7 @@ use super::Bundles;
 use crate::process::{self, Command};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::checks::examples::{
-    Example, FEWEST, blamed, groups, main_file, module_file, shows_its_module,
+    Example, FEWEST, NO_EXAMPLE, blamed, groups, main_file, module_file, shows_its_module,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -64,6 +64,9 @@ fn compile(folder: &Path, mut group: Vec<Example>, refused: &mut Vec<Example>) -
             // anyone's.
             let Some(mut alone) = blamed else { break };
             alone.extend(shows_its_module(&fs::read(&program).unwrap_or_default()));
+            if !may_link(folder, &program, group.len())? {
+                fs::write(folder.join(super::COPY), "").context("merging examples")?;
+            }
             let mut bundles = Bundles::new();
             for (number, example) in group.into_iter().enumerate() {
                 if alone.contains(&number) {
@@ -83,6 +86,17 @@ fn compile(folder: &Path, mut group: Vec<Example>, refused: &mut Vec<Example>) -
     }
     refused.append(&mut group);
     Ok(Bundles::new())
+}
+
+/// Whether a program with a second name knows by which name it was started. Some kernels tell it the first.
+fn may_link(folder: &Path, program: &Path, examples: usize) -> Result<bool> {
+    let probe = folder.join("probe");
+    if !program.is_file() || fs::hard_link(program, &probe).is_err() {
+        return Ok(false);
+    }
+    fs::write(folder.join("probe.example"), examples.to_string()).context("merging examples")?;
+    let status = process::run_into(&Command::new(probe), &folder.join("probe.said"))?;
+    Ok(status.code() == Some(NO_EXAMPLE.into()))
 }
 
 /// Compiles a bundle once. Returns whether that succeeded, and what rustc said.
