@@ -123,11 +123,7 @@ pub(super) fn has_an_ordinary_main(source: &str) -> bool {
 
 /// Whether the example has nothing that could tell the bundle from a program of its own.
 pub(super) fn cannot_tell(source: &str) -> bool {
-    let mut code = String::with_capacity(source.len());
-    for line in source.lines().filter(|line| !line.trim_start().starts_with("//")) {
-        code.push_str(line);
-        code.push('\n');
-    }
+    let code = code(source);
     let telling = words(&code).any(|word| TELLING.contains(&word) || word.starts_with("__example_"));
     let inner = code.matches("#!").count() != usize::from(code.starts_with("#![allow(unused)]"));
     !telling
@@ -137,6 +133,16 @@ pub(super) fn cannot_tell(source: &str) -> bool {
         && !has_foreign_code(&code)
         && !has_telling_attribute(&code)
         && !["file", "line", "column"].iter().any(|name| calls_macro(&code, name))
+}
+
+/// A source without its lines of comments and documentation.
+fn code(source: &str) -> String {
+    let lines = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.fold(String::with_capacity(source.len()), |mut code, line| {
+        code.push_str(line);
+        code.push('\n');
+        code
+    })
 }
 
 /// Whether `crate` stands for the example's own root: elsewhere than in `pub(crate)` and `extern crate`.
@@ -175,10 +181,11 @@ fn calls_macro(code: &str, name: &str) -> bool {
 pub fn may_tell_apart<'t>(sources: impl IntoIterator<Item = &'t str>) -> bool {
     let tells = |code: &str| words(code).any(|word| REGISTERING.contains(&word)) || calls_macro(code, "file");
     sources.into_iter().any(|source| {
-        let procedural = words(source).any(|word| word == "proc_macro");
-        words(source).any(|word| word == "Location")
-            || (procedural && tells(source))
-            || source.split("macro_rules!").skip(1).any(|rest| tells(first_group(rest)))
+        let code = code(source);
+        let procedural = words(&code).any(|word| word == "proc_macro");
+        words(&code).any(|word| word == "Location")
+            || (procedural && tells(&code))
+            || code.split("macro_rules!").skip(1).any(|rest| tells(first_group(rest)))
     })
 }
 

@@ -4,6 +4,7 @@
 
 mod combine;
 mod configuration;
+pub mod debug;
 mod divided;
 pub mod facts;
 mod flags;
@@ -128,11 +129,13 @@ struct RunResult {
     beside: BTreeSet<PathBuf>,
     /// The tests that passed before and were left out.
     passed_before: Vec<String>,
+    /// How many examples in documentation were compiled together with others.
+    merged_examples: usize,
 }
 
 impl RunResult {
     fn new(ended: Ended, findings: Vec<Finding>) -> Self {
-        Self { ended, findings, beside: BTreeSet::new(), passed_before: Vec::new() }
+        Self { ended, findings, beside: BTreeSet::new(), passed_before: Vec::new(), merged_examples: 0 }
     }
 }
 
@@ -164,6 +167,7 @@ impl Check<'_, '_> {
                 features: run.features,
                 stands_for: run.stands_for,
                 passed_before: result.passed_before,
+                merged_examples: result.merged_examples,
                 verdict,
                 started,
                 seconds: begin.elapsed().as_secs_f64(),

@@ -2,7 +2,7 @@
 
 use super::combine::CargoRun;
 use super::configuration;
-use super::repeats::{PASSED_BEFORE, Repeats};
+use super::repeats::{MERGED, PASSED_BEFORE, Repeats};
 use super::stopwatch::Purpose;
 use super::toolchain::Toolchain;
 use super::words::LastWords;
@@ -83,6 +83,7 @@ impl Check<'_, '_> {
         let mut output = TestOutput::default();
         let mut words = LastWords::default();
         let mut passed_before = Vec::new();
+        let mut merged_examples = 0;
         let ended = self.context.run_cargo(&command, Purpose::Run, &mut |stream, line| {
             let line = as_documented(line);
             output.read(&line);
@@ -90,6 +91,10 @@ impl Check<'_, '_> {
                 words.read(&line);
             } else if let Some(what) = line.strip_prefix(PASSED_BEFORE.as_bytes()) {
                 passed_before.push(String::from_utf8_lossy(what).trim_end().to_owned());
+            } else if let Some(count) = line.strip_prefix(MERGED.as_bytes()) {
+                let count = String::from_utf8_lossy(count);
+                merged_examples +=
+                    count.split(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0_usize);
             }
             Some(line)
         })?;
@@ -103,6 +108,6 @@ impl Check<'_, '_> {
         if ended != Ended::Exited(0) && findings.is_empty() {
             findings.extend(words.finding(ended));
         }
-        Ok(RunResult { passed_before, ..RunResult::new(ended, findings) })
+        Ok(RunResult { passed_before, merged_examples, ..RunResult::new(ended, findings) })
     }
 }

@@ -209,6 +209,9 @@ fn judge(
         cargo = cargo.env("CARGO_INCREMENTAL", "0");
     }
     let directory = check.directory.as_ref().map_or_else(|| job.root.clone(), |dir| job.root.join(dir));
+    if settings.ci {
+        cargo = cargo::debug::with_less(cargo, &directory);
+    }
     // Both callbacks write to the one log; only one is ever called at a time.
     let log = std::cell::RefCell::new(log);
     let mut context = Context {
