@@ -9,6 +9,7 @@
 
 mod cancel;
 mod divided;
+mod examples;
 mod program;
 mod refused;
 mod repeats;
