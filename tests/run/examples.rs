@@ -6,8 +6,7 @@ use std::fs;
 
 /// A library with six ordinary examples, of which one is `code`, at line 3.
 fn sample(code: &str) -> Sample {
-    let ordinary: String =
-        (0..5).map(|n| format!("/// ```\n/// assert_eq!({n} + 1, 1 + {n});\n/// ```\n")).collect();
+    let ordinary = "/// ```\n/// assert_eq!(1 + 1, 2);\n/// ```\n".repeat(5);
     let library = format!("//! A crate.\n\n/// ```\n/// {code}\n/// ```\n{ordinary}pub fn a() {{}}\n");
     Sample::new(&[("Cargo.toml", MANIFEST), ("src/lib.rs", &library)])
 }

@@ -125,7 +125,8 @@ impl Example {
             hash.update(part.len().to_le_bytes());
             hash.update(part.as_bytes());
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        // It becomes a file's name, so it has no `/`.
+        base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, hash.finalize())
     }
 
     /// Whether the example behaves the same in a bundle as alone, as far as its text tells.

@@ -57,7 +57,7 @@ const REGISTERING: &[&str] =
 const ORDINARY_MARKS: &[&str] = &["rust", "no_run", "should_panic", "ignore", "edition2018", "edition2021"];
 
 /// How many lines rustdoc puts before an example, at most, where the example may be merged.
-const PRELUDE: i64 = 5;
+const PRELUDE: usize = 5;
 
 /// The words of a text: what looks like an identifier.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -70,7 +70,7 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
 /// nothing is known.
 pub(super) fn is_marked_as_ordinary(documentation: &str, line: i64, source: &str) -> bool {
     let first = usize::try_from(line.max(1) - 1).unwrap_or(0);
-    let last = usize::try_from(line + PRELUDE).unwrap_or(0);
+    let last = usize::try_from(line).unwrap_or(0).saturating_add(PRELUDE);
     let lines: Vec<&str> = documentation.lines().collect();
     let begins_here = |after: usize| {
         let Some(written) = lines[after..].iter().map(|line| content(line)).find(|line| !line.is_empty())
@@ -79,15 +79,15 @@ pub(super) fn is_marked_as_ordinary(documentation: &str, line: i64, source: &str
         };
         // A line that begins with `# ` is hidden on the page, and part of the example.
         let written = written.strip_prefix("# ").unwrap_or(written).trim();
-        source.lines().take(PRELUDE as usize + 2).any(|line| line.trim() == written)
+        source.lines().take(PRELUDE + 2).any(|line| line.trim() == written)
     };
     let ordinary = |mark: &str| {
         mark.split([',', ' ', '\t'])
             .all(|word| word.is_empty() || word.starts_with("ignore-") || ORDINARY_MARKS.contains(&word))
     };
     let mut found = false;
-    for at in first..last.min(lines.len()) {
-        if let Some(mark) = mark(lines[at]).filter(|_| begins_here(at + 1)) {
+    for (at, line) in lines.iter().enumerate().take(last).skip(first) {
+        if let Some(mark) = mark(line).filter(|_| begins_here(at + 1)) {
             found = true;
             if !ordinary(mark) {
                 return false;
