@@ -15,7 +15,7 @@ const PIPELINE_FILES: [&str; 2] = [".buildkite/pipeline.yml", ".buildkite/pipeli
 /// The repository's root: the folder that `-C` names, or this one.
 ///
 /// # Errors
-/// Exit 2 where it is no folder.
+/// Exit 2 where it is no folder, and where its path is not valid text.
 pub fn root(common: &Selection) -> Result<PathBuf> {
     let dir = common.dir.as_deref().unwrap_or(Path::new("."));
     let told = |what: &str| usage(format!("-C {}: {what}", dir.display()));
@@ -23,7 +23,12 @@ pub fn root(common: &Selection) -> Result<PathBuf> {
         return Err(told(if dir.exists() { "not a folder" } else { "no such folder" }));
     }
     // On Windows the canonical form begins with `\\?\`, which few tools understand.
-    dunce::canonicalize(dir).map_err(|error| told(&error.to_string()))
+    let root = dunce::canonicalize(dir).map_err(|error| told(&error.to_string()))?;
+    if root.to_str().is_none() {
+        // Cargo refuses such a path too. Reports and options name paths as text.
+        return Err(told("the folder's path is not valid UTF-8; use another folder"));
+    }
+    Ok(root)
 }
 
 /// Finds and reads the configuration.
@@ -62,5 +67,9 @@ pub fn find(common: &Selection, root: &Path, mode: Mode) -> Result<Found> {
 }
 
 fn read(path: &Path) -> Result<String> {
+    if path.to_str().is_none() {
+        let shown = path.display();
+        return Err(usage(format!("--config {shown}: the path is not valid UTF-8; name another file")));
+    }
     std::fs::read_to_string(path).map_err(|error| usage(format!("--config {}: {error}", path.display())))
 }

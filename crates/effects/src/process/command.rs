@@ -29,6 +29,9 @@ pub struct Command {
     pub within: Duration,
     /// Whether it goes on when the job is cancelled, because it tidies up.
     pub despite_cancel: bool,
+    /// Whether what it leaves running in sessions of its own lives on after it. This is for programs whose
+    /// task it is to start such processes: Podman's containers are some.
+    pub leaves_daemons: bool,
 }
 
 impl Command {
@@ -42,6 +45,7 @@ impl Command {
             grace: GRACE,
             within: WITHIN,
             despite_cancel: false,
+            leaves_daemons: false,
         }
     }
 
@@ -91,6 +95,13 @@ impl Command {
     #[must_use]
     pub fn despite_cancel(mut self) -> Self {
         self.despite_cancel = true;
+        self
+    }
+
+    /// Lets what it leaves running in sessions of its own live on after it.
+    #[must_use]
+    pub fn leaves_daemons(mut self) -> Self {
+        self.leaves_daemons = true;
         self
     }
 

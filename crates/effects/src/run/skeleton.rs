@@ -24,6 +24,10 @@ pub fn copy(from: &Path, to: &Path) -> Result<()> {
             }
             continue;
         }
+        // A pipe would keep the copy waiting, and a link may lead nowhere. cargo says what it lacks.
+        if !path.is_file() {
+            continue;
+        }
         let name = entry.file_name();
         let extension = path.extension().and_then(|extension| extension.to_str());
         match extension {
@@ -57,5 +61,24 @@ mod tests {
         let copied = files.map(read);
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(copied, [text("text"), text(""), None, None, None, text("text")]);
+    }
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_plain_file_is_left_out_and_stops_nothing() {
+        let from = tempfile::tempdir().unwrap();
+        let to = tempfile::tempdir().unwrap();
+        let at = |name: &str| from.path().join(name);
+        std::fs::write(at("Cargo.toml"), "text").unwrap();
+        std::os::unix::fs::symlink("nowhere", at("a.toml")).unwrap();
+        std::os::unix::fs::symlink("b.toml", at("b.toml")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", at("c.toml")).unwrap();
+        std::os::unix::fs::symlink("..", at("d.toml")).unwrap();
+        std::os::unix::fs::symlink("Cargo.toml", at("e.toml")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at("f.toml")).unwrap();
+        copy(from.path(), to.path()).unwrap();
+        let names = std::fs::read_dir(to.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        assert_eq!(names, ["Cargo.toml", "e.toml"]);
     }
 }

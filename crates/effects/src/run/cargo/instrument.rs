@@ -35,10 +35,10 @@ impl Instrumentation {
     pub fn prepare(program: &Path, folder: &Path, nightly: bool) -> Result<Self> {
         let suffix = if nightly { NIGHTLY } else { "" };
         let wrapper = folder.join(format!("{NAME}{suffix}{}", std::env::consts::EXE_SUFFIX));
-        let fresh = folder.join(format!(".{}.{NAME}", std::process::id()));
+        // A job that was killed may have left a link of any name, and in a container process ids come again.
         let linked = std::fs::create_dir_all(folder)
-            .and_then(|()| link(program, &fresh))
-            .and_then(|()| std::fs::rename(&fresh, &wrapper));
+            .and_then(|()| tempfile::Builder::new().prefix(".").make_in(folder, |path| link(program, path)))
+            .and_then(|fresh| Ok(fresh.into_temp_path().persist(&wrapper)?));
         linked.with_context(|| format!("linking {} to {}", wrapper.display(), program.display()))?;
         Ok(Self { wrapper, unit_profiles: folder.join("units") })
     }
@@ -145,6 +145,22 @@ mod tests {
         assert_eq!(call("rustc - --crate-name ___ --print=cfg"), words("- --crate-name ___ --print=cfg"));
         let nightly = instrumented(words("rustc --crate-name a"), true).unwrap();
         assert_eq!(nightly.args.last().unwrap(), "--cfg=coverage_nightly");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_link_is_made_whatever_a_killed_job_left_in_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = std::env::current_exe().unwrap();
+        let left = [format!(".{}.{NAME}", std::process::id()), NAME.to_owned()];
+        for name in &left {
+            link(Path::new("/nowhere"), &folder.path().join(name)).unwrap();
+        }
+        for _ in 0..2 {
+            let made = Instrumentation::prepare(&program, folder.path(), false).unwrap();
+            assert_eq!(std::fs::read_link(&made.wrapper).unwrap(), program);
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), left.len());
     }
 
     #[test]
