@@ -11,6 +11,7 @@
 mod cancel;
 mod divided;
 mod examples;
+mod places;
 mod program;
 mod refused;
 mod repeats;

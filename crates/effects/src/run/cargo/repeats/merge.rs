@@ -33,7 +33,7 @@ pub(super) const BUILD: &str = "rust-vmm-ci-build";
 pub(super) const START: &str = "rust-vmm-ci-start";
 
 /// How the line begins that says how many examples were merged.
-pub const MERGED: &str = "rust-vmm-ci: examples in documentation compiled as one program: ";
+const MERGED: &str = "rust-vmm-ci: examples in documentation compiled as one program: ";
 
 /// The variable that makes unstable options usable with a stable toolchain.
 const BOOTSTRAP: &str = "RUSTC_BOOTSTRAP";
@@ -65,6 +65,7 @@ pub(super) fn run(folder: &Path, rustdoc: &Command) -> Result<i32> {
     let status = process::run_here(&unstable(rustdoc).args(options).args(runner))?;
     let (merged, all) = (prepared.merged, prepared.all);
     say::line(format_args!("{MERGED}{merged} of {all}"));
+    super::tell::merged(folder, merged);
     if !status.success() {
         say::note(
             "each example ran in a process of its own, but most of them were compiled as one program; to compile \
