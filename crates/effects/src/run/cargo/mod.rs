@@ -4,6 +4,7 @@
 
 mod combine;
 mod configuration;
+pub mod debug;
 mod divided;
 pub mod facts;
 mod flags;
@@ -49,8 +50,9 @@ pub fn run(
     mode: FeatureMode,
     facts: &JobFacts,
     shard: Option<Shard>,
+    merge_examples: bool,
 ) -> Result<Judgement> {
-    Stop::settle(run_or_stop(context, command, mode, facts, shard))
+    Stop::settle(run_or_stop(context, command, mode, facts, shard, merge_examples))
 }
 
 fn run_or_stop(
@@ -59,6 +61,7 @@ fn run_or_stop(
     mode: FeatureMode,
     facts: &JobFacts,
     shard: Option<Shard>,
+    merge_examples: bool,
 ) -> Result<Judgement, Stop> {
     let toolchain = preamble::toolchain(facts)?;
     if let Some(missing) = missing_component(command, toolchain) {
@@ -84,7 +87,7 @@ fn run_or_stop(
     if flags.by_message && flags.are_noticed(facts.mentions(&metadata)) {
         flags = Flags::as_described(command);
     }
-    let repeats = test::repeats(context, command, toolchain, triple, &metadata, &runs);
+    let repeats = test::repeats(context, command, toolchain, triple, &runs, merge_examples);
     let again = mode == FeatureMode::PowersetAll;
     Ok(Check { context, command, flags, metadata: &metadata, facts, shard, repeats, again }
         .run_all(runs, count)?)
@@ -156,6 +159,8 @@ struct RunResult {
     packages: Packages,
     /// The tests that passed before and were left out.
     passed_before: Vec<String>,
+    /// How many examples in documentation were compiled together with others.
+    merged_examples: usize,
 }
 
 impl RunResult {
@@ -166,6 +171,7 @@ impl RunResult {
             beside: BTreeSet::new(),
             packages: Packages::new(),
             passed_before: Vec::new(),
+            merged_examples: 0,
         }
     }
 }
@@ -199,6 +205,7 @@ impl Check<'_, '_> {
                 features: run.features,
                 stands_for: run.stands_for,
                 passed_before: result.passed_before,
+                merged_examples: result.merged_examples,
                 verdict,
                 started,
                 seconds: begin.elapsed().as_secs_f64(),

@@ -230,6 +230,9 @@ fn judge(
         cargo = cargo.env("CARGO_INCREMENTAL", "0");
     }
     let directory = check.directory.as_ref().map_or_else(|| job.root.clone(), |dir| job.root.join(dir));
+    if settings.ci {
+        cargo = cargo::debug::with_less(cargo, &directory);
+    }
     // Both callbacks write to the one log; only one is ever called at a time.
     let log = std::cell::RefCell::new(log);
     let mut context = Context {
@@ -250,9 +253,9 @@ fn judge(
     };
     let package = check.package.as_deref();
     let judged = match &check.work {
-        Work::Cargo { command, features, divided } => {
+        Work::Cargo { command, features, divided, merge_examples } => {
             let shard = settings.shard.filter(|_| *divided);
-            cargo::run(&mut context, command, *features, job, shard)
+            cargo::run(&mut context, command, *features, job, shard, *merge_examples)
         }
         Work::Shell(script) => shell::run(&mut context, script),
         Work::Logic(Logic::Coverage) => coverage::run(&mut context, package, job, settings.update),
