@@ -7,11 +7,21 @@ use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::report::{Artifact, Combination, Finding, Section, Timings, Verdict};
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Is called with each line that a command writes. What it returns goes to the log.
 pub type OnLine<'r> = dyn for<'l> FnMut(Stream, &'l [u8]) -> Option<Cow<'l, [u8]>> + 'r;
+
+/// The part of a check that runs. Without names all of it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// The combinations of features, as `rust_vmm_ci_core::report::combination_name` writes them.
+    pub combinations: Vec<String>,
+    /// The tests, by their whole names.
+    pub tests: Vec<String>,
+}
 
 /// Where and how a check runs.
 pub struct Context<'a> {
@@ -33,6 +43,8 @@ pub struct Context<'a> {
     pub run_started: Instant,
     /// Whether tools may colour what they write.
     pub color: bool,
+    /// What a person asked to run of the check.
+    pub part: &'a Part,
     /// Whether compilers are watched, so that the time of linking is known apart from that of compiling.
     pub look: bool,
     /// What those cargo commands spent their time on that belong to no combination; none where no such
@@ -61,11 +73,29 @@ impl Context<'_> {
         self.env.iter().fold(command, |command, (name, value)| command.env(name, value))
     }
 
-    /// Adds the command to the check's log, as a person would type it to repeat it: cargo by its name, and
-    /// without variables.
+    /// Adds the command to the check's log, as a person would type it in the repository's root to get the
+    /// same verdict: cargo by its name, with the check's variables, those of its command (`variables`), and
+    /// the folder.
+    pub fn announce_with(&mut self, command: &Command, variables: &[(String, String)]) {
+        let mut env: Vec<(OsString, Option<OsString>)> = Vec::new();
+        for (name, value) in self.env.iter().chain(variables) {
+            env.retain(|(known, _)| known != name.as_str());
+            env.push((name.into(), Some(value.into())));
+        }
+        let is_ours = |arg: &OsString| arg.to_string_lossy().starts_with("--message-format=json");
+        let args = command.args.iter().filter(|arg| !is_ours(arg)).cloned().collect();
+        let typed = Command { program: "cargo".into(), env, args, ..command.clone() };
+        let folder = command.dir.as_deref().unwrap_or(&self.directory).strip_prefix(self.root).ok();
+        let folder = folder.map(|folder| folder.to_string_lossy().replace('\\', "/"));
+        match folder.filter(|folder| !folder.is_empty()) {
+            Some(folder) => self.say(&format!("$ cd {} && {typed}", shell_words::quote(&folder))),
+            None => self.say(&format!("$ {typed}")),
+        }
+    }
+
+    /// The same for a command without variables of its own.
     pub fn announce(&mut self, command: &Command) {
-        let typed = Command { program: "cargo".into(), env: Vec::new(), ..command.clone() };
-        self.say(&format!("$ {typed}"));
+        self.announce_with(command, &[]);
     }
 
     /// Adds a line to the check's log.

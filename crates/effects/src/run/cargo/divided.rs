@@ -62,7 +62,7 @@ impl Check<'_, '_> {
             .args(&run.flags)
             .arg(format!("--tool-config-file={PROFILE}:{}", settings.display()))
             .dir(&run.dir);
-        self.context.announce(&command);
+        self.context.announce_with(&command, &self.command.env);
         let mut words = LastWords::default();
         let ended = self.context.run_cargo(&command, Purpose::Run, &mut |stream, line| {
             if stream == Stream::Stderr {
