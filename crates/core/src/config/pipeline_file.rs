@@ -44,7 +44,7 @@ pub fn entries(pipeline: &Value, own: bool) -> Vec<Entry> {
 fn collect(steps: Vec<Step<'_>>, own: bool, count: &mut usize, found: &mut Vec<Entry>) {
     for step in steps {
         *count += 1;
-        let name = step.name().map_or_else(|| count.to_string(), |label| shown::value(label));
+        let name = step.name().map_or_else(|| count.to_string(), shown::value);
         for (reference, options) in step.plugins() {
             if is_ours(reference) || (own && is_this_repository(reference)) {
                 let (reference, mut options) = (reference.to_owned(), options.clone());

@@ -74,9 +74,9 @@ impl Check<'_, '_> {
             return Ok(RunResult::new(ended, Vec::new()));
         }
         let report = std::fs::read_to_string(&junit).unwrap_or_default();
-        let mut findings = shard::findings(&report, &|file| self.from_root(file));
+        let mut findings = shard::findings(&report, &|file| self.located(file));
         if findings.is_empty() {
-            findings.extend(words.finding(ended, &|file| self.from_root(file)));
+            findings.extend(words.finding(ended, &|file| self.located(file)));
         }
         Ok(RunResult::new(ended, findings))
     }
