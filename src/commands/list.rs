@@ -3,7 +3,7 @@
 use crate::job::{Repository, Selection};
 use anyhow::Result;
 use comfy_table::{ContentArrangement, Table, presets};
-use rust_vmm_ci_core::config::Mode;
+use rust_vmm_ci_core::config::Purpose;
 use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::model::Platform;
 use rust_vmm_ci_core::model::shown::line;
@@ -11,12 +11,28 @@ use rust_vmm_ci_core::plan::Planner;
 use rust_vmm_ci_effects::say;
 use std::collections::BTreeMap;
 
-/// Prints the list.
+/// Prints the list of every configuration.
 ///
 /// # Errors
 /// Exit 2 for what is wrong in the configuration, in files or in variables.
 pub fn run(selection: &Selection) -> Result<Exit> {
-    let repository = Repository::find(selection, Mode::Run)?;
+    let mut notes: Vec<String> = Vec::new();
+    for (index, repository) in Repository::all(selection, Purpose::Show)?.iter().enumerate() {
+        if index > 0 {
+            say::line("");
+        }
+        for note in list(repository)? {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
+    notes.iter().for_each(say::note);
+    Ok(Exit::Passed)
+}
+
+/// Prints the list of one configuration, and returns its notes.
+fn list(repository: &Repository) -> Result<Vec<String>> {
     let (found, facts) = (&repository.found, repository.facts(false)?);
     let planner = Planner::for_upload(&found.config, &facts)?;
     let mut by_platform: BTreeMap<Option<Platform>, Table> = BTreeMap::new();
@@ -41,10 +57,7 @@ pub fn run(selection: &Selection) -> Result<Exit> {
     if !opt_in.is_empty() {
         say::line(format_args!("\nopt-in, and not in\n{opt_in}"));
     }
-    for note in planner.notes() {
-        say::note(note);
-    }
-    Ok(Exit::Passed)
+    Ok(planner.notes())
 }
 
 fn table(header: [&str; 3]) -> Table {

@@ -28,7 +28,11 @@ impl Planner<'_> {
             ("AARCH64_LINUX_AGENT_TAGS", &variables.aarch64_agents, Platform::Aarch64),
         ]
         .into_iter()
-        .filter(|(_, tags, platform)| tags.is_some() && !enabled(*platform))
+        .filter(|(_, tags, platform)| {
+            let mut sharing =
+                Platform::ALL.into_iter().filter(|other| other.agent_tag() == platform.agent_tag());
+            tags.is_some() && !sharing.any(enabled)
+        })
         .map(|(name, _, platform)| {
             format!("{name}: no step is for {platform}: it is not among the platforms")
         })

@@ -9,13 +9,13 @@
 //!
 //! A folder in `exclude` is not a member, unless `members` names it directly.
 
-use super::Files;
 use super::globs::{Globs, is_glob};
 use super::manifest::{Dependency, Manifest};
 use super::outside::{self, Outside};
 use super::parallel;
 use super::path::{file_in, join};
-use crate::exit::{infrastructure, usage};
+use super::{Files, unreadable};
+use crate::exit::usage;
 use crate::model::shown;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -278,7 +278,7 @@ impl Walk<'_> {
 /// The manifest of a folder, or `None` if the folder has none.
 pub(super) fn manifest(files: &dyn Files, dir: &str) -> Result<Option<Manifest>> {
     let path = file_in(dir, "Cargo.toml");
-    let Some(text) = files.read(&path).map_err(|error| infrastructure(format!("{path}: {error}")))? else {
+    let Some(text) = files.read(&path).map_err(|error| unreadable(&path, &error))? else {
         return Ok(None);
     };
     match toml::from_str(&text) {

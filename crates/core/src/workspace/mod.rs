@@ -12,6 +12,6 @@ mod outside;
 pub mod parallel;
 pub mod path;
 
-pub use files::{Files, Link, MemoryFiles};
+pub use files::{Files, Link, MemoryFiles, unreadable};
 pub use members::{Crate, Crates, Reach};
 pub use outside::Outside;

@@ -7,6 +7,7 @@ use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::report::{Artifact, Combination, Finding, Section, Timings, Verdict};
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -61,11 +62,29 @@ impl Context<'_> {
         self.env.iter().fold(command, |command, (name, value)| command.env(name, value))
     }
 
-    /// Adds the command to the check's log, as a person would type it to repeat it: cargo by its name, and
-    /// without variables.
+    /// Adds the command to the check's log, as a person would type it in the repository's root to get the
+    /// same verdict: cargo by its name, with the check's variables, those of its command (`variables`), and
+    /// the folder.
+    pub fn announce_with(&mut self, command: &Command, variables: &[(String, String)]) {
+        let mut env: Vec<(OsString, Option<OsString>)> = Vec::new();
+        for (name, value) in self.env.iter().chain(variables) {
+            env.retain(|(known, _)| known != name.as_str());
+            env.push((name.into(), Some(value.into())));
+        }
+        let is_ours = |arg: &OsString| arg.to_string_lossy().starts_with("--message-format=json");
+        let args = command.args.iter().filter(|arg| !is_ours(arg)).cloned().collect();
+        let typed = Command { program: "cargo".into(), env, args, ..command.clone() };
+        let folder = command.dir.as_deref().unwrap_or(&self.directory).strip_prefix(self.root).ok();
+        let folder = folder.map(|folder| folder.to_string_lossy().replace('\\', "/"));
+        match folder.filter(|folder| !folder.is_empty()) {
+            Some(folder) => self.say(&format!("$ cd {} && {typed}", shell_words::quote(&folder))),
+            None => self.say(&format!("$ {typed}")),
+        }
+    }
+
+    /// The same for a command without variables of its own.
     pub fn announce(&mut self, command: &Command) {
-        let typed = Command { program: "cargo".into(), env: Vec::new(), ..command.clone() };
-        self.say(&format!("$ {typed}"));
+        self.announce_with(command, &[]);
     }
 
     /// Adds a line to the check's log.

@@ -21,7 +21,7 @@ pub(super) fn check(context: &mut Context<'_>, command: &CargoCommand) -> Result
         // rustfmt colours into a pipe as well, unless the variable names a terminal without colours.
         cargo = cargo.env("TERM", "dumb");
     }
-    context.announce(&cargo);
+    context.announce_with(&cargo, &command.env);
     let (root, directory) = (context.root.to_owned(), context.directory.clone());
     let mut output = StyleOutput::default();
     let mut words = LastWords::default();

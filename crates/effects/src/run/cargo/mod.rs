@@ -235,7 +235,7 @@ impl Check<'_, '_> {
         if extra.is_empty() && !self.command.trailing.is_empty() {
             command = command.arg("--").args(&self.command.trailing);
         }
-        self.context.announce(&command);
+        self.context.announce_with(&command, &self.command.env);
         let target = self.command.value_of("--target");
         let root = &self.facts.root;
         let mut messages =

@@ -69,7 +69,7 @@ impl Check<'_, '_> {
         let whole = |cargo: Command| if trailing.is_empty() { cargo } else { cargo.arg("--").args(trailing) };
         let cargo = self.cargo(run, &["--no-fail-fast"]).args(extra);
         // The log shows what a person would type to repeat it, without what leaves tests out.
-        self.context.announce(&whole(cargo.clone()));
+        self.context.announce_with(&whole(cargo.clone()), &self.command.env);
         let command = whole(match &self.repeats {
             Some(repeats) => repeats.apply(cargo, &built.beside)?,
             None => cargo,
