@@ -229,7 +229,7 @@ impl Check<'_, '_> {
     }
 
     /// Makes a path from the repository's root of a path that rustc, cargo or a test names.
-    fn from_root(&self, file: &str) -> String {
+    fn located(&self, file: &str) -> String {
         from_folder(&self.facts.root, self.metadata.workspace_root.as_std_path(), file)
     }
 
@@ -284,7 +284,7 @@ impl Check<'_, '_> {
         let (beside, packages) = (messages.take_programs(), messages.take_packages());
         let mut findings = messages.findings();
         if ended != Ended::Exited(0) && !has_error(&findings) {
-            findings.extend(words.finding(ended, &|file| self.from_root(file)));
+            findings.extend(words.finding(ended, &|file| self.located(file)));
         }
         Ok(RunResult { beside, packages, ..RunResult::new(ended, findings) })
     }

@@ -112,9 +112,9 @@ impl Check<'_, '_> {
         let mut findings = Vec::new();
         if ended != Ended::Exited(0) {
             let packages = self.packages(built);
-            findings = output.findings(&packages, &|file| self.from_root(file));
+            findings = output.findings(&packages, &|file| self.located(file));
             if findings.is_empty() {
-                findings.extend(words.finding(ended, &|file| self.from_root(file)));
+                findings.extend(words.finding(ended, &|file| self.located(file)));
             }
         }
         Ok(RunResult { passed_before, merged_examples, ..RunResult::new(ended, findings) })
