@@ -2,7 +2,8 @@
 
 use crate::job::{PlaceRule, Request, RunOptions, Selection, Task, Verbosity};
 use crate::report_files::ReportFiles;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_effects::run::Part;
 use std::ffi::OsString;
@@ -26,20 +27,20 @@ pub struct Cli {
 impl Cli {
     /// What the command line selects for every command, how much the program says, and the command.
     pub fn into_parts(self) -> (Selection, Verbosity, Command) {
-        let Common { dir, config, platform, os, verbose, quiet } = self.common;
+        let Common { dir, config, step, platform, os, color: _, verbose, quiet } = self.common;
         let verbosity = match (quiet, verbose) {
             (true, _) => Verbosity::Quiet,
             (false, true) => Verbosity::Verbose,
             (false, false) => Verbosity::Normal,
         };
-        (Selection { dir, config, platform, os }, verbosity, self.command)
+        (Selection { dir, config, step, platform, os }, verbosity, self.command)
     }
 }
 
 /// Options of every command, before or after its name.
 #[derive(Clone, Debug, Args)]
 pub struct Common {
-    /// The repository's folder [default: this folder]
+    /// The repository's folder [default: the root of the repository that this folder is in]
     #[arg(short = 'C', value_name = "DIR", global = true)]
     pub dir: Option<PathBuf>,
     // clippy wants code marks around these words, which would show in the help.
@@ -48,18 +49,36 @@ pub struct Common {
     /// plugin's entry in .buildkite/pipeline.yml]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
+    /// The step of .buildkite/pipeline.yml whose options hold, by its label [default: every step that uses
+    /// the plugin]
+    #[arg(long, value_name = "LABEL", global = true, conflicts_with = "config")]
+    pub step: Option<String>,
     /// The platform, by its name.
     #[arg(long, value_name = "NAME", global = true, help = one_of("The platform", &Platform::ALL))]
     pub platform: Option<Platform>,
     /// The operating system, by its name.
     #[arg(long, value_name = "NAME", global = true, help = one_of("The operating system", &Os::ALL))]
     pub os: Option<Os>,
+    /// Whether the output has colours
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto", global = true)]
+    pub color: ColorChoice,
     /// Say what the program decides and which programs it starts
     #[arg(long, short, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
     /// Say only what fails
     #[arg(long, short, global = true)]
     pub quiet: bool,
+}
+
+impl Common {
+    /// Whether the output has colours; none where nobody says so.
+    pub fn color(&self) -> Option<bool> {
+        match self.color {
+            ColorChoice::Auto => None,
+            ColorChoice::Always => Some(true),
+            ColorChoice::Never => Some(false),
+        }
+    }
 }
 
 /// The help of an option that takes one of these names.
@@ -96,10 +115,12 @@ pub enum Command {
         dry_run: bool,
     },
     /// Move a repository from the submodule rust-vmm-ci to this plugin, with the same steps
-    Migrate {
-        /// Say what would be done and change nothing
-        #[arg(long)]
-        dry_run: bool,
+    Migrate(MigrateArgs),
+    /// Say what this machine has for the plugin, and how to correct what is wrong
+    Doctor {
+        /// The format
+        #[arg(long, value_enum, default_value = "text")]
+        format: DoctorFormat,
     },
     /// Merge reports: each finding once, with every check of every job that showed it
     Report {
@@ -126,9 +147,34 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<CacheCommand>,
     },
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Write the man pages into a folder
+    Man {
+        /// The folder, which is made where it is not there
+        dir: PathBuf,
+    },
     /// The commands that the plugin's hooks call
     #[command(subcommand)]
     Hook(Hook),
+}
+
+/// Options of `migrate`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct MigrateArgs {
+    /// Say what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Say what would be done and what is left to do, and change nothing; exit 1 where something is left
+    #[arg(long, conflicts_with = "dry_run")]
+    pub check: bool,
+    /// Show the steps before and after the move side by side
+    #[arg(long)]
+    pub diff: bool,
 }
 
 /// The hooks.
@@ -152,6 +198,9 @@ pub struct InsideArgs {
     /// Whether the target directory is a volume that is kept between jobs
     #[arg(long)]
     pub target: bool,
+    /// Whether the job only reads what is kept between jobs
+    #[arg(long)]
+    pub read_only: bool,
     /// The command; without one, only the files' owner is restored
     #[arg(last = true)]
     pub command: Vec<OsString>,
@@ -183,6 +232,15 @@ pub enum Format {
     Json,
     /// YAML, for reading.
     Yaml,
+}
+
+/// How `doctor` prints its lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DoctorFormat {
+    /// A line each.
+    Text,
+    /// JSON, for programs.
+    Json,
 }
 
 /// Options of `run`.
@@ -232,6 +290,7 @@ impl RunArgs {
             names: self.names,
             packages: self.package,
             part: Part { combinations: self.combination, tests: self.test },
+            step: selection.step.clone(),
             platform: selection.platform,
             fail_fast: self.fail_fast,
             strict: self.strict,

@@ -5,15 +5,17 @@ use super::gather::Gathered;
 use super::job_files::JobFiles;
 use super::promise::Promise;
 use super::request::RunOptions;
+use super::{kvm, last_run};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit::{Exit, usage};
+use rust_vmm_ci_core::model::Os;
 use rust_vmm_ci_core::plan::{Plan, PlannedCheck};
 use rust_vmm_ci_core::report::{Report, Usage};
 use rust_vmm_ci_effects::process::{self, Ended};
 use rust_vmm_ci_effects::run::console::Console;
 use rust_vmm_ci_effects::run::shell::Script;
 use rust_vmm_ci_effects::run::{self, JobFacts, Settings};
-use rust_vmm_ci_effects::{container, say};
+use rust_vmm_ci_effects::{container, files, git, say};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -31,6 +33,10 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan, promise: &
     plan.notes.iter().for_each(say::note);
     let begin = Instant::now();
     let environment = &gathered.environment;
+    let for_a_person = !environment.ci && !environment.in_container;
+    if for_a_person && !plan.checks.is_empty() {
+        say::progress(last_run::announcement(gathered, &plan.checks));
+    }
     let machine = gathered.machine;
     let job = JobFacts::new(root);
     let console = Console::new(environment.console, environment.color, Box::new(std::io::stdout()))
@@ -48,9 +54,12 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan, promise: &
         update: options.update,
     };
     tracing::debug!("at most {} checks at once", settings.jobs);
-    let outcomes =
+    let mut outcomes =
         run::run(&plan.checks, &job, &settings, &console, begin, &|outcome| promise.ended(outcome));
-    Ok(Report {
+    if gathered.machine.os == Some(Os::Linux) {
+        kvm::note_beside(&mut outcomes, Path::new(kvm::DEVICE));
+    }
+    let report = Report {
         toolchain: job.toolchain().ok().map(|toolchain| toolchain.version.clone()),
         container: environment.image.clone(),
         cancelled: process::cancelled(),
@@ -60,8 +69,12 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan, promise: &
             own_memory,
         }),
         outcomes,
-        ..report_without_outcomes(root, gathered.target, begin)
-    })
+        ..report_without_outcomes(git::commit_of(root), gathered.target, begin)
+    };
+    if for_a_person {
+        last_run::keep(gathered, &report);
+    }
+    Ok(report)
 }
 
 /// Refuses to run cargo in a folder without a package.
@@ -114,8 +127,16 @@ pub fn own_command(
 
 /// Reads the report that `rust-vmm-ci run` left; none where there is none, or where it cannot be read.
 fn read_report(file: &Path) -> Option<Report> {
-    let text = std::fs::read_to_string(file).ok()?;
-    match serde_json::from_str(&text) {
+    let text = files::open_plain(file).and_then(|file| files::bounded(&file, files::LONGEST_REPORT));
+    let text = match text {
+        Ok(text) => text,
+        Err(error) if files::is_absent(&error) => return None,
+        Err(error) => {
+            say::error(format_args!("the report of `rust-vmm-ci run` is not read: {error}"));
+            return None;
+        }
+    };
+    match serde_json::from_slice(&text) {
         Ok(report) => Some(report),
         Err(error) => {
             say::error(format_args!(

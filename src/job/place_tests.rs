@@ -113,6 +113,36 @@ fn in_a_container_of_ours_there_is_no_second_one() {
 }
 
 #[test]
+fn a_job_in_kubernetes_is_in_its_image_already() {
+    let in_a_pod = |options: &str| {
+        let mut job = gathered(options);
+        job.environment.kubernetes = true;
+        job
+    };
+    let default = rust_vmm_ci_core::model::pinned_image(Some(Platform::X86_64));
+    let uploaded = format!("docker: {{image: '{default}', always-pull: true, privileged: true}}");
+    for options in ["{}", "docker: false", "docker: {as: image, image: 'a:1'}", &uploaded] {
+        assert!(runs_on_the_machine(&in_a_pod(options), &checks(&["clippy"])), "{options}");
+        assert!(runs_on_the_machine(&in_a_pod(options), &own("true")), "{options}");
+    }
+    let (exit, text) = refusal(&in_a_pod("docker: {image: 'a:1'}"), &checks(&[]));
+    assert_eq!(exit, Exit::Usage);
+    assert!(text.contains("write `image: a:1` beside"), "{text}");
+    let (exit, text) = refusal(&in_a_pod("platform: riscv64"), &own("true"));
+    assert_eq!((exit, text.contains("a machine with Docker")), (Exit::Usage, true), "{text}");
+    let mut forced = in_a_pod("{}");
+    forced.policy =
+        Policy::parse("the policy", r#"{"docker": {"image": "p:1"}, "forced": ["docker"]}"#).unwrap();
+    assert_eq!(container(&forced, &checks(&["clippy"])).container.image, "p:1");
+}
+
+#[test]
+fn a_step_for_kubernetes_has_a_container_of_the_same_image_elsewhere() {
+    let job = gathered("docker: {as: image, image: 'a:1'}");
+    assert_eq!(container(&job, &checks(&["clippy"])).container.image, "a:1");
+}
+
+#[test]
 fn a_run_by_hand_stays_on_the_machine_or_asks_for_the_projects_container() {
     let here = Request { place: PlaceRule::ThisMachine, ..checks(&[]) };
     let by_hand = Request { place: PlaceRule::Container, ..checks(&["style"]) };

@@ -10,13 +10,15 @@ use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::report::brief::{Brief, artifact_name};
 use rust_vmm_ci_core::report::{Artifact, Format, Job, Json, Report, annotation, html, profile, table};
-use rust_vmm_ci_effects::{agent, say};
+use rust_vmm_ci_effects::{agent, files, say};
 use std::path::{Path, PathBuf};
 
 /// Reports a job.
-pub fn report(gathered: &Gathered, request: &Request, done: &Done) {
-    let Some(report) = &done.report else { return };
-    let report = &with_job(report, &gathered.environment);
+pub fn report(gathered: &Gathered, request: &Request, done: &mut Done) {
+    let Some(report) = &mut done.report else { return };
+    *report = with_job(report, &gathered.environment);
+    report.redact(say::redactor());
+    let report = &*report;
     let environment = &gathered.environment;
     let options = request.options();
     if done.summary {
@@ -58,7 +60,8 @@ fn write_files(gathered: &Gathered, report: &Report, wanted: &[(&'static dyn For
 
 /// The bytes of an image that a check made.
 fn image(root: &Path, artifact: &Artifact) -> Option<Vec<u8>> {
-    std::fs::read(root.join(&artifact.path)).ok()
+    let file = files::open_plain(&root.join(&artifact.path)).ok()?;
+    files::bounded(&file, files::LONGEST).ok()
 }
 
 /// Shows the report on the page of the build, where this is a job of Buildkite: an annotation where a

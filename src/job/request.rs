@@ -13,6 +13,8 @@ pub struct Selection {
     pub dir: Option<PathBuf>,
     /// The file that holds the plugin's configuration.
     pub config: Option<PathBuf>,
+    /// The step of the pipeline file whose options hold, by its label.
+    pub step: Option<String>,
     /// The platform, in place of the configured ones.
     pub platform: Option<Platform>,
     /// The operating system, in place of the configured one.
@@ -81,6 +83,8 @@ pub struct RunOptions {
     pub names: Vec<String>,
     /// Packages that the checks are restricted to; empty for all.
     pub packages: Vec<String>,
+    /// The step of the pipeline file, as the command line names it: a run in a container must name it too.
+    pub step: Option<String>,
     /// The platform as the command line names it: a run in a container must name it too.
     pub platform: Option<Platform>,
     /// Whether the first failure ends the run.

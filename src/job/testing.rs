@@ -22,9 +22,10 @@ pub fn gathered(options: &str) -> Gathered {
         facts: Facts::read(&files, &|_| None, &config, false).unwrap(),
         repository: Repository {
             root: "/checkout".into(),
-            found: Found { config, from: "the test".into(), reference: None },
+            found: Found { config, from: "the test".into(), reference: None, step: None },
             config_file: None,
         },
+        others: Vec::new(),
         target,
         environment: Environment::of(&|_| None, false),
         machine: Machine { cores: 2, memory: None, platform: Some(Platform::X86_64), os: Some(Os::Linux) },

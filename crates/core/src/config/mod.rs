@@ -14,18 +14,22 @@ mod policy;
 #[cfg(test)]
 mod property;
 mod reference;
+mod several;
 mod source;
 mod split;
 mod step;
 mod text;
+pub mod untrusted;
 mod version;
 
 pub use check::COMMON_CHECK_KEYS;
 pub use pipeline_file::entries;
 pub use policy::Policy;
+pub use several::{All, Purpose};
 pub use source::{Found, Given, Text, Wanted};
 pub use split::Split;
 pub use text::printable;
+pub use untrusted::{Change, Untrusted};
 pub use version::require_version;
 
 use crate::model::{FeatureMode, Os, Platform};

@@ -1,11 +1,13 @@
 //! Values that every other room uses: platforms, operating systems, names of checks, labels of steps,
 //! and how text from outside is shown.
 
+pub mod address;
 mod feature_mode;
 mod image;
 mod name;
 mod origin;
 mod platform;
+pub mod secrets;
 pub mod shown;
 mod step;
 mod suggest;
@@ -16,4 +18,4 @@ pub use name::{CheckName, StepLabel};
 pub use origin::Origin;
 pub use platform::{Os, Platform};
 pub use step::{BUILDKITE_STEP_KEYS, HYPERVISORS};
-pub use suggest::{closest, did_you_mean};
+pub use suggest::{closest, did_you_mean, with_our_word};

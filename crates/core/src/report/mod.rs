@@ -7,6 +7,7 @@
 pub mod annotation;
 pub mod brief;
 mod finding;
+mod findings;
 #[cfg(test)]
 mod fixture;
 mod format;
@@ -17,12 +18,14 @@ pub mod lines;
 mod merge;
 mod outcome;
 pub mod profile;
+mod redact;
 pub mod repeat;
 pub mod table;
 pub mod text;
 mod timings;
 
 pub use finding::{Finding, Identity, Level, Place};
+pub use findings::Findings;
 pub use format::{Format, Json, ReadImage};
 pub use job::Job;
 pub use merge::{Seen, SharedFinding, merge};

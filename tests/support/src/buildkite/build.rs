@@ -77,6 +77,8 @@ pub struct Build {
     pub unanswered: Vec<String>,
     /// What the next uploads meet; with none left, they are taken.
     pub(super) refusals: VecDeque<Refusal>,
+    /// What happens to a step between its upload and its job.
+    pub(super) change: Option<fn(&mut Value)>,
     /// What became of each upload, by the id that the agent keeps over its tries.
     pub(super) verdicts: HashMap<String, Result<(), String>>,
     env: Environment,
@@ -145,7 +147,14 @@ impl Build {
         env.extend(job::variables(&pipeline["env"]));
         let uploader = self.jobs.iter().position(|job| Some(job.id.as_str()) == uploader);
         let at = uploader.map_or(self.jobs.len(), |index| index + 1);
-        let jobs: Vec<_> = steps.iter().map(|step| Job::new(new_id(), step, env.clone())).collect();
+        let changed = |step: &&Value| {
+            let mut step = (*step).clone();
+            if let (Some(change), Some(_)) = (self.change, uploader) {
+                change(&mut step);
+            }
+            Job::new(new_id(), &step, env.clone())
+        };
+        let jobs: Vec<_> = steps.iter().map(changed).collect();
         self.jobs.splice(at..at, jobs);
         Ok(())
     }

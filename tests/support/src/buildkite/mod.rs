@@ -75,6 +75,11 @@ impl Buildkite {
         lock(&self.build).refusals.extend(refusals);
     }
 
+    /// Changes each step that is uploaded from now on, as somebody could who has come into Buildkite.
+    pub fn change_steps(&self, change: fn(&mut Value)) {
+        lock(&self.build).change = Some(change);
+    }
+
     /// Cancels a job that is under way, which the agent learns within two seconds.
     pub fn cancel(&self, label: &str) {
         let mut build = lock(&self.build);

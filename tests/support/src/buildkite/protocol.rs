@@ -95,10 +95,15 @@ fn of_job(
             Answer::ok(json!({ "state": if is_cancelled { "canceling" } else { "running" } }))
         }),
         ("PUT", ["accept"]) => build.job_mut(job).map(|job| {
-            Answer::ok(json!({
+            let mut accepted = json!({
                 "id": job.id, "state": "accepted", "env": job.env,
                 "chunks_interval_seconds": 1, "chunks_max_size_bytes": 1_000_000,
-            }))
+            });
+            // The agent holds the job against a signed step.
+            if job.step.get("signature").is_some() {
+                accepted["step"] = job.step.clone();
+            }
+            Answer::ok(accepted)
         }),
         ("PUT", ["start" | "artifacts"]) | ("POST", ["header_times"]) => Some(Answer::done()),
         ("PUT", ["finish"]) => build.job_mut(job).map(|job| {

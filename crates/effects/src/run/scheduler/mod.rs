@@ -278,7 +278,7 @@ mod tests {
             "doc", "unittests-gnu", "unittests-gnu-release", "clippy", "coverage", "bench", "mine"]});
         let config = Config::parse(&options).unwrap();
         let facts = Facts::read(&MemoryFiles::default(), &|_| None, &config, false).unwrap();
-        let plan = for_run(&config, &facts, Platform::X86_64, Os::Linux, Asked::default()).unwrap().checks;
+        let plan = for_run(&config, &facts, Platform::X86_64, Os::Linux, &Asked::default()).unwrap().checks;
         let named = |name: &str| plan.iter().find(|check| check.name.as_str() == name).unwrap().needs.clone();
         let busy: Vec<Needs> = under_way.iter().map(|name| named(name)).collect();
         let free = plan.iter().filter(|check| {
@@ -293,7 +293,7 @@ mod tests {
         let options = json!({"only": ["style"]});
         let config = Config::parse(&options).unwrap();
         let facts = Facts::read(&MemoryFiles::default(), &|_| None, &config, false).unwrap();
-        let plan = for_run(&config, &facts, Platform::X86_64, Os::Linux, Asked::default()).unwrap().checks;
+        let plan = for_run(&config, &facts, Platform::X86_64, Os::Linux, &Asked::default()).unwrap().checks;
         let outcome = despite_panic(&plan[0], || panic!("a test's own panic"));
         assert_eq!((outcome.verdict, outcome.name.as_str()), (Verdict::Broken, "style"));
     }
