@@ -12,6 +12,7 @@ use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::pipeline::file;
 use rust_vmm_ci_core::plan::Facts;
 use rust_vmm_ci_core::predecessor::coverage_file;
+use rust_vmm_ci_effects::files;
 use rust_vmm_ci_effects::say;
 use std::path::Path;
 
@@ -74,7 +75,8 @@ impl Fit {
         let facts = facts::read(root, &Config::default(), true)?;
         let crates = facts.crates.as_deref().unwrap_or_default();
         let is_for_windows = |dir: &str| {
-            let text = std::fs::read_to_string(root.join(dir).join("Cargo.toml")).unwrap_or_default();
+            let text =
+                files::text(root, Path::new(dir).join("Cargo.toml")).ok().flatten().unwrap_or_default();
             text.lines().map(str::trim_start).any(|line| {
                 let table = line.starts_with("[target.");
                 table && (line.contains("windows") && !line.contains("not(windows"))

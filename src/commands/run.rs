@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::config::Purpose;
 use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::model::shown::line;
-use rust_vmm_ci_effects::{process, say};
+use rust_vmm_ci_effects::{files, process, say};
 use std::path::Path;
 
 /// Runs checks and reports.
@@ -28,11 +28,10 @@ pub fn run(selection: &Selection, request: &Request) -> Result<Exit> {
 fn note_on_the_folder(root: &Path) {
     let here = std::env::current_dir().ok().and_then(|here| dunce::canonicalize(here).ok());
     let Some(here) = here.filter(|here| here != root && here.starts_with(root)) else { return };
-    let manifests =
-        here.ancestors().take_while(|folder| *folder != root).map(|folder| folder.join("Cargo.toml"));
-    let Some(text) = manifests.into_iter().find_map(|path| std::fs::read_to_string(path).ok()) else {
-        return;
-    };
+    let below = here.strip_prefix(root).unwrap_or(&here);
+    let folders = below.ancestors().take_while(|folder| !folder.as_os_str().is_empty());
+    let manifest = |folder: &Path| files::text(root, folder.join("Cargo.toml")).ok().flatten();
+    let Some(text) = folders.into_iter().find_map(manifest) else { return };
     let name = toml::from_str::<toml::Table>(&text)
         .ok()
         .and_then(|manifest| manifest.get("package")?.get("name")?.as_str().map(str::to_owned));

@@ -85,7 +85,7 @@ pub struct Taken {
 /// The pipeline file that a repository has already; none where it has none.
 pub fn taken(root: &Path) -> Option<Taken> {
     let path = TAKEN.into_iter().find(|path| root.join(path).symlink_metadata().is_ok())?;
-    let text = fs::read_to_string(root.join(path)).unwrap_or_default();
+    let text = files::text(root, path).ok().flatten().unwrap_or_default();
     let pipeline = serde_saphyr::from_str::<Value>(&text).unwrap_or_default();
     Some(Taken { path, uses_the_plugin: !entries(&pipeline, false).is_empty() })
 }

@@ -4,8 +4,10 @@
 use super::gather::Gathered;
 use rust_vmm_ci_core::plan::PlannedCheck;
 use rust_vmm_ci_core::report::Report;
+use rust_vmm_ci_effects::files;
 use serde_json::{Map, Value, json};
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 /// The file, in the target directory.
 const FILE: &str = "rust-vmm-ci/last-run.json";
@@ -17,7 +19,7 @@ pub fn announcement(gathered: &Gathered, checks: &[PlannedCheck]) -> String {
         1 => "1 check".to_owned(),
         count => format!("{count} checks"),
     };
-    let text = std::fs::read_to_string(file(gathered)).unwrap_or_default();
+    let text = read(&file(gathered));
     let known: Value = serde_json::from_str(&text).unwrap_or_default();
     match estimate(&known, checks.iter().map(|check| check.label.as_str())) {
         Some(seconds) => format!("{count}, {} by the last run", about(seconds)),
@@ -33,7 +35,7 @@ pub fn keep(gathered: &Gathered, report: &Report) {
     else {
         return;
     };
-    let text = std::fs::read_to_string(&file).unwrap_or_default();
+    let text = read(&file);
     let known: Value = serde_json::from_str(&text).unwrap_or_default();
     let mut checks = known.get("checks").and_then(Value::as_object).cloned().unwrap_or_default();
     let sum: f64 = report.outcomes.iter().map(|outcome| outcome.seconds).sum();
@@ -45,9 +47,20 @@ pub fn keep(gathered: &Gathered, report: &Report) {
     let timed = report.outcomes.iter().filter(|outcome| outcome.seconds > 0.0);
     checks.extend(timed.map(|outcome| (outcome.label.clone(), json!(outcome.seconds * share))));
     let written = Value::Object(Map::from_iter([("checks".to_owned(), Value::Object(checks))])).to_string();
-    if std::fs::create_dir_all(target.join("rust-vmm-ci")).is_ok() {
-        let _ = std::fs::write(file, written);
+    let folder = target.join("rust-vmm-ci");
+    // Moved into place, so that a link that stands there is replaced and not followed.
+    if std::fs::create_dir_all(&folder).is_ok()
+        && let Ok(mut new) = tempfile::NamedTempFile::new_in(&folder)
+        && new.write_all(written.as_bytes()).is_ok()
+    {
+        let _ = new.persist(file);
     }
+}
+
+/// The text of the file; empty where it cannot be read.
+fn read(file: &Path) -> String {
+    let bytes = files::open_plain(file).and_then(|file| files::bounded(&file, files::LONGEST));
+    String::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
 }
 
 fn file(gathered: &Gathered) -> PathBuf {

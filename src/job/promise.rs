@@ -10,7 +10,7 @@ use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::model::shown;
 use rust_vmm_ci_core::plan::{self, Asked, Plan};
 use rust_vmm_ci_core::report::{Outcome, Verdict};
-use rust_vmm_ci_effects::{agent, container};
+use rust_vmm_ci_effects::{agent, container, files};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -82,7 +82,8 @@ impl Promise {
     /// check has failed.
     pub fn watching<T>(&self, report: &Path, work: impl FnOnce() -> T) -> T {
         let beside = container::word_of_failure(report);
-        container::watching_for_failure(&|| std::fs::read(&beside).ok(), &|label| self.failed(label), work)
+        let word = || files::open_plain(&beside).and_then(|file| files::bounded(&file, files::LONGEST)).ok();
+        container::watching_for_failure(&word, &|label| self.failed(label), work)
     }
 
     /// Waits until the agent has passed on the promise.

@@ -6,6 +6,7 @@ use anyhow::Result;
 use rust_vmm_ci_core::config::Config;
 use rust_vmm_ci_core::model::shown::{block, line};
 use rust_vmm_ci_core::predecessor::{Description, Mention, mention, mention_texts};
+use rust_vmm_ci_effects::files;
 use rust_vmm_ci_effects::git::{Kind, Line};
 use rust_vmm_ci_effects::say;
 use serde_json::Value;
@@ -147,7 +148,7 @@ fn descriptions_that_nobody_reads(state: &State, read: &BTreeSet<String>) -> Res
         if entry.kind != Kind::File || !is_nested || read.contains(&entry.path) {
             continue;
         }
-        let text = std::fs::read_to_string(state.root.join(&entry.path)).unwrap_or_default();
+        let text = files::text(&state.root, &entry.path).ok().flatten().unwrap_or_default();
         let names = Description::names(&text);
         if !names.is_empty() {
             places.push(format!(

@@ -14,6 +14,7 @@ use links::Link;
 use rust_vmm_ci_core::exit::{Exit, infrastructure, usage};
 use rust_vmm_ci_core::model::shown::{block, line};
 use rust_vmm_ci_core::pipeline::file::{self, Use};
+use rust_vmm_ci_effects::files;
 use rust_vmm_ci_effects::git::{Git, Kind, Submodule};
 use rust_vmm_ci_effects::say;
 use std::path::{Path, PathBuf};
@@ -205,7 +206,7 @@ impl State {
     /// Reads a file of the submodule; none where the submodule is not checked out.
     fn of_submodule(&self, path: &str) -> Option<String> {
         let (submodule, _) = self.submodule.as_ref()?;
-        std::fs::read_to_string(Path::new(&self.root).join(&submodule.path).join(path)).ok()
+        files::text(Path::new(&self.root), Path::new(&submodule.path).join(path)).ok().flatten()
     }
 }
 
