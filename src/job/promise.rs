@@ -10,7 +10,7 @@ use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::model::shown;
 use rust_vmm_ci_core::plan::{self, Asked, Plan};
 use rust_vmm_ci_core::report::{Outcome, Verdict};
-use rust_vmm_ci_effects::{agent, container};
+use rust_vmm_ci_effects::{agent, container, files};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -82,7 +82,7 @@ impl Promise {
     /// check has failed.
     pub fn watching<T>(&self, report: &Path, work: impl FnOnce() -> T) -> T {
         let beside = container::word_of_failure(report);
-        container::watching_for_failure(&|| std::fs::read(&beside).ok(), &|label| self.failed(label), work)
+        container::watching_for_failure(&|| read_word(&beside), &|label| self.failed(label), work)
     }
 
     /// Waits until the agent has passed on the promise.
@@ -92,6 +92,11 @@ impl Promise {
             let _ = call.join();
         }
     }
+}
+
+/// The file with the word; none where it is not there yet, or is no plain file.
+fn read_word(file: &Path) -> Option<Vec<u8>> {
+    files::bounded(&files::open_plain(file).ok()?, files::LONGEST).ok()
 }
 
 /// The labels of a plan's checks that do not fail softly.
