@@ -7,9 +7,7 @@ use crate::job::environment::Environment;
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit::{Exit, infrastructure, usage};
 use rust_vmm_ci_core::report::{Format, Report, VERSION, html, merge, table};
-use rust_vmm_ci_effects::{agent, say};
-use std::fs::File;
-use std::io::Read as _;
+use rust_vmm_ci_effects::{agent, files, say};
 use std::path::{Path, PathBuf};
 
 /// The longest file that is read, in bytes. A report is far smaller.
@@ -44,17 +42,12 @@ pub fn run(files: &[PathBuf], wanted: &[(&'static dyn Format, PathBuf)]) -> Resu
 /// Exit 2 where it cannot be read, is too long, is no report, or has another version.
 pub fn read(file: &Path) -> Result<Report> {
     let wrong = |what: String| usage(format!("{}: {what}", file.display()));
-    let mut text = Vec::new();
-    let opened = File::open(file).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    // A pipe may never end.
-    if !opened.metadata().is_ok_and(|facts| facts.is_file()) {
-        return Err(wrong("is no file; give a report that `rust-vmm-ci run --report FILE` wrote".into()));
-    }
-    let read = opened.take(LONGEST + 1).read_to_end(&mut text);
-    read.map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    if u64::try_from(text.len()).is_ok_and(|length| length > LONGEST) {
-        return Err(wrong(format!("is longer than {LONGEST} bytes, which no report is")));
-    }
+    // A link of the person's is followed; a pipe, which may never end, is refused.
+    let path = dunce::canonicalize(file).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let opened = files::open_plain(&path);
+    let text = opened.and_then(|file| files::bounded(&file, LONGEST)).map_err(|error| {
+        wrong(format!("cannot be read ({error}); give a report that `rust-vmm-ci run --report FILE` wrote"))
+    })?;
     let report: Report = serde_json::from_slice(&text).map_err(|error| {
         wrong(format!("is no report ({error}); give one that `rust-vmm-ci run --report FILE` wrote"))
     })?;
@@ -119,7 +112,7 @@ mod tests {
         let other = serde_json::to_string(&Report { version: 9, ..Report::default() }).unwrap();
         assert!(said(&other).contains("version 9"));
         let folder = read(folder.path()).unwrap_err().to_string();
-        assert!(folder.contains("is no file") || folder.contains("cannot be read"), "{folder}");
+        assert!(folder.contains("cannot be read"), "{folder}");
     }
 
     #[test]

@@ -82,8 +82,7 @@ impl Promise {
     /// check has failed.
     pub fn watching<T>(&self, report: &Path, work: impl FnOnce() -> T) -> T {
         let beside = container::word_of_failure(report);
-        let word = || files::open_plain(&beside).and_then(|file| files::bounded(&file, files::LONGEST)).ok();
-        container::watching_for_failure(&word, &|label| self.failed(label), work)
+        container::watching_for_failure(&|| read_word(&beside), &|label| self.failed(label), work)
     }
 
     /// Waits until the agent has passed on the promise.
@@ -93,6 +92,11 @@ impl Promise {
             let _ = call.join();
         }
     }
+}
+
+/// The file with the word; none where it is not there yet, or is no plain file.
+fn read_word(file: &Path) -> Option<Vec<u8>> {
+    files::bounded(&files::open_plain(file).ok()?, files::LONGEST).ok()
 }
 
 /// The labels of a plan's checks that do not fail softly.
