@@ -7,6 +7,7 @@ use crate::job::{Selection, facts};
 use anyhow::Result;
 use rust_vmm_ci_core::config::Config;
 use rust_vmm_ci_core::exit::{Exit, usage};
+use rust_vmm_ci_core::model::shown::block;
 use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::pipeline::file;
 use rust_vmm_ci_core::plan::Facts;
@@ -47,7 +48,7 @@ pub fn init(selection: &Selection, mode: InitMode, dry_run: bool) -> Result<Exit
     }
     let pipeline = set_up::PipelineFile::of(&root, &steps)?;
     if dry_run {
-        say::out(&pipeline.text);
+        say::out(block(&pipeline.text));
         return Ok(Exit::Passed);
     }
     pipeline.write(&root)?;

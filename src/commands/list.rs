@@ -6,7 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use rust_vmm_ci_core::config::Purpose;
 use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::model::Platform;
-use rust_vmm_ci_core::model::shown::block;
+use rust_vmm_ci_core::model::shown::line;
 use rust_vmm_ci_core::plan::Planner;
 use rust_vmm_ci_effects::say;
 use std::collections::BTreeMap;
@@ -38,13 +38,14 @@ fn list(repository: &Repository) -> Result<Vec<String>> {
     let mut by_platform: BTreeMap<Option<Platform>, Table> = BTreeMap::new();
     planner.visit(&mut |check| {
         let table = by_platform.entry(check.platform).or_insert_with(|| table(["check", "command", "from"]));
-        table.add_row([check.label.as_str(), &check.plain_command(), &check.step.source.to_string()]);
+        let (command, source) = (check.plain_command(), check.step.source.to_string());
+        table.add_row([check.label.as_str(), &command, &source].map(line));
         Ok(())
     })?;
-    say::line(block(&format!("configuration: {}", found.from)));
+    say::line(format_args!("configuration: {}", found.from));
     for (platform, table) in &by_platform {
         let title = platform.map_or("any platform", Platform::as_str);
-        say::line(block(&format!("\n{title}\n{table}")));
+        say::line(format_args!("\n{title}\n{table}"));
     }
     if by_platform.is_empty() {
         say::line("no check: every check is left out, or the files describe none");

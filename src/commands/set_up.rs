@@ -8,6 +8,7 @@ use rust_vmm_ci_core::exit::{infrastructure, usage};
 use rust_vmm_ci_core::pipeline::file::{self, Use};
 use rust_vmm_ci_core::plan::{PlannedCheck, Planner};
 use rust_vmm_ci_core::predecessor::Description;
+use rust_vmm_ci_effects::files;
 use serde_json::{Map, Value};
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -51,11 +52,11 @@ pub fn descriptions(root: &Path, is_out: &dyn Fn(&str) -> bool) -> Result<Vec<(S
     for entry in fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))? {
         let path = entry?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        let is_json = path.extension().is_some_and(|extension| extension == "json") && path.is_file();
+        let is_json = path.extension().is_some_and(|extension| extension == "json") && !path.is_dir();
         if !is_json || is_out(&format!(".buildkite/{name}")) {
             continue;
         }
-        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let Some(text) = files::required(root, &format!(".buildkite/{name}"))? else { continue };
         let is_one = serde_json::from_str::<Value>(&text).is_ok_and(|value| value.get("tests").is_some());
         let path = format!(".buildkite/{name}");
         if is_one {

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::config::{All, Found, Given, Purpose, Text, Wanted, require_version};
 use rust_vmm_ci_core::exit::usage;
 use rust_vmm_ci_core::model::{Os, Platform};
+use rust_vmm_ci_effects::files;
 use std::path::{Path, PathBuf};
 
 /// The files in which a repository's pipeline may stand.
@@ -89,11 +90,14 @@ fn with_given<T>(
 ) -> Result<T> {
     let named = common.config.as_deref().map(|path| read(path).map(|text| (path, text))).transpose()?;
     let named = named.as_ref().map(|(path, text)| (path.to_string_lossy(), text));
-    let pipeline = PIPELINE_FILES.into_iter().find_map(|path| {
-        let text = std::fs::read_to_string(root.join(path)).ok()?;
-        Some((path, text))
-    });
-    let plugin_yml = std::fs::read_to_string(root.join("plugin.yml")).ok();
+    let mut pipeline = None;
+    for path in PIPELINE_FILES {
+        if let Some(text) = files::required(root, path)? {
+            pipeline = Some((path, text));
+            break;
+        }
+    }
+    let plugin_yml = files::required(root, "plugin.yml")?;
     let told = variable("BUILDKITE_PLUGIN_CONFIGURATION");
     let name = variable("BUILDKITE_PLUGIN_NAME");
     let plugins = variable("BUILDKITE_PLUGINS");

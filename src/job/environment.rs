@@ -3,6 +3,7 @@
 use anyhow::Result;
 use rust_vmm_ci_core::checks::base;
 use rust_vmm_ci_core::checks::shard::Shard;
+use rust_vmm_ci_core::config::Change;
 use rust_vmm_ci_core::exit::usage;
 use rust_vmm_ci_core::predecessor;
 use rust_vmm_ci_effects::run::console::Kind;
@@ -68,6 +69,8 @@ pub struct Environment {
     pub color: bool,
     /// The step of this job.
     pub step: Step,
+    /// Whose change this job builds.
+    pub change: Change,
 }
 
 /// What Buildkite's variables say about the step of a job.
@@ -92,6 +95,9 @@ impl Environment {
     pub fn read() -> Self {
         let terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
         let environment = Self::of(&variable, terminal);
+        // A pipeline can set the variable. It must not move a job onto the host.
+        let in_container = environment.in_container && container::is_inside();
+        let environment = Self { in_container, ..environment };
         if say::is_quiet() { Self { console: Kind::Failures, ..environment } } else { environment }
     }
 
@@ -113,6 +119,7 @@ impl Environment {
             report_file: get(container::REPORT).map(PathBuf::from),
             console,
             color: color(get, console),
+            change: Change::read(get),
             step: Step {
                 key: get("BUILDKITE_STEP_KEY"),
                 label: get("BUILDKITE_LABEL"),

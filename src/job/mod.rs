@@ -53,8 +53,8 @@ pub fn run(repository: Repository, others: Vec<Repository>, request: &Request) -
         (place::Place::Host, PlaceRule::Configured) => Some(JobFiles::make()?),
         _ => None,
     };
-    let done = execute::execute(&gathered, request, &plan, place, files.as_ref())?;
-    report::report(&gathered, request, &done);
+    let mut done = execute::execute(&gathered, request, &plan, place, files.as_ref())?;
+    report::report(&gathered, request, &mut done);
     Ok(done.exit)
 }
 

@@ -13,6 +13,7 @@
 
 pub mod agent;
 pub mod container;
+pub mod files;
 pub mod git;
 pub mod process;
 pub mod run;

@@ -3,8 +3,8 @@
 //! Nothing of the host is in the virtual machine, so cargo speaks there as it does to people. The
 //! verdict is the script's exit status; its words only say which check to look at, and where.
 
-use super::test_output::TestOutput;
-use crate::report::{Finding, Verdict};
+use super::test_output::{Packages, TestOutput};
+use crate::report::{Finding, Findings, Verdict};
 use regex_lite::Regex;
 use std::sync::LazyLock;
 
@@ -68,6 +68,23 @@ pub fn labels(script: &str) -> Vec<(String, bool)> {
         .collect()
 }
 
+/// The folder in which the command of a check works, by the script: the command begins with `cd FOLDER &&`.
+/// Empty for the root.
+pub fn directory(script: &str, label: &str) -> String {
+    let list = shell_words::quote(&format!(" {label}")).into_owned();
+    let is_its = |line: &&str| {
+        line.ends_with(&format!("={}{list}", "$failed")) || line.ends_with(&format!("=$softly{list}"))
+    };
+    let command = script.split("\n/bin/sh -e -c ").skip(1).find_map(|part| {
+        let line = part.split("\necho '---' ").next()?.split("\n[ -z ").next()?;
+        Some(line).filter(is_its).and_then(|line| shell_words::split(line).ok()?.into_iter().next())
+    });
+    let command = command.as_deref().or(if labels(script).is_empty() { Some(script) } else { None });
+    let folder = command
+        .and_then(|command| shell_words::split(command.strip_prefix("cd ")?.split_once(" && ")?.0).ok());
+    folder.and_then(|mut words| words.pop()).unwrap_or_default()
+}
+
 /// What the output says of one check.
 #[derive(Debug)]
 pub struct Told {
@@ -123,18 +140,21 @@ impl Output {
             }
         }
         let Some(part) = self.parts.last_mut() else { return };
-        part.tests.read(line);
+        part.tests.read(line, standard_error);
         if standard_error {
             part.compiler.read(text);
         }
     }
 
     /// What is known once the command has ended with this status, `at` so many seconds after it began.
-    /// `labels` are the script's checks; empty where the command is one of a person's own.
-    pub fn told(self, status: i32, labels: &[&str], at: f64) -> Vec<Told> {
+    /// `labels` are the script's checks; empty where the command is one of a person's own. `soft` are those
+    /// whose failure is only shown. Of a status other than 0 at least one check is told that failed or is
+    /// broken and is not among `soft`, whatever the output looks like.
+    pub fn told(self, status: i32, labels: &[&str], soft: &[&str], at: f64) -> Vec<Told> {
         let named = |list: &Option<String>, label: &str| {
             list.as_ref().is_some_and(|list| format!("{list} ").contains(&format!(" {label} ")))
         };
+        let failed = self.failed.clone();
         // The script's own end: a test may print what looks like its last words.
         let ended = status == 0 || (status == 1 && labels.iter().any(|label| named(&self.failed, label)));
         // Of before the first check, or of a command that is no script of ours.
@@ -167,6 +187,9 @@ impl Output {
                 told.findings.clear();
             }
         }
+        if status != 0 && !labels.is_empty() {
+            add_unplaced(&mut all, failed.as_deref(), labels, soft, (status, at));
+        }
         if all.is_empty() && labels.is_empty() {
             let verdict = if status == 0 { Verdict::Passed } else { Verdict::Failed };
             let findings = if status == 0 { Vec::new() } else { unplaced };
@@ -176,15 +199,55 @@ impl Output {
     }
 }
 
+/// Adds what must not be missing from what is told of a script that ended with a status other than 0: the
+/// checks that its last words name and whose headings were not seen, because text without a line end stood
+/// before them; and, where no check that counts is told as failed, that one of them did.
+fn add_unplaced(
+    all: &mut Vec<Told>,
+    failed: Option<&str>,
+    labels: &[&str],
+    soft: &[&str],
+    (status, at): (i32, f64),
+) {
+    let told = |label: Option<&str>, verdict, reason: Option<String>| Told {
+        label: label.map(str::to_owned),
+        verdict,
+        reason,
+        findings: Vec::new(),
+        started: at,
+        seconds: 0.0,
+    };
+    let words = failed.map(|words| format!("{words} ")).unwrap_or_default();
+    for label in labels.iter().filter(|label| status == 1 && words.contains(&format!(" {label} "))) {
+        if !all.iter().any(|known| known.label.as_deref() == Some(label)) {
+            all.push(told(Some(label), Verdict::Failed, None));
+        }
+    }
+    let counts = |known: &Told| {
+        let is_soft = known.label.as_deref().is_some_and(|label| soft.contains(&label));
+        !is_soft && matches!(known.verdict, Verdict::Failed | Verdict::Broken)
+    };
+    if !all.iter().any(counts) {
+        let reason =
+            format!("the job ended with status {status}, and its output does not say which check failed");
+        let verdict = if status == 1 { Verdict::Failed } else { Verdict::Broken };
+        all.push(told(None, verdict, Some(reason)));
+    }
+}
+
 impl Part {
     fn findings(mut self) -> Vec<Finding> {
         self.compiler.end();
-        let mut findings = Vec::new();
-        for finding in self.compiler.found.into_iter().chain(self.tests.findings()) {
-            finding.merge_into(&mut findings);
-        }
-        findings
+        let mut findings = Findings::default();
+        findings.extend(self.compiler.found);
+        findings.extend(self.tests.findings(&Packages::new(), &in_checkout));
+        findings.into_vec()
     }
+}
+
+/// A path from the repository's root, of a path in the virtual machine.
+fn in_checkout(file: &str) -> String {
+    CHECKOUTS.iter().find_map(|root| file.strip_prefix(root)).unwrap_or(file).to_owned()
 }
 
 /// Reads rustc's and cargo's errors as they are told to people.
@@ -226,8 +289,7 @@ impl Compiler {
         if let (None, Some(place)) = (&block.file, text.trim_start().strip_prefix("--> ")) {
             let mut parts = place.rsplitn(3, ':');
             if let (Some(column), Some(line), Some(file)) = (parts.next(), parts.next(), parts.next()) {
-                let file = CHECKOUTS.iter().find_map(|root| file.strip_prefix(root)).unwrap_or(file);
-                block.file = Some(file.to_owned());
+                block.file = Some(in_checkout(file));
                 (block.line, block.column) = (line.parse().ok(), column.parse().ok());
             }
         }
@@ -263,105 +325,4 @@ impl Compiler {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CLIPPY: &str = "    Checking sample v0.1.0 (/root/workdir)\n\
-        error: unsafe block missing a safety comment\n \
-        --> src/lib.rs:3:5\n  |\n3 |     unsafe { x() }\n  |     ^^^^^^^^^^^^^^\n  |\n  \
-        = note: requested on the command line with `-D clippy::undocumented-unsafe-blocks`\n\n\
-        error: could not compile `sample` (lib) due to 1 previous error\n";
-
-    fn output(stream: &[(&str, bool)]) -> Output {
-        let mut output = Output::default();
-        for (text, standard_error) in stream {
-            for line in text.split_inclusive('\n') {
-                output.read(line.as_bytes(), *standard_error, 1.0);
-            }
-        }
-        output
-    }
-
-    #[test]
-    fn a_check_that_failed_is_told_with_its_place_and_lint() {
-        let output = output(&[
-            ("--- build-gnu-riscv64\n", false),
-            ("    Finished\n", true),
-            ("--- clippy-riscv64\n", false),
-            (CLIPPY, true),
-            ("failed: clippy-riscv64\n", false),
-        ]);
-        let told = output.told(1, &["build-gnu-riscv64", "clippy-riscv64"], 3.0);
-        assert_eq!(
-            told.iter().map(|told| told.verdict).collect::<Vec<_>>(),
-            [Verdict::Passed, Verdict::Failed]
-        );
-        assert_eq!((told[1].findings.len(), told[1].seconds), (1, 2.0));
-        let finding = &told[1].findings[0];
-        assert_eq!(finding.place().as_deref(), Some("src/lib.rs:3:5"));
-        assert_eq!(finding.lint.as_deref(), Some("clippy::undocumented_unsafe_blocks"));
-        assert!(finding.rendered.as_ref().is_some_and(|words| words.contains("unsafe { x() }")));
-    }
-
-    #[test]
-    fn a_failed_test_is_told_where_it_panicked() {
-        let text = "test a ... FAILED\n\nfailures:\n\n---- a stdout ----\n\
-            thread 'a' panicked at src/lib.rs:9:5:\nno\n\nfailures:\n    a\n";
-        let told = output(&[(text, false), ("error: test failed, to rerun pass `--lib`\n", true)]).told(
-            101,
-            &[],
-            3.0,
-        );
-        assert_eq!((told.len(), told[0].verdict), (1, Verdict::Failed));
-        assert_eq!(told[0].findings.len(), 1);
-        assert_eq!(told[0].findings[0].place().as_deref(), Some("src/lib.rs:9:5"));
-    }
-
-    #[test]
-    fn words_decide_nothing() {
-        let told = output(&[("--- a\n--- b\nfailed: a b\n", false)]).told(0, &["a"], 3.0);
-        assert_eq!(told.len(), 1);
-        assert_eq!(told[0].verdict, Verdict::Passed);
-        let told = output(&[("--- a\nfailed: all\n", false)]).told(1, &["a"], 3.0);
-        assert_eq!(told[0].verdict, Verdict::Broken);
-        let told = output(&[("test a ... FAILED\n", false), (CLIPPY, true)]).told(0, &[], 3.0);
-        assert_eq!((told[0].verdict, told[0].findings.len()), (Verdict::Passed, 0));
-    }
-
-    #[test]
-    fn a_machine_that_ended_early_gives_no_verdict() {
-        let told = output(&[("--- a\n", false)]).told(255, &["a", "b"], 3.0);
-        assert_eq!(told[0].verdict, Verdict::Broken);
-        assert!(told[0].reason.as_ref().is_some_and(|reason| reason.contains("status 255")));
-    }
-
-    #[test]
-    fn an_error_of_cargos_own_is_told() {
-        let told = output(&[("error: failed to parse manifest at `/root/workdir/Cargo.toml`\n", true)]);
-        let told = told.told(101, &[], 3.0);
-        assert!(told[0].findings[0].message.starts_with("failed to parse manifest"));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn the_script_runs_every_check_and_each_stops_at_its_first_failure() {
-        let items = [
-            Item { label: "it's first", command: "echo one\nfalse\necho two", soft_fail: false },
-            Item { label: "soft", command: "exit 3", soft_fail: true },
-            Item { label: "last", command: "echo 'three $HOME'", soft_fail: false },
-        ];
-        let ran = std::process::Command::new("/bin/sh").args(["-e", "-c", &script(&items)]).output().unwrap();
-        let said = String::from_utf8(ran.stdout).unwrap();
-        assert_eq!(ran.status.code(), Some(1));
-        assert_eq!(
-            said,
-            "--- it's first\none\n--- soft\n--- last\nthree $HOME\nfailed softly: soft\nfailed: it's first\n"
-        );
-        let known = labels(&script(&items));
-        let expected = [("it's first", false), ("soft", true), ("last", false)];
-        assert_eq!(known, expected.map(|(label, soft)| (label.to_owned(), soft)));
-        assert!(labels("cargo test\n").is_empty());
-        let ran = std::process::Command::new("/bin/sh").args(["-e", "-c", &script(&items[1..])]).output();
-        assert!(ran.unwrap().status.success());
-    }
-}
+mod tests;

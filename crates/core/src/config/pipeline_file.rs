@@ -4,6 +4,7 @@
 use super::reference::{is_ours, is_this_repository};
 use super::{Mode, Wanted};
 use crate::buildkite::{Step, unescape};
+use crate::model::shown;
 use crate::model::{Os, Platform};
 use serde_json::Value;
 
@@ -46,7 +47,7 @@ fn collect(steps: Vec<Step<'_>>, own: bool, count: &mut usize, found: &mut Vec<E
     for step in steps {
         *count += 1;
         let plain = step.name().map_or_else(|| count.to_string(), ToString::to_string);
-        let name = if step.name().is_some() { format!("{plain:?}") } else { plain.clone() };
+        let name = if step.name().is_some() { shown::value(&plain) } else { plain.clone() };
         for (reference, options) in step.plugins() {
             if is_ours(reference) || (own && is_this_repository(reference)) {
                 let (reference, mut options) = (reference.to_owned(), options.clone());

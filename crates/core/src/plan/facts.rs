@@ -5,11 +5,12 @@ use crate::checks::{self, STANDARD};
 use crate::config::{Config, WorkspaceMode};
 use crate::exit::{infrastructure, usage};
 use crate::model::Platform;
+use crate::model::shown::value;
 use crate::predecessor::{self, Description, Legacy, LegacyCheck, Test, Variables};
 use crate::workspace::path::{file_in, is_within, join};
-use crate::workspace::{Crate, Crates, Files, Reach, parallel};
+use crate::workspace::{Crate, Crates, Files, Reach, parallel, unreadable};
 use anyhow::Result;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The folder of descriptions and pipelines, in the root and in each crate.
@@ -79,7 +80,7 @@ impl Facts {
         };
         for (index, path) in config.tests.iter().enumerate() {
             let Some(path) = join("", path) else {
-                let error = usage(format!("tests[{index}]: {path:?} leads out of the repository"));
+                let error = usage(format!("tests[{index}]: {} leads out of the repository", value(path)));
                 return Err(config.source.named_in(error));
             };
             let Some(text) = read(files, &path)? else {
@@ -127,7 +128,11 @@ impl Facts {
                     WorkspaceMode::Selective => self.descriptions_of(files, member, &names)?,
                     WorkspaceMode::Whole => (Vec::new(), None),
                 };
-                let watched = watched(files, &crates, member, on)?;
+                let configured = config.dependents.then_some(&crates.configured);
+                let mut watched = watched(files, &crates, member, on)?;
+                watched.extend(configured.into_iter().flatten().map(watch::of_outside));
+                let mut seen = HashSet::new();
+                watched.retain(|glob| seen.insert(glob.clone()));
                 let watched_shared = watched.iter().chain(&shared).cloned().collect();
                 let is_root = member.dir.is_empty();
                 let found = CrateFacts {
@@ -248,6 +253,7 @@ fn watched(files: &dyn Files, crates: &Crates, member: &Crate, on: &[&Crate]) ->
         } else {
             globs.push(watch::of_folder(&found.dir));
         }
+        globs.extend(found.outside.iter().map(watch::of_outside));
     }
     Ok(globs)
 }
@@ -258,5 +264,5 @@ fn platforms(files: &dyn Files, dir: &str) -> Result<Option<Vec<Platform>>> {
 }
 
 fn read(files: &dyn Files, path: &str) -> Result<Option<String>> {
-    files.read(path).map_err(|error| infrastructure(format!("{path}: {error}")))
+    files.read(path).map_err(|error| unreadable(path, &error))
 }

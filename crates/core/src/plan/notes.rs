@@ -3,6 +3,7 @@
 use super::item::{Item, Kind};
 use super::{Planner, watch};
 use crate::model::Platform;
+use crate::model::shown;
 use serde_json::Value;
 
 impl Planner<'_> {
@@ -66,8 +67,10 @@ fn of_item(item: &Item<'_>) -> Vec<String> {
     for glob in globs {
         if let Some(deep) = watch::too_shallow(&glob) {
             notes.push(format!(
-                "{}: {glob:?} matches no file in a folder below it; write {deep:?}",
-                item.origin("if_changed")
+                "{}: {} matches no file in a folder below it; write {}",
+                item.origin("if_changed"),
+                shown::value(&glob),
+                shown::value(&deep)
             ));
         }
     }

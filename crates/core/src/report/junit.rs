@@ -24,7 +24,8 @@ impl Format for JUnit {
     }
 }
 
-/// The report as XML. `quick-junit` leaves out what XML does not allow, such as the codes of colours.
+/// The report as XML. `quick-junit` leaves out control characters, such as the codes of colours, and
+/// [`allowed`] the other characters that XML does not allow.
 fn render(report: &Report) -> Result<String> {
     let mut junit = quick_junit::Report::new("rust-vmm-ci");
     junit.set_time(duration(report.seconds));
@@ -32,7 +33,13 @@ fn render(report: &Report) -> Result<String> {
         junit.set_timestamp(began);
     }
     junit.add_test_suites(report.outcomes.iter().map(|outcome| suite(report, outcome)));
-    junit.to_string().context("writing the report as JUnit XML")
+    let xml = junit.to_string().context("writing the report as JUnit XML")?;
+    Ok(if xml.contains(|c| !allowed(c)) { xml.replace(|c| !allowed(c), "\u{fffd}") } else { xml })
+}
+
+/// Whether XML 1.0 allows a character (its production 2, `Char`).
+const fn allowed(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
 /// A check.
@@ -186,6 +193,26 @@ mod tests {
             panic!("no description")
         };
         assert!(text.as_str().starts_with(words), "{text:?}");
+    }
+
+    #[test]
+    fn the_report_is_xml_with_any_character_in_any_place() {
+        let text: String = ('\0'..='\u{ffff}').chain(['\u{1fffe}', '\u{1ffff}', '\u{10ffff}']).collect();
+        let outcome = Outcome {
+            label: text.clone(),
+            name: text.clone(),
+            command: text.clone(),
+            reason: Some(text.clone()),
+            verdict: Verdict::Failed,
+            combinations: vec![Combination { features: text.clone(), ..Combination::default() }],
+            findings: vec![Finding { rendered: Some(text.clone()), ..Finding::error("") }],
+            ..Outcome::default()
+        };
+        let report = Report { outcomes: vec![outcome], commit: Some(text), ..Report::default() };
+        let xml = render(&report).unwrap();
+        assert_eq!(xml.chars().find(|c| !allowed(*c)), None);
+        assert!(xml.contains('\u{10ffff}'));
+        quick_junit::Report::deserialize_from_str(&xml).unwrap();
     }
 
     #[test]

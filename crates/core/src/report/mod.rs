@@ -6,6 +6,7 @@
 
 pub mod annotation;
 mod finding;
+mod findings;
 #[cfg(test)]
 mod fixture;
 mod format;
@@ -13,11 +14,13 @@ pub mod html;
 pub mod junit;
 mod outcome;
 pub mod profile;
+mod redact;
 pub mod table;
 pub mod text;
 mod timings;
 
 pub use finding::{Finding, Identity, Level, Place};
+pub use findings::Findings;
 pub use format::{Format, Json, ReadImage};
 pub use outcome::{Artifact, Combination, Outcome, Section, Verdict, combination_name};
 pub use timings::{Timings, Usage};

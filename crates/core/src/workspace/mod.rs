@@ -8,8 +8,10 @@ pub mod flags;
 mod globs;
 mod manifest;
 mod members;
+mod outside;
 pub mod parallel;
 pub mod path;
 
-pub use files::{Files, MemoryFiles};
+pub use files::{Files, Link, MemoryFiles, unreadable};
 pub use members::{Crate, Crates, Reach};
+pub use outside::Outside;

@@ -1,6 +1,8 @@
 //! What is to be started.
 
 use super::supervise::GRACE;
+use rust_vmm_ci_core::model::address::REDACTED;
+use rust_vmm_ci_core::model::secrets::is_secret;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -114,11 +116,14 @@ impl Command {
 }
 
 impl fmt::Display for Command {
-    /// As a person would type it in a POSIX shell.
+    /// As a person would type it in a POSIX shell, without the values of secret variables.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.env {
-            if let Some(value) = value {
-                write!(f, "{}={} ", name.to_string_lossy(), quote(value))?;
+            let name = name.to_string_lossy();
+            match value {
+                Some(_) if is_secret(&name) => write!(f, "{name}={REDACTED} ")?,
+                Some(value) => write!(f, "{name}={} ", quote(value))?,
+                None => {}
             }
         }
         f.write_str(&quote(&self.program))?;

@@ -9,6 +9,7 @@ use super::cargo::LastWords;
 use super::context::{Context, Judgement};
 use super::preamble::in_workspace;
 use super::stopwatch;
+use crate::files;
 use crate::git::Git;
 use crate::process::{Ended, Stream};
 use anyhow::{Context as _, Result};
@@ -17,6 +18,7 @@ use rust_vmm_ci_core::checks::bench::{self, BASE, CHANGE, Compared, Measurements
 use rust_vmm_ci_core::checks::{bench_plot, coverage::shown};
 use rust_vmm_ci_core::exit;
 use rust_vmm_ci_core::report::{Artifact, Finding, Section, Verdict};
+use rust_vmm_ci_core::workspace::path::from_folder;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -72,7 +74,9 @@ fn compare(
     (context.progress)(1, 2, "this change");
     let directory = context.directory.clone();
     let ran = benchmarks.measure(context, &directory, &benchmarks.target, CHANGE)?;
-    if let Some(judgement) = ran.failure("the benchmarks fail") {
+    let root = context.root.to_owned();
+    let from_root = |file: &str| from_folder(&root, metadata.workspace_root.as_std_path(), file);
+    if let Some(judgement) = ran.failure("the benchmarks fail", &from_root) {
         return Ok(judgement);
     }
     let Found { commit: Some(commit), shown: name } = found else {
@@ -84,7 +88,7 @@ fn compare(
     let judgement = match compared {
         OnBase::Measured => benchmarks.judge(context, options, &name),
         OnBase::Nothing(reason) => Ok(passed(reason)),
-        OnBase::Ended(ran) => ran.failure("the base's benchmarks fail").map_or_else(
+        OnBase::Ended(ran) => ran.failure("the base's benchmarks fail", &str::to_owned).map_or_else(
             || Ok(passed(String::new())),
             |failure| {
                 if failure.verdict == Verdict::Cancelled {
@@ -154,14 +158,14 @@ struct Ran {
 
 impl Ran {
     /// The judgement where it did not end well.
-    fn failure(self, what: &str) -> Option<Judgement> {
+    fn failure(self, what: &str, from_root: &dyn Fn(&str) -> String) -> Option<Judgement> {
         let ended = self.ended;
         if ended == Ended::Exited(0) {
             return None;
         }
         let findings = self
             .words
-            .finding(ended)
+            .finding(ended, from_root)
             .map(|finding| Finding { message: format!("{what}: {}", finding.message), ..finding });
         Some(Judgement::of_command(ended, findings.into_iter().collect()))
     }
@@ -270,7 +274,10 @@ impl Benchmarks {
             for folder in measured(&home, baseline)? {
                 let text = |name: &str| {
                     let path = folder.join(name);
-                    std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+                    let bytes =
+                        files::open_plain(&path).and_then(|file| files::bounded(&file, files::LONGEST));
+                    let bytes = bytes.with_context(|| format!("reading {}", path.display()))?;
+                    String::from_utf8(bytes).with_context(|| format!("reading {}", path.display()))
                 };
                 let (name, measurement) = bench::read(&text("benchmark.json")?, &text("estimates.json")?)
                     .map_err(|error| exit::infrastructure(format!("{}: {error}", folder.display())))?;

@@ -6,6 +6,7 @@
 //! bounded.
 
 use crate::process;
+use crate::say;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use rust_vmm_ci_core::report::{Outcome, Verdict};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -131,7 +132,7 @@ impl Stage {
             match piece {
                 Piece::Text(text) => self.write(text.as_bytes()),
                 Piece::Spool(mut spool) => {
-                    let mut buffer = [0; 8 << 10];
+                    let mut buffer = [0; 64 << 10];
                     let _ = spool.seek(SeekFrom::Start(0));
                     while let Ok(count @ 1..) = spool.read(&mut buffer) {
                         self.write(&buffer[..count]);
@@ -153,8 +154,9 @@ pub struct CheckLog<'c> {
 }
 
 impl CheckLog<'_> {
-    /// Adds a line with its line end.
+    /// Adds lines with their line ends.
     pub fn line(&mut self, line: &[u8]) {
+        let line = &*say::redactor().bytes(line);
         // The console of Windows refuses text that is not UTF-8. A log takes any bytes.
         let text;
         let line = match self.console.kind {
@@ -188,7 +190,7 @@ impl CheckLog<'_> {
         if unwell && self.console.kind == Kind::Buildkite {
             closing.push_str("^^^ +++\n");
         }
-        closing.push_str(&verdict_line(&self.label, outcome));
+        closing.push_str(&say::redacted(&verdict_line(&self.label, outcome)));
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
             self.console.bars.remove(&bar);

@@ -39,7 +39,7 @@ pub struct Context<'a> {
     /// What those cargo commands spent their time on that belong to no combination; none where no such
     /// command ran.
     pub timings: Option<Timings>,
-    /// Takes a line for the check's log, with its line end.
+    /// Takes lines for the check's log, with their line ends.
     pub log: &'a mut dyn FnMut(&[u8]),
     /// Takes what the check does now, for a progress line: the number of the step, the number of steps, and
     /// a name.
@@ -98,7 +98,7 @@ impl Context<'_> {
     /// Where it cannot be started: exit 3.
     pub fn run(&mut self, command: &Command) -> Result<Ended> {
         let log = &mut *self.log;
-        process::supervise(command, self.deadline, &mut |_, line| log(line))
+        process::supervise(command, self.deadline, &mut |_, lines| log(lines))
     }
 
     /// Runs a command under the check's deadline. `on_line` is called with each line. Where it returns
@@ -112,10 +112,12 @@ impl Context<'_> {
         on_line: &mut dyn FnMut(Stream, &[u8]) -> bool,
     ) -> Result<Ended> {
         let log = &mut *self.log;
-        process::supervise(command, self.deadline, &mut |stream, line| {
-            if on_line(stream, line) {
-                log(line);
+        let mut shown = Vec::new();
+        process::supervise(command, self.deadline, &mut |stream, lines| {
+            for line in process::lines(lines).filter(|line| on_line(stream, line)) {
+                shown.extend_from_slice(line);
             }
+            pass_on(&mut shown, log);
         })
     }
 
@@ -132,20 +134,33 @@ impl Context<'_> {
         let log = &mut *self.log;
         // Both closures use the stopwatch, but never at the same time.
         let watch = RefCell::new(Stopwatch::start(purpose, Instant::now()));
-        let mut line = |stream: Stream, line: &[u8]| {
-            watch.borrow_mut().line(stream, line, Instant::now());
-            if let Some(text) = on_line(stream, line) {
-                log(&text);
+        let mut shown = Vec::new();
+        let mut lines = |stream: Stream, lines: &[u8]| {
+            let now = Instant::now();
+            for line in process::lines(lines) {
+                watch.borrow_mut().line(stream, line, now);
+                if let Some(text) = on_line(stream, line) {
+                    shown.extend_from_slice(&text);
+                }
             }
+            pass_on(&mut shown, log);
         };
         let mut look = |leader: u32| {
             if let (true, Some((compilers, linking))) = (self.look, process::compilers(leader)) {
                 watch.borrow_mut().look(compilers, linking, Instant::now());
             }
         };
-        let ended = process::supervise_watching(command, self.deadline, &mut line, &mut look)?;
+        let ended = process::supervise_watching(command, self.deadline, &mut lines, &mut look)?;
         *self.timings.get_or_insert_default() += watch.into_inner().stop(Instant::now());
         Ok(ended)
+    }
+}
+
+/// Passes a block on with one call, and keeps its memory for the next one.
+fn pass_on(block: &mut Vec<u8>, log: &mut dyn FnMut(&[u8])) {
+    if !block.is_empty() {
+        log(block);
+        block.clear();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Copies as much of a workspace as cargo needs to resolve its dependencies: manifests and configuration
 //! unchanged, and empty sources. What cargo writes into the copy never reaches the checkout.
 
+use crate::files;
 use anyhow::{Context as _, Result};
 use std::path::Path;
 
@@ -10,8 +11,19 @@ const NAMES: [&str; 2] = ["config", ".cargo-checksum.json"];
 /// Copies the workspace below a folder.
 ///
 /// # Errors
-/// Exit 3 where a file cannot be read or written.
+/// Exit 3 where a file cannot be read or written, or is refused by [`files`].
 pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    copy_below(from, from, to)
+}
+
+fn copy_below(top: &Path, from: &Path, to: &Path) -> Result<()> {
+    let copy_file = |path: &Path, copied: &Path| -> std::io::Result<()> {
+        // A link that leads to nothing is left out.
+        match files::bytes(top, path.strip_prefix(top).unwrap_or(path))? {
+            Some(bytes) => std::fs::write(copied, bytes),
+            None => Ok(()),
+        }
+    };
     std::fs::create_dir_all(to).with_context(|| format!("making {}", to.display()))?;
     let entries = std::fs::read_dir(from).with_context(|| format!("reading {}", from.display()))?;
     for entry in entries {
@@ -20,7 +32,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<()> {
         if entry.file_type().with_context(|| format!("reading {}", path.display()))?.is_dir() {
             // cargo marks a target directory by the file CACHEDIR.TAG.
             if entry.file_name() != ".git" && !path.join("CACHEDIR.TAG").exists() {
-                copy(&path, &copied)?;
+                copy_below(top, &path, &copied)?;
             }
             continue;
         }
@@ -32,8 +44,8 @@ pub fn copy(from: &Path, to: &Path) -> Result<()> {
         let extension = path.extension().and_then(|extension| extension.to_str());
         match extension {
             Some("rs") => std::fs::write(&copied, b""),
-            Some("toml") => std::fs::copy(&path, &copied).map(|_| ()),
-            _ if NAMES.iter().any(|known| name == *known) => std::fs::copy(&path, &copied).map(|_| ()),
+            Some("toml") => copy_file(&path, &copied),
+            _ if NAMES.iter().any(|known| name == *known) => copy_file(&path, &copied),
             _ => Ok(()),
         }
         .with_context(|| format!("copying {}", path.display()))?;

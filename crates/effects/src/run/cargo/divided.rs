@@ -5,12 +5,11 @@ use super::combine::CargoRun;
 use super::stopwatch::Purpose;
 use super::words::LastWords;
 use super::{Check, RunResult};
+use crate::files;
 use crate::process::{self, Command, Ended, Stream};
 use crate::run::context::{Context, Judgement};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::checks::shard::{self, PROFILE, Shard};
-use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 /// nextest's exit status where there was no test to run. A share may be empty.
 const NO_TESTS: i32 = 4;
@@ -38,12 +37,12 @@ impl Check<'_, '_> {
         &mut self,
         run: &CargoRun,
         shard: Shard,
-        beside: &BTreeSet<PathBuf>,
+        built: &RunResult,
     ) -> Result<RunResult> {
         let mut result = self.nextest(run, shard)?;
         let goes_on = matches!(result.ended, Ended::Exited(_) | Ended::Signaled(_));
         if goes_on && shard.is_first() && shard::has_doctests(self.command, self.metadata, &run.dir) {
-            let doctests = self.test(run, &["--doc"], beside)?;
+            let doctests = self.test(run, &["--doc"], built)?;
             result.findings.extend(doctests.findings);
             if doctests.ended != Ended::Exited(0) {
                 result.ended = doctests.ended;
@@ -75,10 +74,11 @@ impl Check<'_, '_> {
         if ended == Ended::Exited(0) {
             return Ok(RunResult::new(ended, Vec::new()));
         }
-        let report = std::fs::read_to_string(&junit).unwrap_or_default();
-        let mut findings = shard::findings(&report);
+        let report = files::open_plain(&junit).and_then(|file| files::bounded(&file, files::LONGEST_REPORT));
+        let report = String::from_utf8_lossy(&report.unwrap_or_default()).into_owned();
+        let mut findings = shard::findings(&report, &|file| self.from_root(file));
         if findings.is_empty() {
-            findings.extend(words.finding(ended));
+            findings.extend(words.finding(ended, &|file| self.from_root(file)));
         }
         Ok(RunResult::new(ended, findings))
     }

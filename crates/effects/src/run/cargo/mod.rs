@@ -28,8 +28,10 @@ use repeats::Repeats;
 use rust_vmm_ci_core::checks::cargo::CargoCommand;
 use rust_vmm_ci_core::checks::messages::Messages;
 use rust_vmm_ci_core::checks::shard::Shard;
+use rust_vmm_ci_core::checks::test_output::Packages;
 use rust_vmm_ci_core::model::FeatureMode;
-use rust_vmm_ci_core::report::{Combination, Finding, Level, Verdict};
+use rust_vmm_ci_core::report::{Combination, Finding, Findings, Level, Verdict};
+use rust_vmm_ci_core::workspace::path::from_folder;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -124,19 +126,28 @@ struct RunResult {
     findings: Vec<Finding>,
     /// The programs and dynamic libraries that cargo built beside the tests.
     beside: BTreeSet<PathBuf>,
+    /// The packages of the test programs that cargo built.
+    packages: Packages,
     /// The tests that passed before and were left out.
     passed_before: Vec<String>,
 }
 
 impl RunResult {
     fn new(ended: Ended, findings: Vec<Finding>) -> Self {
-        Self { ended, findings, beside: BTreeSet::new(), passed_before: Vec::new() }
+        Self {
+            ended,
+            findings,
+            beside: BTreeSet::new(),
+            packages: Packages::new(),
+            passed_before: Vec::new(),
+        }
     }
 }
 
 impl Check<'_, '_> {
     fn run_all(mut self, runs: Vec<CargoRun>) -> Result<Judgement> {
         let mut judgement = Judgement { verdict: Verdict::Passed, ..Judgement::default() };
+        let mut findings = Findings::default();
         let count = runs.len();
         for (index, run) in runs.into_iter().enumerate() {
             (self.context.progress)(index + 1, count, &run.name());
@@ -155,7 +166,7 @@ impl Check<'_, '_> {
                 if count > 1 {
                     finding.feature_sets = vec![run.name()];
                 }
-                finding.merge_into(&mut judgement.findings);
+                findings.add(finding);
             }
             judgement.combinations.push(Combination {
                 package: run.package,
@@ -180,7 +191,13 @@ impl Check<'_, '_> {
                 _ => {}
             }
         }
+        judgement.findings = findings.into_vec();
         Ok(judgement)
+    }
+
+    /// Makes a path from the repository's root of a path that rustc, cargo or a test names.
+    fn from_root(&self, file: &str) -> String {
+        from_folder(&self.facts.root, self.metadata.workspace_root.as_std_path(), file)
     }
 
     fn run_one(&mut self, run: &CargoRun) -> Result<RunResult> {
@@ -231,12 +248,12 @@ impl Check<'_, '_> {
                 Some(line.into())
             }
         })?;
-        let beside = messages.take_programs();
+        let (beside, packages) = (messages.take_programs(), messages.take_packages());
         let mut findings = messages.findings();
         if ended != Ended::Exited(0) && !has_error(&findings) {
-            findings.extend(words.finding(ended));
+            findings.extend(words.finding(ended, &|file| self.from_root(file)));
         }
-        Ok(RunResult { beside, ..RunResult::new(ended, findings) })
+        Ok(RunResult { beside, packages, ..RunResult::new(ended, findings) })
     }
 
     /// Whether documentation failed for a package that is not the repository's. Such a package may mention

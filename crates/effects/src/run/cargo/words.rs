@@ -24,8 +24,9 @@ impl LastWords {
         self.0.push_back(text);
     }
 
-    /// A finding with the lines. There is none where this program ended the tool.
-    pub fn finding(self, ended: Ended) -> Option<Finding> {
+    /// A finding with the lines. There is none where this program ended the tool. `from_root` makes a path
+    /// from the repository's root of a path that the tool names.
+    pub fn finding(self, ended: Ended, from_root: &dyn Fn(&str) -> String) -> Option<Finding> {
         let words: String = self.0.into_iter().collect();
         let first = words.lines().find(|line| line.starts_with("error")).map(ToOwned::to_owned);
         let message = match ended {
@@ -33,7 +34,8 @@ impl LastWords {
             Ended::Signaled(signal) => format!("cargo was killed by signal {signal}"),
             Ended::TimedOut | Ended::Cancelled => return None,
         };
-        Some(refusal(&message, &words))
+        let finding = refusal(&message, &words);
+        Some(Finding { file: finding.file.map(|file| from_root(&file)), ..finding })
     }
 }
 
