@@ -5,6 +5,7 @@ use crate::report_files::ReportFiles;
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use rust_vmm_ci_core::model::{Os, Platform};
+use rust_vmm_ci_effects::run::Part;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -115,6 +116,31 @@ pub enum Command {
     },
     /// Move a repository from the submodule rust-vmm-ci to this plugin, with the same steps
     Migrate(MigrateArgs),
+    /// Say what this machine has for the plugin, and how to correct what is wrong
+    Doctor {
+        /// The format
+        #[arg(long, value_enum, default_value = "text")]
+        format: DoctorFormat,
+    },
+    /// Merge reports: each finding once, with every check of every job that showed it
+    Report {
+        /// Reports that `run --report FILE` wrote, or that jobs left as artifacts
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        /// The files to write [default: a summary is printed]
+        #[command(flatten)]
+        wanted: ReportFiles,
+    },
+    /// Repeat what failed in a report, at its commit, in a worktree of its own
+    Reproduce {
+        /// A report that `run --report FILE` wrote, or that a job left as an artifact
+        #[arg(value_name = "REPORT")]
+        report: PathBuf,
+        /// Allow what goes beyond this repository's own options: another image, and privileges for a commit
+        /// that is not in the history of this checkout
+        #[arg(long)]
+        yes: bool,
+    },
     /// List or remove what this machine keeps between jobs
     Cache {
         /// What to do [default: list]
@@ -208,6 +234,15 @@ pub enum Format {
     Yaml,
 }
 
+/// How `doctor` prints its lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DoctorFormat {
+    /// A line each.
+    Text,
+    /// JSON, for programs.
+    Json,
+}
+
 /// Options of `run`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct RunArgs {
@@ -217,6 +252,12 @@ pub struct RunArgs {
     /// Check only this package of the workspace; may be repeated
     #[arg(long, short, value_name = "NAME")]
     pub package: Vec<String>,
+    /// Check only this combination of features, as reports name it; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub combination: Vec<String>,
+    /// Run only the test of this whole name; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub test: Vec<String>,
     /// Continue after a failure (the default)
     #[arg(long, overrides_with = "fail_fast")]
     pub keep_going: bool,
@@ -249,6 +290,7 @@ impl RunArgs {
             names: self.names,
             packages: self.package,
             step: selection.step.clone(),
+            part: Part { combinations: self.combination, tests: self.test },
             platform: selection.platform,
             fail_fast: self.fail_fast,
             strict: self.strict,
@@ -259,6 +301,50 @@ impl RunArgs {
             verbosity,
         };
         let place = if self.docker { PlaceRule::Container } else { PlaceRule::ThisMachine };
-        Request { task: Task::Checks(options), place }
+        Request { task: Task::Checks(options), place, plain_run: None }
+    }
+}
+
+/// What a script does that is one call of `rust-vmm-ci run` in the checkout, and nothing else: its status is
+/// then the script's. None for every other script.
+pub fn plain_run(script: &str) -> Option<RunOptions> {
+    if script.trim().contains(['$', '`', ';', '&', '|', '<', '>', '(', ')', '*', '?', '#', '~', '!', '\n']) {
+        return None;
+    }
+    let words = shell_words::split(script).ok()?;
+    if words.len() < 2 || words[0] != "rust-vmm-ci" {
+        return None;
+    }
+    let (selection, verbosity, command) = Cli::try_parse_from(words).ok()?.into_parts();
+    let Command::Run(args) = command else { return None };
+    // Each of these may lead to another plan.
+    if selection.dir.is_some() || selection.config.is_some() || selection.os.is_some() || args.docker {
+        return None;
+    }
+    match args.into_request(&selection, verbosity).task {
+        Task::Checks(options) => Some(options),
+        Task::OwnCommand(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_script_whose_status_is_that_of_one_run_is_known_to_fail() {
+        assert!(plain_run("rust-vmm-ci run clippy").is_some());
+        for script in [
+            "rust-vmm-ci run clippy || true",
+            "! rust-vmm-ci run clippy",
+            "rust-vmm-ci run clippy\ntrue",
+            "make && rust-vmm-ci run",
+            "rust-vmm-ci list",
+            "A=1 rust-vmm-ci run",
+            "rust-vmm-ci -C elsewhere run",
+            "rust-vmm-ci run --help",
+        ] {
+            assert!(plain_run(script).is_none(), "{script}");
+        }
     }
 }

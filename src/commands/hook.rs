@@ -1,7 +1,7 @@
 //! `hook command`, `hook pre-exit` and `hook inside`: the commands that the plugin's hooks call.
 
-use super::pipeline;
-use crate::cli::{Hook, InsideArgs};
+use super::{pipeline, report};
+use crate::cli::{Hook, InsideArgs, plain_run};
 use crate::job::environment::variable;
 use crate::job::{self, PlaceRule, Repository, Request, RunOptions, Selection, Task, Verbosity};
 use anyhow::Result;
@@ -35,12 +35,17 @@ fn command(selection: &Selection, verbosity: Verbosity) -> Result<Exit> {
     let here =
         Selection { dir: Some(selection.dir.clone().unwrap_or_else(|| ".".into())), ..selection.clone() };
     let repository = Repository::of_the_job(&here)?;
-    if repository.config().mode == Mode::Upload {
-        return pipeline::upload(&repository);
+    match (repository.config().mode, repository.config().summary) {
+        (Mode::Upload, _) => return pipeline::upload(&repository),
+        // The step that an upload with this option has added last.
+        (Mode::Run, true) => return report::summarize(),
+        (Mode::Run, false) => {}
     }
-    let task = match variable("BUILDKITE_COMMAND") {
+    let script = variable("BUILDKITE_COMMAND");
+    let plain_run = script.as_deref().and_then(plain_run);
+    let task = match script {
         Some(script) => Task::OwnCommand(script),
         None => Task::Checks(RunOptions { platform: selection.platform, verbosity, ..RunOptions::default() }),
     };
-    job::run(repository, Vec::new(), &Request { task, place: PlaceRule::Configured })
+    job::run(repository, Vec::new(), &Request { task, place: PlaceRule::Configured, plain_run })
 }

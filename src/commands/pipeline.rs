@@ -8,7 +8,7 @@ use rust_vmm_ci_core::config::{Config, Found, Jobs, Purpose};
 use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::model::Origin;
 use rust_vmm_ci_core::options::Source;
-use rust_vmm_ci_core::pipeline::{Groups, JOBS_PER_BUILD, Renderer, Step, Uploads, own_reference};
+use rust_vmm_ci_core::pipeline::{self, Groups, JOBS_PER_BUILD, Renderer, Step, Uploads, own_reference};
 use rust_vmm_ci_core::plan::{Facts, PlannedCheck, Planner, StepSettings, TracedMap};
 use rust_vmm_ci_effects::{agent, container, say};
 use std::collections::HashSet;
@@ -59,6 +59,10 @@ fn write(parts: &[Part<'_>], format: Format, out: &mut impl Write) -> Result<(Ve
             count += 1;
             Ok(serde_json::to_writer(&mut *out, step)?)
         })?;
+        for step in last_steps_of_all(parts, count) {
+            out.write_all(b",\n")?;
+            serde_json::to_writer(&mut *out, &step)?;
+        }
         out.write_all(if count == 0 { b"]}\n" } else { b"\n]}\n" })?;
         return Ok((notes, count));
     }
@@ -68,6 +72,7 @@ fn write(parts: &[Part<'_>], format: Format, out: &mut impl Write) -> Result<(Ve
         count += 1;
         Ok(())
     })?;
+    steps.extend(last_steps_of_all(parts, count));
     let pipeline = serde_json::json!({"steps": steps});
     let text = serde_saphyr::to_string(&pipeline).context("writing the pipeline as YAML")?;
     out.write_all(text.as_bytes())?;
@@ -101,6 +106,24 @@ fn each_step_of_all(parts: &[Part<'_>], see: &mut dyn FnMut(&Step<'_>) -> Result
     Ok(all)
 }
 
+/// The steps that stand after all others, of the first configuration that has such.
+fn last_steps_of_all(parts: &[Part<'_>], count: u64) -> Vec<serde_json::Value> {
+    parts
+        .iter()
+        .map(|(found, ..)| last_steps(found, count))
+        .find(|steps| !steps.is_empty())
+        .unwrap_or_default()
+}
+
+/// The steps that stand after all others: those of the option `summary`. A pipeline without steps has none.
+fn last_steps(found: &Found, count: u64) -> Vec<serde_json::Value> {
+    if !found.config.summary || count == 0 {
+        return Vec::new();
+    }
+    let reference = found.reference.clone().unwrap_or_else(own_reference);
+    pipeline::summary(&found.config, &reference).to_vec()
+}
+
 /// Uploads the pipeline to the running build. A pipeline without steps is no failure.
 ///
 /// # Errors
@@ -111,6 +134,10 @@ pub fn upload(repository: &Repository) -> Result<Exit> {
     let mut uploads = Uploads::default();
     let notes = each_step(&repository.found, (&facts, &times), &mut |step| uploads.add(step))?;
     let (steps, jobs) = (uploads.steps, uploads.all_jobs);
+    if let [wait, summary] = &last_steps(&repository.found, steps)[..] {
+        // Two uploads must not part them: Buildkite puts a later upload before an earlier one.
+        uploads.add_text(&format!("{wait},\n{summary}"), 2);
+    }
     say_notes(&notes, steps);
     if jobs > JOBS_PER_BUILD {
         say::note(format_args!(

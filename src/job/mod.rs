@@ -10,6 +10,7 @@
 //! `run`, `run --docker` and the command hook differ only in their [`Request`]. The command of a step is
 //! a job too: its plan has no checks.
 
+pub mod build_page;
 pub mod configuration;
 mod emulated;
 pub mod environment;
@@ -18,10 +19,13 @@ pub mod facts;
 mod gather;
 mod host;
 pub mod job_files;
+pub mod kvm;
 mod last_run;
 mod machine;
 mod place;
 mod plan;
+mod pod;
+mod promise;
 mod report;
 mod request;
 #[cfg(test)]
@@ -53,7 +57,9 @@ pub fn run(repository: Repository, others: Vec<Repository>, request: &Request) -
         (place::Place::Host, PlaceRule::Configured) => Some(JobFiles::make()?),
         _ => None,
     };
-    let mut done = execute::execute(&gathered, request, &plan, place, files.as_ref())?;
+    let promise = promise::Promise::of(&gathered, request, &plan);
+    let mut done = execute::execute(&gathered, request, &plan, place, files.as_ref(), &promise)?;
+    promise.settle();
     report::report(&gathered, request, &mut done);
     Ok(done.exit)
 }

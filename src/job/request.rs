@@ -3,6 +3,7 @@
 
 use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::report::Format;
+use rust_vmm_ci_effects::run::Part;
 use std::path::PathBuf;
 
 /// What the command line selects for every command.
@@ -39,6 +40,9 @@ pub struct Request {
     pub task: Task,
     /// How its place is chosen.
     pub place: PlaceRule,
+    /// What the command of a step does where it is one call of `rust-vmm-ci run`: its status is then known
+    /// as soon as a check has failed.
+    pub plain_run: Option<RunOptions>,
 }
 
 impl Request {
@@ -87,6 +91,8 @@ pub struct RunOptions {
     pub fail_fast: bool,
     /// Whether a missing tool makes a check broken on a person's machine too.
     pub strict: bool,
+    /// The part of each check that runs.
+    pub part: Part,
     /// How many checks may run at once; none for what the machine allows.
     pub jobs: Option<u8>,
     /// Whether a table shows where the time went.

@@ -39,5 +39,6 @@ pub fn checks(names: &[&str]) -> Request {
     Request {
         task: Task::Checks(RunOptions { names, ..RunOptions::default() }),
         place: PlaceRule::Configured,
+        plain_run: None,
     }
 }

@@ -203,7 +203,7 @@ proptest! {
         in_time(|| {
             let mut output = emulated::Output::default();
             feed(&said, |line, is_error| output.read(line, is_error, 1.0));
-            output.told(status, &["a"], 2.0)
+            output.told(status, &["a"], &[], 2.0)
         });
     }
 

@@ -81,6 +81,8 @@ pub struct Config {
     pub checks: IndexMap<String, CheckOptions>,
     /// The sets of features that the cargo checks run with
     pub features: FeatureMode,
+    /// Whether examples in documentation are compiled as one program, where that makes no difference
+    pub merge_examples: bool,
     /// Whether a workspace is checked as a whole or crate by crate
     pub workspace: WorkspaceMode,
     /// Whether a crate's steps also run when a crate changes that it depends on by path
@@ -109,6 +111,10 @@ pub struct Config {
     pub cache: Option<Cache>,
     /// Whether a failing run annotates its build
     pub annotate: bool,
+    /// Whether an upload ends with a step that makes one page of the whole build. A job with mode run makes it
+    pub summary: bool,
+    /// Whether findings are shown on the lines of the pull request, by the step's GitHub check
+    pub github_check: bool,
     /// What the version of the rust-vmm-ci binary must be
     #[serde(deserialize_with = "form::version")]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
@@ -135,6 +141,7 @@ impl Default for Config {
             tests: Vec::new(),
             checks: IndexMap::new(),
             features: FeatureMode::default(),
+            merge_examples: true,
             workspace: WorkspaceMode::default(),
             dependents: true,
             jobs: Jobs::default(),
@@ -145,6 +152,8 @@ impl Default for Config {
             timeout_in_minutes: None,
             cache: None,
             annotate: true,
+            summary: false,
+            github_check: false,
             version: None,
             step_options: IndexMap::new(),
         }

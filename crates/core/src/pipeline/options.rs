@@ -68,6 +68,8 @@ pub struct PlanOptions<'a> {
     standard: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     features: Option<&'static str>,
+    #[serde(rename = "merge-examples", skip_serializing_if = "Option::is_none")]
+    merge_examples: Option<bool>,
     only: Vec<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     tests: &'a [String],
@@ -85,6 +87,7 @@ impl<'a> PlanOptions<'a> {
         let Config {
             standard,
             features,
+            merge_examples,
             tests,
             steps,
             checks: overrides,
@@ -103,6 +106,8 @@ impl<'a> PlanOptions<'a> {
             timeout_in_minutes: _,
             cache: _,
             annotate: _,
+            summary: _,
+            github_check: _,
             version: _,
             step_options: _,
             source: _,
@@ -117,6 +122,7 @@ impl<'a> PlanOptions<'a> {
         Self {
             standard: (!standard).then_some(false),
             features: not_default(*features),
+            merge_examples: (!merge_examples).then_some(false),
             // By label: the job must not decide again what the upload decided.
             only: checks.iter().map(|check| check.label.as_str()).collect(),
             tests,
@@ -128,11 +134,14 @@ impl<'a> PlanOptions<'a> {
 
 /// The options about jobs and not about checks.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct JobOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     cache: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     annotate: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    github_check: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
 }
@@ -142,6 +151,7 @@ impl JobOptions {
         Self {
             cache: config.cache.map(crate::config::Cache::as_str),
             annotate: (!config.annotate).then_some(false),
+            github_check: config.github_check.then_some(true),
             version: config.version.as_ref().map(ToString::to_string),
         }
     }

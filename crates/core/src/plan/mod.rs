@@ -27,6 +27,7 @@ pub use explain::Explained;
 pub use facts::Facts;
 pub use planner::{Asked, Planner};
 pub use settings::{StepSettings, Traced, TracedMap};
+pub use settle::AS_IMAGE;
 pub use several::for_run as for_run_of_all;
 pub use shares::shares;
 pub use split::split;

@@ -17,6 +17,9 @@ const TIMEOUT: u32 = 15;
 /// Attributes that do not pass on as they are: other functions here make them.
 const SETTLED: [&str; 3] = ["label", "agents", "plugins"];
 
+/// The option by which the steps have the attribute `image`.
+pub const AS_IMAGE: &str = "docker.as";
+
 /// The settings of the steps of an item on a platform.
 pub fn settle(
     item: &Item<'_>,
@@ -229,6 +232,13 @@ impl Sources<'_> {
         let emulated = self.platform.is_some_and(Platform::is_emulated);
         if let (Some(jobs), Kind::Standard, false) = (divided, self.item.kind, emulated) {
             attributes.set(shard::OPTION, jobs, self.option(shard::OPTION));
+        }
+        // Kubernetes starts the job in the image of this attribute. An emulator's image does not run there.
+        if let (Some(docker), false) = (self.docker(), emulated)
+            && docker.get("as").is_some()
+            && let Some(image) = docker.get("image")
+        {
+            attributes.set("image", image.value.clone(), Origin::Option(AS_IMAGE.into()));
         }
         match check.and_then(|check| check.soft_fail) {
             Some(true) => attributes.set("soft_fail", true, self.option("soft-fail")),

@@ -64,6 +64,7 @@ fn suite(report: &Report, outcome: &Outcome) -> TestSuite {
         }
     }
     suite.add_test_cases(outcome.combinations.iter().map(|combination| one_of(outcome, combination)));
+    suite.add_test_cases(outcome.findings.iter().filter_map(|finding| failed_test(outcome, finding)));
     // A check may fail although all of its combinations pass: by a score, or by a rule for all of them.
     let told = match outcome.verdict {
         Verdict::Passed => !outcome.combinations.is_empty(),
@@ -87,6 +88,20 @@ fn one_of(outcome: &Outcome, combination: &Combination) -> TestCase {
     let mut case = TestCase::new(name, status(combination.verdict, outcome, &findings));
     case.set_classname(&outcome.label).set_time(duration(combination.seconds));
     case
+}
+
+/// A test that failed, with what it wrote; none for a finding that is about no test. cargo does not say how
+/// long a test took, nor are the tests that passed in the report.
+fn failed_test(outcome: &Outcome, finding: &Finding) -> Option<TestCase> {
+    if finding.lint.as_deref() != Some("test") {
+        return None;
+    }
+    let name = finding.message.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" failed"))?;
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status.set_type("test").set_message(finding.message.clone()).set_description(words(finding));
+    let mut case = TestCase::new(name, status);
+    case.set_classname(&outcome.label);
+    Some(case)
 }
 
 /// A verdict as `JUnit` has it.
@@ -173,6 +188,22 @@ mod tests {
         let outcome = Outcome { verdict: Verdict::Passed, ..Outcome::default() };
         let report = parsed(&Report { outcomes: vec![outcome], ..Report::default() });
         assert_eq!((report.tests, report.failures), (1, 0));
+    }
+
+    #[test]
+    fn a_test_that_failed_is_a_case_with_what_it_wrote() {
+        let test = Finding {
+            lint: Some("test".into()),
+            rendered: Some("it panicked".into()),
+            ..Finding::error("test a::b failed")
+        };
+        let outcome = Outcome { verdict: Verdict::Failed, findings: vec![test], ..Outcome::default() };
+        let report = parsed(&Report { outcomes: vec![outcome], ..Report::default() });
+        let case = &report.test_suites[0].test_cases[0];
+        let TestCaseStatus::NonSuccess { description: Some(told), .. } = &case.status else {
+            panic!("{case:?}")
+        };
+        assert_eq!((case.name.as_str(), told.as_str()), ("a::b", "it panicked"));
     }
 
     #[test]

@@ -68,7 +68,11 @@ fn compare(
     // A run that was killed leaves its worktree.
     worktree.remove()?;
     let known = base::surroundings(&git)?;
-    let found = base::find(context, &git, options.base.as_deref(), "checks.bench.base", &known)?;
+    let key = "checks.bench.base";
+    let found = match base::find_or_missing(context, &git, options.base.as_deref(), key, &known)? {
+        Ok(found) => found,
+        Err(missing) => return Ok(missing),
+    };
     let benchmarks = Benchmarks { target: metadata.target_directory.clone().into(), folder, package };
     benchmarks.forget()?;
     (context.progress)(1, 2, "this change");

@@ -14,6 +14,15 @@ use std::time::Instant;
 /// Is called with each line that a command writes. What it returns goes to the log.
 pub type OnLine<'r> = dyn for<'l> FnMut(Stream, &'l [u8]) -> Option<Cow<'l, [u8]>> + 'r;
 
+/// The part of a check that runs. Without names all of it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// The combinations of features, as `rust_vmm_ci_core::report::combination_name` writes them.
+    pub combinations: Vec<String>,
+    /// The tests, by their whole names.
+    pub tests: Vec<String>,
+}
+
 /// Where and how a check runs.
 pub struct Context<'a> {
     /// The repository's root.
@@ -34,6 +43,8 @@ pub struct Context<'a> {
     pub run_started: Instant,
     /// Whether tools may colour what they write.
     pub color: bool,
+    /// What a person asked to run of the check.
+    pub part: &'a Part,
     /// Whether compilers are watched, so that the time of linking is known apart from that of compiling.
     pub look: bool,
     /// What those cargo commands spent their time on that belong to no combination; none where no such

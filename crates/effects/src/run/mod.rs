@@ -24,7 +24,7 @@ mod testing;
 pub use cargo::facts::{JobFacts, WorkspaceError};
 pub use cargo::instrument;
 use cargo::{stopwatch, toolchain};
-pub use context::{Context, Judgement};
+pub use context::{Context, Judgement, Part};
 pub use scheduler::{Settings, at_once, run};
 
 use std::ffi::OsString;

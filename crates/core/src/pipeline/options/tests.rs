@@ -79,6 +79,7 @@ fn kept(written: &Value) -> String {
         agents: settled.agents,
         hypervisor: settled.hypervisor,
         timeout_in_minutes: settled.timeout_in_minutes,
+        summary: settled.summary,
         step_options: settled.step_options,
         ..config
     };

@@ -4,6 +4,7 @@
 
 mod combine;
 mod configuration;
+pub mod debug;
 mod divided;
 pub mod facts;
 mod flags;
@@ -49,8 +50,9 @@ pub fn run(
     mode: FeatureMode,
     facts: &JobFacts,
     shard: Option<Shard>,
+    merge_examples: bool,
 ) -> Result<Judgement> {
-    Stop::settle(run_or_stop(context, command, mode, facts, shard))
+    Stop::settle(run_or_stop(context, command, mode, facts, shard, merge_examples))
 }
 
 fn run_or_stop(
@@ -59,6 +61,7 @@ fn run_or_stop(
     mode: FeatureMode,
     facts: &JobFacts,
     shard: Option<Shard>,
+    merge_examples: bool,
 ) -> Result<Judgement, Stop> {
     let toolchain = preamble::toolchain(facts)?;
     if let Some(missing) = missing_component(command, toolchain) {
@@ -76,15 +79,41 @@ fn run_or_stop(
     let runs = facts
         .runs(command, mode, &metadata, &context.directory, &context.cargo())
         .map_err(|error| preamble::unknown(context, error))?;
+    let count = runs.len();
+    let runs = part_of(runs, &context.part.combinations)?;
     // The folder of a member may have a configuration of its own.
     let triple = command.value_of("--target").unwrap_or(&toolchain.host);
     let mut flags = Flags::of(command, || runs.iter().any(|run| configuration::has_flags(&run.dir, triple)));
     if flags.by_message && flags.are_noticed(facts.mentions(&metadata)) {
         flags = Flags::as_described(command);
     }
-    let repeats = test::repeats(context, command, toolchain, triple, &metadata, &runs);
+    let repeats = test::repeats(context, command, toolchain, triple, &runs, merge_examples);
     let again = mode == FeatureMode::PowersetAll;
-    Ok(Check { context, command, flags, metadata: &metadata, facts, shard, repeats, again }.run_all(runs)?)
+    Ok(Check { context, command, flags, metadata: &metadata, facts, shard, repeats, again }
+        .run_all(runs, count)?)
+}
+
+/// The runs that are named, or that stand for one that is; without names all of them.
+///
+/// # Errors
+/// Where none is named so.
+fn part_of(runs: Vec<CargoRun>, names: &[String]) -> Result<Vec<CargoRun>> {
+    if names.is_empty() {
+        return Ok(runs);
+    }
+    let is_named = |run: &CargoRun| {
+        names.contains(&run.name()) || run.stands_for.iter().any(|name| names.contains(name))
+    };
+    let all: Vec<String> = runs.iter().map(CargoRun::name).collect();
+    let part: Vec<CargoRun> = runs.into_iter().filter(is_named).collect();
+    if part.is_empty() {
+        anyhow::bail!(
+            "--combination: there is none called {}; there are: {}",
+            names.join(", "),
+            all.join("; ")
+        );
+    }
+    Ok(part)
 }
 
 /// The judgement where the toolchain lacks what the command needs.
@@ -130,6 +159,8 @@ struct RunResult {
     packages: Packages,
     /// The tests that passed before and were left out.
     passed_before: Vec<String>,
+    /// How many examples in documentation were compiled together with others.
+    merged_examples: usize,
 }
 
 impl RunResult {
@@ -140,15 +171,16 @@ impl RunResult {
             beside: BTreeSet::new(),
             packages: Packages::new(),
             passed_before: Vec::new(),
+            merged_examples: 0,
         }
     }
 }
 
 impl Check<'_, '_> {
-    fn run_all(mut self, runs: Vec<CargoRun>) -> Result<Judgement> {
+    /// Does the runs, which are some of `count`.
+    fn run_all(mut self, runs: Vec<CargoRun>, count: usize) -> Result<Judgement> {
         let mut judgement = Judgement { verdict: Verdict::Passed, ..Judgement::default() };
         let mut findings = Findings::default();
-        let count = runs.len();
         for (index, run) in runs.into_iter().enumerate() {
             (self.context.progress)(index + 1, count, &run.name());
             let begin = Instant::now();
@@ -173,6 +205,7 @@ impl Check<'_, '_> {
                 features: run.features,
                 stands_for: run.stands_for,
                 passed_before: result.passed_before,
+                merged_examples: result.merged_examples,
                 verdict,
                 started,
                 seconds: begin.elapsed().as_secs_f64(),
@@ -196,7 +229,7 @@ impl Check<'_, '_> {
     }
 
     /// Makes a path from the repository's root of a path that rustc, cargo or a test names.
-    fn from_root(&self, file: &str) -> String {
+    fn located(&self, file: &str) -> String {
         from_folder(&self.facts.root, self.metadata.workspace_root.as_std_path(), file)
     }
 
@@ -251,7 +284,7 @@ impl Check<'_, '_> {
         let (beside, packages) = (messages.take_programs(), messages.take_packages());
         let mut findings = messages.findings();
         if ended != Ended::Exited(0) && !has_error(&findings) {
-            findings.extend(words.finding(ended, &|file| self.from_root(file)));
+            findings.extend(words.finding(ended, &|file| self.located(file)));
         }
         Ok(RunResult { beside, packages, ..RunResult::new(ended, findings) })
     }

@@ -12,6 +12,7 @@ use crate::run::context::Context;
 use anyhow::{Context as _, Result};
 use cargo_metadata::Metadata;
 use rust_vmm_ci_core::checks::cargo::CargoCommand;
+use rust_vmm_ci_core::checks::examples::as_documented;
 use rust_vmm_ci_core::checks::test_output::{DOC, Packages, TestOutput};
 use rust_vmm_ci_core::model::Os;
 
@@ -23,8 +24,8 @@ pub(super) fn repeats(
     command: &CargoCommand,
     toolchain: &Toolchain,
     triple: &str,
-    metadata: &Metadata,
     runs: &[CargoRun],
+    merge_examples: bool,
 ) -> Option<Repeats> {
     let sets_tools = |run: &CargoRun| configuration::sets_test_tools(&run.dir, triple);
     let configures = |arg: &String| arg.starts_with("--config");
@@ -36,7 +37,7 @@ pub(super) fn repeats(
         return None;
     }
     let program = std::env::current_exe().context("finding this program's own file");
-    let prepared = program.and_then(|program| Repeats::prepare(&program, toolchain, triple, metadata));
+    let prepared = program.and_then(|program| Repeats::prepare(&program, toolchain, triple, merge_examples));
     prepared.unwrap_or_else(|error| {
         context.say(&format!("note: {error:#}; what passed before is run again"));
         None
@@ -65,8 +66,13 @@ impl Check<'_, '_> {
 
     /// Runs tests that have been built.
     pub(super) fn test(&mut self, run: &CargoRun, extra: &[&str], built: &RunResult) -> Result<RunResult> {
-        let trailing = &self.command.trailing;
-        let whole = |cargo: Command| if trailing.is_empty() { cargo } else { cargo.arg("--").args(trailing) };
+        let mut trailing = self.command.trailing.clone();
+        if !self.context.part.tests.is_empty() {
+            trailing.push("--exact".to_owned());
+            trailing.extend(self.context.part.tests.iter().cloned());
+        }
+        let whole =
+            |cargo: Command| if trailing.is_empty() { cargo } else { cargo.arg("--").args(&trailing) };
         let cargo = self.cargo(run, &["--no-fail-fast"]).args(extra);
         // The log shows what a person would type to repeat it, without what leaves tests out.
         self.context.announce_with(&whole(cargo.clone()), &self.command.env);
@@ -77,39 +83,41 @@ impl Check<'_, '_> {
         let mut output = TestOutput::default();
         let mut words = LastWords::default();
         let mut passed_before = Vec::new();
+        let mut merged_examples = 0;
         let mark = self.repeats.as_ref().map(Repeats::mark);
         let ended = self.context.run_cargo(&command, Purpose::Run, &mut |stream, line| {
             let (line, told) = mark.map_or((line, None), |mark| mark.read(line));
+            let line = as_documented(line);
             let is_error = stream == Stream::Stderr;
             if !line.is_empty() {
-                output.read(line, is_error);
+                output.read(&line, is_error);
             }
             if is_error {
-                words.read(line);
+                words.read(&line);
             }
             match told {
                 Some(Told::Begins(program)) => output.begins(&program, is_error),
                 Some(Told::LeftOut(what)) => passed_before.push(what),
+                Some(Told::Merged(count)) => merged_examples += count,
                 None => {}
             }
-            Some(line.into())
+            Some(line)
         })?;
-        if let Some(repeats) = &self.repeats {
-            match ended {
-                Ended::Exited(0) if !self.again => repeats.all_passed()?,
-                Ended::TimedOut | Ended::Cancelled => (self.context.log)(&repeats.said()),
-                _ => {}
-            }
+        if let Some(repeats) = &self.repeats
+            && ended == Ended::Exited(0)
+            && !self.again
+        {
+            repeats.all_passed()?;
         }
         let mut findings = Vec::new();
         if ended != Ended::Exited(0) {
             let packages = self.packages(built);
-            findings = output.findings(&packages, &|file| self.from_root(file));
+            findings = output.findings(&packages, &|file| self.located(file));
             if findings.is_empty() {
-                findings.extend(words.finding(ended, &|file| self.from_root(file)));
+                findings.extend(words.finding(ended, &|file| self.located(file)));
             }
         }
-        Ok(RunResult { passed_before, ..RunResult::new(ended, findings) })
+        Ok(RunResult { passed_before, merged_examples, ..RunResult::new(ended, findings) })
     }
 
     /// The packages of test programs and of examples in documentation.

@@ -5,7 +5,7 @@ mod capacity;
 pub use capacity::at_once;
 
 use super::console::Console;
-use super::context::{Context, Judgement};
+use super::context::{Context, Judgement, Part};
 use super::{JobFacts, audit, bench, cargo, commit_format, coverage, program, shell};
 use crate::process::{self, Command};
 use anyhow::Result;
@@ -41,6 +41,8 @@ pub struct Settings {
     pub shard: Option<Shard>,
     /// Whether the time of linking is measured apart from that of compiling.
     pub timings: bool,
+    /// What a person asked to run of each check.
+    pub part: Part,
     /// Whether `coverage` writes its file.
     pub update: bool,
 }
@@ -54,13 +56,15 @@ struct Queue {
     stop: bool,
 }
 
-/// Runs the checks and returns their outcomes in the order of the plan.
+/// Runs the checks and returns their outcomes in the order of the plan. `ended` is called with each outcome as
+/// soon as it is final.
 pub fn run(
     plan: &[PlannedCheck],
     job: &JobFacts,
     settings: &Settings,
     console: &Console,
     begin: Instant,
+    ended: &(dyn Fn(&Outcome) + Sync),
 ) -> Vec<Outcome> {
     let queue =
         Mutex::new(Queue { pending: (0..plan.len()).collect(), busy: Vec::new(), idle: None, stop: false });
@@ -72,6 +76,7 @@ pub fn run(
             let beside = if needs.machine { 1 } else { at_once };
             let run = || run_check(&plan[index], job, settings, console, begin, beside);
             let outcome = Outcome { queued, ..despite_panic(&plan[index], run) };
+            ended(&outcome);
             let failed = outcome.verdict == Verdict::Failed && !outcome.soft_fail;
             *outcomes[index].lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
             let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -225,6 +230,9 @@ fn judge(
         cargo = cargo.env("CARGO_INCREMENTAL", "0");
     }
     let directory = check.directory.as_ref().map_or_else(|| job.root.clone(), |dir| job.root.join(dir));
+    if settings.ci {
+        cargo = cargo::debug::with_less(cargo, &directory);
+    }
     // Both callbacks write to the one log; only one is ever called at a time.
     let log = std::cell::RefCell::new(log);
     let mut context = Context {
@@ -237,6 +245,7 @@ fn judge(
         deadline,
         run_started,
         color,
+        part: &settings.part,
         look: settings.timings,
         timings: None,
         log: &mut |line| log.borrow_mut().line(line),
@@ -244,9 +253,9 @@ fn judge(
     };
     let package = check.package.as_deref();
     let judged = match &check.work {
-        Work::Cargo { command, features, divided } => {
+        Work::Cargo { command, features, divided, merge_examples } => {
             let shard = settings.shard.filter(|_| *divided);
-            cargo::run(&mut context, command, *features, job, shard)
+            cargo::run(&mut context, command, *features, job, shard, *merge_examples)
         }
         Work::Shell(script) => shell::run(&mut context, script),
         Work::Logic(Logic::Coverage) => coverage::run(&mut context, package, job, settings.update),
