@@ -33,9 +33,7 @@ pub fn run(selection: &Selection, file: &Path, yes: bool) -> Result<Exit> {
         return Ok(Exit::Passed);
     }
     let git = Git::at(&root)?;
-    let here = Selection { dir: Some(root.clone()), ..selection.clone() };
-    let own = Repository::all(&here, Purpose::Run)?;
-    let own = own.first().map(|repository| repository.config().clone()).unwrap_or_default();
+    let own = own_options(selection, &root)?;
     let mut worst = Exit::Passed;
     for (index, of_job) in report.jobs.iter().enumerate() {
         let repeats: Vec<&Repeat> = repeats.iter().filter(|repeat| repeat.job == index).collect();
@@ -56,6 +54,12 @@ pub fn run(selection: &Selection, file: &Path, yes: bool) -> Result<Exit> {
         }
     }
     Ok(worst)
+}
+
+/// The options of this checkout, or the default ones where its pipeline has none.
+fn own_options(selection: &Selection, root: &Path) -> Result<Config> {
+    let all = job::configuration::all(selection, root, Purpose::Run)?;
+    Ok(all.found.into_iter().next().map_or_else(Config::default, |found| found.config))
 }
 
 /// The commit of a job, as git knows it here.
@@ -181,23 +185,19 @@ fn repeat_one(
     let selection = Selection {
         dir: Some(root.to_owned()),
         config: selection.config.clone(),
+        step: selection.step.clone(),
         platform: selection.platform.or_else(|| of_job.platform.parse().ok()),
         os: selection.os.or_else(|| of_job.os.parse::<Os>().ok()),
-        step: selection.step.clone(),
     };
-    let mut repositories = Repository::all(&selection, Purpose::Run)?;
+    let mut repositories = Repository::all(&selection, Purpose::Run)?.into_iter();
+    let mut repository = repositories.next().context("there is no configuration")?;
     let rule = match place {
         Place::Host(_) => PlaceRule::ThisMachine,
         Place::Container(options, _) => {
-            for repository in &mut repositories {
-                repository.found.config.docker = options.clone();
-            }
+            repository.found.config.docker = options.clone();
             PlaceRule::Container
         }
     };
-    let mut repositories = repositories.into_iter();
-    let first = repositories.next().context("there is no configuration")?;
-    let others = repositories.collect();
     let options = RunOptions {
         names: vec![repeat.check.clone()],
         part: Part { combinations: repeat.combinations.clone(), tests: repeat.tests.clone() },
@@ -205,7 +205,11 @@ fn repeat_one(
         verbosity: if say::is_quiet() { Verbosity::Quiet } else { Verbosity::Normal },
         ..RunOptions::default()
     };
-    job::run(first, others, &Request { task: Task::Checks(options), place: rule, plain_run: None })
+    job::run(
+        repository,
+        repositories.collect(),
+        &Request { task: Task::Checks(options), place: rule, plain_run: None },
+    )
 }
 
 /// The worse of two results: a failed check counts more than a broken one.
