@@ -43,7 +43,7 @@ pub fn run(selection: &Selection, label: &str) -> Result<Exit> {
     if let (true, Some(error)) = (steps.is_empty(), unknown) {
         return Err(error);
     }
-    say::out(steps.join("\n"));
+    say::line(steps.join("\n").trim_end_matches('\n'));
     Ok(Exit::Passed)
 }
 
