@@ -7,11 +7,12 @@ use super::machine::Machine;
 use super::request::{PlaceRule, Request, Selection, Task};
 use anyhow::Result;
 use rust_vmm_ci_core::checks::times::Times;
-use rust_vmm_ci_core::config::{Config, Found, Mode};
+use rust_vmm_ci_core::config::{Config, DockerChoice, Found, Mode};
 use rust_vmm_ci_core::exit::{infrastructure, usage};
 use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::plan::Facts;
 use rust_vmm_ci_effects::container::{self, Policy};
+use rust_vmm_ci_effects::run::JobFacts;
 use std::path::{Path, PathBuf};
 use tracing::debug;
 
@@ -81,6 +82,8 @@ pub struct Gathered {
     pub machine: Machine,
     /// What the agent's administrator decided; empty where no container is in question.
     pub policy: Policy,
+    /// What the checks have in common.
+    pub job: JobFacts,
 }
 
 impl Gathered {
@@ -90,7 +93,11 @@ impl Gathered {
     /// Exit 2 for what is wrong in the repository's files or in variables, and where checks are for another
     /// machine and must run on this one. Exit 3 where the agent's policy is wrong.
     pub fn read(repository: Repository, request: &Request) -> Result<Self> {
-        let machine = Machine::read();
+        let job = JobFacts::new(&repository.root);
+        let mut machine = Machine::read();
+        if request.options().is_some() && runs_here(repository.config(), request, &machine) {
+            machine = machine.compiling_with(job.toolchain(&repository.root, &[]).ok().as_deref());
+        }
         let target = Target::of(repository.config(), &machine);
         if request.place == PlaceRule::ThisMachine {
             // Before the plan: what is planned for another machine says nothing useful here.
@@ -105,7 +112,7 @@ impl Gathered {
             PlaceRule::Container | PlaceRule::Configured => policy()?,
         };
         debug!("the job is for {} {}; {machine:?}", target.platform, target.os);
-        Ok(Self { repository, facts, target, environment: Environment::read(), machine, policy })
+        Ok(Self { repository, facts, target, environment: Environment::read(), machine, policy, job })
     }
 
     /// The repository's root.
@@ -116,6 +123,15 @@ impl Gathered {
     /// The configuration.
     pub fn config(&self) -> &Config {
         self.repository.config()
+    }
+}
+
+/// Whether the checks of a job run on this machine, as far as that is known before the place is chosen.
+fn runs_here(config: &Config, request: &Request, machine: &Machine) -> bool {
+    match request.place {
+        PlaceRule::ThisMachine => true,
+        PlaceRule::Container => false,
+        PlaceRule::Configured => config.docker == DockerChoice::Off || machine.os == Some(Os::Windows),
     }
 }
 
@@ -165,7 +181,7 @@ impl Target {
             )));
         }
         let here = machine.platform.ok_or_else(|| {
-            infrastructure(format!("checks run on x86_64 and aarch64; this is {}", std::env::consts::ARCH))
+            infrastructure("checks run where rustc's host is x86_64 or aarch64; `rustc -vV` shows another")
         })?;
         let other = self.platform;
         if other == here {

@@ -11,7 +11,7 @@ use rust_vmm_ci_core::report::{Report, Usage};
 use rust_vmm_ci_effects::process::{self, Ended};
 use rust_vmm_ci_effects::run::console::Console;
 use rust_vmm_ci_effects::run::shell::Script;
-use rust_vmm_ci_effects::run::{self, JobFacts, Settings};
+use rust_vmm_ci_effects::run::{self, Settings};
 use rust_vmm_ci_effects::{container, say};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<
     let begin = Instant::now();
     let environment = &gathered.environment;
     let machine = gathered.machine;
-    let job = JobFacts::new(root);
+    let job = &gathered.job;
     let console = Console::new(environment.console, environment.color, Box::new(std::io::stdout()));
     let settings = Settings {
         platform: gathered.target.platform,
@@ -45,9 +45,11 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<
         update: options.update,
     };
     tracing::debug!("at most {} checks at once", settings.jobs);
-    let outcomes = run::run(&plan.checks, &job, &settings, &console, begin);
+    let outcomes = run::run(&plan.checks, job, &settings, &console, begin);
+    let toolchain = job.toolchain(root, &[]).ok();
     Ok(Report {
-        toolchain: job.toolchain().ok().map(|toolchain| toolchain.version.clone()),
+        toolchain: toolchain.as_ref().map(|toolchain| toolchain.version.clone()),
+        host: toolchain.map(|toolchain| toolchain.host.clone()),
         container: environment.image.clone(),
         cancelled: process::cancelled(),
         usage: process::usage().map(|process::Usage { cpu, own_cpu, own_memory }| Usage {

@@ -18,6 +18,7 @@ pub mod deny;
 pub mod emulated;
 pub mod lock_file;
 pub mod messages;
+pub mod outage;
 mod own;
 pub mod shard;
 pub mod style;

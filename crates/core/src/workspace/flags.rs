@@ -9,6 +9,15 @@ use toml::Value;
 /// documentation that otherwise exclude each other.
 pub const DOC_CFG: &str = "RUSTDOC_disable_feature_compat_errors";
 
+/// The flags of the predecessor's commands that deny warnings.
+pub const DENY: &str = "-D warnings";
+
+/// Whether a value of `RUSTFLAGS` is one of the predecessor's, whose effect can be reached without the
+/// variable.
+pub fn are_known(rustflags: &str) -> bool {
+    rustflags == DENY || rustflags == format!("--cfg {DOC_CFG}")
+}
+
 /// What the files of a workspace mention.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mentions {

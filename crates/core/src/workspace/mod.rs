@@ -11,5 +11,6 @@ mod members;
 pub mod parallel;
 pub mod path;
 
+pub use cargo_config::CargoConfig;
 pub use files::{Files, MemoryFiles};
 pub use members::{Crate, Crates, Reach};

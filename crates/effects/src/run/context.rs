@@ -25,7 +25,7 @@ pub struct Context<'a> {
     pub os: Os,
     /// cargo without arguments, called without rustup's proxy where that is possible.
     pub cargo: Command,
-    /// Variables for the check's work.
+    /// Variables for the check's work, and for every question that is asked for it.
     pub env: &'a [(String, String)],
     /// When the check must have ended.
     pub deadline: Option<Instant>,
@@ -176,6 +176,12 @@ impl Judgement {
         let failed = findings.iter().any(|finding| finding.level == rust_vmm_ci_core::report::Level::Error);
         let verdict = if failed { Verdict::Failed } else { Verdict::Passed };
         Self { verdict, findings, ..Self::default() }
+    }
+
+    /// A judgement on a check that could not do its work because something of the machine or of the network
+    /// is out of order.
+    pub fn broken(reason: String) -> Self {
+        Self { verdict: Verdict::Broken, reason: Some(reason), ..Self::default() }
     }
 
     /// A judgement on a check that could not do its work because a tool is missing. The scheduler makes it

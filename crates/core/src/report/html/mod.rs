@@ -237,6 +237,7 @@ fn environment(report: &Report) -> Markup {
         ("Platform", Some(format!("{} {}", report.platform, report.os))),
         ("Commit", report.commit.clone()),
         ("Toolchain", report.toolchain.clone()),
+        ("Compiled for", report.host.clone()),
         ("Container", report.container.clone()),
         ("Began", began(report.started)),
         ("rust-vmm-ci", Some(report.tool.clone())),

@@ -1,7 +1,6 @@
 //! Builds and runs tests.
 
 use super::combine::CargoRun;
-use super::configuration;
 use super::repeats::{PASSED_BEFORE, Repeats};
 use super::stopwatch::Purpose;
 use super::toolchain::Toolchain;
@@ -11,14 +10,14 @@ use crate::process::{Command, Ended, Stream};
 use crate::run::context::Context;
 use anyhow::{Context as _, Result};
 use cargo_metadata::Metadata;
-use rust_vmm_ci_core::checks::cargo::CargoCommand;
+use rust_vmm_ci_core::checks::cargo::{CargoCommand, Kind};
 use rust_vmm_ci_core::checks::test_output::TestOutput;
 use rust_vmm_ci_core::model::Os;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// How tests that passed before are left out of a check. All run where the command runs no tests, and where
-/// the repository or the person has configured what runs them. Leaving them out only saves time, so a
+/// it chooses the form of cargo's messages: then it is not known what is built. Leaving them out only saves time, so a
 /// check goes on without it where it cannot be prepared.
 pub(super) fn repeats(
     context: &mut Context<'_>,
@@ -26,15 +25,8 @@ pub(super) fn repeats(
     toolchain: &Toolchain,
     triple: &str,
     metadata: &Metadata,
-    runs: &[CargoRun],
 ) -> Option<Repeats> {
-    let sets_tools = |run: &CargoRun| configuration::sets_test_tools(&run.dir, triple);
-    let configures = |arg: &String| arg.starts_with("--config");
-    if command.verb != "test"
-        || context.os != Os::Linux
-        || command.args.iter().any(configures)
-        || runs.iter().any(sets_tools)
-    {
+    if command.kind() != Kind::Test || context.os != Os::Linux || command.has_message_format() {
         return None;
     }
     let program = std::env::current_exe().context("finding this program's own file");
@@ -49,11 +41,13 @@ impl Check<'_, '_> {
     /// Builds tests and then runs them. These are two commands: what tests print stands on the same stream
     /// as cargo's messages, and may look like them.
     pub(super) fn build_and_test(&mut self, run: &CargoRun) -> Result<RunResult> {
-        if self.command.has("--doc") {
+        let no_run = self.command.unless_given("--no-run");
+        if self.command.has("--doc") || (self.command.has_message_format() && no_run.is_some()) {
             return self.test(run, &[], &BTreeSet::new());
         }
-        let built = self.compile(run, &["--no-run"])?;
-        if built.ended != Ended::Exited(0) {
+        let added: Vec<&str> = no_run.into_iter().collect();
+        let built = self.compile(run, &added)?;
+        if built.ended != Ended::Exited(0) || no_run.is_none() {
             return Ok(built);
         }
         let mut tested = match self.shard {
@@ -73,21 +67,25 @@ impl Check<'_, '_> {
     ) -> Result<RunResult> {
         let trailing = &self.command.trailing;
         let whole = |cargo: Command| if trailing.is_empty() { cargo } else { cargo.arg("--").args(trailing) };
-        let cargo = self.cargo(run, &["--no-fail-fast"]).args(extra);
+        let added: Vec<&str> = self.command.unless_given("--no-fail-fast").into_iter().collect();
+        let cargo = self.cargo(run, &added)?.args(extra);
         // The log shows what a person would type to repeat it, without what leaves tests out.
         self.context.announce(&whole(cargo.clone()));
         let command = whole(match &self.repeats {
-            Some(repeats) => repeats.apply(cargo, beside)?,
+            Some(repeats) => repeats.apply(cargo, beside, &self.views.place(&run.dir))?,
             None => cargo,
         });
         let mut output = TestOutput::default();
         let mut words = LastWords::default();
-        let mut passed_before = Vec::new();
+        let (mut passed_before, mut ran) = (Vec::new(), false);
         let ended = self.context.run_cargo(&command, Purpose::Run, &mut |stream, line| {
             output.read(line);
             if stream == Stream::Stderr {
                 words.read(line);
-            } else if let Some(what) = line.strip_prefix(PASSED_BEFORE.as_bytes()) {
+                return Some(line.into());
+            }
+            ran = true;
+            if let Some(what) = line.strip_prefix(PASSED_BEFORE.as_bytes()) {
                 passed_before.push(String::from_utf8_lossy(what).trim_end().to_owned());
             }
             Some(line.into())
@@ -100,9 +98,12 @@ impl Check<'_, '_> {
             }
         }
         let mut findings = if ended == Ended::Exited(0) { Vec::new() } else { output.findings() };
+        let mut outage = None;
         if ended != Ended::Exited(0) && findings.is_empty() {
+            // What the command builds itself may fail before a test has run.
+            outage = words.outage().filter(|_| !ran);
             findings.extend(words.finding(ended));
         }
-        Ok(RunResult { passed_before, ..RunResult::new(ended, findings) })
+        Ok(RunResult { passed_before, outage, ..RunResult::new(ended, findings) })
     }
 }

@@ -14,7 +14,9 @@ fn program() -> Option<PathBuf> {
     let job = JobFacts::new(Path::new("."));
     let lacks = if !program.is_file() {
         "the program is not built"
-    } else if Llvm::find(job.toolchain().unwrap(), &[]).is_none() {
+    } else if Platform::of_this_machine() != Some(Platform::X86_64) {
+        "the samples are held to the score of x86_64"
+    } else if Llvm::find(&job.toolchain(Path::new("."), &[]).unwrap(), &[]).is_none() {
         "LLVM's tools for coverage are not there (LLVM_COV, LLVM_PROFDATA)"
     } else {
         return Some(program);

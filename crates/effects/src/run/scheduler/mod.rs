@@ -14,6 +14,7 @@ use rust_vmm_ci_core::checks::{Logic, Needs, Work};
 use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::plan::PlannedCheck;
 use rust_vmm_ci_core::report::{Outcome, Timings, Verdict};
+use rust_vmm_ci_core::workspace::flags;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -201,14 +202,15 @@ fn judge(
     run_started: Instant,
     log: &mut super::console::CheckLog<'_>,
 ) -> (Result<Judgement>, Option<Timings>) {
-    let mut cargo =
-        job.toolchain().map_or_else(|_| Command::new("cargo"), |toolchain| toolchain.cargo.clone());
+    let directory = check.directory.as_ref().map_or_else(|| job.root.clone(), |dir| job.root.join(dir));
+    let env = variables(check);
+    let toolchain = job.toolchain(&directory, &env);
+    let mut cargo = toolchain.map_or_else(|_| Command::new("cargo"), |toolchain| toolchain.cargo.clone());
     if settings.ci && std::env::var_os("CARGO_INCREMENTAL").is_none() {
         // Incremental compilation costs at every first build what it saves at the next one. On a person's
         // machine the builds of the checks and of the person share what they compile only if both use it.
         cargo = cargo.env("CARGO_INCREMENTAL", "0");
     }
-    let directory = check.directory.as_ref().map_or_else(|| job.root.clone(), |dir| job.root.join(dir));
     // Both callbacks write to the one log; only one is ever called at a time.
     let log = std::cell::RefCell::new(log);
     let mut context = Context {
@@ -217,7 +219,7 @@ fn judge(
         platform: settings.platform,
         os: settings.os,
         cargo: if color { cargo.env("CARGO_TERM_COLOR", "always") } else { cargo },
-        env: &check.env,
+        env: &env,
         deadline,
         run_started,
         color,
@@ -240,6 +242,17 @@ fn judge(
         Work::Logic(Logic::Program(program)) => program::run(&mut context, program, job),
     };
     (judged, context.timings)
+}
+
+/// The variables that a check sets. Those of a cargo command stand in the command. Flags for rustc that are
+/// known are put into effect by the check itself.
+fn variables(check: &PlannedCheck) -> Vec<(String, String)> {
+    let mut all = check.env.clone();
+    if let Work::Cargo { command, .. } = &check.work {
+        let known = |(name, value): &&(String, String)| name == "RUSTFLAGS" && flags::are_known(value);
+        all.extend(command.env.iter().filter(|variable| !known(variable)).cloned());
+    }
+    all
 }
 
 #[cfg(test)]
