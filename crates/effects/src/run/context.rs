@@ -58,7 +58,7 @@ impl Context<'_> {
 
     fn with_env(&self, command: Command) -> Command {
         let command = if command.dir.is_none() { command.dir(&self.directory) } else { command };
-        self.env.iter().fold(command, |command, (name, value)| command.env(name, value))
+        with_variables(command, self.env)
     }
 
     /// Adds the command to the check's log, as a person would type it to repeat it: cargo by its name, and
@@ -128,6 +128,11 @@ impl Context<'_> {
         *self.timings.get_or_insert_default() += watch.into_inner().stop(Instant::now());
         Ok(ended)
     }
+}
+
+/// A command with variables set.
+pub fn with_variables(command: Command, variables: &[(String, String)]) -> Command {
+    variables.iter().fold(command, |command, (name, value)| command.env(name, value))
 }
 
 /// The verdict on a check whose command ended so.

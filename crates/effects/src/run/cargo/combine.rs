@@ -45,7 +45,7 @@ pub struct Resolutions {
 /// How cargo is asked what it would build.
 pub struct Asking<'a> {
     /// cargo, with the variables of the check.
-    pub cargo: &'a dyn Fn(&Path) -> Result<Command, process::Error>,
+    pub cargo: Command,
     /// What else than features can make what cargo does in a folder differ from what it does in another.
     pub place: &'a dyn Fn(&Path) -> String,
 }
@@ -162,7 +162,7 @@ fn distinct(
         let flags: Vec<String> = selection.iter().chain(&run.flags).cloned().collect();
         let folder = if same_everywhere { String::new() } else { run.dir.display().to_string() };
         let place = format!("{folder}\n{}", (asking.place)(&run.dir));
-        let key = (resolutions.resolve((asking.cargo)(&run.dir)?, &run.dir, &flags)?, place);
+        let key = (resolutions.resolve(asking.cargo.clone(), &run.dir, &flags)?, place);
         match by_result.get(&key) {
             Some(&first) => kept[first].stands_for.push(run.name()),
             None => {

@@ -119,18 +119,20 @@ impl JobFacts {
     /// dependencies.
     pub fn mentions(&self, metadata: &Metadata) -> Mentions {
         self.mentions.get_or_make(metadata.workspace_root.clone().into(), || {
-            let own = metadata.packages.iter().filter(|package| package.source.is_none());
-            own.filter_map(|package| package.manifest_path.parent()).fold(
-                Mentions::default(),
-                |all, folder| {
-                    // A manifest may inherit its lints from that of a workspace above it.
-                    let manifests =
-                        folder.ancestors().filter_map(|above| read(above.join("Cargo.toml").as_std_path()));
-                    let manifests = manifests.map(|text| Mentions::of_manifest(&text));
-                    let target = metadata.target_directory.as_std_path();
-                    manifests.fold(all.or(in_sources(folder.as_std_path(), target)), Mentions::or)
-                },
-            )
+            let own = || metadata.packages.iter().filter(|package| package.source.is_none());
+            let outside = own().any(|package| {
+                let folder = package.manifest_path.parent();
+                package.targets.iter().any(|t| folder.is_none_or(|folder| !t.src_path.starts_with(folder)))
+            });
+            let begin = Mentions { elsewhere: outside, ..Mentions::default() };
+            own().filter_map(|package| package.manifest_path.parent()).fold(begin, |all, folder| {
+                // A manifest may inherit its lints from that of a workspace above it.
+                let manifests =
+                    folder.ancestors().filter_map(|above| read(above.join("Cargo.toml").as_std_path()));
+                let manifests = manifests.map(|text| Mentions::of_manifest(&text));
+                let target = metadata.target_directory.as_std_path();
+                manifests.fold(all.or(in_sources(folder.as_std_path(), target)), Mentions::or)
+            })
         })
     }
 }
@@ -151,6 +153,10 @@ fn in_sources(folder: &Path, target: &Path) -> Mentions {
         if kind.is_dir() {
             let hidden = entry.file_name().to_string_lossy().starts_with('.');
             return if hidden || path == target { all } else { all.or(in_sources(&path, target)) };
+        }
+        if kind.is_symlink() && path.is_dir() {
+            // It may lead anywhere, and in circles.
+            return Mentions { elsewhere: true, ..all };
         }
         let source = path.extension().is_some_and(|extension| extension == "rs");
         let text = if source { read(&path) } else { None };

@@ -36,6 +36,9 @@ impl Flags {
 
     /// Whether sources mention something that would notice that the variable is not set.
     pub fn are_noticed(&self, mentions: Mentions) -> bool {
-        self.by_message && (mentions.variable || if self.deny { mentions.warnings } else { mentions.doc_cfg })
+        self.by_message
+            && (mentions.variable
+                || mentions.elsewhere
+                || if self.deny { mentions.warnings } else { mentions.doc_cfg })
     }
 }

@@ -35,6 +35,9 @@ pub(super) fn check(context: &mut Context<'_>, command: &CargoCommand) -> Result
     })?;
     let mut findings = output.findings();
     if ended != Ended::Exited(0) && findings.is_empty() {
+        if let Some(reason) = words.outage() {
+            return Ok(Judgement::broken(reason));
+        }
         // rustfmt names files by their absolute paths.
         findings.extend(
             words

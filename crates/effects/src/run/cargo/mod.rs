@@ -35,7 +35,6 @@ use rust_vmm_ci_core::model::FeatureMode;
 use rust_vmm_ci_core::report::{Combination, Finding, Level, Verdict};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 use stopwatch::Purpose;
 use toolchain::Toolchain;
@@ -78,8 +77,8 @@ fn run_or_stop(
         Kind::Compile | Kind::Test | Kind::Run => preamble::require_platform(context, &toolchain)?,
     }
     let metadata = preamble::workspace(context, facts, command.lock_flags())?;
-    let views = Views::new(context, command, facts, Arc::clone(&toolchain));
-    let asking = Asking { cargo: &|dir| views.cargo(dir), place: &|dir| views.place(dir) };
+    let views = Views::new(context, command);
+    let asking = Asking { cargo: context.cargo(), place: &|dir| views.place(dir) };
     let runs = facts
         .runs(command, mode, &metadata, &context.directory, &asking)
         .map_err(|error| preamble::unknown(context, error))?;
@@ -131,7 +130,7 @@ struct Check<'a, 'c> {
     flags: Flags,
     metadata: &'a Metadata,
     facts: &'a JobFacts,
-    views: Views<'a>,
+    views: Views,
     /// The share of the tests that runs here; without one all of them run.
     shard: Option<Shard>,
     /// How test programs that passed before are left out; none where all must run.
@@ -219,11 +218,9 @@ impl Check<'_, '_> {
     }
 
     /// cargo with the check's variables, in the run's folder.
-    fn cargo(&self, run: &CargoRun, extra: &[&str]) -> Result<Command> {
-        let toolchain = self.views.toolchain(&run.dir).map_err(|reason| reason.0)?;
-        preamble::require_platform(self.context, &toolchain)?;
-        let cargo = self.views.cargo(&run.dir)?.arg(&self.command.verb).args(&self.command.args);
-        Ok(self.with_variables(cargo).args(&run.flags).args(extra).dir(&run.dir))
+    fn cargo(&self, run: &CargoRun, extra: &[&str]) -> Command {
+        let cargo = self.context.cargo().arg(&self.command.verb).args(&self.command.args);
+        self.with_variables(cargo).args(&run.flags).args(extra).dir(&run.dir)
     }
 
     fn with_variables(&self, mut cargo: Command) -> Command {
@@ -244,7 +241,7 @@ impl Check<'_, '_> {
         } else {
             "--message-format=json"
         };
-        let mut command = self.cargo(run, extra)?;
+        let mut command = self.cargo(run, extra);
         if !self.command.has_message_format() {
             command = command.arg(format);
         }
@@ -279,7 +276,7 @@ impl Check<'_, '_> {
     /// Runs a command that prints what a program of the repository prints.
     fn run_program(&mut self, run: &CargoRun) -> Result<RunResult> {
         let trailing = &self.command.trailing;
-        let cargo = self.cargo(run, &[])?;
+        let cargo = self.cargo(run, &[]);
         let command = if trailing.is_empty() { cargo } else { cargo.arg("--").args(trailing) };
         self.context.announce(&command);
         let mut words = LastWords::default();

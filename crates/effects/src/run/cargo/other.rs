@@ -42,6 +42,9 @@ pub(super) fn run(context: &mut Context<'_>, command: &CargoCommand) -> Result<J
         let install = format!("cargo install --locked cargo-{name}");
         return Ok(Judgement::missing(format!("cargo has no subcommand `{name}`"), install));
     }
+    if let Some(reason) = words.outage() {
+        return Ok(Judgement::broken(reason));
+    }
     let findings = words.finding(ended).into_iter().collect();
     Ok(Judgement::of_command(ended, findings))
 }

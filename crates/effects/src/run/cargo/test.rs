@@ -68,7 +68,7 @@ impl Check<'_, '_> {
         let trailing = &self.command.trailing;
         let whole = |cargo: Command| if trailing.is_empty() { cargo } else { cargo.arg("--").args(trailing) };
         let added: Vec<&str> = self.command.unless_given("--no-fail-fast").into_iter().collect();
-        let cargo = self.cargo(run, &added)?.args(extra);
+        let cargo = self.cargo(run, &added).args(extra);
         // The log shows what a person would type to repeat it, without what leaves tests out.
         self.context.announce(&whole(cargo.clone()));
         let command = whole(match &self.repeats {

@@ -84,17 +84,6 @@ impl Toolchain {
         Platform::of_triple(&self.host)
     }
 
-    /// A command of cargo's as it is with this toolchain.
-    #[must_use]
-    pub fn in_place_of(&self, other: &Self, command: Command) -> Command {
-        if self.cargo == other.cargo {
-            return command;
-        }
-        let mut env = self.cargo.env.clone();
-        env.extend(command.env.into_iter().filter(|setting| !other.cargo.env.contains(setting)));
-        Command { program: self.cargo.program.clone(), env, ..command }
-    }
-
     /// The path at which the toolchain has a program of its own, such as `rustdoc`. It need not be there.
     pub fn program(&self, name: &str) -> PathBuf {
         self.sysroot.join("bin").join(executable(name))
