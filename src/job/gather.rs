@@ -193,8 +193,8 @@ impl Target {
             format!("run it on an agent with `platform={}`", other.agent_tag())
         };
         Err(usage(format!(
-            "platform: {other} is not this machine's ({here}); {how}, or print its steps with `rust-vmm-ci \
-             pipeline --platform {other}`"
+            "platform: {other} is not what rustc compiles for on this machine ({here}); {how}, or print its \
+             steps with `rust-vmm-ci pipeline --platform {other}`"
         )))
     }
 }

@@ -170,6 +170,42 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(windows, ignore = "links need a privilege")]
+    fn a_linked_toolchain_is_known_by_the_name_that_rustup_has_for_it() {
+        let home = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let real = elsewhere.path().join("toolchains/own-build");
+        std::fs::create_dir_all(&real).unwrap();
+        std::fs::create_dir_all(home.path().join("toolchains/stable")).unwrap();
+        let name = |sysroot: &Path| rustup_name(home.path(), sysroot);
+        assert_eq!(name(&real), None, "rustup does not know it");
+        crate::run::instrument::link(&real, &home.path().join("toolchains/mine")).unwrap();
+        assert_eq!(name(&real), Some("mine".into()));
+        assert_eq!(name(&home.path().join("toolchains/stable")), Some("stable".into()));
+    }
+
+    #[test]
+    fn the_nearest_toolchain_file_decides_and_an_override_may_decide_anywhere() {
+        let top = tempfile::tempdir().unwrap();
+        let (home, folder) = (top.path().join("home"), top.path().join("a/b"));
+        std::fs::create_dir_all(home.join("toolchains")).unwrap();
+        std::fs::create_dir_all(&folder).unwrap();
+        let variables = [("RUSTUP_HOME".to_owned(), home.to_str().unwrap().to_owned())];
+        let decided = || {
+            decided_in(&folder, &variables)
+                .and_then(|dir| Some(dir.strip_prefix(top.path()).ok()?.to_owned()))
+        };
+        assert_eq!(decided(), None);
+        std::fs::write(top.path().join("a/rust-toolchain"), "stable").unwrap();
+        assert_eq!(decided(), Some("a".into()));
+        std::fs::write(folder.join("rust-toolchain.toml"), "[toolchain]\nchannel = \"stable\"\n").unwrap();
+        assert_eq!(decided(), Some("a/b".into()));
+        std::fs::remove_file(folder.join("rust-toolchain.toml")).unwrap();
+        std::fs::write(home.join("settings.toml"), "[overrides]\n\"/x\" = \"nightly\"\n").unwrap();
+        assert_eq!(decided(), Some("a/b".into()));
+    }
+
+    #[test]
     fn cargo_takes_configuration_since_its_version_63() {
         for (version, expected) in [
             ("rustc 1.62.1 (e092d0b6b 2022-07-16)", false),

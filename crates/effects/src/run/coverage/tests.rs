@@ -208,3 +208,21 @@ fn the_figure_is_cargo_llvm_covs() {
         assert!(text(&judgement).contains(&expected), "{expected}: {}", text(&judgement));
     }
 }
+
+#[test]
+#[cfg_attr(windows, ignore = "no check of Windows")]
+fn a_wrapper_of_the_repositorys_own_is_called_with_rustc_itself() {
+    let Some(program) = program() else { return };
+    let repository = sample("{\"coverage_score\": 87.5, \"exclude_path\": \"\"}");
+    // It asks what it is given, in another folder, as sccache's server does.
+    let wrapper = "#!/bin/sh\necho \"$*\" >>\"$(dirname \"$0\")/../target/calls\"\n\
+        (cd / && \"$1\" -vV) | grep -q '^rustc ' || exit 9\nexec \"$@\"\n";
+    repository.write("tools/wrapper", wrapper).write("target/calls", "");
+    let wrapper = repository.root.join("tools/wrapper");
+    assert!(process::capture(&Command::new("chmod").arg("+x").arg(wrapper)).unwrap().status.success());
+    repository.write(".cargo/config.toml", "[build]\nrustc-wrapper = \"tools/wrapper\"\n");
+    let (judgement, log) = run(&repository, None, false, &program);
+    assert_eq!(judgement.verdict, Verdict::Passed, "{log}");
+    let calls = std::fs::read_to_string(repository.root.join("target/calls")).unwrap();
+    assert!(calls.contains("-C instrument-coverage"), "{calls}");
+}
