@@ -29,6 +29,8 @@ fn cases(folder: &str) -> Vec<(String, Value)> {
         .map(|path| {
             let text = std::fs::read_to_string(&path).unwrap();
             let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            // Another default image changes no case.
+            let text = text.replace("{image}", &rust_vmm_ci_core::model::pinned_image(None));
             let value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
             (name, value)
         })

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::{script, skip};
+use crate::scripts::script;
+use crate::skip;
 
 /// Why this machine can have no agent; none where it can. Nothing is built to find out.
 pub fn lacking() -> Option<String> {

@@ -32,6 +32,8 @@ pub mod predecessor;
 pub mod process;
 pub mod sandbox;
 #[cfg(unix)]
+mod scripts;
+#[cfg(unix)]
 pub mod stub;
 #[cfg(target_os = "linux")]
 pub mod transcript;
@@ -43,7 +45,6 @@ pub mod wine;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -81,21 +82,6 @@ pub fn is_lacking(what: impl IntoIterator<Item = Option<String>>) -> bool {
         skip(what);
     }
     !lacking.is_empty()
-}
-
-/// Runs a script of this repository to its end and gives back what it printed, without the last
-/// newline. An exit status of 3 says that this machine lacks something: the error is what.
-pub(crate) fn script(name: &str, arguments: &[&str]) -> Result<String, String> {
-    const LACKING: i32 = 3;
-    let mut command = Command::new(root().join(name));
-    let output = command.args(arguments).stdin(Stdio::null()).output();
-    let output = output.unwrap_or_else(|error| panic!("{name}: {error}"));
-    let said = String::from_utf8_lossy(&output.stderr);
-    match output.status.code() {
-        Some(0) => Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned()),
-        Some(LACKING) => Err(said.trim_end().to_owned()),
-        _ => panic!("{name}: {}:\n{said}", output.status),
-    }
 }
 
 /// An id of the shape that Buildkite's have, which no other job of this machine has: what a job makes

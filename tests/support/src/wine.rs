@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::buildkite::{Build, Buildkite, of_build};
 use super::process::Running;
 use super::sandbox::{File, Repository, Sandbox};
-use super::{eventually, new_id, script, skip};
+use super::{eventually, new_id, skip};
+use crate::scripts::script;
 
 /// Where the plugin seems to come from.
 const PLUGIN: &str = "https://example.org/rust-vmm-ci-buildkite-plugin.git#v1.0.0";

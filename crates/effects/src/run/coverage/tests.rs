@@ -6,6 +6,7 @@ use crate::process;
 use crate::run::testing::judged;
 use crate::testing::skip;
 use rust_vmm_ci_core::model::Platform;
+use std::time::Duration;
 
 /// The program, where cargo has built it beside these tests, and LLVM's tools are there.
 fn program() -> Option<PathBuf> {
@@ -200,6 +201,8 @@ fn the_figure_is_cargo_llvm_covs() {
     for (package, scope, dir) in [(None, "--workspace", "."), (Some("user"), "--all-features", "user")] {
         let args = ["llvm-cov", "test", "--json", "--summary-only", scope];
         let command = Command::new("cargo").args(args).dir(repository.root.join(dir));
+        // A busy machine builds the workspace in minutes.
+        let command = command.within(Duration::from_secs(900));
         let told: serde_json::Value =
             serde_json::from_str(&process::capture(&command).unwrap().text()).unwrap();
         let lines = &told["data"][0]["totals"]["lines"];

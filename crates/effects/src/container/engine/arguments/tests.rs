@@ -2,10 +2,18 @@ use super::*;
 use crate::container::{Place, Wanted, resolve};
 use rust_vmm_ci_core::config::Policy;
 use rust_vmm_ci_core::config::{Cache, DockerChoice};
-use rust_vmm_ci_core::model::{Os, Platform};
+use rust_vmm_ci_core::model::{Os, Platform, pinned_image};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+fn default_image() -> String {
+    pinned_image(None)
+}
+
+fn emulated_image() -> String {
+    pinned_image(Some(Platform::Riscv64))
+}
 
 fn container_on(platform: Platform, options: Value, policy: &str) -> Result<Container> {
     let options: Map<String, Value> = serde_json::from_value(options).unwrap();
@@ -63,13 +71,13 @@ fn the_default_command_line_is_the_predecessors_made_safe() {
         "--mount=type=volume,source=reg,target=/rust-vmm-ci/cargo,volume-label=com.github.rust-vmm.ci=cache",
         "--env=RUST_VMM_CI_IN_CONTAINER=1",
         "--env=RUST_VMM_CI_REPORT=/rust-vmm-ci/job/report.json",
-        "--env=RUST_VMM_CI_IMAGE=rustvmm/dev:g8b11be7",
+        &format!("--env=RUST_VMM_CI_IMAGE={}", default_image()),
         "--env=GIT_CONFIG_COUNT=1",
         "--env=GIT_CONFIG_KEY_0=safe.directory",
         "--env=GIT_CONFIG_VALUE_0=*",
         "--env=BUILDKITE_COMMIT",
         "--env=BUILDKITE_JOB_ID",
-        "rustvmm/dev:g8b11be7",
+        &default_image(),
         "/usr/local/bin/rust-vmm-ci",
         "hook",
         "inside",
@@ -126,13 +134,13 @@ fn an_entrypoint_runs_under_the_wrapper_and_an_images_own_does_not() {
     assert!(given.contains(&"--entrypoint=/usr/local/bin/rust-vmm-ci".to_owned()));
     assert_eq!(given[given.len() - 3..], ["--", "/bin/bash", "rust-vmm-ci run"]);
     let own = words(json!({"shell": false}));
-    assert_eq!(own[own.len() - 2..], ["rustvmm/dev:g8b11be7", "rust-vmm-ci run"]);
+    assert_eq!(own[own.len() - 2..], [&*default_image(), "rust-vmm-ci run"]);
 }
 
 #[test]
 fn a_command_reaches_the_emulated_machines_shell_as_it_is_written() {
     let container = container_on(Platform::Riscv64, json!({}), "{}").unwrap();
-    assert_eq!(container.image, "rustvmm/dev:g8b11be7-riscv");
+    assert_eq!(container.image, emulated_image());
     for command in ["cargo test", "echo \"$HOME\" 'a b'\n# é ✓ \\ `id` $(id) !x", ""] {
         let words = words_of(&container, &job(&[]), command).unwrap();
         let at = words.iter().position(|word| *word == container.image).unwrap();
@@ -145,7 +153,7 @@ fn a_command_reaches_the_emulated_machines_shell_as_it_is_written() {
 #[test]
 fn images_come_from_the_policys_mirror() {
     let cases = [
-        (json!({}), "m:5000/rustvmm/dev:g8b11be7"),
+        (json!({}), &*format!("m:5000/{}", default_image())),
         (json!({"image": "rust:1"}), "m:5000/library/rust:1"),
         (json!({"image": "docker.io/a/b"}), "m:5000/a/b"),
         (json!({"image": "ghcr.io/a/b"}), "ghcr.io/a/b"),
@@ -159,7 +167,7 @@ fn images_come_from_the_policys_mirror() {
     let container = container_on(Platform::X86_64, variable, r#"{"registry-mirror": "m:5000"}"#).unwrap();
     assert_eq!(container.image, "$REGISTRY/a", "nobody knows yet whose it is");
     let podman = container_on(Platform::X86_64, json!({"runtime": "podman"}), "{}").unwrap();
-    assert_eq!(podman.image, "docker.io/rustvmm/dev:g8b11be7");
+    assert_eq!(podman.image, format!("docker.io/{}", default_image()));
 }
 
 #[test]
@@ -248,7 +256,7 @@ fn a_policys_image_has_a_twin_with_the_emulator() {
     let cases = [
         ("rustvmm/dev:v50", "rustvmm/dev:v50-riscv"),
         ("mine:1-riscv", "mine:1-riscv"),
-        ("mine@sha256:00", "rustvmm/dev:g8b11be7-riscv"),
+        ("mine@sha256:00", &*emulated_image()),
     ];
     for (image, expected) in cases {
         let policy = json!({"docker": {"image": image}}).to_string();
@@ -256,7 +264,7 @@ fn a_policys_image_has_a_twin_with_the_emulator() {
         assert_eq!(of(Platform::Riscv64, json!({})), expected);
         assert_eq!(of(Platform::X86_64, json!({})), image);
         // What an upload writes out in a step is what nobody chose.
-        let step = json!({"image": "rustvmm/dev:g8b11be7-riscv", "always-pull": true});
+        let step = json!({"image": emulated_image(), "always-pull": true});
         assert_eq!(of(Platform::Riscv64, step), expected);
         assert_eq!(of(Platform::Riscv64, json!({"image": "chosen:1"})), "chosen:1");
     }
