@@ -195,7 +195,7 @@ mod tests {
         };
         assert!(of_findings(&[full]).is_some_and(|reason| reason.starts_with("the disk is full")));
         let own = Finding { file: Some("src/lib.rs".into()), ..Finding::error("linker `a` not found") };
-        assert_eq!(of_findings(&[own.clone()]), None);
+        assert_eq!(of_findings(std::slice::from_ref(&own)), None);
         assert_eq!(of_findings(&[linker, own]), None);
         assert_eq!(of_findings(&[]), None);
     }

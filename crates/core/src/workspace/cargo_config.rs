@@ -72,7 +72,7 @@ impl CargoConfig {
     pub fn fingerprint(&self) -> String {
         self.sources.iter().fold(String::new(), |mut all, source| {
             let table = source.table.as_ref().map(toml::Table::to_string);
-            let _ = writeln!(all, "{:?} {table:?}", source.base);
+            let _ = writeln!(all, "{} {table:?}", source.base.display());
             all
         })
     }

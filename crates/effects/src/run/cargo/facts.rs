@@ -16,12 +16,15 @@ use std::time::Duration;
 /// the registry and the dependencies first.
 pub(super) const CARGO_ANSWERS_WITHIN: Duration = Duration::from_secs(600);
 
+/// What decides about a toolchain: see [`decided_in`], and variables.
+type ToolchainKey = (Option<PathBuf>, Vec<(String, String)>);
+
 /// The facts of a job, each found when it is first asked for.
 #[derive(Debug)]
 pub struct JobFacts {
     /// The repository's root.
     pub root: PathBuf,
-    toolchains: OnceMap<(Option<PathBuf>, Vec<(String, String)>), Result<Arc<Toolchain>, NoToolchain>>,
+    toolchains: OnceMap<ToolchainKey, Result<Arc<Toolchain>, NoToolchain>>,
     metadata: OnceMap<(PathBuf, String), Result<Arc<Metadata>, WorkspaceError>>,
     resolutions: Resolutions,
     mentions: OnceMap<PathBuf, Mentions>,
@@ -141,7 +144,7 @@ impl JobFacts {
 /// change none.
 pub(super) fn surroundings(question: &Command) -> String {
     let env: Vec<_> = question.env.iter().filter(|(name, _)| name != "RUSTDOCFLAGS").collect();
-    format!("{:?} {:?} {env:?}", question.program, question.args)
+    format!("{} {:?} {env:?}", question.program.display(), question.args)
 }
 
 /// What the Rust sources below a folder mention.

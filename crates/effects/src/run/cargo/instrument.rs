@@ -106,7 +106,8 @@ pub fn link(program: &Path, link: &Path) -> std::io::Result<()> {
 
 /// Acts as the wrapper where this process was started as one. Returns `None` otherwise.
 pub fn act_as_wrapper(args: impl Iterator<Item = OsString>) -> Option<Result<i32>> {
-    let command = called(args.collect(), &|name| std::env::var_os(name))?;
+    let args: Vec<OsString> = args.collect();
+    let command = called(&args, &|name| std::env::var_os(name))?;
     Some(process::replace(&match (std::env::var_os(UNIT_PROFILES), unit(&command.args)) {
         (Some(folder), Some(unit)) => with_profiles(command, &Path::new(&folder).join(unit)),
         _ => command,
@@ -114,7 +115,7 @@ pub fn act_as_wrapper(args: impl Iterator<Item = OsString>) -> Option<Result<i32
 }
 
 /// The command that a call of this program stands for. None where the program was called by another name.
-fn called(args: Vec<OsString>, variable: &dyn Fn(&str) -> Option<OsString>) -> Option<Command> {
+fn called(args: &[OsString], variable: &dyn Fn(&str) -> Option<OsString>) -> Option<Command> {
     let (name, mut rest) = args.split_first()?;
     let mut call: Vec<OsString> = Vec::new();
     let mut nightly = is_wrapper(name);
@@ -202,7 +203,7 @@ mod tests {
         let theirs = |name: &str| (name == WRAPPER).then(|| OsString::from("/bin/sccache"));
         let both = |name: &str| Some(OsString::from(if name == WRAPPER { "outer" } else { "inner" }));
         let shown = |call: &str, variable: &dyn Fn(&str) -> Option<OsString>| {
-            called(words(call), variable).unwrap().to_string()
+            called(&words(call), variable).unwrap().to_string()
         };
         let outer = format!("/t/{OUTER}");
         assert_eq!(shown(&format!("{outer} /t/{NAME} rustc -vV"), &theirs), "/bin/sccache rustc -vV");

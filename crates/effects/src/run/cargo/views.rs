@@ -5,6 +5,7 @@ use super::once_map::OnceMap;
 use crate::run::context::Context;
 use rust_vmm_ci_core::checks::cargo::CargoCommand;
 use rust_vmm_ci_core::workspace::CargoConfig;
+use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,8 +37,10 @@ impl Views {
     }
 
     /// What else than the command and its features can make a result in one folder differ from that in
-    /// another: a text that is the same where nothing does.
+    /// another: a text that is the same where nothing does. It is a hash, because a configuration may hold a
+    /// token, and the text is written to a file.
     pub fn place(&self, dir: &Path) -> String {
-        self.of(dir).fingerprint()
+        let hash = Sha256::digest(self.of(dir).fingerprint());
+        base64::Engine::encode(&base64::prelude::BASE64_STANDARD, hash)
     }
 }
