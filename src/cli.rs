@@ -132,6 +132,9 @@ pub struct InsideArgs {
     /// Whether the target directory is a volume that is kept between jobs
     #[arg(long)]
     pub target: bool,
+    /// Whether the job only reads what is kept between jobs
+    #[arg(long)]
+    pub read_only: bool,
     /// The command; without one, only the files' owner is restored
     #[arg(last = true)]
     pub command: Vec<OsString>,

@@ -3,7 +3,15 @@
 //! `docs/architecture.md` says which module does what, and why.
 
 // clippy.toml allows these in test modules, but does not know those under `all(test, …)`.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::zombie_processes))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::disallowed_macros,
+        clippy::disallowed_methods,
+        clippy::zombie_processes
+    )
+)]
 
 mod cli;
 mod commands;
@@ -15,10 +23,13 @@ use anyhow::Error;
 use clap::Parser;
 use job::Verbosity;
 use rust_vmm_ci_core::exit::{self, Exit};
-use rust_vmm_ci_effects::{run, say};
+use rust_vmm_ci_effects::{process, run, say};
 use std::panic::{self, PanicHookInfo, UnwindSafe};
 
 fn main() {
+    if let Some(status) = process::act_as_keeper(std::env::args_os()) {
+        std::process::exit(status);
+    }
     panic::set_hook(Box::new(|panic| say::error(bug(panic))));
     // `ExitCode` holds a byte; on Windows a status has 32 bits.
     std::process::exit(guarded(status));
@@ -29,6 +40,7 @@ fn status() -> i32 {
     if let Some(replaced) = run::act_as_shim(std::env::args_os) {
         return replaced.unwrap_or_else(|error| failed(&error).code());
     }
+    process::end_children_with_this_process();
     let (selection, verbosity, command) = cli::Cli::parse().into_parts();
     match verbosity {
         Verbosity::Quiet => say::be_quiet(),

@@ -1,5 +1,6 @@
 //! Jobs that are killed at random moments: what they leave behind, and how they are reported.
 //! `tests/perf/kill-50` runs this test.
+#![allow(clippy::disallowed_macros, reason = "a test prints for a person")]
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 

@@ -1,4 +1,5 @@
 //! Cargo's registry is kept between jobs, so a crate is downloaded only once.
+#![allow(clippy::disallowed_macros, reason = "a test prints for a person")]
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
@@ -39,6 +40,7 @@ fn registry() -> Registry {
     let checksum = digest.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let entry = json!({"name": "small", "vers": "1.0.0", "deps": [], "features": {}, "yanked": false, "cksum": checksum});
     let noted = Arc::clone(&asked);
+    #[allow(clippy::disallowed_methods, reason = "the rule is for src/")]
     std::thread::spawn(move || {
         for request in server.incoming_requests() {
             let url = request.url().to_owned();

@@ -28,20 +28,36 @@ const ROOMS: &[(&str, &[&str])] = &[
             "pipeline",
         ],
     ),
-    ("crates/effects/src/lib.rs", &["say", "process", "git", "agent", "container", "run"]),
+    ("crates/effects/src/lib.rs", &["files", "say", "process", "git", "agent", "container", "run"]),
     ("src/main.rs", &["report_files", "log", "job", "cli", "commands"]),
 ];
 
 /// The files that say what differs between systems. None is of the core crate.
 const SYSTEMS: &[&str] = &[
-    "crates/effects/src/container/inside/cargo_home.rs",
     "crates/effects/src/container/owner.rs",
+    "crates/effects/src/files.rs",
     "crates/effects/src/process.rs",
     "crates/effects/src/process/linux.rs",
     "crates/effects/src/process/supervise.rs",
     "crates/effects/src/process/unix.rs",
     "crates/effects/src/process/windows.rs",
     "crates/effects/src/run/cargo/instrument.rs",
+];
+
+/// The files that read files by themselves, and why those are not the checkout's. Everything that a stranger's
+/// change may have written is opened in `files`.
+const READERS: &[(&str, &str)] = &[
+    ("crates/effects/src/container/engine/variables.rs", "the agent's list of variables"),
+    ("crates/effects/src/container/inside/times.rs", "in the container"),
+    ("crates/effects/src/container/owner.rs", "/proc"),
+    ("crates/effects/src/container/policy.rs", "the administrator's policy"),
+    ("crates/effects/src/process/linux.rs", "/proc"),
+    ("crates/effects/src/run/cargo/configuration.rs", "cargo reads the same files"),
+    ("crates/effects/src/run/cargo/facts.rs", "cargo reads the same files"),
+    ("crates/effects/src/run/cargo/repeats.rs", "a temporary folder of this program's"),
+    ("crates/effects/src/run/cargo/repeats/shim.rs", "a temporary folder of this program's"),
+    ("src/job/configuration.rs", "the file that a person names with --config"),
+    ("src/job/machine.rs", "/proc and /sys"),
 ];
 
 /// What the core crate must not depend on, even through others: crates that start processes, talk to a
@@ -163,6 +179,21 @@ fn what_differs_between_systems_stands_in_named_files() {
 /// Whether a file is compiled for one system alone, by its name.
 fn is_of_one_system(file: &str) -> bool {
     ["unix.rs", "windows.rs", "linux.rs"].iter().any(|name| file.ends_with(name))
+}
+
+#[test]
+fn files_of_the_checkout_are_opened_in_one_place() {
+    let reads = ["fs::read(", "fs::read_to_string(", "File::open("];
+    let mut found = BTreeSet::new();
+    let modules = ROOMS[1..].iter().flat_map(|(root_file, _)| modules(root_file));
+    for file in modules.map(|module| module.file).collect::<BTreeSet<_>>() {
+        let text = std::fs::read_to_string(root().join(&file)).unwrap();
+        let tests = ["#[cfg(test)]", "#[cfg(all(test"].into_iter().filter_map(|tests| text.find(tests)).min();
+        if reads.iter().any(|read| text[..tests.unwrap_or(text.len())].contains(read)) {
+            found.insert(file);
+        }
+    }
+    assert_eq!(found, READERS.iter().map(|(file, _)| (*file).to_owned()).collect());
 }
 
 #[test]

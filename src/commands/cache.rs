@@ -16,9 +16,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Exit 3 if an engine cannot remove a volume.
 pub fn cache(command: CacheCommand) -> Result<Exit> {
     let state = Job::here(Path::new(".")).state;
-    let (volumes, none) = match command {
-        CacheCommand::List => (container::list(&state), "nothing is kept"),
-        CacheCommand::Clean => (container::clean(&state)?, "nothing to remove"),
+    let (volumes, none) = match (command, &state) {
+        (CacheCommand::List, Some(state)) => (container::list(state), "nothing is kept"),
+        (CacheCommand::Clean, Some(state)) => (container::clean(state)?, "nothing to remove"),
+        (_, None) => (Vec::new(), "nothing is kept: this user has no home folder"),
     };
     if volumes.is_empty() {
         say::line(none);

@@ -1,9 +1,10 @@
 //! `explain`: says why a step is there or not, and where each of its values comes from.
 
+use crate::job::environment::variable;
 use crate::job::{self, Repository, Selection};
 use anyhow::Result;
 use rust_vmm_ci_core::checks::times::{Time, Times};
-use rust_vmm_ci_core::config::{Config, DockerChoice, Jobs, Mode};
+use rust_vmm_ci_core::config::{Change, Config, DockerChoice, Jobs, Mode};
 use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::model::{Origin, Platform};
 use rust_vmm_ci_core::pipeline::{Group, Groups, job_options};
@@ -118,7 +119,10 @@ fn policy_lines(step: &Explained, config: &Config, policy: &Policy) -> Result<St
         None => DockerChoice::Off,
     };
     let platform = check.platform.unwrap_or(Platform::X86_64);
-    let wanted = Wanted { os: check.os, platform, privileged: false, cache: config.cache, nested: false };
+    let privileged =
+        matches!(&choice, DockerChoice::Options(options) if options.get("privileged") == Some(&true.into()));
+    let change = Change::read(variable);
+    let wanted = Wanted { os: check.os, platform, privileged, cache: config.cache, nested: false, change };
     let mut lines = Vec::new();
     let mut here = |key: &str, value: String, of: &str| {
         lines.push(format!("  here: {key}  {value}  (agent policy, {of} of {})\n", policy.file));

@@ -1,7 +1,7 @@
 //! `hook command`, `hook pre-exit` and `hook inside`: the commands that the plugin's hooks call.
 
 use super::pipeline;
-use crate::cli::Hook;
+use crate::cli::{Hook, InsideArgs};
 use crate::job::environment::variable;
 use crate::job::{self, PlaceRule, Repository, Request, RunOptions, Selection, Task, Verbosity};
 use anyhow::Result;
@@ -22,7 +22,8 @@ pub fn run(selection: &Selection, verbosity: Verbosity, hook: Hook) -> Result<Ex
             Ok(Exit::Passed)
         }
         Hook::Inside(args) => {
-            container::inside(&Inside { checkout: args.checkout, target: args.target, command: args.command })
+            let InsideArgs { checkout, target, read_only, command } = args;
+            container::inside(&Inside { checkout, target, read_only, command })
         }
     }
 }

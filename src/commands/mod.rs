@@ -10,7 +10,8 @@ mod pipeline;
 mod run;
 mod set_up;
 
-use crate::cli::Command;
+use crate::cli::{Command, Hook};
+use crate::job::environment::require_text;
 use crate::job::{Selection, Verbosity};
 use anyhow::Result;
 use rust_vmm_ci_core::exit::Exit;
@@ -20,6 +21,10 @@ use rust_vmm_ci_core::exit::Exit;
 /// # Errors
 /// With the exit code in the error; see [`rust_vmm_ci_core::exit::of`].
 pub fn dispatch(selection: &Selection, verbosity: Verbosity, command: Command) -> Result<Exit> {
+    // `pre-exit` must not fail a job, and in a container the hook has looked before.
+    if !matches!(command, Command::Hook(Hook::PreExit | Hook::Inside(_))) {
+        require_text()?;
+    }
     match command {
         Command::Run(args) => run::run(selection, &args.into_request(selection, verbosity)),
         Command::Pipeline { format } => pipeline::print(selection, format),

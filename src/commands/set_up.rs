@@ -8,6 +8,7 @@ use rust_vmm_ci_core::exit::{infrastructure, usage};
 use rust_vmm_ci_core::pipeline::file::{self, Use};
 use rust_vmm_ci_core::plan::Planner;
 use rust_vmm_ci_core::predecessor::Description;
+use rust_vmm_ci_effects::files;
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -51,10 +52,10 @@ pub fn descriptions(root: &Path) -> Result<Vec<(String, Vec<String>)>> {
     for entry in fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))? {
         let path = entry?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        if path.extension().is_none_or(|extension| extension != "json") || !path.is_file() {
+        if path.extension().is_none_or(|extension| extension != "json") || path.is_dir() {
             continue;
         }
-        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let Some(text) = files::required(root, &format!(".buildkite/{name}"))? else { continue };
         let is_one = serde_json::from_str::<Value>(&text).is_ok_and(|value| value.get("tests").is_some());
         let path = format!(".buildkite/{name}");
         if is_one {
@@ -82,7 +83,7 @@ impl PipelineFile {
         let pipeline = file::pipeline(steps);
         let text = serde_saphyr::to_string(&pipeline).context("writing the pipeline as YAML")?;
         if let Some(other) = TAKEN.into_iter().find(|other| root.join(other).exists()) {
-            let there = fs::read_to_string(root.join(other)).unwrap_or_default();
+            let there = files::required(root, other)?.unwrap_or_default();
             let there = serde_saphyr::from_str::<Value>(&there).unwrap_or_default();
             let how = if entries(&there, false).is_empty() {
                 format!("it stays as it is; take these steps into it by hand:\n{text}")

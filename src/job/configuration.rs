@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::config::{Found, Given, Mode, Text, Wanted, require_version};
 use rust_vmm_ci_core::exit::usage;
 use rust_vmm_ci_core::model::{Os, Platform};
+use rust_vmm_ci_effects::files;
 use std::path::{Path, PathBuf};
 
 /// The files in which a repository's pipeline may stand.
@@ -15,7 +16,7 @@ const PIPELINE_FILES: [&str; 2] = [".buildkite/pipeline.yml", ".buildkite/pipeli
 /// The repository's root: the folder that `-C` names, or this one.
 ///
 /// # Errors
-/// Exit 2 where it is no folder.
+/// Exit 2 where it is no folder, and where its path is not valid text.
 pub fn root(common: &Selection) -> Result<PathBuf> {
     let dir = common.dir.as_deref().unwrap_or(Path::new("."));
     let told = |what: &str| usage(format!("-C {}: {what}", dir.display()));
@@ -23,7 +24,12 @@ pub fn root(common: &Selection) -> Result<PathBuf> {
         return Err(told(if dir.exists() { "not a folder" } else { "no such folder" }));
     }
     // On Windows the canonical form begins with `\\?\`, which few tools understand.
-    dunce::canonicalize(dir).map_err(|error| told(&error.to_string()))
+    let root = dunce::canonicalize(dir).map_err(|error| told(&error.to_string()))?;
+    if root.to_str().is_none() {
+        // Cargo refuses such a path too. Reports and options name paths as text.
+        return Err(told("the folder's path is not valid UTF-8; use another folder"));
+    }
+    Ok(root)
 }
 
 /// Finds and reads the configuration.
@@ -33,11 +39,14 @@ pub fn root(common: &Selection) -> Result<PathBuf> {
 pub fn find(common: &Selection, root: &Path, mode: Mode) -> Result<Found> {
     let named = common.config.as_deref().map(|path| read(path).map(|text| (path, text))).transpose()?;
     let named = named.as_ref().map(|(path, text)| (path.to_string_lossy(), text));
-    let pipeline = PIPELINE_FILES.into_iter().find_map(|path| {
-        let text = std::fs::read_to_string(root.join(path)).ok()?;
-        Some((path, text))
-    });
-    let plugin_yml = std::fs::read_to_string(root.join("plugin.yml")).ok();
+    let mut pipeline = None;
+    for path in PIPELINE_FILES {
+        if let Some(text) = files::required(root, path)? {
+            pipeline = Some((path, text));
+            break;
+        }
+    }
+    let plugin_yml = files::required(root, "plugin.yml")?;
     let told = variable("BUILDKITE_PLUGIN_CONFIGURATION");
     let name = variable("BUILDKITE_PLUGIN_NAME");
     let plugins = variable("BUILDKITE_PLUGINS");
@@ -62,5 +71,9 @@ pub fn find(common: &Selection, root: &Path, mode: Mode) -> Result<Found> {
 }
 
 fn read(path: &Path) -> Result<String> {
+    if path.to_str().is_none() {
+        let shown = path.display();
+        return Err(usage(format!("--config {shown}: the path is not valid UTF-8; name another file")));
+    }
     std::fs::read_to_string(path).map_err(|error| usage(format!("--config {}: {error}", path.display())))
 }

@@ -30,7 +30,13 @@ impl Watch {
 
     /// The report, and whether its summary is worth showing: that of a single command says nothing new.
     /// There is no report of a cancelled job, nor of a command that does not call cargo.
-    pub fn report(self, gathered: &Gathered, image: &str, ended: Ended) -> (Option<Report>, bool) {
+    pub fn report(
+        self,
+        gathered: &Gathered,
+        image: &str,
+        ended: Ended,
+        commit: Option<String>,
+    ) -> (Option<Report>, bool) {
         let Ended::Exited(status) = ended else { return (None, false) };
         let known = labels(&self.script);
         if known.is_empty() && !self.script.contains("cargo") {
@@ -38,9 +44,11 @@ impl Watch {
         }
         let platform = gathered.target.platform;
         let names: Vec<&str> = known.iter().map(|(label, _)| label.as_str()).collect();
+        let soft: Vec<&str> =
+            known.iter().filter(|(_, soft)| *soft).map(|(label, _)| label.as_str()).collect();
         let seconds = self.begin.elapsed().as_secs_f64();
         let own = gathered.environment.step.label.clone().unwrap_or_else(|| platform.to_string());
-        let outcomes = self.output.told(status, &names, seconds).into_iter().map(|result| {
+        let outcomes = self.output.told(status, &names, &soft, seconds).into_iter().map(|result| {
             let soft_fail = known.iter().any(|(label, soft)| *soft && result.label.as_ref() == Some(label));
             let command = result.label.as_ref().map_or_else(
                 || self.script.clone(),
@@ -65,7 +73,7 @@ impl Watch {
         let report = Report {
             container: Some(image.to_owned()),
             outcomes: outcomes.collect(),
-            ..report_without_outcomes(gathered.root(), gathered.target, self.begin)
+            ..report_without_outcomes(commit, gathered.target, self.begin)
         };
         (Some(report), !known.is_empty())
     }

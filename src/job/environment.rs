@@ -1,13 +1,50 @@
 //! What the environment says about where this process runs.
 
 use anyhow::Result;
+use rust_vmm_ci_core::checks::base;
 use rust_vmm_ci_core::checks::shard::Shard;
+use rust_vmm_ci_core::config::Change;
+use rust_vmm_ci_core::exit::usage;
+use rust_vmm_ci_core::predecessor;
 use rust_vmm_ci_effects::run::console::Kind;
 use rust_vmm_ci_effects::{container, say};
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-/// A variable's value where it is set, valid text and not empty.
+/// The beginnings of the names of variables that the program reads.
+const PREFIXES: [&str; 2] = ["BUILDKITE", "RUST_VMM_CI_"];
+/// Variables with other names that the program reads as text, beside those of
+/// [`predecessor::VARIABLES`] and [`base::VARIABLES`].
+const OTHERS: [&str; 3] = ["CI", "CARGO_TERM_COLOR", "PACKAGE"];
+
+/// Refuses variables that the program reads and whose value is not valid text. Without this they would
+/// count as unset: a step's own command would not run.
+///
+/// # Errors
+/// Exit 2 with the variable's name.
+pub fn require_text() -> Result<()> {
+    require_text_in(std::env::vars_os())
+}
+
+fn require_text_in(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<()> {
+    let is_read = |name: &str| {
+        PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+            || OTHERS.contains(&name)
+            || predecessor::VARIABLES.contains(&name)
+            || base::VARIABLES.contains(&name)
+    };
+    for (name, value) in variables {
+        let name = name.to_string_lossy();
+        if value.to_str().is_none() && is_read(&name) {
+            return Err(usage(format!("the variable {name}: its value is not valid UTF-8; set it to text")));
+        }
+    }
+    Ok(())
+}
+
+/// A variable's value where it is set and not empty. [`require_text`] has refused one that is not valid
+/// text.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -31,6 +68,8 @@ pub struct Environment {
     pub color: bool,
     /// The step of this job.
     pub step: Step,
+    /// Whose change this job builds.
+    pub change: Change,
 }
 
 /// What Buildkite's variables say about the step of a job.
@@ -55,6 +94,9 @@ impl Environment {
     pub fn read() -> Self {
         let terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
         let environment = Self::of(&variable, terminal);
+        // A pipeline can set the variable. It must not move a job onto the host.
+        let in_container = environment.in_container && container::is_inside();
+        let environment = Self { in_container, ..environment };
         if say::is_quiet() { Self { console: Kind::Failures, ..environment } } else { environment }
     }
 
@@ -81,6 +123,7 @@ impl Environment {
                 Some("never") => false,
                 _ => get("NO_COLOR").is_none() && console != Kind::Plain,
             },
+            change: Change::read(get),
             step: Step {
                 key: get("BUILDKITE_STEP_KEY"),
                 label: get("BUILDKITE_LABEL"),
@@ -131,6 +174,21 @@ mod tests {
         assert!(!of(&[("NO_COLOR", "1")], true).color);
         assert!(of(&[("NO_COLOR", "1"), ("CARGO_TERM_COLOR", "always")], false).color);
         assert!(!of(&[("CARGO_TERM_COLOR", "never")], true).color);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_read_and_is_no_text_is_refused_and_another_is_not() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let refused = |name: &str, value: &[u8]| {
+            let value = OsString::from_vec(value.to_vec());
+            require_text_in([(name.into(), value)].into_iter()).err().map(|error| error.to_string())
+        };
+        for name in ["BUILDKITE_COMMAND", "BUILDKITE_PLUGIN_CONFIGURATION", "TESTS_TO_SKIP", "BASE_BRANCH"] {
+            assert!(refused(name, b"echo \xff").unwrap().contains(name));
+            assert_eq!(refused(name, "żółw".as_bytes()), None);
+        }
+        assert_eq!(refused("LS_COLORS", b"\xff"), None);
     }
 
     #[test]

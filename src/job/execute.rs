@@ -8,9 +8,11 @@ use super::place::{Contained, Place};
 use super::request::{Request, Task};
 use anyhow::Result;
 use rust_vmm_ci_core::exit::Exit;
+use rust_vmm_ci_core::model::shown;
 use rust_vmm_ci_core::plan::Plan;
 use rust_vmm_ci_core::report::{Report, VERSION};
 use rust_vmm_ci_effects::container::{self, Job};
+use rust_vmm_ci_effects::files::{self, Links};
 use rust_vmm_ci_effects::process::{Ended, Stream};
 use rust_vmm_ci_effects::{git, say};
 use std::path::Path;
@@ -55,8 +57,11 @@ pub fn execute(
 
 /// Runs this program again, or a step's own command, in a container.
 fn in_container(gathered: &Gathered, contained: &Contained, task: &Task) -> Result<Done> {
-    let ran = start(gathered, contained, &mut |_, _| {})?;
-    Ok(Done { exit: exit_of(ran.ended, task), report: ran.report, summary: false })
+    let Ran { ended, report, commit } = start(gathered, contained, &mut |_, _| {})?;
+    let exit = agreed(exit_of(ended, task), report.as_ref(), task);
+    // Which commit was checked is known here. The container can say anything.
+    let report = report.map(|report| Report { commit, ..report });
+    Ok(Done { exit, report, summary: false })
 }
 
 /// Runs a script of plain commands, or a step's own command, in an emulator. The report is made from the
@@ -65,22 +70,39 @@ fn in_emulator(gathered: &Gathered, contained: &Contained, task: &Task) -> Resul
     let Contained { container, script, .. } = contained;
     let mut watch = Watch::new(script);
     let ran = start(gathered, contained, &mut |stream, line| watch.read(stream, line))?;
-    // A step's own command can leave a report of its own.
-    let (report, summary) = match ran.report {
-        Some(report) => (Some(report), false),
-        None => watch.report(gathered, &container.image, ran.ended),
-    };
+    // Nothing of this program is in the emulated machine, so a report from there is a stranger's word.
+    let (report, summary) = watch.report(gathered, &container.image, ran.ended, ran.commit);
     let exit = match (task, ran.ended) {
-        (Task::Checks(_), Ended::Exited(_)) => report.as_ref().map_or(Exit::Infrastructure, Report::exit),
+        (Task::Checks(_), Ended::Exited(status)) => match report.as_ref().map(Report::exit) {
+            Some(Exit::Passed) if status != 0 => of_run(status),
+            exit => exit.unwrap_or(Exit::Infrastructure),
+        },
         (_, ended) => exit_of(ended, task),
     };
     Ok(Done { exit, report, summary })
+}
+
+/// What a run in a container came to. It has passed only if its report is there and says so too: both are
+/// what the container left, and code in it can write one of them and forget the other.
+fn agreed(exit: Exit, report: Option<&Report>, task: &Task) -> Exit {
+    if exit != Exit::Passed || matches!(task, Task::OwnCommand(_)) {
+        return exit;
+    }
+    let why = match report.map(Report::exit) {
+        Some(Exit::Passed) => return exit,
+        Some(_) => "its report says something else",
+        None => "it left no report",
+    };
+    say::error(format_args!("the run in the container says that it passed, but {why}: there is no verdict"));
+    Exit::Infrastructure
 }
 
 /// How the command in a container ended, and the report that it left.
 struct Ran {
     ended: Ended,
     report: Option<Report>,
+    /// The commit of the checkout, as git knew it before the container ran.
+    commit: Option<String>,
 }
 
 /// Runs a script in a container. The output goes on to this process's outputs; `see` reads it too.
@@ -89,6 +111,8 @@ fn start(gathered: &Gathered, contained: &Contained, see: &mut dyn FnMut(Stream,
     notes.iter().for_each(say::note);
     say::progress(format_args!("--- :docker: {}", container.image));
     let job = Job::here(gathered.root());
+    // Afterwards git is not asked: code in the container can change how git works in this checkout.
+    let commit = git::commit_of(gathered.root());
     let ran = container::run(container, script, &job, &mut |stream, line| {
         see(stream, line);
         match stream {
@@ -97,13 +121,34 @@ fn start(gathered: &Gathered, contained: &Contained, see: &mut dyn FnMut(Stream,
         }
     })?;
     let report = ran.report.as_deref().and_then(|text| match serde_json::from_slice(text) {
-        Ok(report) => Some(report),
+        Ok(report) => Some(without_foreign_artifacts(gathered.root(), report)),
         Err(error) => {
             say::error(format_args!("the report of the container cannot be read: {error}; see the log"));
             None
         }
     });
-    Ok(Ran { ended: ran.ended, report })
+    Ok(Ran { ended: ran.ended, report, commit })
+}
+
+/// The report without the artifacts that are no plain files of the checkout. A report from a container is a
+/// stranger's word, and the host uploads what it names.
+fn without_foreign_artifacts(root: &Path, mut report: Report) -> Report {
+    for artifact in report.outcomes.iter_mut().map(|outcome| &mut outcome.artifacts) {
+        artifact.retain(|artifact| {
+            let opened = files::open(root, Path::new(&artifact.path), Links::Refused);
+            match opened {
+                Ok(_) => true,
+                // A file in a target directory that is kept is not here.
+                Err(error) if files::is_absent(&error) => false,
+                Err(error) => {
+                    let path = shown::value(&artifact.path);
+                    say::note(format_args!("the artifact {path} is not uploaded: {error}"));
+                    false
+                }
+            }
+        });
+    }
+    report
 }
 
 /// How the program ends for what ended in a container.
@@ -127,7 +172,7 @@ fn of_run(status: i32) -> Exit {
 }
 
 /// A report without outcomes for a run that began at `begin` and ends now.
-pub fn report_without_outcomes(root: &Path, target: Target, begin: Instant) -> Report {
+pub fn report_without_outcomes(commit: Option<String>, target: Target, begin: Instant) -> Report {
     let elapsed = begin.elapsed();
     let started = SystemTime::now().checked_sub(elapsed);
     Report {
@@ -135,7 +180,7 @@ pub fn report_without_outcomes(root: &Path, target: Target, begin: Instant) -> R
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         platform: target.platform.to_string(),
         os: target.os.to_string(),
-        commit: git::Git::at(root).ok().and_then(|git| git.resolve("HEAD").ok().flatten()),
+        commit,
         started: started.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map_or(0, |at| at.as_secs()),
         seconds: elapsed.as_secs_f64(),
         ..Report::default()
@@ -151,6 +196,42 @@ mod tests {
     fn a_run_that_was_killed_in_the_container_gave_no_verdict() {
         let codes = [0, 1, 2, 3, 101, 137, 255].map(|status| of_run(status).code());
         assert_eq!(codes, [0, 1, 2, 3, 3, 3, 3]);
+    }
+
+    #[test]
+    fn a_run_in_a_container_passed_only_if_its_report_says_so() {
+        use rust_vmm_ci_core::report::{Outcome, Verdict};
+        let report = |verdict| Report {
+            outcomes: vec![Outcome { verdict, ..Outcome::default() }],
+            ..Report::default()
+        };
+        let checks = Task::Checks(RunOptions::default());
+        let (passed, failed) = (report(Verdict::Passed), report(Verdict::Failed));
+        assert_eq!(agreed(Exit::Passed, Some(&passed), &checks).code(), 0);
+        assert_eq!(agreed(Exit::Passed, Some(&failed), &checks).code(), 3);
+        assert_eq!(agreed(Exit::Passed, None, &checks).code(), 3);
+        assert_eq!(agreed(Exit::Failed, Some(&passed), &checks).code(), 1);
+        assert_eq!(agreed(Exit::Command(0), None, &Task::OwnCommand("true".into())).code(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_report_of_a_container_names_artifacts_of_the_checkout_only() {
+        use rust_vmm_ci_core::report::{Artifact, Outcome};
+        let scratch = tempfile::tempdir().unwrap();
+        let root = scratch.path().join("checkout");
+        std::fs::create_dir_all(root.join("target")).unwrap();
+        std::fs::write(root.join("target/lcov.info"), "").unwrap();
+        std::fs::write(scratch.path().join("secret"), "").unwrap();
+        std::os::unix::fs::symlink("../secret", root.join("link")).unwrap();
+        std::os::unix::fs::symlink("..", root.join("above")).unwrap();
+        let absolute = scratch.path().join("secret").to_string_lossy().into_owned();
+        let paths = ["target/lcov.info", "link", "above/secret", "../secret", "target", "gone", &absolute];
+        let artifact = |path: &str| Artifact { path: path.to_owned(), ..Artifact::default() };
+        let outcome = Outcome { artifacts: paths.map(artifact).to_vec(), ..Outcome::default() };
+        let report = Report { outcomes: vec![outcome], ..Report::default() };
+        let left = without_foreign_artifacts(&root, report).outcomes.remove(0).artifacts;
+        assert_eq!(left, [artifact("target/lcov.info")]);
     }
 
     #[test]

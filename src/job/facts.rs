@@ -6,7 +6,8 @@ use rust_vmm_ci_core::checks::times::Times;
 use rust_vmm_ci_core::config::Config;
 use rust_vmm_ci_core::plan::Facts;
 use rust_vmm_ci_core::workspace::Files;
-use std::io::{self, ErrorKind};
+use rust_vmm_ci_effects::files;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A repository's files on disk.
@@ -16,17 +17,13 @@ struct Disk {
 
 impl Files for Disk {
     fn read(&self, path: &str) -> io::Result<Option<String>> {
-        match std::fs::read_to_string(self.root.join(path)) {
-            Ok(text) => Ok(Some(text)),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
+        files::text(&self.root, path)
     }
 
     fn list(&self, path: &str) -> io::Result<Vec<(String, bool)>> {
         let entries = match std::fs::read_dir(self.root.join(path)) {
             Ok(entries) => entries,
-            Err(error) if is_absent(&error) => return Ok(Vec::new()),
+            Err(error) if files::is_absent(&error) => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
         let mut names = Vec::new();
@@ -44,11 +41,6 @@ impl Files for Disk {
     fn readers(&self) -> usize {
         machine::cores()
     }
-}
-
-/// Whether nothing is at a path: the file does not exist, or a file stands where its folder should be.
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 /// Reads the times by which an upload splits a platform's checks over jobs.

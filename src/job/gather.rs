@@ -1,7 +1,7 @@
 //! The first step: everything that a job depends on is read here, once, as values.
 
 use super::configuration;
-use super::environment::{Environment, variable};
+use super::environment::Environment;
 use super::facts;
 use super::machine::Machine;
 use super::request::{PlaceRule, Request, Selection, Task};
@@ -140,7 +140,7 @@ fn runs_here(config: &Config, request: &Request, machine: &Machine) -> bool {
 /// # Errors
 /// Exit 3 where it is wrong, or where a variable names a file that is not there.
 pub fn policy() -> Result<Policy> {
-    let policy = container::read_policy(variable(container::POLICY_VARIABLE).as_deref().map(Path::new))?;
+    let policy = container::policy(&container::Job::here(Path::new(".")))?;
     debug!("agent policy: {}", if policy.file.is_empty() { "none" } else { &policy.file });
     Ok(policy)
 }

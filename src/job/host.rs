@@ -12,7 +12,7 @@ use rust_vmm_ci_effects::process::{self, Ended};
 use rust_vmm_ci_effects::run::console::Console;
 use rust_vmm_ci_effects::run::shell::Script;
 use rust_vmm_ci_effects::run::{self, Settings};
-use rust_vmm_ci_effects::{container, say};
+use rust_vmm_ci_effects::{container, files, git, say};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -58,7 +58,7 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<
             own_memory,
         }),
         outcomes,
-        ..report_without_outcomes(root, gathered.target, begin)
+        ..report_without_outcomes(git::commit_of(root), gathered.target, begin)
     })
 }
 
@@ -107,8 +107,16 @@ pub fn own_command(gathered: &Gathered, script: &str, files: Option<&JobFiles>) 
 
 /// Reads the report that `rust-vmm-ci run` left; none where there is none, or where it cannot be read.
 fn read_report(file: &Path) -> Option<Report> {
-    let text = std::fs::read_to_string(file).ok()?;
-    match serde_json::from_str(&text) {
+    let text = files::open_plain(file).and_then(|file| files::bounded(&file, files::LONGEST_REPORT));
+    let text = match text {
+        Ok(text) => text,
+        Err(error) if files::is_absent(&error) => return None,
+        Err(error) => {
+            say::error(format_args!("the report of `rust-vmm-ci run` is not read: {error}"));
+            return None;
+        }
+    };
+    match serde_json::from_slice(&text) {
         Ok(report) => Some(report),
         Err(error) => {
             say::error(format_args!(

@@ -51,8 +51,8 @@ pub fn run(repository: Repository, request: &Request) -> Result<Exit> {
         (place::Place::Host, PlaceRule::Configured) => Some(JobFiles::make()?),
         _ => None,
     };
-    let done = execute::execute(&gathered, request, &plan, place, files.as_ref())?;
-    report::report(&gathered, request, &done);
+    let mut done = execute::execute(&gathered, request, &plan, place, files.as_ref())?;
+    report::report(&gathered, request, &mut done);
     Ok(done.exit)
 }
 

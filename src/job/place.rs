@@ -102,6 +102,7 @@ fn of_options(gathered: &Gathered, docker: DockerChoice, request: &Request, plan
         privileged: plan.checks.iter().any(is_privileged),
         cache: config.cache,
         nested,
+        change: gathered.environment.change,
     };
     let docker = if emulated { without_native_image(docker, config.mode) } else { docker };
     let mut container = match container::resolve(&docker, wanted, &gathered.policy)? {

@@ -9,15 +9,17 @@ use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::report::annotation::{Action, Job, annotate_job, context};
 use rust_vmm_ci_core::report::{Artifact, Format, Json, Report, html, profile, table};
-use rust_vmm_ci_effects::{agent, say};
+use rust_vmm_ci_effects::{agent, files, say};
 use std::path::{Path, PathBuf};
 
 /// The name of the page with the whole report, an artifact of the job.
 const PAGE: &str = "rust-vmm-ci-report.html";
 
 /// Reports a job.
-pub fn report(gathered: &Gathered, request: &Request, done: &Done) {
-    let Some(report) = &done.report else { return };
+pub fn report(gathered: &Gathered, request: &Request, done: &mut Done) {
+    let Some(report) = &mut done.report else { return };
+    report.redact(say::redactor());
+    let report = &*report;
     let environment = &gathered.environment;
     let options = request.options();
     if done.summary {
@@ -64,7 +66,8 @@ fn page(root: &Path, report: &Report) -> String {
 
 /// The bytes of an image that a check made.
 fn image(root: &Path, artifact: &Artifact) -> Option<Vec<u8>> {
-    std::fs::read(root.join(&artifact.path)).ok()
+    let file = files::open_plain(&root.join(&artifact.path)).ok()?;
+    files::bounded(&file, files::LONGEST).ok()
 }
 
 /// Shows the report on the page of the build, where this is a job of Buildkite: an annotation where a

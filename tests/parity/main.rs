@@ -3,6 +3,7 @@
 //!
 //! `cargo test --test parity [NAME]` for the planted cases; `PARITY_CRATE=DIR cargo test --test
 //! parity crate` for a crate of one's own, with `PARITY_CHECKS=a,b` in place of all.
+#![allow(clippy::disallowed_macros, reason = "a test prints for a person")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -7,6 +7,7 @@
 //! changed, again after one source file changed, and our own process apart from cargo and what cargo
 //! starts. Nothing is compared here but times and the verdict of the whole: `tests/parity` compares
 //! verdicts and findings.
+#![allow(clippy::disallowed_macros, reason = "a test prints for a person")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

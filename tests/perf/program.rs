@@ -1,5 +1,6 @@
 //! `main.rs` where there is something to be measured: the predecessor is on Linux alone.
 
+#![allow(clippy::disallowed_macros, reason = "a test prints for a person")]
 #[cfg(target_os = "linux")]
 #[path = "main.rs"]
 mod linux;

@@ -1,4 +1,5 @@
 //! `rust-vmm-ci run` as a person uses it: verdicts, what is shown, what is refused.
+#![allow(clippy::disallowed_macros, reason = "a test prints for a person")]
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,

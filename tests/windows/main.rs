@@ -1,5 +1,6 @@
 //! The plugin in jobs of the real agent for Windows, under Wine. What Wine cannot show is in
 //! docs/windows.md.
+#![allow(clippy::disallowed_macros, reason = "a test prints for a person")]
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,

@@ -5,6 +5,7 @@
 //! RUNS PROGRAM`: how long PROGRAM's `hook command` takes, and cmd. Under the name `cargo` it notes its
 //! calls and its variables beside itself, and what it builds is the program that a variable names.
 
+#![allow(clippy::disallowed_macros, reason = "a test prints for a person")]
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;

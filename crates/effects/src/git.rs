@@ -39,6 +39,20 @@ pub fn is_there() -> bool {
     which::which("git").is_ok()
 }
 
+/// The full hash of the commit that a folder's working tree is of; none where git does not know it. The call
+/// runs nothing that the repository's configuration names: no monitor, no hook, and no transport for a commit
+/// that is missing.
+pub fn commit_of(dir: &Path) -> Option<String> {
+    let git = Git { dir: dir.to_owned() };
+    let command = git
+        .command(["rev-parse", "--quiet", "--verify", "--end-of-options", "HEAD^{commit}"])
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_ALLOW_PROTOCOL", "");
+    let asked = process::capture(&command).ok()?;
+    let line = asked.text().trim_end_matches(['\r', '\n']).to_owned();
+    (asked.status.success() && !line.is_empty()).then_some(line)
+}
+
 impl Git {
     /// The repository that a folder is in.
     ///
@@ -86,6 +100,18 @@ impl Git {
     /// Exit 3 where git fails.
     pub fn remotes(&self) -> Result<Vec<String>> {
         Ok(answer(&self.command(["remote"]))?.text().lines().map(str::to_owned).collect())
+    }
+
+    /// The addresses of the remotes: name and address.
+    ///
+    /// # Errors
+    /// Exit 3 where git fails.
+    pub fn addresses(&self) -> Result<Vec<(String, String)>> {
+        let command = self.command(["config", "--null", "--get-regexp", r"^remote\..*\.url$"]);
+        let name = |key: &str| Some(key.strip_prefix("remote.")?.strip_suffix(".url")?.to_owned());
+        let entries = found(&command)?;
+        let entries = entries.split('\0').filter_map(|entry| entry.split_once('\n'));
+        Ok(entries.filter_map(|(key, address)| Some((name(key)?, address.to_owned()))).collect())
     }
 
     /// The newest common ancestor of two commits; none where there is none. A shallow clone may not have
@@ -223,7 +249,10 @@ impl Git {
         let command = Command::new("git")
             .arg("-c")
             .arg(format!("safe.directory={}", trusted(&self.dir)))
-            .args(["-c", "core.hooksPath=/dev/null", "-c", "core.quotePath=false", "--no-pager"])
+            .args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor="])
+            .args(["-c", "core.quotePath=false"])
+            // A path from a file is a path and no pattern, and a commit is what its hash says.
+            .args(["--literal-pathspecs", "--no-replace-objects", "--no-pager"])
             .args(args)
             .dir(&self.dir)
             .env("GIT_TERMINAL_PROMPT", "0")

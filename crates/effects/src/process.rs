@@ -17,6 +17,11 @@ mod children;
 mod command;
 mod error;
 #[cfg(target_os = "linux")]
+mod keeper;
+#[cfg(not(target_os = "linux"))]
+#[path = "process/no_keeper.rs"]
+mod keeper;
+#[cfg(target_os = "linux")]
 #[path = "process/linux.rs"]
 mod linux;
 mod output;
@@ -35,13 +40,14 @@ pub use cancel::{cancelled, heed_signals};
 pub use command::Command;
 pub use error::{Error, Said};
 pub use output::Stream;
-pub use question::{Captured, answer, ask, ask_for_success, capture, capture_with_input};
+pub use question::{Captured, answer, ask, ask_for_success, capture, capture_with_input, with_limit};
 pub use supervise::{Ended, supervise, supervise_inheriting, supervise_watching};
 
 use anyhow::{Context as _, Result};
 use process_wrap::std::{ChildWrapper, CommandWrap};
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
@@ -96,15 +102,57 @@ fn adjust(inner: &mut std::process::Command, command: &Command) {
     }
 }
 
-/// Starts a command as the leader of a tree of its own.
-fn spawn(command: &Command, input: Stdio, output: fn() -> Stdio) -> Result<Box<dyn ChildWrapper>, Error> {
-    let mut wrap = CommandWrap::with_new(program(command)?, |inner| {
+/// Starts a command as the leader of a tree of its own, with bytes on its standard input.
+fn spawn(command: &Command, input: Vec<u8>, output: fn() -> Stdio) -> Result<Box<dyn ChildWrapper>, Error> {
+    let program = program(command)?;
+    if let Some(kept) = keeper::spawn(command, &input, output) {
+        return kept;
+    }
+    let mut wrap = CommandWrap::with_new(program, |inner| {
         system::add_args(inner, command);
-        inner.stdin(input).stdout(output()).stderr(output());
+        inner.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
+        inner.stdout(output()).stderr(output());
         adjust(inner, command);
     });
     system::lead_a_tree(&mut wrap);
-    wrap.spawn().map_err(|error| Error::starting(command, error))
+    let not_started = |error| Error::starting(command, error);
+    let mut child = wrap.spawn().map_err(not_started)?;
+    if let Some(mut stdin) = child.stdin().take() {
+        // A child that does not read all of it has heard enough.
+        let written = thread("input", move || drop(stdin.write_all(&input)));
+        written.inspect_err(|_| end_at_once(child.as_mut())).map_err(not_started)?;
+    }
+    Ok(child)
+}
+
+/// Ends a tree that cannot be watched.
+fn end_at_once(child: &mut dyn ChildWrapper) {
+    let _ = child.start_kill();
+    let _ = child.wait();
+}
+
+/// Starts a thread. Every thread of this program that outlives its function starts here: the standard
+/// library's own function panics where the system has no thread to give.
+///
+/// # Errors
+/// Where the system has none.
+pub fn thread<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<std::thread::JoinHandle<T>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work)
+}
+
+/// Acts as a keeper where this process was started as one, and returns its exit status. It must stand first
+/// in `main`: a keeper is this program again, and must be small and quick.
+pub fn act_as_keeper(args: impl Iterator<Item = OsString>) -> Option<i32> {
+    keeper::act(args)
+}
+
+/// Makes what this process starts end with it from now on, however it ends. On Linux only a program may call
+/// this that calls [`act_as_keeper`] first.
+pub fn end_children_with_this_process() {
+    keeper::use_keepers();
 }
 
 /// The processor time and memory that this process and its children have used.

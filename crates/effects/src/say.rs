@@ -2,9 +2,12 @@
 //! one place, and so that a failed write changes no verdict: the reader may have gone away, or the disk
 //! may be full.
 
+use rust_vmm_ci_core::model::secrets::Redactor;
 use rust_vmm_ci_core::model::shown;
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, Write as _};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What every message of the program begins with; results do not have it.
@@ -23,11 +26,29 @@ pub fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
+/// The redactor for this process: it knows the secrets in its environment. Everything that is shown passes
+/// through it.
+pub fn redactor() -> &'static Redactor {
+    static REDACTOR: OnceLock<Redactor> = OnceLock::new();
+    REDACTOR.get_or_init(|| {
+        let variables = std::env::vars_os();
+        Redactor::of(variables.map(|(name, value)| {
+            (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned().into_bytes())
+        }))
+    })
+}
+
+/// A text without the secrets in it.
+pub fn redacted(text: &str) -> Cow<'_, str> {
+    redactor().text(text)
+}
+
 /// Writes a result to standard output, unchanged: the caller has escaped what came from outside
 /// (`model::shown`), and may have added colours.
 pub fn out(text: impl Display) {
     // Whoever reads may be gone; the verdict stands.
-    let _ = write!(io::stdout().lock(), "{text}").and_then(|()| io::stdout().lock().flush());
+    let text = text.to_string();
+    let _ = write!(io::stdout().lock(), "{}", redacted(&text)).and_then(|()| io::stdout().lock().flush());
 }
 
 /// As [`out`], with a line end.
@@ -42,20 +63,20 @@ pub fn progress(text: impl Display) {
     }
 }
 
-/// Passes a program's output on to standard output, byte for byte.
+/// Passes a line of a program's output on to standard output, byte for byte but for secrets.
 pub fn pass_on_out(bytes: &[u8]) {
-    let _ = io::stdout().lock().write_all(bytes);
+    let _ = io::stdout().lock().write_all(&redactor().bytes(bytes));
 }
 
-/// Passes a program's output on to standard error, byte for byte.
+/// Passes a line of a program's output on to standard error, byte for byte but for secrets.
 pub fn pass_on_error(bytes: &[u8]) {
-    let _ = io::stderr().lock().write_all(bytes);
+    let _ = io::stderr().lock().write_all(&redactor().bytes(bytes));
 }
 
 /// Says what the program decided or asked, on a line of standard error: the log of `-v`. Control characters
 /// are shown as symbols, line ends too.
 pub fn debug(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{PREFIX}debug: {}", shown::line(text));
+    let _ = writeln!(io::stderr().lock(), "{PREFIX}debug: {}", shown::line(&redacted(text)));
 }
 
 /// Says what a person should know, though it is no error, to standard error. Control characters are
@@ -69,5 +90,5 @@ pub fn note(text: impl Display) {
 /// Says what is wrong, to standard error. Control characters are shown as symbols.
 pub fn error(text: impl Display) {
     let text = text.to_string();
-    let _ = writeln!(io::stderr().lock(), "{PREFIX}{}", shown::block(&text));
+    let _ = writeln!(io::stderr().lock(), "{PREFIX}{}", shown::block(&redacted(&text)));
 }

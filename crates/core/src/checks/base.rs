@@ -1,8 +1,11 @@
 //! What a change is compared with: which branch or commit, and why that one. Pure.
 //!
-//! In this order: the check's option `base`; the base of a pull request; that of a merge queue; the
-//! predecessor's `BASE_BRANCH`; the pipeline's default branch; the remote's `HEAD`; `main`. Where the
-//! build is of that very branch, a push to it is what is looked at.
+//! In this order: the check's option `base`; the base of a pull request; that of a merge queue, by Buildkite's
+//! variables or by GitHub's name for the queue's branch; the predecessor's `BASE_BRANCH`; the pipeline's
+//! default branch; the remote's `HEAD`; `main`. Where the build is of that very branch, a push to it is what is
+//! looked at.
+
+use crate::model::address;
 
 /// What is known of the surroundings; a variable that is empty is one that is not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub struct Surroundings {
     pub remote: Option<String>,
     /// The names of the repository's remotes.
     pub remotes: Vec<String>,
+    /// The remotes that have an address: name and address.
+    pub addresses: Vec<(String, String)>,
     /// The branch that `origin/HEAD` stands for, from the clone.
     pub origin_head: Option<String>,
 }
@@ -71,6 +76,7 @@ impl Surroundings {
             repository,
             remote,
             remotes: Vec::new(),
+            addresses: Vec::new(),
             origin_head: None,
         }
     }
@@ -81,8 +87,31 @@ impl Surroundings {
             [only] => Some(only.clone()),
             _ => self.remotes.iter().find(|remote| *remote == "origin").cloned(),
         };
-        self.repository.clone().or_else(|| self.remote.clone()).or_else(only)
+        let repository = self.repository.as_deref().map(|address| {
+            // By its name, git finds the password of a remote itself.
+            let named = self.addresses.iter().find(|(_, known)| address::same(known, address));
+            named.map_or(address, |(name, _)| name).to_owned()
+        });
+        repository.or_else(|| self.remote.clone()).or_else(only)
     }
+
+    /// The base that the branch of a merge queue names, by GitHub's rule for its name:
+    /// `gh-readonly-queue/BASE/pr-NUMBER-COMMIT`, where the commit is the base's. Only a build that is of no
+    /// pull request has it: a pull request's branch can have any name.
+    fn queue(&self) -> Option<&str> {
+        let branch = self.branch.as_deref().filter(|_| !self.pull_request)?;
+        let (base, last) = branch.strip_prefix("gh-readonly-queue/")?.rsplit_once("/pr-")?;
+        let (number, commit) = last.split_once('-').unwrap_or((last, ""));
+        if base.is_empty() || number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        Some(if is_hash(commit) { commit } else { base })
+    }
+}
+
+/// Whether a text is the full hash of a commit.
+fn is_hash(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// What a change is compared with.
@@ -128,44 +157,52 @@ pub struct Choice {
 /// path.
 pub fn choose(option: Option<&str>, key: &str, known: &Surroundings) -> Choice {
     let variable = |index: usize| VARIABLES[index].to_owned();
+    let (person, buildkite) = (true, false);
+    let queue_name = "the name of the merge queue's branch".to_owned();
     let candidates = [
-        (key.to_owned(), option),
-        (variable(2), known.pull_request_base.as_deref()),
-        (variable(3), known.queue_commit.as_deref()),
-        (variable(4), known.queue_branch.as_deref()),
-        (variable(5), known.base_branch.as_deref()),
-        (variable(6), known.default_branch.as_deref()),
-        ("origin/HEAD".to_owned(), known.origin_head.as_deref()),
+        (key.to_owned(), option, person),
+        (variable(2), known.pull_request_base.as_deref(), buildkite),
+        (variable(3), known.queue_commit.as_deref(), buildkite),
+        (variable(4), known.queue_branch.as_deref(), buildkite),
+        (queue_name.clone(), known.queue(), buildkite),
+        (variable(5), known.base_branch.as_deref(), person),
+        (variable(6), known.default_branch.as_deref(), buildkite),
+        ("origin/HEAD".to_owned(), known.origin_head.as_deref(), buildkite),
     ];
     let mut silent = Vec::new();
-    for (named_by, value) in candidates {
+    for (named_by, value, by_person) in candidates {
         match value {
-            Some(value) => return Choice { base: base(value, known), named_by, silent },
+            Some(value) => return Choice { base: base(value, by_person, known), named_by, silent },
+            None if named_by == queue_name => {}
             None => silent.push(named_by),
         }
     }
-    Choice { base: base("main", known), named_by: "the default".to_owned(), silent }
+    Choice { base: base("main", buildkite, known), named_by: "the default".to_owned(), silent }
 }
 
-/// What a name written by a person or by Buildkite stands for: a commit's full hash, a branch, or
-/// `REMOTE/BRANCH` of a remote that there is.
-fn base(value: &str, known: &Surroundings) -> Base {
-    if matches!(value.len(), 40 | 64) && value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+/// What a name stands for: a commit's full hash, or a branch. A person can also write `REMOTE/BRANCH` of a
+/// remote that there is. Buildkite and git name branches alone, and `release/1.0` is a branch although a
+/// remote may be called `release`.
+fn base(value: &str, by_person: bool, known: &Surroundings) -> Base {
+    if is_hash(value) {
         return Base::Commit { hash: value.to_ascii_lowercase(), remote: known.source() };
     }
-    let of_remote =
-        value.split_once('/').filter(|(remote, _)| known.remotes.iter().any(|name| name == remote));
+    let of_remote = value
+        .split_once('/')
+        .filter(|(remote, _)| by_person && known.remotes.iter().any(|name| name == remote));
     let (name, remote) = match of_remote {
         Some((remote, name)) => (name, Some(remote.to_owned())),
         None => (value, known.source()),
     };
-    let queued = known.queue_branch.is_some() || known.queue_commit.is_some();
+    let queued = known.queue_branch.is_some() || known.queue_commit.is_some() || known.queue().is_some();
     if known.branch.as_deref() == Some(name) && !known.pull_request && !queued {
         return Base::Pushed { name: name.to_owned(), remote };
     }
     let tracked = remote.as_deref().filter(|remote| known.remotes.iter().any(|name| name == remote));
     let tracked = format!("refs/remotes/{}/{name}", tracked.unwrap_or("origin"));
-    let local = vec![tracked, format!("refs/heads/{name}"), value.to_owned()];
+    let mut local = vec![tracked, format!("refs/heads/{name}")];
+    // Git would take the name of a remote for that remote's `HEAD`.
+    local.extend(known.remotes.iter().all(|remote| remote != value).then(|| value.to_owned()));
     Base::Branch { name: name.to_owned(), remote, local }
 }
 
@@ -244,6 +281,57 @@ mod tests {
         for (option, variables, head, expected) in cases {
             assert_eq!(chosen(option, variables, &["fork", "origin"], head), expected, "{variables:?}");
         }
+    }
+
+    #[test]
+    fn a_merge_queues_branch_names_its_base() {
+        let branch = |name: &'static str| [("BUILDKITE_BRANCH", name), ("BUILDKITE_REPO", "URL")];
+        let named = "the name of the merge queue's branch";
+        let commit = "gh-readonly-queue/release/1.0/pr-7-0123456789abcdef0123456789abcdef01234567";
+        assert_eq!(chosen(None, &branch(commit), &["origin"], "main"), format!("URL {HASH}, {named}"));
+        for (name, base) in [
+            ("gh-readonly-queue/release/1.0/pr-7-0123", "release/1.0"),
+            ("gh-readonly-queue/a/pr-1/b/pr-7", "a/pr-1/b"),
+        ] {
+            assert_eq!(chosen(None, &branch(name), &["origin"], "main"), format!("URL {base}, {named}"));
+        }
+        for name in ["gh-readonly-queue/pr-7", "gh-readonly-queue/main/pr-x", "gh-readonly-queue//pr-7"] {
+            assert_eq!(chosen(None, &branch(name), &["origin"], "main"), "URL main, origin/HEAD", "{name}");
+        }
+        let pull = [branch(commit)[0], ("BUILDKITE_PULL_REQUEST", "7")];
+        assert_eq!(chosen(None, &pull, &["origin"], "main"), "origin main, origin/HEAD");
+    }
+
+    #[test]
+    fn a_branch_that_is_named_like_a_remote_is_a_branch_where_buildkite_names_it() {
+        let remotes = ["origin", "release"];
+        for variable in ["BUILDKITE_PULL_REQUEST_BASE_BRANCH", "BUILDKITE_MERGE_QUEUE_BASE_BRANCH"] {
+            let said = chosen(None, &[(variable, "release/1.0")], &remotes, "");
+            assert_eq!(said, format!("origin release/1.0, {variable}"));
+        }
+        let by_person = chosen(None, &[("BASE_BRANCH", "release/1.0")], &remotes, "");
+        assert_eq!(by_person, "release 1.0, BASE_BRANCH");
+        let known = Surroundings {
+            remotes: vec!["release".into()],
+            pull_request_base: Some("release".into()),
+            ..Surroundings::default()
+        };
+        let Base::Branch { local, .. } = choose(None, "k", &known).base else { panic!() };
+        assert_eq!(local, ["refs/remotes/release/release", "refs/heads/release"]);
+    }
+
+    #[test]
+    fn the_repository_is_fetched_by_the_name_of_its_remote() {
+        let known = Surroundings {
+            repository: Some("https://x:token@host/a.git".into()),
+            addresses: vec![
+                ("other".into(), "https://host/b.git".into()),
+                ("up".into(), "https://host/a.git".into()),
+            ],
+            ..Surroundings::default()
+        };
+        let Base::Branch { remote, .. } = choose(None, "k", &known).base else { panic!() };
+        assert_eq!(remote.as_deref(), Some("up"));
     }
 
     #[test]

@@ -130,11 +130,14 @@ impl Output {
     }
 
     /// What is known once the command has ended with this status, `at` so many seconds after it began.
-    /// `labels` are the script's checks; empty where the command is one of a person's own.
-    pub fn told(self, status: i32, labels: &[&str], at: f64) -> Vec<Told> {
+    /// `labels` are the script's checks; empty where the command is one of a person's own. `soft` are those
+    /// whose failure is only shown. Of a status other than 0 at least one check is told that failed or is
+    /// broken and is not among `soft`, whatever the output looks like.
+    pub fn told(self, status: i32, labels: &[&str], soft: &[&str], at: f64) -> Vec<Told> {
         let named = |list: &Option<String>, label: &str| {
             list.as_ref().is_some_and(|list| format!("{list} ").contains(&format!(" {label} ")))
         };
+        let failed = self.failed.clone();
         // The script's own end: a test may print what looks like its last words.
         let ended = status == 0 || (status == 1 && labels.iter().any(|label| named(&self.failed, label)));
         // Of before the first check, or of a command that is no script of ours.
@@ -167,12 +170,51 @@ impl Output {
                 told.findings.clear();
             }
         }
+        if status != 0 && !labels.is_empty() {
+            add_unplaced(&mut all, failed.as_deref(), labels, soft, (status, at));
+        }
         if all.is_empty() && labels.is_empty() {
             let verdict = if status == 0 { Verdict::Passed } else { Verdict::Failed };
             let findings = if status == 0 { Vec::new() } else { unplaced };
             all.push(Told { label: None, verdict, reason: None, findings, started: 0.0, seconds: at });
         }
         all
+    }
+}
+
+/// Adds what must not be missing from what is told of a script that ended with a status other than 0: the
+/// checks that its last words name and whose headings were not seen, because text without a line end stood
+/// before them; and, where no check that counts is told as failed, that one of them did.
+fn add_unplaced(
+    all: &mut Vec<Told>,
+    failed: Option<&str>,
+    labels: &[&str],
+    soft: &[&str],
+    (status, at): (i32, f64),
+) {
+    let told = |label: Option<&str>, verdict, reason: Option<String>| Told {
+        label: label.map(str::to_owned),
+        verdict,
+        reason,
+        findings: Vec::new(),
+        started: at,
+        seconds: 0.0,
+    };
+    let words = failed.map(|words| format!("{words} ")).unwrap_or_default();
+    for label in labels.iter().filter(|label| status == 1 && words.contains(&format!(" {label} "))) {
+        if !all.iter().any(|known| known.label.as_deref() == Some(label)) {
+            all.push(told(Some(label), Verdict::Failed, None));
+        }
+    }
+    let counts = |known: &Told| {
+        let is_soft = known.label.as_deref().is_some_and(|label| soft.contains(&label));
+        !is_soft && matches!(known.verdict, Verdict::Failed | Verdict::Broken)
+    };
+    if !all.iter().any(counts) {
+        let reason =
+            format!("the job ended with status {status}, and its output does not say which check failed");
+        let verdict = if status == 1 { Verdict::Failed } else { Verdict::Broken };
+        all.push(told(None, verdict, Some(reason)));
     }
 }
 
@@ -263,105 +305,4 @@ impl Compiler {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CLIPPY: &str = "    Checking sample v0.1.0 (/root/workdir)\n\
-        error: unsafe block missing a safety comment\n \
-        --> src/lib.rs:3:5\n  |\n3 |     unsafe { x() }\n  |     ^^^^^^^^^^^^^^\n  |\n  \
-        = note: requested on the command line with `-D clippy::undocumented-unsafe-blocks`\n\n\
-        error: could not compile `sample` (lib) due to 1 previous error\n";
-
-    fn output(stream: &[(&str, bool)]) -> Output {
-        let mut output = Output::default();
-        for (text, standard_error) in stream {
-            for line in text.split_inclusive('\n') {
-                output.read(line.as_bytes(), *standard_error, 1.0);
-            }
-        }
-        output
-    }
-
-    #[test]
-    fn a_check_that_failed_is_told_with_its_place_and_lint() {
-        let output = output(&[
-            ("--- build-gnu-riscv64\n", false),
-            ("    Finished\n", true),
-            ("--- clippy-riscv64\n", false),
-            (CLIPPY, true),
-            ("failed: clippy-riscv64\n", false),
-        ]);
-        let told = output.told(1, &["build-gnu-riscv64", "clippy-riscv64"], 3.0);
-        assert_eq!(
-            told.iter().map(|told| told.verdict).collect::<Vec<_>>(),
-            [Verdict::Passed, Verdict::Failed]
-        );
-        assert_eq!((told[1].findings.len(), told[1].seconds), (1, 2.0));
-        let finding = &told[1].findings[0];
-        assert_eq!(finding.place().as_deref(), Some("src/lib.rs:3:5"));
-        assert_eq!(finding.lint.as_deref(), Some("clippy::undocumented_unsafe_blocks"));
-        assert!(finding.rendered.as_ref().is_some_and(|words| words.contains("unsafe { x() }")));
-    }
-
-    #[test]
-    fn a_failed_test_is_told_where_it_panicked() {
-        let text = "test a ... FAILED\n\nfailures:\n\n---- a stdout ----\n\
-            thread 'a' panicked at src/lib.rs:9:5:\nno\n\nfailures:\n    a\n";
-        let told = output(&[(text, false), ("error: test failed, to rerun pass `--lib`\n", true)]).told(
-            101,
-            &[],
-            3.0,
-        );
-        assert_eq!((told.len(), told[0].verdict), (1, Verdict::Failed));
-        assert_eq!(told[0].findings.len(), 1);
-        assert_eq!(told[0].findings[0].place().as_deref(), Some("src/lib.rs:9:5"));
-    }
-
-    #[test]
-    fn words_decide_nothing() {
-        let told = output(&[("--- a\n--- b\nfailed: a b\n", false)]).told(0, &["a"], 3.0);
-        assert_eq!(told.len(), 1);
-        assert_eq!(told[0].verdict, Verdict::Passed);
-        let told = output(&[("--- a\nfailed: all\n", false)]).told(1, &["a"], 3.0);
-        assert_eq!(told[0].verdict, Verdict::Broken);
-        let told = output(&[("test a ... FAILED\n", false), (CLIPPY, true)]).told(0, &[], 3.0);
-        assert_eq!((told[0].verdict, told[0].findings.len()), (Verdict::Passed, 0));
-    }
-
-    #[test]
-    fn a_machine_that_ended_early_gives_no_verdict() {
-        let told = output(&[("--- a\n", false)]).told(255, &["a", "b"], 3.0);
-        assert_eq!(told[0].verdict, Verdict::Broken);
-        assert!(told[0].reason.as_ref().is_some_and(|reason| reason.contains("status 255")));
-    }
-
-    #[test]
-    fn an_error_of_cargos_own_is_told() {
-        let told = output(&[("error: failed to parse manifest at `/root/workdir/Cargo.toml`\n", true)]);
-        let told = told.told(101, &[], 3.0);
-        assert!(told[0].findings[0].message.starts_with("failed to parse manifest"));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn the_script_runs_every_check_and_each_stops_at_its_first_failure() {
-        let items = [
-            Item { label: "it's first", command: "echo one\nfalse\necho two", soft_fail: false },
-            Item { label: "soft", command: "exit 3", soft_fail: true },
-            Item { label: "last", command: "echo 'three $HOME'", soft_fail: false },
-        ];
-        let ran = std::process::Command::new("/bin/sh").args(["-e", "-c", &script(&items)]).output().unwrap();
-        let said = String::from_utf8(ran.stdout).unwrap();
-        assert_eq!(ran.status.code(), Some(1));
-        assert_eq!(
-            said,
-            "--- it's first\none\n--- soft\n--- last\nthree $HOME\nfailed softly: soft\nfailed: it's first\n"
-        );
-        let known = labels(&script(&items));
-        let expected = [("it's first", false), ("soft", true), ("last", false)];
-        assert_eq!(known, expected.map(|(label, soft)| (label.to_owned(), soft)));
-        assert!(labels("cargo test\n").is_empty());
-        let ran = std::process::Command::new("/bin/sh").args(["-e", "-c", &script(&items[1..])]).output();
-        assert!(ran.unwrap().status.success());
-    }
-}
+mod tests;

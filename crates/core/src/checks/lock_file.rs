@@ -18,6 +18,7 @@ struct Package {
     name: String,
     version: String,
     source: Option<String>,
+    checksum: Option<String>,
     #[serde(default)]
     dependencies: Vec<String>,
 }
@@ -26,6 +27,14 @@ impl LockFile {
     /// Reads a lock file; none where it is none.
     pub fn parse(text: &str) -> Option<Self> {
         toml::from_str(text).ok()
+    }
+
+    /// The crates of registries: the name of the file that cargo keeps, and its SHA-256 as hexadecimal digits.
+    pub fn crates(&self) -> impl Iterator<Item = (String, &str)> {
+        self.packages.iter().filter_map(|package| {
+            let file = format!("{}-{}.crate", package.name, package.version);
+            Some((file, package.checksum.as_deref()?))
+        })
     }
 
     /// The shortest way from one of the repository's own packages to a package, both included, each as

@@ -18,6 +18,7 @@ mod source;
 mod split;
 mod step;
 mod text;
+pub mod untrusted;
 mod version;
 
 pub use check::COMMON_CHECK_KEYS;
@@ -26,6 +27,7 @@ pub use policy::Policy;
 pub use source::{Found, Given, Text, Wanted};
 pub use split::Split;
 pub use text::printable;
+pub use untrusted::{Change, Untrusted};
 pub use version::require_version;
 
 use crate::model::{FeatureMode, Os, Platform};

@@ -2,6 +2,7 @@
 //! `/etc/rust-vmm-ci/config.json`.
 
 use super::docker::OPTIONS;
+use super::untrusted::Untrusted;
 use super::{Cache, DockerChoice};
 use crate::exit;
 use crate::options::{self, AnyText, Name, Refusal, Source};
@@ -28,6 +29,9 @@ pub struct Policy {
     pub cache: Option<Cache>,
     /// What all target directories that are kept may take together, in gigabytes (10⁹ bytes).
     pub target_gigabytes: Option<u64>,
+    /// The changes that are not trusted. A job that builds one is in a container that is not privileged,
+    /// and leaves nothing for other jobs.
+    pub untrusted: Untrusted,
     /// The key paths whose value here wins over the repository's: `docker`, `docker.NAME`, `cache`.
     forced: Vec<String>,
 }
@@ -117,6 +121,11 @@ mod tests {
         let policy = Policy::parse("p.json", text).unwrap();
         assert_eq!(policy.registry_mirror.as_deref(), Some("mirror:5000"));
         assert_eq!((policy.cache, policy.target_gigabytes), (Some(Cache::Target), Some(3)));
+        assert_eq!(policy.untrusted, Untrusted::Nothing);
+        for (word, rule) in [("true", Untrusted::Everything), (r#""forks""#, Untrusted::Forks)] {
+            let policy = Policy::parse("p.json", &format!(r#"{{"untrusted": {word}}}"#)).unwrap();
+            assert_eq!(policy.untrusted, rule);
+        }
         assert!(policy.forces("docker.image") && policy.forces("cache") && !policy.forces("docker"));
     }
 
@@ -140,6 +149,7 @@ mod tests {
                 r#"{"target-gigabytes": "3"}"#,
                 r#"target-gigabytes: expected a whole number, got "3"; write it without quotes"#,
             ),
+            (r#"{"untrusted": "fork"}"#, r#"untrusted: expected true, false or forks, got "fork""#),
             (r#"{"cache": "none", "cache": "target"}"#, "stands twice"),
             (r"{", "EOF"),
         ];

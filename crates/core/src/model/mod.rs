@@ -1,11 +1,13 @@
 //! Values that every other room uses: platforms, operating systems, names of checks, labels of steps,
 //! and how text from outside is shown.
 
+pub mod address;
 mod feature_mode;
 mod image;
 mod name;
 mod origin;
 mod platform;
+pub mod secrets;
 pub mod shown;
 mod step;
 mod suggest;

@@ -7,7 +7,7 @@ use crate::exit::{infrastructure, usage};
 use crate::model::Platform;
 use crate::predecessor::{self, Description, Variables};
 use crate::workspace::path::{file_in, is_within, join};
-use crate::workspace::{Crate, Crates, Files, Reach, parallel};
+use crate::workspace::{Crate, Crates, Files, Reach, parallel, unreadable};
 use anyhow::Result;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -241,5 +241,5 @@ fn platforms(files: &dyn Files, dir: &str) -> Result<Option<Vec<Platform>>> {
 }
 
 fn read(files: &dyn Files, path: &str) -> Result<Option<String>> {
-    files.read(path).map_err(|error| infrastructure(format!("{path}: {error}")))
+    files.read(path).map_err(|error| unreadable(path, &error))
 }

@@ -12,4 +12,4 @@ pub use description::Description;
 pub use legacy::{Legacy, LegacyCheck};
 pub use platform_file::platforms;
 pub use test::{Scope, Test, minutes};
-pub use variables::Variables;
+pub use variables::{NAMES as VARIABLES, Variables};

@@ -17,6 +17,9 @@ const AARCH64_AGENTS: &str = "AARCH64_LINUX_AGENT_TAGS";
 const DOCKER: &str = "DOCKER_PLUGIN_CONFIG";
 const HYPERVISOR: &str = "DEFAULT_AGENT_TAG_HYPERVISOR";
 
+/// The variables that [`Variables::read`] asks for.
+pub const NAMES: [&str; 6] = [SKIP, TIMEOUTS, X86_AGENTS, AARCH64_AGENTS, DOCKER, HYPERVISOR];
+
 /// A change to single tests: `{"tests": [ … ], "cfg": { … }}`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selected {
@@ -217,7 +220,7 @@ mod tests {
 
     #[test]
     fn an_empty_hypervisor_takes_the_tag_away_and_other_empty_ones_say_nothing() {
-        let empty = [SKIP, TIMEOUTS, X86_AGENTS, AARCH64_AGENTS, DOCKER, HYPERVISOR].map(|name| (name, ""));
+        let empty = NAMES.map(|name| (name, ""));
         let expected = Variables { hypervisor: Some(String::new()), ..Variables::default() };
         assert_eq!(read(&empty).unwrap(), expected);
         assert_eq!(read(&[]).unwrap(), Variables::default());

@@ -13,6 +13,7 @@ pub mod html;
 pub mod junit;
 mod outcome;
 pub mod profile;
+mod redact;
 pub mod table;
 pub mod text;
 mod timings;

@@ -1,7 +1,8 @@
 //! Access to the files of a repository. This crate must not read the disk, so the program implements
 //! this trait.
 
-use std::io;
+use crate::exit;
+use std::io::{self, ErrorKind};
 
 /// The files of a repository. Paths start at the root of the repository and use `/`. The empty path is
 /// the root itself.
@@ -22,6 +23,17 @@ pub trait Files: Sync {
     /// The number of threads that may read at the same time.
     fn readers(&self) -> usize {
         1
+    }
+}
+
+/// The error of a file that cannot be read: exit 2 where the file itself is at fault (it is no text, no plain
+/// file, too long, or it leads out of the repository), exit 3 where the system does not let it be read.
+pub fn unreadable(path: &str, error: &io::Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::InvalidData | ErrorKind::InvalidInput => exit::usage(format!(
+            "{path}: {error}; this file must be a plain text file in the repository, and not longer than 4 MB"
+        )),
+        _ => exit::infrastructure(format!("{path}: {error}")),
     }
 }
 

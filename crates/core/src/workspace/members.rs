@@ -9,12 +9,12 @@
 //!
 //! A folder in `exclude` is not a member, unless `members` names it directly.
 
-use super::Files;
 use super::globs::{expand, is_glob};
 use super::manifest::{Dependency, Manifest};
 use super::parallel;
 use super::path::{file_in, is_within, join};
-use crate::exit::{infrastructure, usage};
+use super::{Files, unreadable};
+use crate::exit::usage;
 use anyhow::Result;
 use std::collections::{BTreeMap, HashMap};
 
@@ -237,7 +237,7 @@ impl Walk<'_> {
 /// The manifest of a folder, or `None` if the folder has none.
 fn manifest(files: &dyn Files, dir: &str) -> Result<Option<Manifest>> {
     let path = file_in(dir, "Cargo.toml");
-    let Some(text) = files.read(&path).map_err(|error| infrastructure(format!("{path}: {error}")))? else {
+    let Some(text) = files.read(&path).map_err(|error| unreadable(&path, &error))? else {
         return Ok(None);
     };
     match toml::from_str(&text) {

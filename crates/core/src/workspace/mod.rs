@@ -12,5 +12,5 @@ pub mod parallel;
 pub mod path;
 
 pub use cargo_config::CargoConfig;
-pub use files::{Files, MemoryFiles};
+pub use files::{Files, MemoryFiles, unreadable};
 pub use members::{Crate, Crates, Reach};

@@ -16,13 +16,16 @@ pub fn map<T: Sync, R: Send>(things: &[T], threads: usize, work: impl Fn(&T) -> 
     let work = &work;
     thread::scope(|scope| {
         let share = things.len().div_ceil(threads);
-        let threads: Vec<_> = things
-            .chunks(share)
-            .map(|chunk| scope.spawn(move || chunk.iter().map(work).collect::<Vec<R>>()))
-            .collect();
-        let made = threads.into_iter().map(|thread| {
+        let do_share = |share: &[T]| share.iter().map(work).collect::<Vec<R>>();
+        let start = |share| {
+            let thread = thread::Builder::new().spawn_scoped(scope, move || do_share(share));
+            thread.map_err(|_no_thread_to_be_had| share)
+        };
+        let started: Vec<_> = things.chunks(share).map(start).collect();
+        let made = started.into_iter().map(|thread| match thread {
             // A panic in a thread continues in the caller, as without threads.
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(share) => do_share(share),
         });
         made.flatten().collect()
     })

@@ -35,9 +35,11 @@ pub enum End {
     NoImage(Failure),
 }
 
-/// Decides how a container ended. The status that our wrapper wrote counts more than the status of the
-/// engine's program. That one is 125 if the daemon crashed after the command had passed, and it is also
-/// 125 if the command's own status is.
+/// Decides how a container ended. What our wrapper wrote is a stranger's word: code in the container can
+/// write it too. So a command has passed only if the engine's program says so as well. For a failure the
+/// wrapper's word counts more: the status of the engine's program is 125 if the daemon crashed after the
+/// command had failed, and it is also 125 if the command's own status is. Without our wrapper in the container
+/// the word is not ours.
 ///
 /// # Errors
 /// If there is no verdict: the engine failed, or something ended the container.
@@ -47,9 +49,14 @@ pub fn judge(seen: Seen<'_>) -> Result<End, Failure> {
     if ended == Ended::Cancelled {
         return Ok(End::Otherwise(ended));
     }
-    if let Some(status) = status {
+    if let Some(status) = status.filter(|_| wrapped) {
         let own = Ended::Exited(i32::from(status));
-        return Ok(if ended == own { End::InOrder(own) } else { End::Otherwise(own) });
+        if ended == own {
+            return Ok(End::InOrder(own));
+        }
+        if status != 0 {
+            return Ok(End::Otherwise(own));
+        }
     }
     // Once the command has started, most lines are its own.
     let lines: Vec<&str> = said.lines().filter(|line| !started || is_engines(line)).collect();
@@ -58,6 +65,10 @@ pub fn judge(seen: Seen<'_>) -> Result<End, Failure> {
         Ended::Exited(status) if !wrapped && !is_engines_failure(status, said) => {
             return Ok(End::Otherwise(ended));
         }
+        Ended::Exited(ended) if wrapped && status == Some(0) => format!(
+            "the command says that it passed, but `{program} run` ended with status {ended}, so there is no \
+             verdict"
+        ),
         Ended::Exited(status) if started => format!(
             "the container ended (status {status}) before the command: it was killed, it ran out of memory, \
              or the daemon ended"
@@ -98,13 +109,28 @@ mod tests {
     };
 
     #[test]
-    fn the_wrappers_word_counts_more_than_the_engines_status() {
+    fn the_wrappers_word_of_a_failure_counts_more_than_the_engines_status() {
         let seen = Seen { status: Some(7), ended: Ended::Exited(7), ..SEEN };
         assert_eq!(judge(seen), Ok(End::InOrder(Ended::Exited(7))));
-        let daemon_crashed = Seen { ended: Ended::Exited(125), status: Some(0), ..SEEN };
-        assert_eq!(judge(daemon_crashed), Ok(End::Otherwise(Ended::Exited(0))));
+        let daemon_crashed = Seen { ended: Ended::Exited(125), status: Some(7), ..SEEN };
+        assert_eq!(judge(daemon_crashed), Ok(End::Otherwise(Ended::Exited(7))));
         let client_was_killed = Seen { ended: Ended::Signaled(9), status: Some(1), ..SEEN };
         assert_eq!(judge(client_was_killed), Ok(End::Otherwise(Ended::Exited(1))));
+    }
+
+    #[test]
+    fn a_command_passed_only_if_the_engine_says_so_too() {
+        let word = Seen { status: Some(0), ..SEEN };
+        assert_eq!(judge(word), Ok(End::InOrder(Ended::Exited(0))));
+        for ended in [1, 3, 125, 137].map(Ended::Exited).into_iter().chain([Ended::Signaled(9)]) {
+            assert!(judge(Seen { ended, ..word }).is_err(), "{ended:?}");
+        }
+    }
+
+    #[test]
+    fn without_our_wrapper_there_is_no_word_of_ours() {
+        let forged = Seen { wrapped: false, status: Some(0), ended: Ended::Exited(1), ..SEEN };
+        assert_eq!(judge(forged), Ok(End::Otherwise(Ended::Exited(1))));
     }
 
     #[test]

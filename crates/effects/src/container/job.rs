@@ -15,8 +15,9 @@ pub struct Job {
     pub checkout: PathBuf,
     /// The folder in which the job's private folder is created.
     pub temporary: PathBuf,
-    /// The folder that records what is kept between jobs.
-    pub state: PathBuf,
+    /// The folder that records what is kept between jobs. There is none for a user without a home: any other
+    /// folder could be made by another user first.
+    pub state: Option<PathBuf>,
     /// The environment variables.
     pub variables: BTreeMap<String, String>,
 }
@@ -27,7 +28,11 @@ impl Job {
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        Self::of(checkout, std::env::temp_dir(), variables)
+        let job = Self::of(checkout, std::env::temp_dir(), variables);
+        // Without HOME this is the home of the user database.
+        let home = || std::env::home_dir().filter(|home| home.is_absolute());
+        let state = job.state.or_else(|| Some(home()?.join(".cache/rust-vmm-ci")));
+        Self { state, ..job }
     }
 
     /// The job that these variables describe.
@@ -37,13 +42,13 @@ impl Job {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             format!("local-{}-{}", std::process::id(), now.as_nanos())
         };
-        let caches = get("XDG_CACHE_HOME").map(PathBuf::from);
-        let caches = caches.or_else(|| get("HOME").map(|home| Path::new(home).join(".cache")));
+        let folder = |name: &str| get(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
+        let caches = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")));
         Self {
             id: get("BUILDKITE_JOB_ID").cloned().unwrap_or_else(made_up),
             agent: get("BUILDKITE_AGENT_NAME").cloned(),
             checkout: checkout.to_owned(),
-            state: caches.unwrap_or_else(|| temporary.clone()).join("rust-vmm-ci"),
+            state: caches.map(|caches| caches.join("rust-vmm-ci")),
             temporary,
             variables,
         }

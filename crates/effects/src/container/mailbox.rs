@@ -2,16 +2,15 @@
 //! job's own code can write anything to it. So it is read with care.
 
 use super::owner;
+use crate::files;
 use anyhow::Result;
 use std::fs;
-use std::io::Read as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// The name of the folder within the job's private folder.
 const NAME: &str = "inside";
-/// The longest file that is read, in bytes. A report is far smaller.
-const LONGEST: u64 = 256 << 20;
 
 /// A mailbox on the host.
 #[derive(Debug)]
@@ -37,15 +36,24 @@ impl Mailbox {
 
     /// The content of a file. There is none if it is not a plain file, or is too long.
     pub fn read(&self, name: &str) -> Option<Vec<u8>> {
-        let file = owner::open_plain_file(&self.0.join(name)).ok()?;
-        let mut bytes = Vec::new();
-        file.take(LONGEST + 1).read_to_end(&mut bytes).ok()?;
-        (u64::try_from(bytes.len()).ok()? <= LONGEST).then_some(bytes)
+        self.read_or_refuse(name).ok().flatten()
+    }
+
+    /// The content of a file; none if there is none.
+    ///
+    /// # Errors
+    /// If it is not a plain file, or is too long.
+    pub fn read_or_refuse(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        match files::open_plain(&self.0.join(name)) {
+            Ok(file) => files::bounded(&file, files::LONGEST_REPORT).map(Some),
+            Err(error) if files::is_absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether there is a plain file of this name.
     pub fn has(&self, name: &str) -> bool {
-        owner::open_plain_file(&self.0.join(name)).is_ok()
+        files::open_plain(&self.0.join(name)).is_ok()
     }
 
     /// The number that is the content of a file.

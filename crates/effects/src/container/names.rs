@@ -12,10 +12,20 @@ pub const REPORT_VARIABLE: &str = "RUST_VMM_CI_REPORT";
 pub const PROGRAMS: &str = "/usr/local/bin";
 /// Our program in a container.
 pub const BINARY: &str = "/usr/local/bin/rust-vmm-ci";
-/// The mount point of the volume for cargo's registry.
+/// Cargo's home in a container where a registry is kept. It is the container's own and ends with it. Its path
+/// must stay the same: cargo compiles anew what has another path.
 pub const CARGO_HOME: &str = "/rust-vmm-ci/cargo";
+/// The mount point of the volume for cargo's registry.
+pub const KEPT_REGISTRY: &str = "/rust-vmm-ci/kept-registry";
+/// The mount point of the volume for the target directory, where the job only reads what is kept.
+pub const KEPT_TARGET: &str = "/rust-vmm-ci/kept-target";
 /// The mount point of the folder through which the container reports to the host.
 pub const MAILBOX: &str = "/rust-vmm-ci/job";
+
+/// Whether this process is in one of our containers: only they have this folder.
+pub fn is_inside() -> bool {
+    std::path::Path::new(MAILBOX).is_dir()
+}
 
 /// The file for the report, in [`MAILBOX`].
 pub const REPORT: &str = "report.json";

@@ -1,6 +1,9 @@
 //! The owners of files, and files that other users may have written.
 
 #[cfg(unix)]
+mod tree;
+
+#[cfg(unix)]
 use anyhow::Context as _;
 use anyhow::Result;
 use std::fs::{self, File};
@@ -35,23 +38,86 @@ pub fn is_private_folder(path: &Path) -> bool {
     found.is_dir() && is_own
 }
 
-/// Opens a file that code of the job may have written. A link is refused, and so is anything else that is
-/// not a plain file: opening a pipe would wait for a writer.
+/// Creates the folder `folder`, which is `top` or below it, for this user alone. `top` is created too, and so
+/// are the folders above it.
 ///
 /// # Errors
-/// If the path is not a plain file, or the system refuses.
-pub fn open_plain_file(path: &Path) -> Result<File> {
+/// If the system refuses, or if something of these names is there that belongs to another user, that another
+/// user may write to, or that is no folder.
+pub fn create_own_folders(top: &Path, folder: &Path) -> Result<()> {
+    #[allow(unused_mut, reason = "there is no mode on Windows")]
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)?;
+    for made in folder.ancestors().take_while(|made| made.starts_with(top)) {
+        let found = fs::symlink_metadata(made)?;
+        anyhow::ensure!(
+            found.is_dir() && is_own(&found),
+            "{}: it belongs to another user, or another user may write to it; remove it",
+            made.display()
+        );
+    }
+    Ok(())
+}
+
+/// Opens a file of this user's to read and write, and creates it if it is not there. A link is not followed.
+///
+/// # Errors
+/// If it is no plain file, if it belongs to another user, or if the system refuses.
+pub fn open_own_record(path: &Path) -> Result<File> {
     let mut options = File::options();
-    options.read(true);
+    options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     {
-        use rustix::fs::OFlags;
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.cast_signed());
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits();
+        options.custom_flags(flags.cast_signed()).mode(0o600);
     }
     let file = options.open(path)?;
-    anyhow::ensure!(file.metadata()?.is_file(), "{} is not a plain file", path.display());
+    let found = file.metadata()?;
+    anyhow::ensure!(found.is_file() && is_own(&found), "{} is not a file of this user's", path.display());
     Ok(file)
+}
+
+/// Whether something belongs to this user and no other user may write to it.
+#[cfg(unix)]
+fn is_own(found: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o022 == 0
+}
+
+/// On Windows the folders belong to one user.
+#[cfg(not(unix))]
+fn is_own(_: &fs::Metadata) -> bool {
+    true
+}
+
+/// Removes a folder of this user's with everything in it, whatever others have made there.
+///
+/// # Errors
+/// If the system refuses.
+pub fn remove(folder: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    if fs::remove_dir_all(folder).is_err() && folder.is_dir() {
+        tree::empty(folder).map_err(std::io::Error::other)?;
+    }
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Creates a symbolic link. On Windows, where there are no containers, there is none.
+///
+/// # Errors
+/// If the system refuses.
+pub fn link(to: &Path, at: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    return std::os::unix::fs::symlink(to, at);
+    #[cfg(not(unix))]
+    Err(std::io::Error::other(format!("no link from {} to {}", at.display(), to.display())))
 }
 
 /// Lets every user write to a folder.
@@ -83,22 +149,14 @@ pub fn of(path: &Path) -> Result<(u32, u32)> {
 /// With the first path, if the system refuses to change an owner.
 #[cfg(unix)]
 pub fn restore(folder: &Path, without: &[&Path]) -> Result<()> {
-    let (user, group) = of(folder)?;
+    let (user, _) = of(folder)?;
     if user == UNKNOWN && fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| maps_users(&map)) {
         anyhow::bail!(
             "{}: its owner has no number in this container, because users are mapped",
             folder.display()
         );
     }
-    let mut first = None;
-    for entry in foreign(folder, without)? {
-        if let Err(error) = std::os::unix::fs::lchown(&entry, Some(user), Some(group)) {
-            first.get_or_insert_with(|| {
-                anyhow::Error::from(error).context(format!("changing the owner of {}", entry.display()))
-            });
-        }
-    }
-    first.map_or(Ok(()), Err)
+    tree::give_to_owner(folder, without)
 }
 
 /// The number that stands for every user who has none in this container
@@ -113,22 +171,11 @@ fn maps_users(map: &str) -> bool {
     map.split_whitespace().collect::<Vec<_>>() != ["0", "0", "4294967295"]
 }
 
-/// Everything below a folder that belongs to another user than the folder itself, except for the folders
-/// `without`.
-///
-/// # Errors
-/// If the folder cannot be read.
+/// Whether something below a folder belongs to another user than the folder itself. What cannot be looked at
+/// counts as another user's.
 #[cfg(unix)]
-pub fn foreign(folder: &Path, without: &[&Path]) -> Result<Vec<std::path::PathBuf>> {
-    use std::os::unix::fs::MetadataExt;
-    let (user, _) = of(folder)?;
-    Ok(walkdir::WalkDir::new(folder)
-        .into_iter()
-        .filter_entry(|entry| !without.contains(&entry.path()))
-        .filter_map(Result::ok)
-        .filter(|entry| entry.metadata().is_ok_and(|found| found.uid() != user))
-        .map(walkdir::DirEntry::into_path)
-        .collect())
+pub fn has_foreign(folder: &Path) -> bool {
+    tree::has_foreign(folder)
 }
 
 /// On Windows files have no such owners, and there are no containers.
@@ -147,13 +194,13 @@ mod other {
         Ok(())
     }
 
-    /// None.
-    pub fn foreign(_: &Path, _: &[&Path]) -> Result<Vec<std::path::PathBuf>> {
-        Ok(Vec::new())
+    /// No.
+    pub fn has_foreign(_: &Path) -> bool {
+        false
     }
 }
 #[cfg(not(unix))]
-pub use other::{foreign, of, restore};
+pub use other::{has_foreign, of, restore};
 
 #[cfg(all(test, unix))]
 mod tests {
@@ -181,30 +228,34 @@ mod tests {
     }
 
     #[test]
+    fn records_are_kept_in_folders_of_ones_own_and_through_no_link() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let scratch = tempfile::tempdir().unwrap();
+        let (top, folder) = (scratch.path().join("a/top"), scratch.path().join("a/top/volumes"));
+        create_own_folders(&top, &folder).unwrap();
+        create_own_folders(&top, &folder).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&top), mode(&folder)), (0o700, 0o700));
+        open_own_record(&folder.join("record")).unwrap();
+        let precious = scratch.path().join("precious");
+        fs::write(&precious, "text").unwrap();
+        symlink(&precious, folder.join("link")).unwrap();
+        symlink(scratch.path().join("new"), folder.join("dangling")).unwrap();
+        for name in ["link", "dangling"] {
+            assert!(open_own_record(&folder.join(name)).is_err(), "{name}");
+        }
+        assert!(!scratch.path().join("new").exists());
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(create_own_folders(&top, &folder).is_err(), "another user may write to it");
+        fs::remove_dir_all(&folder).unwrap();
+        symlink(scratch.path(), &folder).unwrap();
+        assert!(create_own_folders(&top, &folder).is_err(), "it is a link");
+    }
+
+    #[test]
     fn a_container_whose_users_are_mapped_is_known_by_its_map() {
         assert!(!maps_users("         0          0 4294967295\n"));
         assert!(maps_users("         0     100000      65536\n"), "of dockerd --userns-remap");
         assert!(maps_users("0 1000 1\n1 100000 65536\n"), "of Podman without root");
-    }
-
-    #[test]
-    fn what_others_wrote_goes_to_the_folders_owner_and_links_are_not_followed() {
-        let scratch = tempfile::tempdir().unwrap();
-        let (folder, outside) = (scratch.path().join("checkout"), scratch.path().join("outside"));
-        fs::create_dir_all(folder.join("deep/er")).unwrap();
-        fs::create_dir(folder.join("target")).unwrap();
-        fs::write(folder.join("deep/er/file"), "").unwrap();
-        fs::write(&outside, "").unwrap();
-        symlink(&outside, folder.join("link")).unwrap();
-        if lchown(&folder, Some(1234), Some(1235)).is_err() {
-            return crate::testing::skip("only root can give files away");
-        }
-        let target = folder.join("target");
-        restore(&folder, &[&target]).unwrap();
-        assert!(foreign(&folder, &[&target]).unwrap().is_empty());
-        assert_eq!(of(&folder.join("deep/er/file")).unwrap(), (1234, 1235));
-        assert_eq!(of(&folder.join("link")).unwrap(), (1234, 1235));
-        assert_eq!(of(&outside).unwrap(), (0, 0));
-        assert_eq!(of(&target).unwrap(), (0, 0));
     }
 }

@@ -40,6 +40,8 @@ pub struct Container {
     pub flags: Vec<String>,
     /// What is kept between jobs.
     pub cache: Cache,
+    /// Whether the job only reads what is kept. A pull request leaves nothing for other jobs.
+    pub read_only: bool,
     /// The most that all kept target directories may take together, in bytes.
     pub target_bytes: u64,
     /// Every option with its origin.

@@ -6,7 +6,8 @@ use super::settings::Settings;
 use super::{Container, Engine, Place, Pull, Shell, User};
 use anyhow::Result;
 use rust_vmm_ci_core::config::Policy;
-use rust_vmm_ci_core::config::{Cache, DockerChoice};
+use rust_vmm_ci_core::config::untrusted;
+use rust_vmm_ci_core::config::{Cache, Change, DockerChoice};
 use rust_vmm_ci_core::exit;
 use rust_vmm_ci_core::model::{Origin, Os, Platform, pinned_image};
 use serde_json::{Map, Value, json};
@@ -33,16 +34,35 @@ pub struct Wanted {
     pub cache: Option<Cache>,
     /// Whether this process already runs in one of our containers. Containers are not nested.
     pub nested: bool,
+    /// Whose change the work is for.
+    pub change: Change,
 }
 
 /// Decides where the work is done.
 ///
 /// # Errors
-/// Exit 2 with the key path for a mistake in the repository's options, exit 3 for one in the policy.
+/// Exit 2 with the key path for a mistake in the repository's options, exit 3 for one in the policy. Exit 3
+/// too for what the policy does not allow to a change that is not trusted.
 pub fn resolve(choice: &DockerChoice, wanted: Wanted, policy: &Policy) -> Result<Place> {
     if wanted.nested {
         return Ok(Place::Host);
     }
+    let place = place(choice, wanted, policy)?;
+    if place == Place::Host && policy.untrusted.covers(wanted.change) {
+        return Err(not_allowed("docker", "its jobs may not run on the host", wanted, policy));
+    }
+    Ok(place)
+}
+
+/// The refusal of what the policy does not allow to a change that is not trusted.
+fn not_allowed(key: &str, why: &str, wanted: Wanted, policy: &Policy) -> anyhow::Error {
+    let (change, file) = (wanted.change, &policy.file);
+    exit::infrastructure(format!(
+        "{key}: this job builds {change}, which the agent's policy {file} does not trust (`untrusted`): {why}"
+    ))
+}
+
+fn place(choice: &DockerChoice, wanted: Wanted, policy: &Policy) -> Result<Place> {
     if wanted.os == Os::Windows {
         return match choice {
             DockerChoice::Options(_) => {
@@ -52,8 +72,41 @@ pub fn resolve(choice: &DockerChoice, wanted: Wanted, policy: &Policy) -> Result
         };
     }
     let defaults = defaults(wanted);
-    let Some(settings) = Settings::of(choice, &defaults, policy)? else { return Ok(Place::Host) };
+    let Some(mut settings) = Settings::of(choice, &defaults, policy)? else { return Ok(Place::Host) };
+    if policy.untrusted.covers(wanted.change) {
+        restrict(&mut settings, wanted, policy)?;
+    }
     container(settings, wanted, policy).map(|container| Place::Container(Box::new(container)))
+}
+
+/// Takes from a container what no job of a change that is not trusted has.
+///
+/// # Errors
+/// Exit 3 for what the repository or the policy's flags ask for and is not allowed.
+fn restrict(settings: &mut Settings, wanted: Wanted, policy: &Policy) -> Result<()> {
+    // An upload writes the defaults of a test's container into its step. They are nobody's choice.
+    let written_out = wanted.privileged && settings.has_written_out_defaults();
+    for (name, setting) in settings.iter() {
+        if !matches!(setting.origin, Origin::Option(_)) || (name == "privileged" && written_out) {
+            continue;
+        }
+        if let Some(why) = untrusted::refusal(name, &setting.given) {
+            return Err(not_allowed(&format!("docker.{name}"), why, wanted, policy));
+        }
+    }
+    if policy.run_options.iter().any(|flag| flag == "--privileged" || flag == "--privileged=true") {
+        let key = "run-options of the policy";
+        return Err(not_allowed(key, "its container may not be privileged", wanted, policy));
+    }
+    if settings.flag("privileged") {
+        settings.notes.push(format!(
+            "docker.privileged: this job builds {}, which the agent's policy {} does not trust: its container \
+             is not privileged",
+            wanted.change, policy.file
+        ));
+        settings.remove("privileged");
+    }
+    Ok(())
 }
 
 fn defaults(wanted: Wanted) -> Map<String, Value> {
@@ -115,6 +168,7 @@ fn container(settings: Settings, wanted: Wanted, policy: &Policy) -> Result<Cont
         network: settings.text("network").map(str::to_owned),
         flags,
         cache: forced.or(wanted.cache).or(policy.cache).unwrap_or_default(),
+        read_only: wanted.change != Change::Own || policy.untrusted.covers(wanted.change),
         target_bytes: policy.target_gigabytes.unwrap_or(TARGET_GIGABYTES).saturating_mul(1_000_000_000),
         settings,
     })
@@ -146,3 +200,6 @@ fn image(settings: &Settings, engine: Engine, platform: Platform, policy: &Polic
         _ => written,
     })
 }
+
+#[cfg(test)]
+mod tests;

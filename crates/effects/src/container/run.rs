@@ -13,6 +13,8 @@ use crate::process::{self, Ended, Stream};
 use crate::say;
 use anyhow::Result;
 use rust_vmm_ci_core::exit;
+use rust_vmm_ci_core::model::address;
+use rust_vmm_ci_core::model::secrets::Redactor;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -69,7 +71,10 @@ pub fn run(
         },
         end => end,
     };
-    let report = mailbox.read(REPORT);
+    let report = mailbox.read_or_refuse(REPORT).unwrap_or_else(|error| {
+        say::error(format_args!("the report of the container is not read: {error}"));
+        None
+    });
     let bytes = mailbox.number(TARGET_BYTES);
     let is_in_order = matches!(end, Ok(End::InOrder(_))) && !mailbox.has(FOREIGN);
     let deadline = deadline();
@@ -108,6 +113,8 @@ fn attempt(
     };
     let words = arguments(container, job, command, &host)?;
     let call = container.engine.call(words.iter().map(String::as_str)).grace(GRACE);
+    // The container gets variables by their names, with the values that the engine's program has.
+    let call = without_passwords(job).into_iter().fold(call, |call, (name, value)| call.env(name, value));
     if container.settings.flag("debug") {
         on_line(Stream::Stderr, format!("$ {call}\n").as_bytes());
     }
@@ -130,6 +137,21 @@ fn attempt(
     Ok(end)
 }
 
+/// The variables of the job that have passwords in addresses, without them.
+fn without_passwords(job: &Job) -> Vec<(&'static str, String)> {
+    let redactor = Redactor::default();
+    let addresses = ["BUILDKITE_REPO", "BUILDKITE_PULL_REQUEST_REPO"].map(|name| {
+        let value = job.variable(name)?;
+        Some((name, value, address::without_password(value)))
+    });
+    let plugins = job.variable("BUILDKITE_PLUGINS");
+    let plugins = plugins.map(|value| ("BUILDKITE_PLUGINS", value, redactor.text(value)));
+    let all = addresses.into_iter().flatten().chain(plugins);
+    all.filter(|(_, value, without)| value != without)
+        .map(|(name, _, without)| (name, without.into()))
+        .collect()
+}
+
 /// Our own program, which is mounted into the container.
 fn this_program() -> Result<PathBuf> {
     let path = std::env::current_exe()
@@ -149,5 +171,24 @@ pub fn pause(time: Duration) {
     let end = Instant::now() + time;
     while Instant::now() < end && !process::cancelled() {
         std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_of_an_address_goes_into_a_container() {
+        let job = |repository: &str| {
+            let plugins = r#"[{"https://x:p4ssw0rd@host/plugin#v1":{}}]"#;
+            let variables = [("BUILDKITE_REPO", repository), ("BUILDKITE_PLUGINS", plugins)];
+            let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+            without_passwords(&Job::of(Path::new("/checkout"), "/tmp".into(), variables))
+        };
+        let plugins = ("BUILDKITE_PLUGINS", r#"[{"https://x:[redacted]@host/plugin#v1":{}}]"#.to_owned());
+        let repository = ("BUILDKITE_REPO", "https://host/r.git".to_owned());
+        assert_eq!(job("https://x:t0ken@host/r.git"), [repository, plugins.clone()]);
+        assert_eq!(job("git@host:r.git"), [plugins]);
     }
 }

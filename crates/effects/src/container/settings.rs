@@ -35,6 +35,8 @@ pub struct Settings {
     all: IndexMap<&'static str, Setting>,
     /// What a person should be told: which of the repository's options the policy overrode.
     pub notes: Vec<String>,
+    /// Whether the repository's options have all that an upload writes out, with the defaults' values.
+    written_out: bool,
 }
 
 impl Settings {
@@ -62,6 +64,9 @@ impl Settings {
             settings.lay(options, of_policy, exit::infrastructure)?;
         }
         if let Some(options) = options {
+            settings.written_out = WRITTEN_OUT
+                .iter()
+                .all(|name| options.contains_key(*name) && options.get(*name) == defaults.get(*name));
             let options = &without_written_out(options, defaults);
             settings.lay(options, |name| Origin::Option(format!("docker.{name}")), exit::usage)?;
         }
@@ -105,6 +110,16 @@ impl Settings {
     /// Every option that is set, with where it is from, for `explain`.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Setting)> {
         self.all.iter().map(|(name, setting)| (*name, setting))
+    }
+
+    /// Whether the options are those that an upload writes into every step, with the defaults' values.
+    pub fn has_written_out_defaults(&self) -> bool {
+        self.written_out
+    }
+
+    /// Takes an option away.
+    pub fn remove(&mut self, name: &str) {
+        self.all.shift_remove(name);
     }
 
     /// Whether an option is `true`.

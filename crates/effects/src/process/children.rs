@@ -54,7 +54,7 @@ fn plays_its_part() {
         }
         "talks" => {
             print!("\nout\nlast");
-            std::io::stdout().flush().unwrap();
+            io::stdout().flush().unwrap();
             eprintln!("err");
             std::process::exit(7);
         }

@@ -1,6 +1,8 @@
 //! What is to be started.
 
 use super::supervise::GRACE;
+use rust_vmm_ci_core::model::address::REDACTED;
+use rust_vmm_ci_core::model::secrets::is_secret;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -29,6 +31,9 @@ pub struct Command {
     pub within: Duration,
     /// Whether it goes on when the job is cancelled, because it tidies up.
     pub despite_cancel: bool,
+    /// Whether what it leaves running in sessions of its own lives on after it. This is for programs whose
+    /// task it is to start such processes: Podman's containers are some.
+    pub leaves_daemons: bool,
 }
 
 impl Command {
@@ -42,6 +47,7 @@ impl Command {
             grace: GRACE,
             within: WITHIN,
             despite_cancel: false,
+            leaves_daemons: false,
         }
     }
 
@@ -94,6 +100,13 @@ impl Command {
         self
     }
 
+    /// Lets what it leaves running in sessions of its own live on after it.
+    #[must_use]
+    pub fn leaves_daemons(mut self) -> Self {
+        self.leaves_daemons = true;
+        self
+    }
+
     /// Sets the working folder.
     #[must_use]
     pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
@@ -103,11 +116,14 @@ impl Command {
 }
 
 impl fmt::Display for Command {
-    /// As a person would type it in a POSIX shell.
+    /// As a person would type it in a POSIX shell, without the values of secret variables.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.env {
-            if let Some(value) = value {
-                write!(f, "{}={} ", name.to_string_lossy(), quote(value))?;
+            let name = name.to_string_lossy();
+            match value {
+                Some(_) if is_secret(&name) => write!(f, "{name}={REDACTED} ")?,
+                Some(value) => write!(f, "{name}={} ", quote(value))?,
+                None => {}
             }
         }
         f.write_str(&quote(&self.program))?;

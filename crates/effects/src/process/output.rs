@@ -1,9 +1,9 @@
 //! Reads what a child writes.
 
+use super::thread;
 use process_wrap::std::ChildWrapper;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 
 /// The longest line that is passed on whole, in bytes. A longer one comes in parts, so that memory stays
 /// bounded whatever a test prints.
@@ -33,15 +33,18 @@ pub(super) enum Pieces {
 
 /// The pieces of both outputs, read by a thread for each. The channel is disconnected when both outputs
 /// have ended.
-pub(super) fn read(child: &mut dyn ChildWrapper, pieces: Pieces) -> Receiver<(Stream, Vec<u8>)> {
+///
+/// # Errors
+/// Where the system has no thread to give.
+pub(super) fn read(child: &mut dyn ChildWrapper, pieces: Pieces) -> io::Result<Receiver<(Stream, Vec<u8>)>> {
     let (sender, receiver) = sync_channel(IN_FLIGHT);
     if let Some(stdout) = child.stdout().take() {
-        read_stream(Stream::Stdout, stdout, pieces, sender.clone());
+        read_stream(Stream::Stdout, stdout, pieces, sender.clone())?;
     }
     if let Some(stderr) = child.stderr().take() {
-        read_stream(Stream::Stderr, stderr, pieces, sender);
+        read_stream(Stream::Stderr, stderr, pieces, sender)?;
     }
-    receiver
+    Ok(receiver)
 }
 
 /// Reads one output on a thread of its own, until it ends or nobody listens.
@@ -50,8 +53,8 @@ fn read_stream(
     source: impl Read + Send + 'static,
     pieces: Pieces,
     sender: SyncSender<(Stream, Vec<u8>)>,
-) {
-    thread::spawn(move || {
+) -> io::Result<()> {
+    thread("output", move || {
         let mut source = BufReader::with_capacity(BUFFER, source);
         loop {
             let mut piece = Vec::new();
@@ -65,14 +68,15 @@ fn read_stream(
                 Ok(_) => {}
             }
         }
-    });
+    })
+    .map(drop)
 }
 
 /// Takes what is there, and waits only where there is nothing.
-fn read_chunk(source: &mut impl BufRead, chunk: &mut Vec<u8>) -> std::io::Result<usize> {
+fn read_chunk(source: &mut impl BufRead, chunk: &mut Vec<u8>) -> io::Result<usize> {
     let available = loop {
         match source.fill_buf() {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             available => break available?,
         }
     };

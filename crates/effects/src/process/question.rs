@@ -6,9 +6,8 @@ use super::output::{Pieces, Stream};
 use super::supervise::{Ended, Watch};
 use super::{Command, cancelled, spawn};
 use anyhow::Result;
-use std::io::Write as _;
+use std::cell::Cell;
 use std::process::{ExitStatus, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a tree that answers a question is given between the request to end and the kill, and how long
@@ -18,6 +17,23 @@ const GRACE: Duration = Duration::from_millis(500);
 /// How long a question may take that is asked in a job which was cancelled before: the report of a
 /// cancelled job still asks git for the commit.
 const AFTER_CANCEL: Duration = Duration::from_secs(1);
+
+thread_local! {
+    /// When the work must have ended that this thread does.
+    static LIMIT: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Does work that has a time limit. Every question that the work asks on this thread ends at the limit.
+pub fn with_limit<R>(limit: Option<Instant>, work: impl FnOnce() -> R) -> R {
+    struct Reset(Option<Instant>);
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            LIMIT.set(self.0);
+        }
+    }
+    let _reset = Reset(LIMIT.replace(limit));
+    work()
+}
 
 /// How a process that was asked a question ended, and what it wrote.
 #[derive(Debug)]
@@ -44,7 +60,8 @@ impl Captured {
 
 /// Runs a command to its end and takes all that it writes. A status other than 0 is no error here.
 ///
-/// The command ends at its deadline ([`Command::within`]) and within two seconds of a cancel, together
+/// The command ends at its deadline ([`Command::within`]), at the limit of the work that it is for
+/// ([`with_limit`]), and within two seconds of a cancel, together
 /// with all that it has started. A command that goes on despite a cancel ([`Command::despite_cancel`]) has
 /// its deadline alone.
 ///
@@ -95,15 +112,12 @@ fn ask_with_input(command: &Command, input: Vec<u8>) -> Result<Captured, Error> 
     let heeds_cancel = !command.despite_cancel;
     let begun_cancelled = heeds_cancel && cancelled();
     let within = if begun_cancelled { command.within.min(AFTER_CANCEL) } else { command.within };
+    let until_limit = LIMIT.get().map(|limit| limit.saturating_duration_since(Instant::now()));
+    let within = until_limit.map_or(within, |left| left.min(within));
     // Where it is so long that there is no such moment, there is no deadline.
     let deadline = Instant::now().checked_add(within);
     let has_child = HasChild::new();
-    let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
-    let mut child = spawn(command, stdin, Stdio::piped)?;
-    if let Some(mut stdin) = child.stdin().take() {
-        // A child that does not read all of it has heard enough.
-        thread::spawn(move || stdin.write_all(&input));
-    }
+    let child = spawn(command, input, Stdio::piped)?;
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let watch = Watch {
         deadline,

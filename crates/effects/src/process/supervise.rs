@@ -86,7 +86,7 @@ fn watch(
     on_look: &mut dyn FnMut(u32),
 ) -> Result<Ended> {
     let _has_child = HasChild::new();
-    let child = spawn(command, Stdio::null(), output)?;
+    let child = spawn(command, Vec::new(), output)?;
     let watch = Watch {
         deadline,
         heeds_cancel: !command.despite_cancel,
@@ -120,7 +120,8 @@ impl Watch {
         on_piece: &mut dyn FnMut(Stream, &[u8]),
         on_look: &mut dyn FnMut(u32),
     ) -> io::Result<(Ended, ExitStatus)> {
-        let pieces = output::read(child.as_mut(), self.pieces);
+        let pieces =
+            output::read(child.as_mut(), self.pieces).inspect_err(|_| super::end_at_once(child.as_mut()))?;
         let begun = Instant::now();
         let mut looked = begun;
         let mut ending: Option<(Ended, Instant)> = None;

@@ -52,6 +52,16 @@ fn a_question_that_ignores_the_request_to_end_is_killed_and_its_words_are_shown(
 }
 
 #[test]
+fn a_question_ends_at_the_limit_of_the_work_that_it_is_for() {
+    let begin = Instant::now();
+    let limit = begin + Duration::from_millis(200);
+    let error = with_limit(Some(limit), || capture(&shell("sleep 60"))).unwrap_err();
+    assert!(matches!(Error::of(&error), Some(Error::TimedOut { .. })), "{error}");
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    assert!(capture(&shell("sleep 0.1")).unwrap().status.success());
+}
+
+#[test]
 fn an_output_that_somebody_outside_the_tree_holds_open_keeps_no_question_waiting() {
     if which::which("setsid").is_err() {
         return crate::testing::skip("there is no setsid");

@@ -42,6 +42,10 @@ pub(super) fn lead_a_tree(wrap: &mut CommandWrap) {
     wrap.wrap(process_wrap::std::ProcessGroup::leader());
 }
 
+/// Does nothing: Linux has keepers, and another Unix has no way.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn children_end_with_this_process() {}
+
 /// Asks a tree to end.
 pub(super) fn ask_to_end(child: &mut dyn ChildWrapper, _: Ended) {
     let _ = child.signal(SIGTERM);

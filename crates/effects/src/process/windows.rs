@@ -96,6 +96,23 @@ pub(super) fn replace(inner: &mut std::process::Command) -> io::Result<i32> {
     Ok(inner.status()?.code().unwrap_or(-1))
 }
 
+/// Makes every process below this one end with it, however it ends: this process joins a Job Object of which
+/// it has the only handle, and the system ends the processes of a job when its last handle is closed. On an
+/// error they end with their commands only.
+pub(super) fn children_end_with_this_process() {
+    let joined = win32job::Job::create().and_then(|job| {
+        let mut limits = job.query_extended_limit_info()?;
+        limits.limit_kill_on_job_close();
+        job.set_extended_limit_info(&limits)?;
+        job.assign_current_process()?;
+        // The system closes the handle at the end of this process.
+        Ok(job.into_handle())
+    });
+    if let Err(error) = joined {
+        tracing::debug!("what this process starts may outlive it: {error}");
+    }
+}
+
 /// Puts the process that will be started into a Job Object, so that the whole tree can be ended.
 pub(super) fn lead_a_tree(wrap: &mut CommandWrap) {
     wrap.wrap(process_wrap::std::JobObject);

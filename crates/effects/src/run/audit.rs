@@ -3,6 +3,7 @@
 use super::base::{self, find};
 use super::skeleton::{self, LOCK};
 use super::{Context, Judgement, preamble};
+use crate::files;
 use crate::git::Git;
 use crate::process::{self, Ended, Stream};
 use anyhow::{Context as _, Result};
@@ -64,7 +65,8 @@ pub fn run(context: &mut Context<'_>, options: &Options) -> Result<Judgement> {
     } else {
         None
     };
-    let tree = std::fs::read_to_string(&lock).ok().and_then(|text| LockFile::parse(&text));
+    let tree = files::open_plain(&lock).and_then(|file| files::bounded(&file, files::LONGEST)).ok();
+    let tree = tree.and_then(|bytes| LockFile::parse(std::str::from_utf8(&bytes).ok()?));
     let lock_path = kept.as_deref().and_then(|lock| from_root(context.root, lock));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let facts = Facts {

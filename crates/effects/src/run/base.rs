@@ -38,7 +38,12 @@ pub fn surroundings(git: &Git) -> Result<Surroundings> {
 /// # Errors
 /// Exit 3 where git fails.
 pub fn with_git(known: Surroundings, git: &Git) -> Result<Surroundings> {
-    Ok(Surroundings { remotes: git.remotes()?, origin_head: git.remote_head("origin")?, ..known })
+    Ok(Surroundings {
+        remotes: git.remotes()?,
+        addresses: git.addresses()?,
+        origin_head: git.remote_head("origin")?,
+        ..known
+    })
 }
 
 /// Finds the base of a check's change, and fetches all commits between it and `HEAD` where they are not here,

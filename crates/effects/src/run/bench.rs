@@ -9,6 +9,7 @@ use super::cargo::LastWords;
 use super::context::{Context, Judgement};
 use super::preamble::in_workspace;
 use super::stopwatch;
+use crate::files;
 use crate::git::Git;
 use crate::process::{Ended, Stream};
 use anyhow::{Context as _, Result};
@@ -273,7 +274,10 @@ impl Benchmarks {
             for folder in measured(&home, baseline)? {
                 let text = |name: &str| {
                     let path = folder.join(name);
-                    std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+                    let bytes =
+                        files::open_plain(&path).and_then(|file| files::bounded(&file, files::LONGEST));
+                    let bytes = bytes.with_context(|| format!("reading {}", path.display()))?;
+                    String::from_utf8(bytes).with_context(|| format!("reading {}", path.display()))
                 };
                 let (name, measurement) = bench::read(&text("benchmark.json")?, &text("estimates.json")?)
                     .map_err(|error| exit::infrastructure(format!("{}: {error}", folder.display())))?;

@@ -5,6 +5,8 @@
 //! has ended, on disk where they are many. So the lines of two checks are never mixed, and memory stays
 //! bounded.
 
+use crate::process;
+use crate::say;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use rust_vmm_ci_core::report::{Outcome, Verdict};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -14,6 +16,8 @@ use tempfile::SpooledTempFile;
 
 /// How much of a check's log is kept in memory before it goes to disk, in bytes.
 const SPOOL: usize = 1 << 20;
+/// How often a progress line's spinner turns.
+const TURN: Duration = Duration::from_millis(120);
 
 /// Where the output goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +107,16 @@ impl Console {
             bar.set_style(style);
         }
         bar.set_prefix(label.to_owned());
-        bar.enable_steady_tick(Duration::from_millis(120));
+        // `enable_steady_tick` panics where the system has no thread to give. Without one the bar only turns
+        // when there is something new.
+        let turning = bar.downgrade();
+        let _ = process::thread("progress", move || {
+            while let Some(bar) = turning.upgrade().filter(|bar| !bar.is_finished()) {
+                bar.tick();
+                drop(bar);
+                std::thread::sleep(TURN);
+            }
+        });
         bar
     }
 }
@@ -143,6 +156,7 @@ pub struct CheckLog<'c> {
 impl CheckLog<'_> {
     /// Adds a line with its line end.
     pub fn line(&mut self, line: &[u8]) {
+        let line = &*say::redactor().bytes(line);
         // The console of Windows refuses text that is not UTF-8. A log takes any bytes.
         let text;
         let line = match self.console.kind {
@@ -176,7 +190,7 @@ impl CheckLog<'_> {
         if unwell && self.console.kind == Kind::Buildkite {
             closing.push_str("^^^ +++\n");
         }
-        closing.push_str(&verdict_line(&self.label, outcome));
+        closing.push_str(&say::redacted(&verdict_line(&self.label, outcome)));
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
             self.console.bars.remove(&bar);

@@ -2,6 +2,7 @@
 //! writes there never reaches the checkout.
 
 use super::instrument::link;
+use crate::files;
 use anyhow::{Context as _, Result};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -47,8 +48,19 @@ const NAMES: [&str; 2] = ["config", ".cargo-checksum.json"];
 /// empty sources. This is for systems where a link needs a privilege.
 ///
 /// # Errors
-/// Exit 3 where a file cannot be read or written.
+/// Exit 3 where a file cannot be read or written, or is refused by [`files`].
 pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    copy_below(from, from, to)
+}
+
+fn copy_below(top: &Path, from: &Path, to: &Path) -> Result<()> {
+    let copy_file = |path: &Path, copied: &Path| -> std::io::Result<()> {
+        // A link that leads to nothing is left out.
+        match files::bytes(top, path.strip_prefix(top).unwrap_or(path))? {
+            Some(bytes) => std::fs::write(copied, bytes),
+            None => Ok(()),
+        }
+    };
     std::fs::create_dir_all(to).with_context(|| format!("making {}", to.display()))?;
     let entries = std::fs::read_dir(from).with_context(|| format!("reading {}", from.display()))?;
     for entry in entries {
@@ -57,16 +69,20 @@ pub fn copy(from: &Path, to: &Path) -> Result<()> {
         if entry.file_type().with_context(|| format!("reading {}", path.display()))?.is_dir() {
             // cargo marks a target directory by the file CACHEDIR.TAG.
             if entry.file_name() != ".git" && !path.join("CACHEDIR.TAG").exists() {
-                copy(&path, &copied)?;
+                copy_below(top, &path, &copied)?;
             }
+            continue;
+        }
+        // A pipe would keep the copy waiting, and a link may lead nowhere. cargo says what it lacks.
+        if !path.is_file() {
             continue;
         }
         let name = entry.file_name();
         let extension = path.extension().and_then(|extension| extension.to_str());
         match extension {
             Some("rs") => std::fs::write(&copied, b""),
-            Some("toml") => std::fs::copy(&path, &copied).map(|_| ()),
-            _ if NAMES.iter().any(|known| name == *known) => std::fs::copy(&path, &copied).map(|_| ()),
+            Some("toml") => copy_file(&path, &copied),
+            _ if NAMES.iter().any(|known| name == *known) => copy_file(&path, &copied),
             _ => Ok(()),
         }
         .with_context(|| format!("copying {}", path.display()))?;
@@ -115,5 +131,24 @@ mod tests {
         let copied = files.map(read);
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(copied, [text("text"), text(""), None, None, None, text("text")]);
+    }
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_plain_file_is_left_out_and_stops_nothing() {
+        let from = tempfile::tempdir().unwrap();
+        let to = tempfile::tempdir().unwrap();
+        let at = |name: &str| from.path().join(name);
+        std::fs::write(at("Cargo.toml"), "text").unwrap();
+        std::os::unix::fs::symlink("nowhere", at("a.toml")).unwrap();
+        std::os::unix::fs::symlink("b.toml", at("b.toml")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", at("c.toml")).unwrap();
+        std::os::unix::fs::symlink("..", at("d.toml")).unwrap();
+        std::os::unix::fs::symlink("Cargo.toml", at("e.toml")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at("f.toml")).unwrap();
+        copy(from.path(), to.path()).unwrap();
+        let names = std::fs::read_dir(to.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        assert_eq!(names, ["Cargo.toml", "e.toml"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::job::Job;
 use super::super::names::{
-    BINARY, CARGO_HOME, IMAGE_VARIABLE, IN_CONTAINER, MAILBOX, REPORT, REPORT_VARIABLE,
+    BINARY, IMAGE_VARIABLE, IN_CONTAINER, KEPT_REGISTRY, KEPT_TARGET, MAILBOX, REPORT, REPORT_VARIABLE,
 };
 use super::super::options::Given;
 use super::super::{Container, Engine, Shell, User};
@@ -91,10 +91,10 @@ pub fn arguments(container: &Container, job: &Job, command: &str, host: &Host) -
     if let Some(mirror) = job.variable("BUILDKITE_REPO_MIRROR") {
         words.push(bind(Path::new(mirror), mirror, true)?);
     }
-    for (volume, target) in
-        [(host.registry, CARGO_HOME.to_owned()), (host.target, format!("{workdir}/target"))]
-    {
-        words.extend(volume.map(|volume| mount_volume(container.engine, volume, &target)));
+    let read_only = container.read_only;
+    let target = if read_only { KEPT_TARGET.to_owned() } else { format!("{workdir}/target") };
+    for (volume, at) in [(host.registry, KEPT_REGISTRY), (host.target, &target)] {
+        words.extend(volume.map(|volume| mount_volume(container.engine, volume, at, read_only)));
     }
     words.extend(user_flag(container, host));
     words.extend(environment(container, job, host)?);
@@ -151,6 +151,9 @@ fn program(container: &Container, command: &str, target: bool, workdir: &str) ->
     words.push(format!("--checkout={workdir}"));
     if target {
         words.push("--target".into());
+    }
+    if container.read_only {
+        words.push("--read-only".into());
     }
     words.push("--".into());
     words.extend(own);
@@ -263,13 +266,14 @@ fn field(name: &str, value: &str) -> String {
 }
 
 /// Mounts a named volume. The engine creates it if it does not exist.
-fn mount_volume(engine: Engine, name: &str, target: &str) -> String {
+fn mount_volume(engine: Engine, name: &str, target: &str, read_only: bool) -> String {
     let label = match engine {
         Engine::Docker => ",volume-label=com.github.rust-vmm.ci=cache",
         // Podman 4.3 takes no label here.
         Engine::Podman => "",
     };
-    format!("--mount=type=volume,{},{}{label}", field("source", name), field("target", target))
+    let read_only = if read_only { ",readonly" } else { "" };
+    format!("--mount=type=volume,{},{}{read_only}{label}", field("source", name), field("target", target))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod variables;
 
 pub use arguments::{Host, LABEL, arguments, bind, check_image, image};
 pub use failure::{Cause, Failure, Said};
-pub use variables::env_file;
+pub use variables::{env_file, names_in};
 
 use super::{Engine, Pull};
 use crate::process::{self, Command, Ended, Stream};
@@ -26,7 +26,7 @@ const NETWORK_MODES: [&str; 6] = ["host", "none", "bridge", "default", "slirp4ne
 impl Engine {
     /// A call of the engine.
     pub fn call<'a>(self, args: impl IntoIterator<Item = &'a str>) -> Command {
-        Command::new(self.program()).args(args)
+        Command::new(self.program()).args(args).leaves_daemons()
     }
 
     /// The failure of a call that gave no result.

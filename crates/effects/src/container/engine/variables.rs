@@ -163,7 +163,7 @@ fn is_secret(name: &str) -> bool {
 
 /// The names in the agent's list of the pipeline's variables. Each line is `NAME="value"`. The value is
 /// quoted as in Go, so it never spans lines.
-fn names_in(text: &str) -> impl Iterator<Item = &str> {
+pub fn names_in(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).filter(|name| is_name(name))
 }
 

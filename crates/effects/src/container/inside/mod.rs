@@ -5,14 +5,18 @@
 //! mailbox. A container without that file ended before its command did.
 
 mod cargo_home;
+mod copy;
 mod sources;
 mod times;
 
-use super::names::{CARGO_HOME, FOREIGN, MAILBOX, PROGRAMS, STARTED, STATUS, TARGET_BYTES};
+use super::names::{
+    CARGO_HOME, FOREIGN, KEPT_REGISTRY, KEPT_TARGET, MAILBOX, PROGRAMS, STARTED, STATUS, TARGET_BYTES,
+};
 use super::owner;
 use crate::process::{self, Command, Ended};
 use crate::say;
 use anyhow::{Context as _, Result};
+use cargo_home::Registry;
 use rust_vmm_ci_core::exit::Exit;
 use std::ffi::OsString;
 use std::fs;
@@ -32,6 +36,8 @@ pub struct Inside {
     pub checkout: PathBuf,
     /// Whether the target directory is a volume that is kept.
     pub target: bool,
+    /// Whether the job only reads what is kept between jobs.
+    pub read_only: bool,
     /// The command. Without a command the wrapper only gives the files to their owner.
     pub command: Vec<OsString>,
 }
@@ -44,15 +50,17 @@ pub fn inside(options: &Inside) -> Result<Exit> {
     process::heed_signals()?;
     let mailbox = Path::new(MAILBOX);
     let target = options.checkout.join("target");
-    let without: &[&Path] = if options.target { &[&target] } else { &[] };
+    let is_volume = options.target && !options.read_only;
+    let without: &[&Path] = if is_volume { &[&target] } else { &[] };
     let Some((program, args)) = options.command.split_first() else {
         owner::restore(&options.checkout, without)?;
         return Ok(Exit::Passed);
     };
     // If the mailbox cannot be written to, the host notices that files are missing from it.
     let _ = fs::write(mailbox.join(STARTED), "");
-    let command = prepared(Command::new(program).args(args.iter().cloned()).grace(GRACE))?;
-    if options.target
+    let (command, registry) =
+        prepared(Command::new(program).args(args.iter().cloned()).grace(GRACE), &options.checkout)?;
+    if (is_volume || (options.target && copy_target(&target)))
         && let Err(error) = times::trust_no_times(&options.checkout, &target)
     {
         say::error(format_args!("the kept target directory is emptied: {error:#}"));
@@ -66,7 +74,12 @@ pub fn inside(options: &Inside) -> Result<Exit> {
     }
     // The host removes these files even if their owner stays another user.
     let _ = owner::restore(mailbox, &[]);
-    if options.target {
+    if let Some(registry) = registry.filter(|_| !options.read_only)
+        && let Err(error) = registry.keep()
+    {
+        say::note(format_args!("what was downloaded is not kept: {error:#}"));
+    }
+    if is_volume {
         let _ = fs::write(mailbox.join(TARGET_BYTES), times::size(&target).to_string());
     }
     let Some(status) = status_of(ended?) else { return Ok(Exit::Infrastructure) };
@@ -83,17 +96,30 @@ pub fn inside(options: &Inside) -> Result<Exit> {
     Ok(Exit::Command(status.into()))
 }
 
-/// The command with the environment that it needs in the container.
-fn prepared(command: Command) -> Result<Command> {
+/// The command with the environment that it needs in the container, and the registry that it uses.
+fn prepared(command: Command, checkout: &Path) -> Result<(Command, Option<Registry>)> {
     let command = command.env("PATH", path_with(PROGRAMS, std::env::var_os("PATH"))?);
-    Ok(match cargo_home::prepare(Path::new(CARGO_HOME)) {
-        Ok(true) => command.env("CARGO_HOME", CARGO_HOME),
-        Ok(false) => command,
+    Ok(match Registry::prepare(Path::new(KEPT_REGISTRY), Path::new(CARGO_HOME), checkout) {
+        Ok(Some(registry)) => (command.env("CARGO_HOME", CARGO_HOME), Some(registry)),
+        Ok(None) => (command, None),
         Err(error) => {
             say::note(format_args!("cargo's registry is not kept: {error:#}"));
-            command
+            (command, None)
         }
     })
+}
+
+/// Copies the kept target directory into the checkout's, unless something is there. Returns whether it did.
+fn copy_target(target: &Path) -> bool {
+    if fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_some()) {
+        return false;
+    }
+    if let Err(error) = copy::folder(Path::new(KEPT_TARGET), target) {
+        say::note(format_args!("the kept target directory could not be copied: {error:#}"));
+        let _ = times::empty(target);
+        return false;
+    }
+    true
 }
 
 /// The exit status for the way that the command ended. There is none after a cancel: the host knows that

@@ -11,6 +11,7 @@
 use super::super::Engine;
 use super::super::job::Job;
 use super::super::owner;
+use crate::files;
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit;
 use serde::{Deserialize, Serialize};
@@ -160,7 +161,7 @@ impl JobFolder {
                 continue;
             }
             if entry.file_type()?.is_dir() {
-                fs::remove_dir_all(entry.path())?;
+                owner::remove(&entry.path())?;
             } else {
                 fs::remove_file(entry.path())?;
             }
@@ -205,7 +206,7 @@ fn claim(path: &Path) -> Option<JobFolder> {
     if !owner::is_private_folder(path) {
         return None;
     }
-    let mut lock = owner::open_plain_file(&path.join(RECORD)).ok()?;
+    let mut lock = files::open_plain(&path.join(RECORD)).ok()?;
     lock.try_lock().ok()?;
     let mut text = String::new();
     lock.read_to_string(&mut text).ok()?;

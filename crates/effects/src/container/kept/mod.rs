@@ -42,18 +42,23 @@ impl Kept {
         on_line: &mut dyn FnMut(Stream, &[u8]),
     ) -> Result<Self> {
         let mut kept = Self::default();
-        if container.emulated || container.cache == Cache::None {
+        // Only our wrapper in the container knows how to use what is kept.
+        if !container.is_wrapped() || container.cache == Cache::None {
             return Ok(kept);
         }
+        let Some(state) = &job.state else {
+            say::note("nothing is kept between jobs: this user has no home folder to record it in");
+            return Ok(kept);
+        };
         let (user, _) = owner::of(&job.checkout)?;
-        match volumes::registry(job, container.engine, image, user) {
+        match volumes::registry(state, container.engine, image, user) {
             Ok(name) => kept.registry = Some(name),
             Err(error) => {
                 say::note(format_args!("nothing is kept between jobs: {error:#}"));
                 return Ok(kept);
             }
         }
-        if container.cache != Cache::Target || !container.is_wrapped() {
+        if container.cache != Cache::Target {
             return Ok(kept);
         }
         // The engine is asked before the volume is locked.
@@ -67,12 +72,15 @@ impl Kept {
             return Ok(kept);
         }
         let folder = job.checkout.join("target");
-        kept.made = make_mount_point(&folder);
-        if folder.is_symlink() || !folder.is_dir() {
+        // A job that only reads gets a copy in the folder, which the wrapper creates.
+        if !container.read_only {
+            kept.made = make_mount_point(&folder);
+        }
+        if folder.is_symlink() || (folder.exists() || !container.read_only) && !folder.is_dir() {
             say::note("`target` is not a folder in this checkout, so it is not kept between jobs");
             return Ok(kept);
         }
-        kept.target = volumes::target(job, container.engine, &id)?;
+        kept.target = volumes::target(state, job, container.engine, &id)?;
         if kept.target.is_none() {
             say::note("another job uses the kept target directory; this job has one of its own");
         }
@@ -85,11 +93,11 @@ impl Kept {
     /// # Errors
     /// If a record cannot be written, or the engine fails.
     pub fn release(&mut self, job: &Job, bytes: Option<u64>, limit: u64) -> Result<()> {
-        let Some(held) = self.target.take() else { return Ok(()) };
+        let (Some(held), Some(state)) = (self.target.take(), &job.state) else { return Ok(()) };
         held.release(bytes)?;
         // A cancelled job has no time left. The next job removes them.
         if !process::cancelled() {
-            volumes::evict(&job.state, limit)?;
+            volumes::evict(state, limit)?;
         }
         Ok(())
     }

@@ -6,8 +6,11 @@
 use super::super::Engine;
 use super::super::engine::{Cause, Failure};
 use super::super::job::Job;
+use super::super::owner;
+use crate::files;
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit;
+use rust_vmm_ci_core::model::address::without_password;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File};
@@ -20,6 +23,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const UNUSED: u64 = 30 * 24 * 3600;
 /// How often it is tried to get a lock.
 const LOOKS: u32 = 5;
+/// What is in a volume for the registry. It is another volume if that changes.
+const FORM: &str = "crates and index";
 /// How many hexadecimal digits of the hash of its key the name of a volume has.
 const DIGITS: usize = 16;
 
@@ -68,12 +73,12 @@ impl Held {
 ///
 /// # Errors
 /// Exit 3 if the record cannot be written.
-pub fn registry(job: &Job, engine: Engine, image: &str, user: u32) -> Result<String> {
+pub fn registry(state: &Path, engine: Engine, image: &str, user: u32) -> Result<String> {
     let user = user.to_string();
-    let volume = volume(engine, "registry", image, &[engine.program(), image, &user]);
+    let volume = volume(engine, "registry", image, &[engine.program(), image, &user, FORM]);
     let name = volume.name.clone();
     // If another job holds the record at this moment, that job records the use.
-    if let Some(held) = hold(&job.state, volume)? {
+    if let Some(held) = hold(state, volume)? {
         held.release(None)?;
     }
     Ok(name)
@@ -84,20 +89,21 @@ pub fn registry(job: &Job, engine: Engine, image: &str, user: u32) -> Result<Str
 ///
 /// # Errors
 /// Exit 3 if the record cannot be written.
-pub fn target(job: &Job, engine: Engine, image_id: &str) -> Result<Option<Held>> {
+pub fn target(state: &Path, job: &Job, engine: Engine, image_id: &str) -> Result<Option<Held>> {
     let checkout = job.checkout.to_string_lossy();
     let repository = job.variable("BUILDKITE_REPO").unwrap_or(&checkout);
     let agent = job.agent.as_deref().unwrap_or_default();
     let key = [engine.program(), repository, agent, &checkout, image_id];
-    hold(&job.state, volume(engine, "target", &without_password(repository), &key))
+    hold(state, volume(engine, "target", &without_password(repository), &key))
 }
 
 /// All recorded volumes. The one that was not used for the longest time comes first.
 pub fn list(state: &Path) -> Vec<Volume> {
     let Ok(entries) = fs::read_dir(state.join("volumes")) else { return Vec::new() };
     let read = |path: &Path| {
-        let mut volume: Volume = serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
-        volume.locked = File::open(path).is_ok_and(|file| file.try_lock().is_err());
+        let text = files::bounded(&files::open_plain(path).ok()?, files::LONGEST).ok()?;
+        let mut volume: Volume = serde_json::from_slice(&text).ok()?;
+        volume.locked = files::open_plain(path).is_ok_and(|file| file.try_lock().is_err());
         Some(volume)
     };
     let mut all: Vec<_> = entries.filter_map(Result::ok).filter_map(|entry| read(&entry.path())).collect();
@@ -187,7 +193,7 @@ fn after_removal(answer: &Result<(), Failure>) -> After {
 /// and the record stays too.
 fn forget(state: &Path, volume: &Volume) -> Result<()> {
     let path = state.join("volumes").join(format!("{}.json", volume.name));
-    let mut record = File::options().read(true).write(true).open(path)?;
+    let mut record = owner::open_own_record(&path)?;
     if !lock(&record) {
         return Ok(());
     }
@@ -219,8 +225,8 @@ fn hold(state: &Path, mut volume: Volume) -> Result<Option<Held>> {
     let folder = state.join("volumes");
     let path = folder.join(format!("{}.json", volume.name));
     let open = || -> Result<File> {
-        fs::create_dir_all(&folder)?;
-        Ok(File::options().read(true).write(true).create(true).truncate(false).open(&path)?)
+        owner::create_own_folders(state, &folder)?;
+        owner::open_own_record(&path)
     };
     let mut record = open()
         .with_context(|| path.display().to_string())
@@ -255,14 +261,6 @@ fn write(record: &mut File, volume: &Volume) -> Result<()> {
     Ok(())
 }
 
-/// The address of a repository without user name and password.
-fn without_password(repository: &str) -> String {
-    let Some((scheme, rest)) = repository.split_once("://") else { return repository.to_owned() };
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    format!("{scheme}://{host}/{path}")
-}
-
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
@@ -272,33 +270,33 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    fn job(state: &Path, agent: &str) -> Job {
+    fn job(agent: &str) -> Job {
         let variables = [("BUILDKITE_AGENT_NAME", agent), ("BUILDKITE_REPO", "https://u:p@host/r.git")];
         let variables: BTreeMap<_, _> =
             variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        Job { state: state.to_owned(), ..Job::of(Path::new("/checkout"), "/tmp".into(), variables) }
+        Job::of(Path::new("/checkout"), "/tmp".into(), variables)
     }
 
     #[test]
     fn two_jobs_never_share_a_target_directory() {
         let state = tempfile::tempdir().unwrap();
-        let job = job(state.path(), "a");
-        let first = target(&job, Engine::Docker, "sha256:1").unwrap().unwrap();
-        assert!(target(&job, Engine::Docker, "sha256:1").unwrap().is_none());
+        let job = job("a");
+        let first = target(state.path(), &job, Engine::Docker, "sha256:1").unwrap().unwrap();
+        assert!(target(state.path(), &job, Engine::Docker, "sha256:1").unwrap().is_none());
         assert!(list(state.path())[0].locked);
         drop(first);
-        assert!(target(&job, Engine::Docker, "sha256:1").unwrap().is_some());
+        assert!(target(state.path(), &job, Engine::Docker, "sha256:1").unwrap().is_some());
     }
 
     #[test]
     fn agents_and_images_have_their_own() {
         let state = tempfile::tempdir().unwrap();
         let name = |agent: &str, image: &str| {
-            target(&job(state.path(), agent), Engine::Docker, image).unwrap().unwrap().volume.name
+            target(state.path(), &job(agent), Engine::Docker, image).unwrap().unwrap().volume.name
         };
         assert_ne!(name("a", "1"), name("b", "1"));
         assert_ne!(name("a", "1"), name("a", "2"));
-        let registry = |image, user| registry(&job(state.path(), "a"), Engine::Docker, image, user).unwrap();
+        let registry = |image, user| registry(state.path(), Engine::Docker, image, user).unwrap();
         assert_ne!(registry("i", 1), registry("i", 2));
         assert_ne!(registry("i", 1), registry("j", 1));
     }
@@ -306,9 +304,9 @@ mod tests {
     #[test]
     fn a_record_keeps_the_size_and_no_password() {
         let state = tempfile::tempdir().unwrap();
-        let job = job(state.path(), "a");
-        target(&job, Engine::Docker, "1").unwrap().unwrap().release(Some(7)).unwrap();
-        drop(target(&job, Engine::Docker, "1").unwrap());
+        let job = job("a");
+        target(state.path(), &job, Engine::Docker, "1").unwrap().unwrap().release(Some(7)).unwrap();
+        drop(target(state.path(), &job, Engine::Docker, "1").unwrap());
         let all = list(state.path());
         assert_eq!((all[0].bytes, all[0].of.as_str(), all[0].locked), (Some(7), "https://host/r.git", false));
     }
@@ -316,10 +314,10 @@ mod tests {
     #[test]
     fn a_volume_that_does_not_exist_any_more_is_forgotten_unless_a_job_uses_it_again() {
         let state = tempfile::tempdir().unwrap();
-        let job = job(state.path(), "a");
-        target(&job, Engine::Docker, "1").unwrap().unwrap().release(Some(7)).unwrap();
+        let job = job("a");
+        target(state.path(), &job, Engine::Docker, "1").unwrap().unwrap().release(Some(7)).unwrap();
         let listed = list(state.path()).remove(0);
-        let held = target(&job, Engine::Docker, "1").unwrap().unwrap();
+        let held = target(state.path(), &job, Engine::Docker, "1").unwrap().unwrap();
         forget(state.path(), &listed).unwrap();
         assert_eq!(list(state.path()).len(), 1, "a job uses it");
         held.release(Some(8)).unwrap();
@@ -328,7 +326,10 @@ mod tests {
         let listed = list(state.path()).remove(0);
         forget(state.path(), &listed).unwrap();
         assert!(list(state.path()).is_empty());
-        assert!(target(&job, Engine::Docker, "1").unwrap().is_some(), "its record can be used again");
+        assert!(
+            target(state.path(), &job, Engine::Docker, "1").unwrap().is_some(),
+            "its record can be used again"
+        );
     }
 
     #[test]

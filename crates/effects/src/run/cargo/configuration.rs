@@ -1,9 +1,10 @@
 //! Reads what is configured for cargo, in files of the repository and of the person, and in variables.
 
+use crate::files;
 use rust_vmm_ci_core::workspace::CargoConfig;
 use rust_vmm_ci_core::workspace::cargo_config::{CargoPlace, FileText};
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// What cargo finds that is started in `dir`. `variables` are those that its command sets, on top of this
@@ -22,11 +23,19 @@ pub fn of(dir: &Path, variables: &[(String, String)], arguments: &[String]) -> C
 }
 
 fn read(path: &Path) -> FileText {
-    match std::fs::read_to_string(path) {
+    match text(path) {
         Ok(text) => FileText::Text(text),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            FileText::Absent
-        }
+        Err(error) if files::is_absent(&error) => FileText::Absent,
         Err(_) => FileText::Unreadable,
     }
+}
+
+/// The text of a file that may be anywhere, as an included one is. What is no plain file is not opened: a
+/// pipe would keep this process waiting.
+fn text(path: &Path) -> io::Result<String> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let bytes = files::bounded(&std::fs::File::open(path)?, files::LONGEST)?;
+    String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData.into())
 }

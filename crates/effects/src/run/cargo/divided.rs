@@ -5,6 +5,7 @@ use super::combine::CargoRun;
 use super::stopwatch::Purpose;
 use super::words::LastWords;
 use super::{Check, RunResult};
+use crate::files;
 use crate::process::{self, Command, Ended, Stream};
 use crate::run::context::{Context, Judgement};
 use anyhow::{Context as _, Result};
@@ -75,7 +76,8 @@ impl Check<'_, '_> {
         if ended == Ended::Exited(0) {
             return Ok(RunResult::new(ended, Vec::new()));
         }
-        let report = std::fs::read_to_string(&junit).unwrap_or_default();
+        let report = files::open_plain(&junit).and_then(|file| files::bounded(&file, files::LONGEST_REPORT));
+        let report = String::from_utf8_lossy(&report.unwrap_or_default()).into_owned();
         let mut findings = shard::findings(&report);
         if findings.is_empty() {
             findings.extend(words.finding(ended));

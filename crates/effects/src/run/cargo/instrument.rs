@@ -49,10 +49,13 @@ impl Instrumentation {
         let suffix = if nightly { NIGHTLY } else { "" };
         let place = |name: String| -> Result<PathBuf> {
             let link_to = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-            let fresh = folder.join(format!(".{}.{name}", std::process::id()));
+            // A job that was killed may have left a link of any name, and in a container process ids come
+            // again.
             let linked = std::fs::create_dir_all(folder)
-                .and_then(|()| link(program, &fresh))
-                .and_then(|()| std::fs::rename(&fresh, &link_to));
+                .and_then(|()| {
+                    tempfile::Builder::new().prefix(".").make_in(folder, |path| link(program, path))
+                })
+                .and_then(|fresh| Ok(fresh.into_temp_path().persist(&link_to)?));
             linked.with_context(|| format!("linking {} to {}", link_to.display(), program.display()))?;
             Ok(link_to)
         };
@@ -196,6 +199,22 @@ mod tests {
         assert_eq!(call("rustc - --crate-name ___ --print=cfg"), words("- --crate-name ___ --print=cfg"));
         let nightly = instrumented(words("rustc --crate-name a"), true).unwrap();
         assert_eq!(nightly.args.last().unwrap(), "--cfg=coverage_nightly");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_link_is_made_whatever_a_killed_job_left_in_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = std::env::current_exe().unwrap();
+        let left = [format!(".{}.{NAME}", std::process::id()), NAME.to_owned()];
+        for name in &left {
+            link(Path::new("/nowhere"), &folder.path().join(name)).unwrap();
+        }
+        for _ in 0..2 {
+            let made = Instrumentation::prepare(&program, folder.path(), false).unwrap();
+            assert_eq!(std::fs::read_link(&made.wrapper).unwrap(), program);
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), left.len() + 1, "the other link");
     }
 
     #[test]

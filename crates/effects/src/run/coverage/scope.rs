@@ -1,7 +1,8 @@
 //! What coverage is measured of, and the file that it is held to.
 
+use crate::files;
 use crate::run::Judgement;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use cargo_metadata::{Metadata, Package};
 use regex_lite::Regex;
 use rust_vmm_ci_core::checks::coverage::{self, Sources};
@@ -71,10 +72,11 @@ impl Held {
     pub fn find(scope: &Scope, metadata: &Metadata, platform: Platform) -> Result<Found> {
         let name = coverage_file::name(platform);
         let folders = [scope.dir.as_path(), metadata.workspace_root.as_std_path()];
-        let Some(path) = folders.iter().map(|dir| dir.join(&name)).find(|path| path.is_file()) else {
+        let Some(folder) = folders.into_iter().find(|folder| folder.join(&name).exists()) else {
             return Ok(Found::Nothing);
         };
-        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let text = files::required(folder, &name)?.unwrap_or_default();
+        let path = folder.join(&name);
         let file = match CoverageFile::parse(&text) {
             Ok(file) => file,
             Err(refusal) => return Ok(Found::Wrong(path, refusal.to_string())),

@@ -15,6 +15,7 @@ use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::plan::PlannedCheck;
 use rust_vmm_ci_core::report::{Outcome, Timings, Verdict};
 use rust_vmm_ci_core::workspace::flags;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -69,27 +70,40 @@ pub fn run(
     let freed = Condvar::new();
     let at_once = settings.jobs.clamp(1, plan.len().max(1));
     let outcomes: Vec<Mutex<Option<Outcome>>> = plan.iter().map(|_| Mutex::new(None)).collect();
-    std::thread::scope(|scope| {
-        for _ in 0..at_once {
-            scope.spawn(|| {
-                while let Some(Next { index, needs, queued }) = next(&queue, &freed, plan) {
-                    let beside = if needs.machine { 1 } else { at_once };
-                    let outcome =
-                        Outcome { queued, ..run_check(&plan[index], job, settings, console, begin, beside) };
-                    let failed = outcome.verdict == Verdict::Failed && !outcome.soft_fail;
-                    *outcomes[index].lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
-                    let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-                    if let Some(at) = queue.busy.iter().position(|busy| *busy == needs) {
-                        queue.busy.swap_remove(at);
-                    }
-                    queue.stop |= (failed && settings.fail_fast) || process::cancelled();
-                    freed.notify_all();
-                }
-            });
+    let work = || {
+        while let Some(Next { index, needs, queued }) = next(&queue, &freed, plan) {
+            let beside = if needs.machine { 1 } else { at_once };
+            let run = || run_check(&plan[index], job, settings, console, begin, beside);
+            let outcome = Outcome { queued, ..despite_panic(&plan[index], run) };
+            let failed = outcome.verdict == Verdict::Failed && !outcome.soft_fail;
+            *outcomes[index].lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+            let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(at) = queue.busy.iter().position(|busy| *busy == needs) {
+                queue.busy.swap_remove(at);
+            }
+            queue.stop |= (failed && settings.fail_fast) || process::cancelled();
+            freed.notify_all();
         }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..at_once {
+            // Where the system has no thread to give, fewer checks run at once.
+            let _ = std::thread::Builder::new().name("check".into()).spawn_scoped(scope, work);
+        }
+        work();
     });
     let finished = outcomes.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
     finished.zip(plan).map(|(outcome, check)| outcome.unwrap_or_else(|| not_begun(check))).collect()
+}
+
+/// The outcome of a check. Where running it panics, the check is broken: the other checks and the report
+/// must not end with it. The panic hook has said where the panic was.
+fn despite_panic(check: &PlannedCheck, run: impl FnOnce() -> Outcome) -> Outcome {
+    std::panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Outcome {
+        verdict: Verdict::Broken,
+        reason: Some("this program has a bug, which the log describes".into()),
+        ..blank(check)
+    })
 }
 
 /// The check that a worker begins.
@@ -163,7 +177,9 @@ fn run_check(
         let alone = Duration::from_secs(u64::from(minutes) * 60);
         started.checked_add(alone.saturating_mul(share))
     });
-    let (judged, timings) = judge(check, job, settings, console.color(), deadline, begin, &mut log);
+    let (judged, timings) = process::with_limit(deadline, || {
+        judge(check, job, settings, console.color(), deadline, begin, &mut log)
+    });
     let mut judgement = judged.unwrap_or_else(|error| {
         if process::Error::is_cancel(&error) {
             return Judgement::cancelled();
@@ -305,6 +321,16 @@ mod tests {
                 && !busy.iter().any(|busy| busy.collide_with(&check.needs))
         });
         free.map(|check| check.name.to_string()).collect()
+    }
+
+    #[test]
+    fn a_check_that_panics_is_broken_and_takes_no_other_with_it() {
+        let options = json!({"only": ["style"]});
+        let config = Config::parse(&options).unwrap();
+        let facts = Facts::read(&MemoryFiles::default(), &|_| None, &config, false).unwrap();
+        let plan = for_run(&config, &facts, Platform::X86_64, Os::Linux, Asked::default()).unwrap().checks;
+        let outcome = despite_panic(&plan[0], || panic!("a test's own panic"));
+        assert_eq!((outcome.verdict, outcome.name.as_str()), (Verdict::Broken, "style"));
     }
 
     #[test]

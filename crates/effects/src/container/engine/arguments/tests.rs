@@ -1,7 +1,7 @@
 use super::*;
 use crate::container::{Place, Wanted, resolve};
 use rust_vmm_ci_core::config::Policy;
-use rust_vmm_ci_core::config::{Cache, DockerChoice};
+use rust_vmm_ci_core::config::{Cache, Change, DockerChoice};
 use rust_vmm_ci_core::model::{Os, Platform, pinned_image};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -17,8 +17,14 @@ fn emulated_image() -> String {
 
 fn container_on(platform: Platform, options: Value, policy: &str) -> Result<Container> {
     let options: Map<String, Value> = serde_json::from_value(options).unwrap();
-    let wanted =
-        Wanted { os: Os::Linux, platform, privileged: false, cache: Some(Cache::None), nested: false };
+    let wanted = Wanted {
+        os: Os::Linux,
+        platform,
+        privileged: false,
+        cache: Some(Cache::None),
+        nested: false,
+        change: Change::Own,
+    };
     let policy = Policy::parse("p.json", policy)?;
     match resolve(&DockerChoice::Options(options), wanted, &policy)? {
         Place::Container(container) => Ok(*container),
@@ -68,7 +74,7 @@ fn the_default_command_line_is_the_predecessors_made_safe() {
         "--workdir=/workdir",
         "--mount=type=bind,source=/tmp/job/inside,target=/rust-vmm-ci/job",
         "--mount=type=bind,source=/opt/rust-vmm-ci,target=/usr/local/bin/rust-vmm-ci,readonly",
-        "--mount=type=volume,source=reg,target=/rust-vmm-ci/cargo,volume-label=com.github.rust-vmm.ci=cache",
+        "--mount=type=volume,source=reg,target=/rust-vmm-ci/kept-registry,volume-label=com.github.rust-vmm.ci=cache",
         "--env=RUST_VMM_CI_IN_CONTAINER=1",
         "--env=RUST_VMM_CI_REPORT=/rust-vmm-ci/job/report.json",
         &format!("--env=RUST_VMM_CI_IMAGE={}", default_image()),
@@ -89,6 +95,27 @@ fn the_default_command_line_is_the_predecessors_made_safe() {
         "rust-vmm-ci run",
     ];
     assert_eq!(words, expected);
+}
+
+#[test]
+fn a_job_that_only_reads_cannot_write_to_what_is_kept() {
+    let mut container = container_on(Platform::X86_64, json!({}), "{}").unwrap();
+    let mounts = |container: &Container| -> Vec<String> {
+        let words = arguments(container, &job(&[]), "true", &Host { target: Some("t"), ..host() }).unwrap();
+        let is_kept = |word: &String| word.contains("type=volume") || word == "--read-only";
+        words
+            .into_iter()
+            .filter(is_kept)
+            .map(|word| word.replace(",volume-label=com.github.rust-vmm.ci=cache", ""))
+            .collect()
+    };
+    let volume = |rest: &str| format!("--mount=type=volume,source={rest}");
+    let (registry, target) = ("reg,target=/rust-vmm-ci/kept-registry", "t,target=/workdir/target");
+    assert_eq!(mounts(&container), [volume(registry), volume(target)]);
+    container.read_only = true;
+    let read_only =
+        ["reg,target=/rust-vmm-ci/kept-registry,readonly", "t,target=/rust-vmm-ci/kept-target,readonly"];
+    assert_eq!(mounts(&container), [volume(read_only[0]), volume(read_only[1]), "--read-only".into()]);
 }
 
 #[test]
@@ -239,7 +266,14 @@ fn policy_flags_are_added_and_its_cache_is_forced() {
 #[test]
 fn no_container_is_nested_and_none_is_on_windows() {
     let on = |os, nested, choice: &DockerChoice| {
-        let wanted = Wanted { os, platform: Platform::X86_64, privileged: true, cache: None, nested };
+        let wanted = Wanted {
+            os,
+            platform: Platform::X86_64,
+            privileged: true,
+            cache: None,
+            nested,
+            change: Change::Own,
+        };
         resolve(choice, wanted, &Policy::default())
     };
     assert_eq!(on(Os::Linux, true, &DockerChoice::Unset).unwrap(), Place::Host);

@@ -1,0 +1,110 @@
+//! Takes secrets out of a report before anything is made of it.
+
+use super::{Artifact, Combination, Finding, Outcome, Report, Section};
+use crate::model::secrets::Redactor;
+use std::borrow::Cow;
+
+impl Report {
+    /// Takes secrets out of every text of the report, except for the paths of artifacts: the agent uploads by
+    /// them.
+    pub fn redact(&mut self, redactor: &Redactor) {
+        let hide = &mut |text: &mut String| {
+            if let Cow::Owned(without) = redactor.text(text) {
+                *text = without;
+            }
+        };
+        let Self {
+            tool,
+            platform,
+            os,
+            commit,
+            toolchain,
+            host,
+            container,
+            outcomes,
+            version: _,
+            started: _,
+            seconds: _,
+            cancelled: _,
+            usage: _,
+        } = self;
+        let facts = [commit, toolchain, host, container].into_iter().flatten();
+        [tool, platform, os].into_iter().chain(facts).for_each(&mut *hide);
+        for outcome in outcomes {
+            redact_outcome(outcome, hide);
+        }
+    }
+}
+
+// A field that is added to one of these types does not compile until it is dealt with here.
+fn redact_outcome(outcome: &mut Outcome, hide: &mut dyn FnMut(&mut String)) {
+    let Outcome { label, name, reason, remedy, command, combinations, findings, sections, artifacts, .. } =
+        outcome;
+    for text in [label, name, command].into_iter().chain(reason).chain(remedy) {
+        hide(text);
+    }
+    for Combination { package, features, stands_for, passed_before, .. } in combinations {
+        for text in [package, features].into_iter().chain(stands_for).chain(passed_before) {
+            hide(text);
+        }
+    }
+    for finding in findings {
+        let Finding {
+            level: _,
+            lint,
+            message,
+            package,
+            file,
+            line: _,
+            column: _,
+            rendered,
+            remedy,
+            feature_sets,
+        } = finding;
+        let some = [lint, package, file, rendered, remedy].into_iter().flatten();
+        for text in std::iter::once(message).chain(some).chain(feature_sets) {
+            hide(text);
+        }
+    }
+    for Section { title, text, columns, rows } in sections {
+        for text in [title, text].into_iter().chain(columns).chain(rows.iter_mut().flatten()) {
+            hide(text);
+        }
+    }
+    for Artifact { name, path: _, image: _ } in artifacts {
+        hide(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+    use serde_json::Value;
+
+    /// Puts a secret into every text.
+    fn poison(value: &mut Value) {
+        match value {
+            Value::String(text) => text.push_str(" s3cr3t-value"),
+            Value::Array(items) => items.iter_mut().for_each(poison),
+            Value::Object(fields) => {
+                for (name, field) in fields {
+                    if !["verdict", "level", "path"].contains(&name.as_str()) {
+                        poison(field);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn no_text_of_a_report_keeps_a_secret() {
+        let mut value = serde_json::to_value(fixture::full()).unwrap();
+        poison(&mut value);
+        let mut report: Report = serde_json::from_value(value).unwrap();
+        report.redact(&Redactor::of([("A_TOKEN", b"s3cr3t-value".to_vec())]));
+        let text = serde_json::to_string(&report).unwrap();
+        assert!(!text.contains("s3cr3t") && text.contains("[redacted]"), "{text}");
+    }
+}

@@ -1,0 +1,194 @@
+//! What is left of a run that is killed, and of processes that leave their check.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+#![allow(clippy::disallowed_methods, reason = "a test starts what it tests")]
+
+use serde_json::json;
+use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use support::process::{Finished, Running, kill};
+use support::sandbox::{Repository, Sandbox};
+
+/// A variable by which the processes of a sandbox are found, whatever they are called.
+const MARK: &str = "RUST_VMM_CI_TEST_MARK";
+/// Starts processes that leave their parent, their process group and their session, works for a fifth of a
+/// second and fails. A run that was not killed must fail.
+const LEAVES: &str = "setsid sleep 600 & (setsid sh -c 'sleep 600 & sleep 600' & ) ; \
+                      (trap '' TERM HUP; sleep 600) & echo begun; for i in 1 2; do sleep 0.1; done; exit 7";
+
+/// A repository whose one step is a command.
+struct Sample {
+    sandbox: Sandbox,
+    repository: Repository,
+}
+
+impl Sample {
+    fn new(command: &str) -> Self {
+        let sandbox = Sandbox::new();
+        let files = [("Cargo.toml", "[package]\nname = \"a\"\nversion = \"0.1.0\"\n"), ("src/lib.rs", "")];
+        let repository = sandbox.repository("sample", &files);
+        let options = json!({"only": ["mine"], "steps": [{"label": "mine", "command": command}]});
+        fs::write(sandbox.path().join("options.json"), options.to_string()).unwrap();
+        Self { sandbox, repository }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = self.sandbox.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
+        command.args(["run", "mine", "--config"]).arg(self.sandbox.path().join("options.json"));
+        command.arg("--report").arg(self.report()).env(MARK, self.sandbox.path());
+        command.current_dir(self.repository.path());
+        command
+    }
+
+    fn report(&self) -> std::path::PathBuf {
+        self.sandbox.path().join("report.json")
+    }
+
+    fn start(&self) -> Running {
+        Running::start(&mut self.command(), self.sandbox.path().join("log"))
+    }
+
+    fn verdict(&self) -> Option<String> {
+        let report: serde_json::Value = serde_json::from_slice(&fs::read(self.report()).ok()?).unwrap();
+        Some(report["outcomes"][0]["verdict"].as_str().unwrap().to_owned())
+    }
+
+    /// The command lines of the processes of this sandbox.
+    fn processes(&self) -> Vec<(i32, String)> {
+        let mark = format!("{MARK}={}", self.sandbox.path().display());
+        let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+        let own = processes.filter_map(|process| {
+            let variables = fs::read(process.path().join("environ")).ok()?;
+            let marked = variables.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes());
+            let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            marked.then(|| Some((process.file_name().to_str()?.parse().ok()?, line)))?
+        });
+        own.collect()
+    }
+
+    /// How long it took until no process was left.
+    #[track_caller]
+    fn is_left_within(&self, limit: Duration) -> Duration {
+        let begin = Instant::now();
+        let gone = support::eventually(limit, || self.processes().is_empty().then_some(()));
+        assert!(gone.is_some(), "left: {:#?}", self.processes());
+        begin.elapsed()
+    }
+}
+
+#[test]
+fn what_leaves_its_session_ends_with_its_check() {
+    let sample = Sample::new(LEAVES);
+    let finished = sample.start().finish(Duration::from_secs(30));
+    assert_eq!(finished.status, 1, "{}", finished.output);
+    assert_eq!(sample.verdict().as_deref(), Some("failed"));
+    // The keepers have ended before the report was written.
+    assert!(sample.processes().is_empty(), "left: {:#?}", sample.processes());
+}
+
+#[test]
+fn nothing_is_left_of_a_run_that_was_killed() {
+    let sample = Sample::new(&LEAVES.replace("in 1 2", "in $(seq 600)"));
+    let mut running = sample.start();
+    running.wait_for("begun\n", Duration::from_secs(30));
+    assert!(sample.processes().len() > 5, "{:#?}", sample.processes());
+    running.kill();
+    assert_eq!(running.finish(Duration::from_secs(5)).status, 137);
+    sample.is_left_within(Duration::from_secs(3));
+}
+
+#[test]
+fn a_check_whose_keeper_is_killed_leaves_nothing_and_does_not_pass() {
+    let sample = Sample::new(&LEAVES.replace("in 1 2", "in $(seq 600)"));
+    let mut running = sample.start();
+    running.wait_for("begun\n", Duration::from_secs(30));
+    let keepers: Vec<i32> = sample
+        .processes()
+        .into_iter()
+        .filter(|(_, line)| line.starts_with("rust-vmm-ci keep-process"))
+        .map(|(process, _)| process)
+        .collect();
+    assert!(!keepers.is_empty(), "{:#?}", sample.processes());
+    keepers.into_iter().for_each(kill);
+    let Finished { status, output } = running.finish(Duration::from_secs(20));
+    assert!([1, 3].contains(&status), "{status}: {output}");
+    sample.is_left_within(Duration::from_secs(3));
+}
+
+#[test]
+fn a_command_below_its_keeper_is_started_as_without_one() {
+    let sample = Sample::new("kill -9 $$");
+    assert_eq!(sample.start().finish(Duration::from_secs(20)).status, 1);
+    let report = fs::read_to_string(sample.report()).unwrap();
+    assert!(report.contains("signal 9"), "{report}");
+    // Nothing to read, no file that it would not have otherwise, its own process group, and its status.
+    let script = "cat; ls /proc/self/fd | wc -l | tr -d ' ' | sed 's/^/open: /'; \
+                  test $(ps -o pgid= -p $$) = $$ && echo leads; exit 101";
+    let mut plain = Sandbox::new().command("sh");
+    let plain = plain.args(["-c", script]).stdin(Stdio::null()).current_dir("/").output().unwrap();
+    let plain = String::from_utf8(plain.stdout).unwrap();
+    assert!(plain.starts_with("open: "), "{plain}");
+    let sample = Sample::new(script);
+    let Finished { status, output } = sample.start().finish(Duration::from_secs(20));
+    assert_eq!(status, 1, "{output}");
+    assert!(output.contains(plain.lines().next().unwrap()), "{plain}: {output}");
+    assert!(output.contains("leads\n") && output.contains("status 101"), "{output}");
+}
+
+#[test]
+fn nobody_can_play_a_keeper_by_hand() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
+    command.args(["keep-process", "tree", "0", "touch", "made"]).current_dir(sandbox.path());
+    let finished = Running::start(&mut command, sandbox.path().join("log")).finish(Duration::from_secs(5));
+    assert_eq!(finished.status, 2);
+    assert!(!sandbox.path().join("made").exists());
+}
+
+/// `KILLS=N` sets the number, and `SEED=N` the moments. `tests/perf/kill-50` is the same for containers.
+#[test]
+fn nothing_is_left_of_a_hundred_runs_that_were_killed_at_random_moments_and_no_verdict_is_wrong() {
+    let number = |name: &str, default: u64| std::env::var(name).map_or(default, |n| n.parse().unwrap());
+    let (kills, seed) = (number("KILLS", 100), number("SEED", u64::from(std::process::id()) | 1));
+    let sample = Sample::new(LEAVES);
+    // As long as a run takes that is not killed, and a little more: some are not.
+    let begin = Instant::now();
+    assert_eq!(sample.start().finish(Duration::from_secs(60)).status, 1);
+    let whole = u64::try_from(begin.elapsed().as_micros()).unwrap() * 11 / 10;
+    let (mut ended, mut slowest, mut random) = (0, Duration::ZERO, seed);
+    for kill in 0..kills {
+        let _ = fs::remove_file(sample.report());
+        let running = sample.start();
+        // xorshift: the same seed gives the same moments.
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        std::thread::sleep(Duration::from_micros(random % whole));
+        running.kill();
+        let finished = running.finish(Duration::from_secs(5));
+        let verdict = sample.verdict();
+        let right = match finished.status {
+            // It may have written its report before.
+            137 => verdict.as_deref().is_none_or(|verdict| verdict == "failed"),
+            1 => verdict.as_deref() == Some("failed"),
+            _ => false,
+        };
+        assert!(right, "kill {kill} of seed {seed}: {}, {verdict:?}: {}", finished.status, finished.output);
+        ended += u64::from(finished.status == 1);
+        slowest = slowest.max(sample.is_left_within(Duration::from_secs(3)));
+    }
+    say(&format!(
+        "seed {seed}: {kills} kills within {} ms, {ended} after the end, 0 processes left, 0 wrong verdicts, \
+         the last process gone within {} ms",
+        whole / 1000,
+        slowest.as_millis()
+    ));
+}
+
+/// Prints a line past the test harness, which shows only what failing tests print.
+fn say(line: &str) {
+    std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
+}
