@@ -56,6 +56,7 @@ const READERS: &[(&str, &str)] = &[
     ("crates/effects/src/run/cargo/facts.rs", "cargo reads the same files"),
     ("crates/effects/src/run/cargo/repeats.rs", "a temporary folder of this program's"),
     ("crates/effects/src/run/cargo/repeats/shim.rs", "a temporary folder of this program's"),
+    ("crates/effects/src/run/cargo/toolchain.rs", "the settings of rustup"),
     ("src/job/configuration.rs", "the file that a person names with --config"),
     ("src/job/machine.rs", "/proc and /sys"),
 ];
