@@ -41,7 +41,9 @@ fn status() -> i32 {
         return replaced.unwrap_or_else(|error| failed(&error).code());
     }
     process::end_children_with_this_process();
-    let (selection, verbosity, command) = cli::Cli::parse().into_parts();
+    let arguments = cli::Cli::parse();
+    job::environment::choose_color(arguments.common.color());
+    let (selection, verbosity, command) = arguments.into_parts();
     match verbosity {
         Verbosity::Quiet => say::be_quiet(),
         Verbosity::Normal => {}

@@ -57,6 +57,7 @@ const READERS: &[(&str, &str)] = &[
     ("crates/effects/src/run/cargo/repeats.rs", "a temporary folder of this program's"),
     ("crates/effects/src/run/cargo/repeats/shim.rs", "a temporary folder of this program's"),
     ("crates/effects/src/run/cargo/toolchain.rs", "the settings of rustup"),
+    ("src/commands/doctor/machine.rs", "a setting of the kernel, in /sys"),
     ("src/job/configuration.rs", "the file that a person names with --config"),
     ("src/job/machine.rs", "/proc and /sys"),
 ];

@@ -2,30 +2,75 @@
 REM find-binary.bat [--no-build]
 REM
 REM Sets rust_vmm_ci to the path of the binary, or to nothing where there is none and none could be
-REM built. With --no-build none is built, and nothing is said. The twin of find-binary.
+REM had, and leaves only the absolute entries in PATH. With --no-build none is downloaded or built,
+REM and nothing is said. The twin of find-binary; there is no build in a container.
 REM
 REM No block holds a path: a parenthesis in it, as in "Program Files (x86)", would end the block.
 SET "rust_vmm_ci="
 SETLOCAL EnableExtensions DisableDelayedExpansion
+REM cmd would look for a program in the checkout first.
+SET "NoDefaultCurrentDirectoryInExePath=1"
 SET "found="
 SET "ERRORLEVEL="
+SET "way="
+SET "why="
+SET "host="
+SET "works="
+CALL :seconds
+SET "began=%seconds%"
 FOR %%I IN ("%~dp0..\..") DO SET "root=%%~fI"
+SET "releases=%~dp0releases"
+
+REM An entry of PATH that is not absolute means a folder of the checkout.
+SET "safe="
+SET "rest=-;%PATH:"=%"
+:entries
+SET "entry="
+FOR /F "tokens=1* delims=;" %%A IN ("%rest%") DO (
+    SET "entry=%%A"
+    SET "rest=%%B"
+)
+SET "text=%entry%"
+CALL :is_absolute
+IF DEFINED absolute SET "safe=%safe%%entry%;"
+IF DEFINED rest GOTO entries
+SET "PATH=%safe%"
 
 IF NOT DEFINED RUST_VMM_CI_BINARY GOTO on_path
 REM Often set with quotes, which are part of the value on Windows.
 SET "named=%RUST_VMM_CI_BINARY:"=%"
-FOR %%I IN ("%named%") DO SET "found=%%~fI"
-IF EXIST "%found%" IF NOT EXIST "%found%\*" GOTO done
+SET "text=%named%"
+CALL :is_absolute
+IF DEFINED absolute GOTO named
+CALL :fail "RUST_VMM_CI_BINARY is '%named%', which is not absolute: a checkout could hold that file" "write the whole path, or unset the variable to have the binary looked for" %1
+GOTO none
+:named
+SET "found=%named%"
+SET "way=RUST_VMM_CI_BINARY names it"
+IF EXIST "%found%" IF NOT EXIST "%found%\*" GOTO try_found
 CALL :fail "RUST_VMM_CI_BINARY names '%named%', which is no file" "correct the variable, or unset it to have the binary looked for" %1
 GOTO none
 
 :on_path
+SET "way=found on PATH"
 FOR %%I IN (rust-vmm-ci.exe) DO SET "found=%%~$PATH:I"
-IF DEFINED found GOTO done
+IF NOT DEFINED found GOTO store
+:try_found
+CALL :works
+IF DEFINED works GOTO done
+CALL :fail "'%found%' does not run on this machine" "install the binary for this machine, or remove that one" %1
+GOTO none
 
-REM A binary to download, when releases have them, belongs after the one that is kept.
+:store
+IF NOT DEFINED RUST_VMM_CI_INSTALL GOTO known
+FOR %%W IN (download build never) DO IF "%RUST_VMM_CI_INSTALL%"=="%%W" GOTO known
+CALL :fail "RUST_VMM_CI_INSTALL is '%RUST_VMM_CI_INSTALL%'" "write download, build or never, or unset it" %1
+GOTO none
+:known
 SET "version="
+SET "repository="
 FOR /F "usebackq tokens=1,2 delims== " %%A IN ("%root%\Cargo.toml") DO IF "%%A"=="version" IF NOT DEFINED version SET "version=%%~B"
+FOR /F "usebackq tokens=1,2 delims== " %%A IN ("%root%\Cargo.toml") DO IF "%%A"=="repository" IF NOT DEFINED repository SET "repository=%%~B"
 REM The tree's name, not the commit's: a vendored plugin has no commit of its own.
 SET "tree="
 FOR %%I IN (git.exe) DO SET "git=%%~$PATH:I"
@@ -41,9 +86,97 @@ IF DEFINED BUILDKITE_PLUGINS_PATH SET "store=%BUILDKITE_PLUGINS_PATH%\.rust-vmm-
 FOR %%I IN ("%store%") DO SET "store=%%~fI"
 SET "folder=%store%\%version%-%tree:~0,16%-windows-%PROCESSOR_ARCHITECTURE%"
 SET "found=%folder%\rust-vmm-ci.exe"
-IF EXIST "%found%" GOTO done
+SET "way=kept from an earlier job"
+IF NOT EXIST "%found%" GOTO install
+CALL :works
+IF DEFINED works GOTO done
 IF "%~1"=="--no-build" GOTO none
+SET "text=the kept binary %found% is broken; it is removed and made again"
+CALL :say
+DEL /F "%found%"
 
+:install
+IF "%~1"=="--no-build" GOTO none
+IF NOT "%RUST_VMM_CI_INSTALL%"=="never" GOTO make_store
+CALL :fail "there is no rust-vmm-ci on this agent, and RUST_VMM_CI_INSTALL=never forbids to download or build it" "install rust-vmm-ci on the agent's PATH, or name it in RUST_VMM_CI_BINARY"
+GOTO none
+:make_store
+MD "%folder%" 2>NUL
+IF EXIST "%folder%\*" GOTO have_store
+CALL :fail "'%folder%' cannot be made: the binary is made and kept there" "make it writable for the agent's user, or install rust-vmm-ci on the agent's PATH"
+GOTO none
+:have_store
+>"%store%\.gitignore" ECHO *
+REM By the job's name: of two that start in one second RANDOM is the same.
+SET "new=%folder%\new-%BUILDKITE_JOB_ID%-%RANDOM%.exe"
+IF "%RUST_VMM_CI_INSTALL%"=="build" GOTO build
+
+REM A released binary. Of two jobs that download at once, the first one's serves.
+SET "machine=none"
+IF /I "%PROCESSOR_ARCHITECTURE%"=="AMD64" SET "machine=x86_64"
+IF /I "%PROCESSOR_ARCHITECTURE%"=="ARM64" SET "machine=aarch64"
+SET "hash="
+SET "triple="
+FOR %%E IN (gnu msvc gnullvm) DO FOR /F "usebackq eol=# tokens=1,2" %%A IN ("%releases%") DO IF "%%B"=="%machine%-pc-windows-%%E" IF NOT DEFINED triple (
+    SET "hash=%%A"
+    SET "triple=%%B"
+)
+SET "why=hooks/lib/releases has no binary of version %version% for this machine"
+IF NOT DEFINED triple GOTO not_downloaded
+SET "mirror=%repository%/releases/download"
+IF DEFINED RUST_VMM_CI_MIRROR SET "mirror=%RUST_VMM_CI_MIRROR:"=%"
+SET "text=%mirror%"
+CALL :is_absolute
+SET "from=%mirror%\v%version%\rust-vmm-ci-%triple%.exe"
+IF NOT DEFINED absolute SET "from=%mirror%/v%version%/rust-vmm-ci-%triple%.exe"
+FOR %%I IN (curl.exe) DO SET "curl=%%~$PATH:I"
+FOR %%I IN (certutil.exe) DO SET "certutil=%%~$PATH:I"
+SET "why=there is no certutil.exe on PATH"
+IF NOT DEFINED certutil GOTO not_downloaded
+SET "why=there is no curl.exe on PATH"
+IF NOT DEFINED absolute IF NOT DEFINED curl GOTO not_downloaded
+SET "tries=0"
+:try_download
+SET /A tries+=1
+REM Under a name that Windows does not run until the hash is right.
+SET "part=%new%.part"
+IF EXIST "%part%" DEL /F "%part%"
+SET "why=the release could not be downloaded from the mirror"
+IF NOT DEFINED absolute GOTO by_curl
+IF EXIST "%from%" COPY /Y "%from%" "%part%" >NUL
+GOTO have_part
+:by_curl
+"%curl%" --fail --silent --show-error --location --globoff --connect-timeout 6 --speed-limit 1 --speed-time 6 --max-time 300 --output "%part%" --url "%from%" <NUL 1>&2
+IF NOT "%ERRORLEVEL%"=="0" GOTO try_again
+:have_part
+IF NOT EXIST "%part%" GOTO try_again
+SET "sum="
+REM By their bare names, from their folder: see git above. The second line is the hash, on old systems with
+REM blanks between the bytes.
+PUSHD "%folder%"
+FOR %%I IN ("%part%") DO SET "part_name=%%~nxI"
+FOR /F "skip=1 delims=" %%H IN ('certutil -hashfile %part_name% SHA256') DO IF NOT DEFINED sum SET "sum=%%H"
+POPD
+IF DEFINED sum SET "sum=%sum: =%"
+SET "why=the downloaded file is not the released one: its SHA-256 is not that in hooks/lib/releases"
+IF /I NOT "%sum%"=="%hash%" GOTO try_again
+MOVE /Y "%part%" "%new%" >NUL
+SET "way=downloaded from the mirror"
+GOTO placing
+:try_again
+IF EXIST "%part%" DEL /F "%part%"
+SET "text=%why% (try %tries% of 3)"
+CALL :say
+IF DEFINED absolute GOTO not_downloaded
+IF %tries% GEQ 3 GOTO not_downloaded
+PING -n 2 127.0.0.1 >NUL
+GOTO try_download
+:not_downloaded
+IF NOT "%RUST_VMM_CI_INSTALL%"=="download" GOTO build
+CALL :fail "there is no rust-vmm-ci on this agent, and none could be downloaded: %why%" "install rust-vmm-ci on the agent's PATH, or correct RUST_VMM_CI_MIRROR, or unset RUST_VMM_CI_INSTALL"
+GOTO none
+
+:build
 FOR %%I IN (cargo.exe) DO SET "cargo=%%~$PATH:I"
 IF DEFINED cargo GOTO have_cargo
 REM Only where the variable is: what then stood at the drive's root would be anybody's.
@@ -57,13 +190,7 @@ GOTO none
 :to_path
 FOR %%I IN ("%cargo%") DO SET "PATH=%PATH%;%%~dpI"
 :have_cargo
-MD "%folder%" 2>NUL
-IF EXIST "%folder%\*" GOTO have_store
-CALL :fail "'%folder%' cannot be made: the binary is built and kept there" "make it writable for the agent's user, or install rust-vmm-ci on the agent's PATH"
-GOTO none
-
-:have_store
->"%store%\.gitignore" ECHO *
+SET "host="
 ECHO ~~~ Building rust-vmm-ci (once for this version on this agent) 1>&2
 REM The job's variables are for the job's crates. One of each kind is set first: SET complains where
 REM there is none, and Wine cannot redirect within FOR.
@@ -75,7 +202,6 @@ FOR %%N IN (CC AR CFLAGS LDFLAGS) DO SET "%%N="
 REM Not from the job's checkout, nor from a plugin vendored in it: there cargo and rustup would read
 REM the repository's .cargo\config.toml and rust-toolchain.toml.
 PUSHD "%store%"
-SET "host="
 FOR /F "tokens=1,2" %%A IN ('cargo -vV') DO IF "%%A"=="host:" SET "host=%%B"
 IF NOT DEFINED host CALL :fail "'%cargo% -vV' failed; its words are above" "make cargo work for the agent's user, or install rust-vmm-ci on the agent's PATH"
 IF NOT DEFINED host POPD
@@ -95,11 +221,11 @@ GOTO none
 
 :built
 REM Named whole, and never over another: where another job was first, its binary serves.
-REM By the job's name: of two that start in one second RANDOM is the same.
-SET "new=%folder%\new-%BUILDKITE_JOB_ID%-%RANDOM%.exe"
+SET "way=built with %cargo%"
+:placing
 SET "tries=0"
 :place
-IF NOT EXIST "%new%" COPY /Y "%folder%\build\%host%\release\rust-vmm-ci.exe" "%new%" >NUL
+IF NOT EXIST "%new%" IF DEFINED host COPY /Y "%folder%\build\%host%\release\rust-vmm-ci.exe" "%new%" >NUL
 REN "%new%" rust-vmm-ci.exe >NUL 2>&1
 IF EXIST "%found%" GOTO placed
 REM A scanner looks into what is new, for a moment.
@@ -109,15 +235,52 @@ PING -n 2 127.0.0.1 >NUL
 GOTO place
 :placed
 IF EXIST "%new%" DEL "%new%"
-IF EXIST "%found%" GOTO done
-CALL :fail "the binary could not be put at '%found%'" "free some space, or make the folder writable for the agent's user"
+IF EXIST "%found%" CALL :works
+IF DEFINED works GOTO done
+CALL :fail "the binary at '%found%' is not there or does not run" "free some space, or make the folder writable for the agent's user"
 
 :none
 ENDLOCAL
 EXIT /B
 
 :done
-ENDLOCAL & SET "rust_vmm_ci=%found%"
+IF "%~1"=="--no-build" GOTO told
+CALL :seconds
+SET /A "took=(seconds-began+86400) %% 86400"
+SET "text=the binary is %found%: %way%, in %took% s"
+CALL :say
+:told
+ENDLOCAL & SET "rust_vmm_ci=%found%" & SET "PATH=%safe%"
+EXIT /B
+
+REM Sets `works` where the file `found` runs.
+:works
+SET "works="
+"%found%" --version <NUL >NUL 2>&1
+IF "%ERRORLEVEL%"=="0" SET "works=1"
+EXIT /B
+
+REM Sets `absolute` where `text` begins with a drive or a server.
+:is_absolute
+SET "absolute="
+IF NOT DEFINED text EXIT /B
+IF "%text:~1,2%"==":\" SET "absolute=1"
+IF "%text:~1,2%"==":/" SET "absolute=1"
+IF "%text:~0,2%"=="\\" SET "absolute=1"
+EXIT /B
+
+REM Sets `seconds` to the seconds of the day.
+:seconds
+SET "hour=%TIME:~0,2%"
+SET "hour=%hour: =0%"
+SET /A "seconds=((1%hour% %% 100)*60+(1%TIME:~3,2% %% 100))*60+(1%TIME:~6,2% %% 100)"
+EXIT /B
+
+REM Says `text`. Expanded late, so that no sign in a path is cmd's.
+:say
+SETLOCAL EnableDelayedExpansion
+ECHO rust-vmm-ci: !text! 1>&2
+ENDLOCAL
 EXIT /B
 
 :fail

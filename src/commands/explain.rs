@@ -2,10 +2,11 @@
 
 use crate::job::environment::variable;
 use crate::job::{self, Repository, Selection};
-use anyhow::Result;
+use anyhow::{Error, Result};
 use rust_vmm_ci_core::checks::times::{Time, Times};
-use rust_vmm_ci_core::config::{Change, Config, DockerChoice, Jobs, Mode};
+use rust_vmm_ci_core::config::{Change, Config, DockerChoice, Jobs, Purpose};
 use rust_vmm_ci_core::exit::Exit;
+use rust_vmm_ci_core::model::shown::block;
 use rust_vmm_ci_core::model::{Origin, Platform};
 use rust_vmm_ci_core::pipeline::{Group, Groups, job_options};
 use rust_vmm_ci_core::plan::{Explained, PlannedCheck, Planner, shares};
@@ -13,13 +14,51 @@ use rust_vmm_ci_effects::container::{self, Policy, Venue, Wanted};
 use rust_vmm_ci_effects::say;
 use std::fmt::Write as _;
 
-/// Explains the steps that have a label, or that a check of this name has.
+/// Explains the steps that have a label, or that a check of this name has, in every configuration.
 ///
 /// # Errors
 /// Exit 2 where no step and no check has this name, and for what is wrong in the configuration, in files or
 /// in variables.
 pub fn run(selection: &Selection, label: &str) -> Result<Exit> {
-    let repository = Repository::find(selection, Mode::Upload)?;
+    let repositories = Repository::all(selection, Purpose::Show)?;
+    let mut steps: Vec<String> = Vec::new();
+    let mut absent: Vec<String> = Vec::new();
+    let mut unknown = None;
+    for repository in &repositories {
+        match explain(repository, label)? {
+            Answer::Steps(found) => {
+                if let (Some(step), true) = (&repository.found.step, repositories.len() > 1) {
+                    steps.push(block(&format!("in the pipeline's step {step:?}:\n")).into_owned());
+                }
+                steps.extend(found);
+            }
+            Answer::NoSteps(found) => absent.extend(found),
+            Answer::Unknown(error) => unknown = unknown.or(Some(error)),
+        }
+    }
+    // What is no step in one configuration is told only where it is a step in none.
+    if steps.is_empty() {
+        steps.extend(absent);
+    }
+    if let (true, Some(error)) = (steps.is_empty(), unknown) {
+        return Err(error);
+    }
+    say::out(steps.join("\n"));
+    Ok(Exit::Passed)
+}
+
+/// What a configuration says of a name.
+enum Answer {
+    /// The steps that go by it.
+    Steps(Vec<String>),
+    /// Why there are no steps that go by it.
+    NoSteps(Vec<String>),
+    /// Nothing goes by it.
+    Unknown(Error),
+}
+
+/// Explains the steps of one configuration.
+fn explain(repository: &Repository, label: &str) -> Result<Answer> {
     let config = repository.config();
     let facts = repository.facts(false)?;
     let planner = Planner::for_upload(config, &facts)?;
@@ -32,9 +71,17 @@ pub fn run(selection: &Selection, label: &str) -> Result<Exit> {
     let times = repository.times()?;
     let groups = groups(&checks, config, &times)?;
     let policy = job::policy()?;
-    let mut steps: Vec<String> =
+    let jobs: Vec<String> =
         groups.iter().filter(|group| group.label == label).map(|group| job_lines(group, &times)).collect();
-    let explained = if steps.is_empty() { planner.explain(label)? } else { Vec::new() };
+    if !jobs.is_empty() {
+        return Ok(Answer::Steps(jobs));
+    }
+    let explained = planner.explain(label)?;
+    if explained.is_empty() {
+        return Ok(Answer::Unknown(planner.unknown(label)));
+    }
+    let is_there = explained.iter().any(|step| step.out.is_none());
+    let mut steps = Vec::new();
     for step in explained {
         let group =
             groups.iter().find(|group| group.checks.iter().any(|check| check.label.as_str() == step.label));
@@ -44,8 +91,7 @@ pub fn run(selection: &Selection, label: &str) -> Result<Exit> {
         let of_policy = policy_lines(&step, config, &policy)?;
         steps.push(step_lines(&step, config, together)? + &of_group + &of_policy);
     }
-    say::out(steps.join("\n"));
-    Ok(Exit::Passed)
+    Ok(if is_there { Answer::Steps(steps) } else { Answer::NoSteps(steps) })
 }
 
 /// The jobs of the platforms, where an upload has one step for each platform.

@@ -1,7 +1,7 @@
 //! `hook command`, `hook pre-exit` and `hook inside`: the commands that the plugin's hooks call.
 
-use super::pipeline;
-use crate::cli::{Hook, InsideArgs};
+use super::{pipeline, report};
+use crate::cli::{Hook, InsideArgs, plain_run};
 use crate::job::environment::variable;
 use crate::job::{self, PlaceRule, Repository, Request, RunOptions, Selection, Task, Verbosity};
 use anyhow::Result;
@@ -31,14 +31,21 @@ pub fn run(selection: &Selection, verbosity: Verbosity, hook: Hook) -> Result<Ex
 /// Uploads a pipeline, runs the command of the step, or runs the checks.
 fn command(selection: &Selection, verbosity: Verbosity) -> Result<Exit> {
     process::heed_signals()?;
-    // The mode decides between entries of a pipeline file only, and in a job the agent names the entry.
-    let repository = Repository::find(selection, Mode::Run)?;
-    if repository.config().mode == Mode::Upload {
-        return pipeline::upload(&repository);
+    // The agent starts a hook in the checkout, which may be a part of another repository.
+    let here =
+        Selection { dir: Some(selection.dir.clone().unwrap_or_else(|| ".".into())), ..selection.clone() };
+    let repository = Repository::of_the_job(&here)?;
+    match (repository.config().mode, repository.config().summary) {
+        (Mode::Upload, _) => return pipeline::upload(&repository),
+        // The step that an upload with this option has added last.
+        (Mode::Run, true) => return report::summarize(),
+        (Mode::Run, false) => {}
     }
-    let task = match variable("BUILDKITE_COMMAND") {
+    let script = variable("BUILDKITE_COMMAND");
+    let plain_run = script.as_deref().and_then(plain_run);
+    let task = match script {
         Some(script) => Task::OwnCommand(script),
         None => Task::Checks(RunOptions { platform: selection.platform, verbosity, ..RunOptions::default() }),
     };
-    job::run(repository, &Request { task, place: PlaceRule::Configured })
+    job::run(repository, Vec::new(), &Request { task, place: PlaceRule::Configured, plain_run })
 }

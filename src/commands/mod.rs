@@ -1,12 +1,16 @@
 //! One file for each subcommand. Each is a thin caller of [`crate::job`] or of the other crates.
 
 mod cache;
+mod completions;
+mod doctor;
 mod explain;
 mod hook;
 mod init;
 mod list;
 mod migrate;
 mod pipeline;
+mod report;
+mod reproduce;
 mod run;
 mod set_up;
 
@@ -30,9 +34,17 @@ pub fn dispatch(selection: &Selection, verbosity: Verbosity, command: Command) -
         Command::Pipeline { format } => pipeline::print(selection, format),
         Command::List => list::run(selection),
         Command::Explain { label } => explain::run(selection, &label),
+        Command::Report { files, wanted } => {
+            let wanted: Vec<_> = wanted.into();
+            report::run(&files, &wanted)
+        }
+        Command::Reproduce { report, yes } => reproduce::run(selection, &report, yes),
         Command::Cache { command } => cache::cache(command.unwrap_or_default()),
+        Command::Doctor { format } => doctor::doctor(format),
         Command::Init { mode, dry_run } => init::init(selection, mode, dry_run),
-        Command::Migrate { dry_run } => migrate::migrate(selection, dry_run),
+        Command::Migrate(args) => migrate::migrate(selection, args),
+        Command::Completions { shell } => Ok(completions::print(shell)),
+        Command::Man { dir } => completions::man_pages(&dir),
         Command::Hook(hook) => hook::run(selection, verbosity, hook),
     }
 }

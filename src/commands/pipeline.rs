@@ -4,13 +4,14 @@ use crate::cli::Format;
 use crate::job::{Repository, Selection};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::checks::times::Times;
-use rust_vmm_ci_core::config::{Config, Found, Jobs, Mode};
+use rust_vmm_ci_core::config::{Config, Found, Jobs, Purpose};
 use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::model::Origin;
 use rust_vmm_ci_core::options::Source;
-use rust_vmm_ci_core::pipeline::{Groups, JOBS_PER_BUILD, Renderer, Step, Uploads, own_reference};
+use rust_vmm_ci_core::pipeline::{self, Groups, JOBS_PER_BUILD, Renderer, Step, Uploads, own_reference};
 use rust_vmm_ci_core::plan::{Facts, PlannedCheck, Planner, StepSettings, TracedMap};
 use rust_vmm_ci_effects::{agent, container, say};
+use std::collections::HashSet;
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
@@ -19,11 +20,13 @@ use std::sync::Arc;
 /// # Errors
 /// Exit 2 for what is wrong in the configuration, in files or in variables.
 pub fn print(selection: &Selection, format: Format) -> Result<Exit> {
-    let repository = Repository::find(selection, Mode::Upload)?;
-    let facts = (repository.facts(false)?, repository.times()?);
+    let repositories = Repository::all(selection, Purpose::Upload)?;
+    let mut parts = Vec::with_capacity(repositories.len());
+    for repository in &repositories {
+        parts.push((&repository.found, repository.facts(false)?, repository.times()?));
+    }
     let mut out = BufWriter::with_capacity(HELD_BACK, std::io::stdout().lock());
-    let written = write(&repository.found, (&facts.0, &facts.1), format, &mut out);
-    let (notes, count) = match written {
+    let (notes, count) = match write(&parts, format, &mut out) {
         Ok(written) => written,
         Err(error) => {
             // A reader of the output must not take a part for the whole.
@@ -35,7 +38,7 @@ pub fn print(selection: &Selection, format: Format) -> Result<Exit> {
     drop(out);
     say_notes(&notes, count);
     // The process ends here, and freeing the facts of thousands of crates takes time.
-    std::mem::forget(facts);
+    std::mem::forget(parts);
     Ok(Exit::Passed)
 }
 
@@ -43,34 +46,82 @@ pub fn print(selection: &Selection, format: Format) -> Result<Exit> {
 /// longer pipeline has an error, a part of it is printed, which is not valid JSON.
 const HELD_BACK: usize = 1 << 20;
 
-/// Writes the pipeline; returns the notes and the number of steps.
-fn write(
-    found: &Found,
-    facts: (&Facts, &Times),
-    format: Format,
-    out: &mut impl Write,
-) -> Result<(Vec<String>, u64)> {
+/// A configuration whose steps are printed, with its facts and times.
+type Part<'a> = (&'a Found, Facts, Times);
+
+/// Writes the pipeline of all configurations; returns the notes and the number of steps.
+fn write(parts: &[Part<'_>], format: Format, out: &mut impl Write) -> Result<(Vec<String>, u64)> {
     let mut count = 0_u64;
     if format == Format::Json {
         out.write_all(b"{\"steps\":[")?;
-        let notes = each_step(found, facts, &mut |step| {
+        let notes = each_step_of_all(parts, &mut |step| {
             out.write_all(if count == 0 { b"\n" } else { b",\n" })?;
             count += 1;
             Ok(serde_json::to_writer(&mut *out, step)?)
         })?;
+        for step in last_steps_of_all(parts, count) {
+            out.write_all(b",\n")?;
+            serde_json::to_writer(&mut *out, &step)?;
+        }
         out.write_all(if count == 0 { b"]}\n" } else { b"\n]}\n" })?;
         return Ok((notes, count));
     }
     let mut steps: Vec<serde_json::Value> = Vec::new();
-    let notes = each_step(found, facts, &mut |step| {
+    let notes = each_step_of_all(parts, &mut |step| {
         steps.push(serde_json::to_value(step)?);
         count += 1;
         Ok(())
     })?;
+    steps.extend(last_steps_of_all(parts, count));
     let pipeline = serde_json::json!({"steps": steps});
     let text = serde_saphyr::to_string(&pipeline).context("writing the pipeline as YAML")?;
     out.write_all(text.as_bytes())?;
     Ok((notes, count))
+}
+
+/// Calls `see` with the steps of every configuration, and returns the notes. Where there are several, a note
+/// says which step uploads which part.
+fn each_step_of_all(parts: &[Part<'_>], see: &mut dyn FnMut(&Step<'_>) -> Result<()>) -> Result<Vec<String>> {
+    let mut all: Vec<String> = Vec::new();
+    for (found, facts, times) in parts {
+        let mut labels: Vec<String> = Vec::new();
+        let notes = each_step(found, (facts, times), &mut |step| {
+            if parts.len() > 1 {
+                labels.push(step.label.to_string());
+            }
+            see(step)
+        })?;
+        if let (Some(label), true) = (&found.step, parts.len() > 1) {
+            let range = match &labels[..] {
+                [] => String::new(),
+                [only] => format!(": {only}"),
+                [first, .., last] => format!(": {first} to {last}"),
+            };
+            all.push(format!("step {label:?} uploads {} of these steps{range}", labels.len()));
+        }
+        all.extend(notes);
+    }
+    let mut seen = HashSet::new();
+    all.retain(|note| seen.insert(note.clone()));
+    Ok(all)
+}
+
+/// The steps that stand after all others, of the first configuration that has such.
+fn last_steps_of_all(parts: &[Part<'_>], count: u64) -> Vec<serde_json::Value> {
+    parts
+        .iter()
+        .map(|(found, ..)| last_steps(found, count))
+        .find(|steps| !steps.is_empty())
+        .unwrap_or_default()
+}
+
+/// The steps that stand after all others: those of the option `summary`. A pipeline without steps has none.
+fn last_steps(found: &Found, count: u64) -> Vec<serde_json::Value> {
+    if !found.config.summary || count == 0 {
+        return Vec::new();
+    }
+    let reference = found.reference.clone().unwrap_or_else(own_reference);
+    pipeline::summary(&found.config, &reference).to_vec()
 }
 
 /// Uploads the pipeline to the running build. A pipeline without steps is no failure.
@@ -83,6 +134,10 @@ pub fn upload(repository: &Repository) -> Result<Exit> {
     let mut uploads = Uploads::default();
     let notes = each_step(&repository.found, (&facts, &times), &mut |step| uploads.add(step))?;
     let (steps, jobs) = (uploads.steps, uploads.all_jobs);
+    if let [wait, summary] = &last_steps(&repository.found, steps)[..] {
+        // Two uploads must not part them: Buildkite puts a later upload before an earlier one.
+        uploads.add_text(&format!("{wait},\n{summary}"), 2);
+    }
     say_notes(&notes, steps);
     if jobs > JOBS_PER_BUILD {
         say::note(format_args!(

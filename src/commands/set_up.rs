@@ -6,10 +6,10 @@ use rust_vmm_ci_core::checks::STANDARD;
 use rust_vmm_ci_core::config::{Config, entries};
 use rust_vmm_ci_core::exit::{infrastructure, usage};
 use rust_vmm_ci_core::pipeline::file::{self, Use};
-use rust_vmm_ci_core::plan::Planner;
+use rust_vmm_ci_core::plan::{PlannedCheck, Planner};
 use rust_vmm_ci_core::predecessor::Description;
 use rust_vmm_ci_effects::files;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
@@ -39,11 +39,11 @@ pub fn standard_names() -> Vec<String> {
 }
 
 /// The repository's descriptions of tests: the files in `.buildkite` that are descriptions, each with the
-/// names of its tests.
+/// names of its tests. `is_out` leaves files out by their path.
 ///
 /// # Errors
 /// Exit 2 where one is wrong; exit 3 where the folder cannot be read.
-pub fn descriptions(root: &Path) -> Result<Vec<(String, Vec<String>)>> {
+pub fn descriptions(root: &Path, is_out: &dyn Fn(&str) -> bool) -> Result<Vec<(String, Vec<String>)>> {
     let folder = root.join(".buildkite");
     if !folder.is_dir() {
         return Ok(Vec::new());
@@ -52,7 +52,8 @@ pub fn descriptions(root: &Path) -> Result<Vec<(String, Vec<String>)>> {
     for entry in fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))? {
         let path = entry?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        if path.extension().is_none_or(|extension| extension != "json") || path.is_dir() {
+        let is_json = path.extension().is_some_and(|extension| extension == "json") && !path.is_dir();
+        if !is_json || is_out(&format!(".buildkite/{name}")) {
             continue;
         }
         let Some(text) = files::required(root, &format!(".buildkite/{name}"))? else { continue };
@@ -73,6 +74,37 @@ pub struct PipelineFile {
     pub text: String,
 }
 
+/// A pipeline file that a repository has already.
+pub struct Taken {
+    /// Its path.
+    pub path: &'static str,
+    /// Whether a step in it uses the plugin.
+    pub uses_the_plugin: bool,
+}
+
+/// The pipeline file that a repository has already; none where it has none.
+pub fn taken(root: &Path) -> Option<Taken> {
+    let path = TAKEN.into_iter().find(|path| root.join(path).symlink_metadata().is_ok())?;
+    let text = fs::read_to_string(root.join(path)).unwrap_or_default();
+    let pipeline = serde_saphyr::from_str::<Value>(&text).unwrap_or_default();
+    Some(Taken { path, uses_the_plugin: !entries(&pipeline, false).is_empty() })
+}
+
+/// The checks that a step with these options would upload.
+///
+/// # Errors
+/// Exit 2 where the step would be refused.
+pub fn planned(root: &Path, options: &Map<String, Value>) -> Result<Vec<PlannedCheck>> {
+    let config = Config::parse(&Value::Object(options.clone()))?;
+    let facts = facts::read(root, &config, false)?;
+    let mut checks = Vec::new();
+    Planner::for_upload(&config, &facts)?.visit(&mut |check| {
+        checks.push(check);
+        Ok(())
+    })?;
+    Ok(checks)
+}
+
 impl PipelineFile {
     /// Makes the file with these steps, after it has checked that no other file is in the way and that each
     /// step works.
@@ -80,24 +112,34 @@ impl PipelineFile {
     /// # Errors
     /// Exit 2 where a file is in the way (it stays unchanged), or where a step would be refused.
     pub fn of(root: &Path, steps: &[Use]) -> Result<Self> {
-        let pipeline = file::pipeline(steps);
-        let text = serde_saphyr::to_string(&pipeline).context("writing the pipeline as YAML")?;
-        if let Some(other) = TAKEN.into_iter().find(|other| root.join(other).exists()) {
-            let there = files::required(root, other)?.unwrap_or_default();
-            let there = serde_saphyr::from_str::<Value>(&there).unwrap_or_default();
-            let how = if entries(&there, false).is_empty() {
-                format!("it stays as it is; take these steps into it by hand:\n{text}")
-            } else {
+        let file = Self::text_of(steps)?;
+        if let Some(Taken { path, uses_the_plugin }) = taken(root) {
+            let how = if uses_the_plugin {
                 "it uses the plugin already; `rust-vmm-ci list` shows with which checks".to_owned()
+            } else {
+                format!("it stays as it is; take these steps into it by hand:\n{}", file.steps())
             };
-            return Err(usage(format!("{other} is there: {how}")));
+            return Err(usage(format!("{path} is there: {how}")));
         }
         for step in steps {
-            let config = Config::parse(&Value::Object(step.options.clone()))?;
-            let facts = facts::read(root, &config, false)?;
-            Planner::for_upload(&config, &facts)?.visit(&mut |_| Ok(()))?;
+            planned(root, &step.options)?;
         }
+        Ok(file)
+    }
+
+    /// The file with these steps, whatever is there.
+    ///
+    /// # Errors
+    /// If the steps cannot be written as YAML, which is not so for any of ours.
+    pub fn text_of(steps: &[Use]) -> Result<Self> {
+        let pipeline = file::pipeline(steps);
+        let text = serde_saphyr::to_string(&pipeline).context("writing the pipeline as YAML")?;
         Ok(Self { text: format!("{HEAD}{text}") })
+    }
+
+    /// Its text without the comment at its beginning.
+    pub fn steps(&self) -> &str {
+        self.text.strip_prefix(HEAD).unwrap_or(&self.text)
     }
 
     /// Writes the file, which does not exist yet.

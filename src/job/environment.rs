@@ -5,12 +5,14 @@ use rust_vmm_ci_core::checks::base;
 use rust_vmm_ci_core::checks::shard::Shard;
 use rust_vmm_ci_core::config::Change;
 use rust_vmm_ci_core::exit::usage;
+use rust_vmm_ci_core::model::address::without_password;
 use rust_vmm_ci_core::predecessor;
 use rust_vmm_ci_effects::run::console::Kind;
 use rust_vmm_ci_effects::{container, say};
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// The beginnings of the names of variables that the program reads.
 const PREFIXES: [&str; 2] = ["BUILDKITE", "RUST_VMM_CI_"];
@@ -58,6 +60,9 @@ pub struct Environment {
     pub ci: bool,
     /// Whether this process is in a container that this program started.
     pub in_container: bool,
+    /// Whether the agent is in Kubernetes, and so in the container of the job
+    /// (`clicommand/kubernetes_bootstrap.go` of the agent). A pipeline cannot set this variable.
+    pub kubernetes: bool,
     /// The image of that container.
     pub image: Option<String>,
     /// The file that the hook around this process reads the report from.
@@ -85,6 +90,14 @@ pub struct Step {
     pub parallel_job: Option<String>,
     /// `BUILDKITE_PARALLEL_JOB_COUNT`: how many jobs the step has.
     pub parallel_jobs: Option<String>,
+    /// `BUILDKITE_JOB_ID`.
+    pub job_id: Option<String>,
+    /// `BUILDKITE_BUILD_URL`: the page of the build.
+    pub build: Option<String>,
+    /// `BUILDKITE_REPO`, without a password.
+    pub repository: Option<String>,
+    /// `BUILDKITE_BRANCH`.
+    pub branch: Option<String>,
     /// `BUILDKITE_RETRY_COUNT`: how often the job was retried.
     pub retries: u32,
 }
@@ -103,6 +116,7 @@ impl Environment {
     /// The environment of these variables; `terminal` says whether the standard outputs look like one.
     pub fn of(get: &dyn Fn(&str) -> Option<String>, terminal: bool) -> Self {
         let buildkite = get("BUILDKITE").is_some_and(|value| value == "true");
+        let kubernetes = get("BUILDKITE_KUBERNETES_EXEC").is_some_and(|value| value == "true");
         let console = match (buildkite, terminal) {
             // Under the agent the output looks like a terminal and is a log.
             (true, _) => Kind::Buildkite,
@@ -114,15 +128,13 @@ impl Environment {
             // `CI` is the variable that most other services set.
             ci: buildkite || get("CI").is_some_and(|value| value != "false" && value != "0"),
             in_container: get(container::IN_CONTAINER).is_some(),
-            image: get(container::IMAGE_VARIABLE),
+            kubernetes,
+            // The second one is the image of the pod, where the step names it.
+            image: get(container::IMAGE_VARIABLE)
+                .or_else(|| if kubernetes { get("BUILDKITE_IMAGE") } else { None }),
             report_file: get(container::REPORT).map(PathBuf::from),
             console,
-            // <https://no-color.org>, and cargo's own variable.
-            color: match get("CARGO_TERM_COLOR").as_deref() {
-                Some("always") => true,
-                Some("never") => false,
-                _ => get("NO_COLOR").is_none() && console != Kind::Plain,
-            },
+            color: color(get, console),
             change: Change::read(get),
             step: Step {
                 key: get("BUILDKITE_STEP_KEY"),
@@ -130,6 +142,10 @@ impl Environment {
                 id: get("BUILDKITE_STEP_ID"),
                 parallel_job: get("BUILDKITE_PARALLEL_JOB"),
                 parallel_jobs: get("BUILDKITE_PARALLEL_JOB_COUNT"),
+                job_id: get("BUILDKITE_JOB_ID"),
+                build: get("BUILDKITE_BUILD_URL"),
+                repository: get("BUILDKITE_REPO").map(|url| without_password(&url).into_owned()),
+                branch: get("BUILDKITE_BRANCH"),
                 retries: get("BUILDKITE_RETRY_COUNT").and_then(|count| count.parse().ok()).unwrap_or(0),
             },
         }
@@ -147,6 +163,29 @@ impl Environment {
     pub fn summary_heading(&self) -> &'static str {
         if self.buildkite { "+++ :clipboard: rust-vmm-ci\n" } else { "\n" }
     }
+}
+
+/// Whether output may have colours: by `--color`, else by cargo's own variable, else by
+/// <https://no-color.org> and <https://bixense.com/clicolors>, else where the output can show them.
+fn color(get: &dyn Fn(&str) -> Option<String>, console: Kind) -> bool {
+    if let Some(Some(color)) = COLOR.get() {
+        return *color;
+    }
+    match get("CARGO_TERM_COLOR").as_deref() {
+        Some("always") => true,
+        Some("never") => false,
+        _ if get("NO_COLOR").is_some() => false,
+        _ if get("CLICOLOR_FORCE").is_some_and(|force| force != "0") => true,
+        _ => get("CLICOLOR").is_none_or(|color| color != "0") && console != Kind::Plain,
+    }
+}
+
+/// What `--color` says; none for `auto`.
+static COLOR: OnceLock<Option<bool>> = OnceLock::new();
+
+/// Sets what `--color` says, once.
+pub fn choose_color(choice: Option<bool>) {
+    let _ = COLOR.set(choice);
 }
 
 #[cfg(test)]
@@ -174,6 +213,9 @@ mod tests {
         assert!(!of(&[("NO_COLOR", "1")], true).color);
         assert!(of(&[("NO_COLOR", "1"), ("CARGO_TERM_COLOR", "always")], false).color);
         assert!(!of(&[("CARGO_TERM_COLOR", "never")], true).color);
+        assert!(of(&[("CLICOLOR_FORCE", "1")], false).color && !of(&[("CLICOLOR_FORCE", "0")], false).color);
+        assert!(!of(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], true).color);
+        assert!(!of(&[("CLICOLOR", "0")], true).color);
     }
 
     #[cfg(unix)]

@@ -5,6 +5,7 @@ use super::gather::{Gathered, Target};
 use super::host;
 use super::job_files::JobFiles;
 use super::place::{Contained, Place};
+use super::promise::Promise;
 use super::request::{Request, Task};
 use anyhow::Result;
 use rust_vmm_ci_core::exit::Exit;
@@ -13,7 +14,7 @@ use rust_vmm_ci_core::plan::Plan;
 use rust_vmm_ci_core::report::{Report, VERSION};
 use rust_vmm_ci_effects::container::{self, Job};
 use rust_vmm_ci_effects::files::{self, Links};
-use rust_vmm_ci_effects::process::{Ended, Stream};
+use rust_vmm_ci_effects::process::{self, Ended, Stream};
 use rust_vmm_ci_effects::{git, say};
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -46,18 +47,22 @@ pub fn execute(
     plan: &Plan,
     place: Place,
     files: Option<&JobFiles>,
+    promise: &Promise,
 ) -> Result<Done> {
     match (place, &request.task) {
-        (Place::Host, Task::Checks(options)) => host::checks(gathered, options, plan).map(Done::by_report),
-        (Place::Host, Task::OwnCommand(script)) => host::own_command(gathered, script, files),
-        (Place::Container(contained), task) => in_container(gathered, &contained, task),
+        (Place::Host, Task::Checks(options)) => {
+            host::checks(gathered, options, plan, promise).map(Done::by_report)
+        }
+        (Place::Host, Task::OwnCommand(script)) => host::own_command(gathered, script, files, promise),
+        (Place::Container(contained), task) => in_container(gathered, &contained, task, promise),
         (Place::Emulator(contained), task) => in_emulator(gathered, &contained, task),
     }
 }
 
 /// Runs this program again, or a step's own command, in a container.
-fn in_container(gathered: &Gathered, contained: &Contained, task: &Task) -> Result<Done> {
-    let Ran { ended, report, commit } = start(gathered, contained, &mut |_, _| {})?;
+fn in_container(gathered: &Gathered, contained: &Contained, task: &Task, promise: &Promise) -> Result<Done> {
+    let failed = |label: &str| promise.failed(label);
+    let Ran { ended, report, commit } = start(gathered, contained, &mut |_, _| {}, &failed)?;
     let exit = agreed(exit_of(ended, task), report.as_ref(), task);
     // Which commit was checked is known here. The container can say anything.
     let report = report.map(|report| Report { commit, ..report });
@@ -69,7 +74,7 @@ fn in_container(gathered: &Gathered, contained: &Contained, task: &Task) -> Resu
 fn in_emulator(gathered: &Gathered, contained: &Contained, task: &Task) -> Result<Done> {
     let Contained { container, script, .. } = contained;
     let mut watch = Watch::new(script);
-    let ran = start(gathered, contained, &mut |stream, line| watch.read(stream, line))?;
+    let ran = start(gathered, contained, &mut |stream, line| watch.read(stream, line), &|_| {})?;
     // Nothing of this program is in the emulated machine, so a report from there is a stranger's word.
     let (report, summary) = watch.report(gathered, &container.image, ran.ended, ran.commit);
     let exit = match (task, ran.ended) {
@@ -106,20 +111,31 @@ struct Ran {
 }
 
 /// Runs a script in a container. The output goes on to this process's outputs; `see` reads it too.
-fn start(gathered: &Gathered, contained: &Contained, see: &mut dyn FnMut(Stream, &[u8])) -> Result<Ran> {
+fn start(
+    gathered: &Gathered,
+    contained: &Contained,
+    see: &mut dyn FnMut(Stream, &[u8]),
+    failed: &(dyn Fn(&str) + Sync),
+) -> Result<Ran> {
     let Contained { container, script, notes } = contained;
     notes.iter().for_each(say::note);
     say::progress(format_args!("--- :docker: {}", container.image));
     let job = Job::here(gathered.root());
     // Afterwards git is not asked: code in the container can change how git works in this checkout.
     let commit = git::commit_of(gathered.root());
-    let ran = container::run(container, script, &job, &mut |stream, line| {
-        see(stream, line);
-        match stream {
-            Stream::Stdout => say::pass_on_out(line),
-            Stream::Stderr => say::pass_on_error(line),
-        }
-    })?;
+    let ran = container::run(
+        container,
+        script,
+        &job,
+        &mut |stream, lines| {
+            process::lines(lines).for_each(|line| see(stream, line));
+            match stream {
+                Stream::Stdout => say::pass_on_out(lines),
+                Stream::Stderr => say::pass_on_error(lines),
+            }
+        },
+        failed,
+    )?;
     let report = ran.report.as_deref().and_then(|text| match serde_json::from_slice(text) {
         Ok(report) => Some(without_foreign_artifacts(gathered.root(), report)),
         Err(error) => {

@@ -5,7 +5,7 @@ use anyhow::Result;
 use rust_vmm_ci_core::checks::times::Times;
 use rust_vmm_ci_core::config::Config;
 use rust_vmm_ci_core::plan::Facts;
-use rust_vmm_ci_core::workspace::Files;
+use rust_vmm_ci_core::workspace::{Files, Link};
 use rust_vmm_ci_effects::files;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,13 +29,40 @@ impl Files for Disk {
         let mut names = Vec::new();
         for entry in entries {
             let entry = entry?;
-            // Links are not followed: `**` could walk in circles.
+            // Links are asked for separately: `**` could walk in circles.
             let is_folder = entry.file_type()?.is_dir();
             // No manifest and no glob can hold a name that is not valid text.
             names.extend(entry.file_name().into_string().ok().map(|name| (name, is_folder)));
         }
         names.sort();
         Ok(names)
+    }
+
+    fn links(&self, path: &str) -> io::Result<Vec<Link>> {
+        let entries = match std::fs::read_dir(self.root.join(path)) {
+            Ok(entries) => entries,
+            Err(error) if files::is_absent(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut links = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            if !entry.file_type()?.is_symlink() {
+                continue;
+            }
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let is_folder = entry.path().is_dir();
+            let to = self.real(&if path.is_empty() { name.clone() } else { format!("{path}/{name}") });
+            links.push(Link { name, to, is_folder });
+        }
+        links.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(links)
+    }
+
+    fn real(&self, path: &str) -> Option<String> {
+        let whole = self.root.join(path).canonicalize().ok()?;
+        let root = self.root.canonicalize().ok()?;
+        Some(whole.strip_prefix(root).ok()?.to_str()?.replace('\\', "/"))
     }
 
     fn readers(&self) -> usize {

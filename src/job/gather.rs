@@ -7,12 +7,13 @@ use super::machine::Machine;
 use super::request::{PlaceRule, Request, Selection, Task};
 use anyhow::Result;
 use rust_vmm_ci_core::checks::times::Times;
-use rust_vmm_ci_core::config::{Config, DockerChoice, Found, Mode};
+use rust_vmm_ci_core::config::{Config, DockerChoice, Found, Purpose};
 use rust_vmm_ci_core::exit::{infrastructure, usage};
 use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::plan::Facts;
 use rust_vmm_ci_effects::container::{self, Policy};
 use rust_vmm_ci_effects::run::JobFacts;
+use rust_vmm_ci_effects::say;
 use std::path::{Path, PathBuf};
 use tracing::debug;
 
@@ -28,21 +29,35 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Finds the repository and reads its configuration. `mode` decides between the entries of a pipeline
-    /// file.
+    /// Finds the repository of a hook's job, and reads the job's configuration.
     ///
     /// # Errors
     /// Exit 2 where there is no such folder, where the configuration is wrong, or where it asks for another
     /// version of this program.
-    pub fn find(selection: &Selection, mode: Mode) -> Result<Self> {
+    pub fn of_the_job(selection: &Selection) -> Result<Self> {
         let root = configuration::root(selection)?;
-        let mut found = configuration::find(selection, &root, mode)?;
+        let found = configuration::find(selection, &root)?;
+        Ok(Self::with(selection, root, found))
+    }
+
+    /// Finds the repository, with each configuration that a command takes. Says which it leaves out.
+    ///
+    /// # Errors
+    /// As [`Self::of_the_job`]; and exit 2 where `--step` names no step of the pipeline file.
+    pub fn all(selection: &Selection, purpose: Purpose) -> Result<Vec<Self>> {
+        let root = configuration::root(selection)?;
+        let all = configuration::all(selection, &root, purpose)?;
+        all.left_out.iter().for_each(say::note);
+        Ok(all.found.into_iter().map(|found| Self::with(selection, root.clone(), found)).collect())
+    }
+
+    fn with(selection: &Selection, root: PathBuf, mut found: Found) -> Self {
         debug!("repository {}, configuration from {}", root.display(), found.from);
         if let Some(platform) = selection.platform {
             found.config.platforms = Some(vec![platform]);
         }
         found.config.os = selection.os.or(found.config.os);
-        Ok(Self { root, found, config_file: selection.config.clone() })
+        Self { root, found, config_file: selection.config.clone() }
     }
 
     /// The configuration.
@@ -74,6 +89,8 @@ pub struct Gathered {
     pub repository: Repository,
     /// The repository's facts; empty for a step's own command, which needs none.
     pub facts: Facts,
+    /// Further configurations whose checks the job runs, each with its facts.
+    pub others: Vec<(Repository, Facts)>,
     /// What the job is for.
     pub target: Target,
     /// What the environment says.
@@ -92,7 +109,7 @@ impl Gathered {
     /// # Errors
     /// Exit 2 for what is wrong in the repository's files or in variables, and where checks are for another
     /// machine and must run on this one. Exit 3 where the agent's policy is wrong.
-    pub fn read(repository: Repository, request: &Request) -> Result<Self> {
+    pub fn read(repository: Repository, others: Vec<Repository>, request: &Request) -> Result<Self> {
         let job = JobFacts::new(&repository.root);
         let mut machine = Machine::read();
         if request.options().is_some() && runs_here(repository.config(), request, &machine) {
@@ -107,12 +124,17 @@ impl Gathered {
             Task::Checks(options) => repository.facts(!options.packages.is_empty())?,
             Task::OwnCommand(_) => Facts::default(),
         };
+        let of_other = |other: Repository| {
+            let facts = other.facts(request.options().is_some_and(|options| !options.packages.is_empty()))?;
+            Ok((other, facts))
+        };
+        let others = others.into_iter().map(of_other).collect::<Result<_>>()?;
         let policy = match request.place {
             PlaceRule::ThisMachine => Policy::default(),
             PlaceRule::Container | PlaceRule::Configured => policy()?,
         };
         debug!("the job is for {} {}; {machine:?}", target.platform, target.os);
-        Ok(Self { repository, facts, target, environment: Environment::read(), machine, policy, job })
+        Ok(Self { repository, facts, others, target, environment: Environment::read(), machine, policy, job })
     }
 
     /// The repository's root.

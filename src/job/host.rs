@@ -3,9 +3,12 @@
 use super::execute::{Done, report_without_outcomes};
 use super::gather::Gathered;
 use super::job_files::JobFiles;
+use super::promise::Promise;
 use super::request::RunOptions;
+use super::{kvm, last_run};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit::{Exit, usage};
+use rust_vmm_ci_core::model::Os;
 use rust_vmm_ci_core::plan::{Plan, PlannedCheck};
 use rust_vmm_ci_core::report::{Report, Usage};
 use rust_vmm_ci_effects::process::{self, Ended};
@@ -24,15 +27,20 @@ const GRACE: Duration = Duration::from_secs(4);
 ///
 /// # Errors
 /// Exit 2 where there is no package for a check, or where Buildkite's variables of a parallel job are wrong.
-pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<Report> {
+pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan, promise: &Promise) -> Result<Report> {
     let root = gathered.root();
     refuse_without_manifest(root, &plan.checks)?;
     plan.notes.iter().for_each(say::note);
     let begin = Instant::now();
     let environment = &gathered.environment;
+    let for_a_person = !environment.ci && !environment.in_container;
+    if for_a_person && !plan.checks.is_empty() {
+        say::progress(last_run::announcement(gathered, &plan.checks));
+    }
     let machine = gathered.machine;
     let job = &gathered.job;
-    let console = Console::new(environment.console, environment.color, Box::new(std::io::stdout()));
+    let console = Console::new(environment.console, environment.color, Box::new(std::io::stdout()))
+        .of_checks(plan.checks.len());
     let settings = Settings {
         platform: gathered.target.platform,
         os: gathered.target.os,
@@ -42,12 +50,17 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<
         jobs: options.jobs.map_or_else(|| run::at_once(machine.cores, machine.memory), usize::from),
         shard: environment.shard()?,
         timings: options.timings,
+        part: options.part.clone(),
         update: options.update,
     };
     tracing::debug!("at most {} checks at once", settings.jobs);
-    let outcomes = run::run(&plan.checks, job, &settings, &console, begin);
+    let mut outcomes =
+        run::run(&plan.checks, job, &settings, &console, begin, &|outcome| promise.ended(outcome));
+    if gathered.machine.os == Some(Os::Linux) {
+        kvm::note_beside(&mut outcomes, Path::new(kvm::DEVICE));
+    }
     let toolchain = job.toolchain(root, &[]).ok();
-    Ok(Report {
+    let report = Report {
         toolchain: toolchain.as_ref().map(|toolchain| toolchain.version.clone()),
         host: toolchain.map(|toolchain| toolchain.host.clone()),
         container: environment.image.clone(),
@@ -59,7 +72,11 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan) -> Result<
         }),
         outcomes,
         ..report_without_outcomes(git::commit_of(root), gathered.target, begin)
-    })
+    };
+    if for_a_person {
+        last_run::keep(gathered, &report);
+    }
+    Ok(report)
 }
 
 /// Refuses to run cargo in a folder without a package.
@@ -83,7 +100,12 @@ fn refuse_without_manifest(root: &Path, checks: &[PlannedCheck]) -> Result<()> {
 ///
 /// # Errors
 /// Exit 3 where the shell cannot be started.
-pub fn own_command(gathered: &Gathered, script: &str, files: Option<&JobFiles>) -> Result<Done> {
+pub fn own_command(
+    gathered: &Gathered,
+    script: &str,
+    files: Option<&JobFiles>,
+    promise: &Promise,
+) -> Result<Done> {
     let files = files.context("the command of a step needs the job's folder")?;
     let report = files.report();
     let path = files.path_with_this_program()?;
@@ -95,7 +117,7 @@ pub fn own_command(gathered: &Gathered, script: &str, files: Option<&JobFiles>) 
         .env("PATH", path)
         .env(container::REPORT, &report)
         .grace(GRACE);
-    let ended = process::supervise_inheriting(&shell, None)?;
+    let ended = promise.watching(&report, || process::supervise_inheriting(&shell, None))?;
     let exit = match ended {
         Ended::Exited(status) => Exit::Command(status),
         // As shells do: 128 and the signal's number.

@@ -10,6 +10,7 @@
 //! `run`, `run --docker` and the command hook differ only in their [`Request`]. The command of a step is
 //! a job too: its plan has no checks.
 
+pub mod build_page;
 pub mod configuration;
 mod emulated;
 pub mod environment;
@@ -18,9 +19,13 @@ pub mod facts;
 mod gather;
 mod host;
 pub mod job_files;
+pub mod kvm;
+mod last_run;
 mod machine;
 mod place;
 mod plan;
+mod pod;
+mod promise;
 mod report;
 mod request;
 #[cfg(test)]
@@ -36,14 +41,15 @@ use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_effects::container;
 use std::path::Path;
 
-/// Does a job in a repository whose configuration is known.
+/// Does a job in a repository whose configuration is known. `others` are further configurations whose
+/// checks it runs too.
 ///
 /// # Errors
 /// Exit 2 for what is wrong in the request, the configuration or the repository's files. Exit 3 where the
 /// agent's policy is wrong or a program that the job needs fails. What goes wrong with a check is no error
 /// but the check's outcome.
-pub fn run(repository: Repository, request: &Request) -> Result<Exit> {
-    let gathered = Gathered::read(repository, request)?;
+pub fn run(repository: Repository, others: Vec<Repository>, request: &Request) -> Result<Exit> {
+    let gathered = Gathered::read(repository, others, request)?;
     let plan = plan::plan(&gathered, request)?;
     let place = place::place(&gathered, request, &plan)?;
     // The folder must outlive the report: what reporting writes for a moment is in it too.
@@ -51,7 +57,9 @@ pub fn run(repository: Repository, request: &Request) -> Result<Exit> {
         (place::Place::Host, PlaceRule::Configured) => Some(JobFiles::make()?),
         _ => None,
     };
-    let mut done = execute::execute(&gathered, request, &plan, place, files.as_ref())?;
+    let promise = promise::Promise::of(&gathered, request, &plan);
+    let mut done = execute::execute(&gathered, request, &plan, place, files.as_ref(), &promise)?;
+    promise.settle();
     report::report(&gathered, request, &mut done);
     Ok(done.exit)
 }

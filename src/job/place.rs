@@ -1,10 +1,12 @@
 //! The third step: where the job runs. Nothing is started or read here: everything comes in as values.
 
 use super::gather::Gathered;
+use super::pod;
 use super::request::{PlaceRule, Request, RunOptions, Task, Verbosity};
 use anyhow::Result;
 use rust_vmm_ci_core::config::{Config, DockerChoice, Mode};
 use rust_vmm_ci_core::exit::usage;
+use rust_vmm_ci_core::model::Os;
 use rust_vmm_ci_core::plan::{Plan, PlannedCheck};
 use rust_vmm_ci_effects::container::{self, Container, Shell, Venue, Wanted};
 use serde_json::Value;
@@ -104,6 +106,10 @@ fn of_options(gathered: &Gathered, docker: DockerChoice, request: &Request, plan
         nested,
         change: gathered.environment.change,
     };
+    let docker = match gathered.environment.kubernetes && !nested && target.os == Os::Linux {
+        true => pod::choice(docker, target.platform, &gathered.policy)?,
+        false => docker,
+    };
     let docker = if emulated { without_native_image(docker, config.mode) } else { docker };
     let mut container = match container::resolve(&docker, wanted, &gathered.policy)? {
         Venue::Host if emulated && !nested => {
@@ -166,7 +172,10 @@ fn notes_on_containers(config: &Config, plan: &Plan) -> Vec<String> {
 fn run_again(options: &RunOptions) -> String {
     let mut words = vec!["rust-vmm-ci".to_owned(), "run".into()];
     words.extend(options.platform.map(|platform| format!("--platform={platform}")));
+    words.extend(options.step.as_ref().map(|step| format!("--step={step}")));
     words.extend(options.packages.iter().map(|package| format!("--package={package}")));
+    words.extend(options.part.combinations.iter().map(|name| format!("--combination={name}")));
+    words.extend(options.part.tests.iter().map(|name| format!("--test={name}")));
     words.extend(options.jobs.map(|jobs| format!("--jobs={jobs}")));
     let flags = [
         (options.fail_fast, "--fail-fast"),

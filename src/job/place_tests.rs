@@ -35,7 +35,7 @@ fn refusal(gathered: &Gathered, request: &Request) -> (Exit, String) {
 }
 
 fn own(command: &str) -> Request {
-    Request { task: Task::OwnCommand(command.into()), place: PlaceRule::Configured }
+    Request { task: Task::OwnCommand(command.into()), place: PlaceRule::Configured, plain_run: None }
 }
 
 fn runs_on_the_machine(gathered: &Gathered, request: &Request) -> bool {
@@ -113,6 +113,36 @@ fn in_a_container_of_ours_there_is_no_second_one() {
 }
 
 #[test]
+fn a_job_in_kubernetes_is_in_its_image_already() {
+    let in_a_pod = |options: &str| {
+        let mut job = gathered(options);
+        job.environment.kubernetes = true;
+        job
+    };
+    let default = rust_vmm_ci_core::model::pinned_image(Some(Platform::X86_64));
+    let uploaded = format!("docker: {{image: '{default}', always-pull: true, privileged: true}}");
+    for options in ["{}", "docker: false", "docker: {as: image, image: 'a:1'}", &uploaded] {
+        assert!(runs_on_the_machine(&in_a_pod(options), &checks(&["clippy"])), "{options}");
+        assert!(runs_on_the_machine(&in_a_pod(options), &own("true")), "{options}");
+    }
+    let (exit, text) = refusal(&in_a_pod("docker: {image: 'a:1'}"), &checks(&[]));
+    assert_eq!(exit, Exit::Usage);
+    assert!(text.contains("write `image: a:1` beside"), "{text}");
+    let (exit, text) = refusal(&in_a_pod("platform: riscv64"), &own("true"));
+    assert_eq!((exit, text.contains("a machine with Docker")), (Exit::Usage, true), "{text}");
+    let mut forced = in_a_pod("{}");
+    forced.policy =
+        Policy::parse("the policy", r#"{"docker": {"image": "p:1"}, "forced": ["docker"]}"#).unwrap();
+    assert_eq!(container(&forced, &checks(&["clippy"])).container.image, "p:1");
+}
+
+#[test]
+fn a_step_for_kubernetes_has_a_container_of_the_same_image_elsewhere() {
+    let job = gathered("docker: {as: image, image: 'a:1'}");
+    assert_eq!(container(&job, &checks(&["clippy"])).container.image, "a:1");
+}
+
+#[test]
 fn a_run_by_hand_stays_on_the_machine_or_asks_for_the_projects_container() {
     let here = Request { place: PlaceRule::ThisMachine, ..checks(&[]) };
     let by_hand = Request { place: PlaceRule::Container, ..checks(&["style"]) };
@@ -167,7 +197,7 @@ fn a_check_that_asks_for_another_container_is_named() {
 #[test]
 fn a_run_is_repeated_in_the_container_with_all_its_options() {
     for verbosity in ["--verbose", "--quiet"] {
-        let words = "rust-vmm-ci run --platform=x86_64 --package=a --jobs=2 --fail-fast --strict --timings \
+        let words = "rust-vmm-ci run --platform=x86_64 --package=a --combination=x --test=y --jobs=2 --fail-fast --strict --timings \
                      --update";
         let mut words = shell_words::split(words).unwrap();
         words.extend([verbosity, "coverage", "a label"].map(str::to_owned));

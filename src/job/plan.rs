@@ -1,10 +1,13 @@
 //! The second step: which checks the job runs.
 
+use super::facts;
 use super::gather::Gathered;
 use super::request::{Request, Task};
 use anyhow::Result;
+use rust_vmm_ci_core::config::{Config, Jobs};
 use rust_vmm_ci_core::exit::usage;
-use rust_vmm_ci_core::plan::{self, Asked, Plan};
+use rust_vmm_ci_core::pipeline::{Group, Groups};
+use rust_vmm_ci_core::plan::{self, Asked, Facts, Plan, Planner};
 use tracing::debug;
 
 /// Plans a job. A step's own command has no checks.
@@ -16,8 +19,17 @@ pub fn plan(gathered: &Gathered, request: &Request) -> Result<Plan> {
         return Ok(Plan { checks: Vec::new(), notes: Vec::new() });
     };
     let target = gathered.target;
-    let asked = Asked { names: options.names.clone(), packages: options.packages.clone() };
-    let mut plan = plan::for_run(gathered.config(), &gathered.facts, target.platform, target.os, asked)?;
+    let others = gathered.others.iter().map(|(other, facts)| (other.config(), facts));
+    let parts: Vec<(&Config, &Facts)> =
+        std::iter::once((gathered.config(), &gathered.facts)).chain(others).collect();
+    let mut asked = Asked { names: Vec::new(), packages: options.packages.clone() };
+    for name in &options.names {
+        match of_job(gathered, name, &parts)? {
+            Some(labels) => asked.names.extend(labels),
+            None => asked.names.push(name.clone()),
+        }
+    }
+    let mut plan = plan::for_run_of_all(&parts, target.platform, target.os, &asked)?;
     if target.platform.is_emulated() {
         // As in an upload: a check that is for no particular platform runs on another platform's machine.
         plan.checks.retain(|check| check.platform == Some(target.platform));
@@ -32,6 +44,34 @@ pub fn plan(gathered: &Gathered, request: &Request) -> Result<Plan> {
         debug!("planned: {}: {}", check.label, check.command);
     }
     Ok(plan)
+}
+
+/// The labels of the checks in a job of several checks, by the label of the job's step: `checks-x86_64`, or
+/// `checks-x86_64 (1/3)` where a platform has several jobs. None where no job has the label.
+fn of_job(gathered: &Gathered, name: &str, parts: &[(&Config, &Facts)]) -> Result<Option<Vec<String>>> {
+    for (config, facts) in parts.iter().filter(|(config, _)| config.jobs == Jobs::PerPlatform) {
+        let planner = Planner::for_upload(config, facts)?;
+        if planner.names().contains(name) || planner.is_label(name) {
+            continue;
+        }
+        let mut checks = Vec::new();
+        planner.visit(&mut |check| {
+            checks.push(check);
+            Ok(())
+        })?;
+        let times = facts::times(gathered.root(), config)?;
+        let groups = Groups::of(checks, config, &times)?.jobs;
+        let is_meant = |group: &&Group| {
+            let plain = group.label.rsplit_once(" (").map_or(group.label.as_str(), |(plain, _)| plain);
+            group.label == name || plain == name
+        };
+        let labels = groups.iter().filter(is_meant).flat_map(|group| &group.checks);
+        let labels: Vec<String> = labels.map(|check| check.label.as_str().to_owned()).collect();
+        if !labels.is_empty() {
+            return Ok(Some(labels));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

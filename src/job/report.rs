@@ -1,25 +1,23 @@
 //! The fifth step: tells the person, the files and the build what became of a job. No other code writes
 //! reports. What goes wrong here is said, and changes no verdict.
 
+use super::build_page;
 use super::environment::Environment;
 use super::execute::Done;
 use super::gather::Gathered;
 use super::request::{PlaceRule, Request};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit::Exit;
-use rust_vmm_ci_core::report::annotation::{Action, Job, annotate_job, context};
-use rust_vmm_ci_core::report::{Artifact, Format, Json, Report, html, profile, table};
+use rust_vmm_ci_core::report::brief::{Brief, artifact_name};
+use rust_vmm_ci_core::report::{Artifact, Format, Job, Json, Report, annotation, html, profile, table};
 use rust_vmm_ci_effects::{agent, files, say};
 use std::path::{Path, PathBuf};
-
-/// The name of the page with the whole report, an artifact of the job.
-const PAGE: &str = "rust-vmm-ci-report.html";
 
 /// Reports a job.
 pub fn report(gathered: &Gathered, request: &Request, done: &mut Done) {
     let Some(report) = &mut done.report else { return };
     report.redact(say::redactor());
-    let report = &*report;
+    let report = &with_job(report, &gathered.environment);
     let environment = &gathered.environment;
     let options = request.options();
     if done.summary {
@@ -59,11 +57,6 @@ fn write_files(gathered: &Gathered, report: &Report, wanted: &[(&'static dyn For
     }
 }
 
-/// The HTML page, with the images that checks made.
-fn page(root: &Path, report: &Report) -> String {
-    html::render(report, &|artifact| image(root, artifact))
-}
-
 /// The bytes of an image that a check made.
 fn image(root: &Path, artifact: &Artifact) -> Option<Vec<u8>> {
     let file = files::open_plain(&root.join(&artifact.path)).ok()?;
@@ -79,6 +72,14 @@ fn tell_build(gathered: &Gathered, report: &Report) {
     }
     if let Err(error) = upload_and_annotate(gathered, report) {
         say::error(format_args!("the report is not on the page of the build: {error:#}"));
+    }
+    // After the brief: of two jobs of one step that end at once, the later one sees the other's.
+    if gathered.config().github_check
+        && let Err(error) = build_page::show_on_lines(report, gathered.environment.step.retries > 0)
+    {
+        // The agent's own words are many, and about a matter that is no failure.
+        tracing::debug!("no lines on the pull request: {error:#}");
+        say::note("github-check: the findings are not on the pull request; the step needs a GitHub check");
     }
 }
 
@@ -104,31 +105,73 @@ fn upload_and_annotate(gathered: &Gathered, report: &Report) -> Result<()> {
         return Ok(());
     }
     let step = &gathered.environment.step;
-    let job = Job {
+    let name = |extension| artifact_name(step.label.as_deref(), step.job_id.as_deref(), extension);
+    let (page, whole) = (name("html"), name("json"));
+    // Files that cannot be uploaded must not take the annotation with them.
+    if let Err(error) = upload_report(root, report, &page, &whole) {
+        say::error(format_args!("the report was not uploaded: {error:#}"));
+    }
+    let job = annotation::Job {
         key: step.key.as_deref(),
         label: step.label.as_deref(),
         step_id: step.id.as_deref(),
         parallel: step.parallel_job.as_deref(),
         retries: step.retries,
     };
-    match annotate_job(report, &job, Some(PAGE)) {
-        Action::Replace { body, style } => {
-            // A page that cannot be uploaded must not take the annotation with it.
-            if let Err(error) = upload_page(root, report) {
-                say::error(format_args!("{PAGE} was not uploaded: {error:#}"));
-            }
-            agent::annotate(&body, &context(&job), style)?;
-        }
-        Action::Remove => drop(agent::remove_annotation(&context(&job))?),
-        Action::Nothing => {}
-    }
-    Ok(())
+    build_page::tell(&job, &Brief::of(report, Some(&whole)), step.build.as_deref()).or_else(|error| {
+        say::note(format_args!("the job has an annotation of its own: {error:#}"));
+        annotate_alone(report, &job, &page)
+    })
 }
 
-/// Uploads the page from a temporary folder.
-fn upload_page(root: &Path, report: &Report) -> Result<()> {
+/// Writes an annotation for this job alone, where the build's meta-data cannot be reached.
+fn annotate_alone(report: &Report, job: &annotation::Job, page: &str) -> Result<()> {
+    let context = annotation::context(job);
+    match annotation::annotate_job(report, job, Some(page)) {
+        annotation::Action::Replace { body, style } => agent::annotate(&body, &context, style).map(drop),
+        annotation::Action::Remove => agent::remove_annotation(&context).map(drop),
+        annotation::Action::Nothing => Ok(()),
+    }
+}
+
+/// The report with what this process's environment says about the job: a report from a container knows
+/// nothing of it, and its word about it would count for nothing.
+fn with_job(report: &Report, environment: &Environment) -> Report {
+    let step = &environment.step;
+    if !environment.buildkite {
+        return report.clone();
+    }
+    let job = Job {
+        label: step.label.clone(),
+        id: step.job_id.clone(),
+        step: step.id.clone(),
+        parallel: step.parallel_job.clone(),
+        build: step.build.clone(),
+        ..Job::default()
+    };
+    let mut report = Report {
+        jobs: vec![job],
+        repository: step.repository.clone(),
+        branch: step.branch.clone(),
+        // Only a merged report has findings of its own.
+        findings: Vec::new(),
+        ..report.clone()
+    };
+    report.outcomes.iter_mut().for_each(|outcome| outcome.job = None);
+    report
+}
+
+/// Uploads the report as JSON, and as a page if something did not pass, from a temporary folder.
+fn upload_report(root: &Path, report: &Report, page: &str, whole: &str) -> Result<()> {
     let folder = tempfile::tempdir().context("a folder for the report")?;
-    std::fs::write(folder.path().join(PAGE), page(root, report)).context("writing the report")?;
-    agent::upload_artifacts(folder.path(), &[PAGE.to_owned()])?;
-    Ok(())
+    let write = |name: &str, text: String| {
+        std::fs::write(folder.path().join(name), text).context("writing the report")
+    };
+    write(whole, Json.render(report, &|_| None)?)?;
+    let mut names = vec![whole.to_owned()];
+    if report.exit() != Exit::Passed || report.failures().next().is_some() {
+        write(page, html::render(report, &|artifact| image(root, artifact)))?;
+        names.push(page.to_owned());
+    }
+    agent::upload_artifacts(folder.path(), &names).map(drop)
 }

@@ -3,6 +3,7 @@
 
 use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::report::Format;
+use rust_vmm_ci_effects::run::Part;
 use std::path::PathBuf;
 
 /// What the command line selects for every command.
@@ -12,6 +13,8 @@ pub struct Selection {
     pub dir: Option<PathBuf>,
     /// The file that holds the plugin's configuration.
     pub config: Option<PathBuf>,
+    /// The step of the pipeline file whose options hold, by its label.
+    pub step: Option<String>,
     /// The platform, in place of the configured ones.
     pub platform: Option<Platform>,
     /// The operating system, in place of the configured one.
@@ -37,6 +40,9 @@ pub struct Request {
     pub task: Task,
     /// How its place is chosen.
     pub place: PlaceRule,
+    /// What the command of a step does where it is one call of `rust-vmm-ci run`: its status is then known
+    /// as soon as a check has failed.
+    pub plain_run: Option<RunOptions>,
 }
 
 impl Request {
@@ -77,12 +83,16 @@ pub struct RunOptions {
     pub names: Vec<String>,
     /// Packages that the checks are restricted to; empty for all.
     pub packages: Vec<String>,
+    /// The step of the pipeline file, as the command line names it: a run in a container must name it too.
+    pub step: Option<String>,
     /// The platform as the command line names it: a run in a container must name it too.
     pub platform: Option<Platform>,
     /// Whether the first failure ends the run.
     pub fail_fast: bool,
     /// Whether a missing tool makes a check broken on a person's machine too.
     pub strict: bool,
+    /// The part of each check that runs.
+    pub part: Part,
     /// How many checks may run at once; none for what the machine allows.
     pub jobs: Option<u8>,
     /// Whether a table shows where the time went.

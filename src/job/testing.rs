@@ -24,9 +24,10 @@ pub fn gathered(options: &str) -> Gathered {
         facts: Facts::read(&files, &|_| None, &config, false).unwrap(),
         repository: Repository {
             root: "/checkout".into(),
-            found: Found { config, from: "the test".into(), reference: None },
+            found: Found { config, from: "the test".into(), reference: None, step: None },
             config_file: None,
         },
+        others: Vec::new(),
         target,
         environment: Environment::of(&|_| None, false),
         machine: Machine { cores: 2, memory: None, platform: Some(Platform::X86_64), os: Some(Os::Linux) },
@@ -41,5 +42,6 @@ pub fn checks(names: &[&str]) -> Request {
     Request {
         task: Task::Checks(RunOptions { names, ..RunOptions::default() }),
         place: PlaceRule::Configured,
+        plain_run: None,
     }
 }

@@ -14,11 +14,14 @@ use support::stub::Stub;
 /// What the hooks call besides cargo. A folder with these alone is PATH, since the machine's own
 /// `cargo` may stand beside them.
 const TOOLS: &[&str] = &[
-    "bash",
     "cat",
+    "chmod",
+    "cp",
     "cut",
-    "dirname",
+    "date",
+    "env",
     "find",
+    "grep",
     "head",
     "id",
     "mkdir",
@@ -29,10 +32,22 @@ const TOOLS: &[&str] = &[
     "sha256sum",
     "sleep",
     "sort",
+    "sync",
+    "tar",
     "tr",
     "uname",
+    "wc",
     "xargs",
 ];
+
+/// The shells that the hooks are sourced with.
+#[derive(Clone, Copy)]
+pub(crate) enum Shell {
+    Bash,
+    Dash,
+    /// With busybox' programs in place of all others.
+    Busybox,
+}
 
 /// Far more than any hook here needs on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -42,6 +57,8 @@ pub(crate) struct Agent {
     _folder: TempDir,
     pub(crate) root: PathBuf,
     variables: Vec<(String, String)>,
+    shell: Shell,
+    by_hand: bool,
 }
 
 impl Agent {
@@ -52,8 +69,8 @@ impl Agent {
     pub(crate) fn in_folder(name: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let root = folder.path().canonicalize().unwrap().join(name);
-        let agent = Self { _folder: folder, root, variables: Vec::new() };
-        for folder in ["tools", "bin", "job", "home", "plugins"] {
+        let agent = Self { _folder: folder, root, variables: Vec::new(), shell: Shell::Dash, by_hand: false };
+        for folder in ["tools", "bin", "job", "home", "plugins", "tmp"] {
             fs::create_dir_all(agent.root.join(folder)).unwrap();
         }
         for tool in TOOLS {
@@ -62,10 +79,17 @@ impl Agent {
         agent.tool("flock");
         let source = Path::new(env!("CARGO_MANIFEST_DIR"));
         let plugin = agent.root.join("plugins/agent-1/plugin");
-        for file in ["hooks/command", "hooks/pre-exit", "hooks/lib/find-binary", "Cargo.toml", "Cargo.lock"] {
-            let to = plugin.join(file);
+        for file in ["hooks/command", "hooks/pre-exit", "Cargo.toml", "Cargo.lock"]
+            .map(String::from)
+            .into_iter()
+            .chain(
+                ["absolute-path", "build", "build-image", "download", "find-binary"]
+                    .map(|name| format!("hooks/lib/{name}")),
+            )
+        {
+            let to = plugin.join(&file);
             fs::create_dir_all(to.parent().unwrap()).unwrap();
-            fs::copy(source.join(file), to).unwrap();
+            fs::copy(source.join(&file), to).unwrap();
         }
         fs::create_dir(plugin.join("src")).unwrap();
         fs::create_dir(plugin.join("crates")).unwrap();
@@ -97,15 +121,52 @@ impl Agent {
         self.root.join("plugins/agent-1/plugin")
     }
 
+    /// The hooks are sourced with this shell; none where the machine lacks it.
+    pub(crate) fn under(mut self, shell: Shell) -> Option<Self> {
+        let Ok(program) = which::which(match shell {
+            Shell::Bash => "bash",
+            Shell::Dash => "dash",
+            Shell::Busybox => "busybox",
+        }) else {
+            support::skip("a shell: bash, dash and busybox are needed");
+            return None;
+        };
+        if let Shell::Busybox = shell {
+            let applets = Command::new(&program).arg("--list").output().unwrap().stdout;
+            let applets = String::from_utf8(applets).unwrap();
+            for tool in TOOLS.iter().chain(&["flock", "wget"]) {
+                let link = self.root.join("tools").join(tool);
+                let _ = fs::remove_file(&link);
+                // Debian's has no flock, Alpine's has.
+                if applets.lines().any(|applet| applet == *tool) {
+                    symlink(&program, link).unwrap();
+                }
+            }
+        }
+        self.shell = shell;
+        Some(self)
+    }
+
     pub(crate) fn start(&self, hook: &str) -> Child {
-        Command::new(self.root.join("tools/bash"))
-            // The agent's wrapper is $0, not the hook.
-            .args(["-c", r#". "$1""#, "wrapper"])
-            .arg(self.plugin().join("hooks").join(hook))
+        let hook = self.plugin().join("hooks").join(hook);
+        let (program, arguments): (_, &[&str]) = match self.shell {
+            Shell::Bash => ("bash", &[]),
+            Shell::Dash => ("dash", &[]),
+            Shell::Busybox => ("busybox", &["sh"]),
+        };
+        let mut command = Command::new(which::which(program).unwrap());
+        command.args(arguments);
+        if let Some(wrapper) = self.wrapper(&hook) {
+            command.arg(wrapper);
+        } else {
+            command.args(["-c", r#". "$1""#, "wrapper"]).arg(&hook);
+        }
+        command
             .current_dir(self.root.join("job"))
             .env_clear()
             .env("PATH", format!("{0}/bin:{0}/tools", self.root.display()))
             .env("HOME", self.root.join("home"))
+            .env("TMPDIR", self.root.join("tmp"))
             .env("BUILDKITE_PLUGINS_PATH", self.root.join("plugins"))
             .envs(self.variables.iter().cloned())
             .process_group(0)
@@ -114,6 +175,26 @@ impl Agent {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap()
+    }
+
+    /// The file that the agent writes around a hook (`internal/job/hook/wrapper.go`, v3.138): it is $0, and sources
+    /// the hook. None where the hook is sourced by hand, or has a path that the agent could not write so.
+    fn wrapper(&self, hook: &Path) -> Option<PathBuf> {
+        let hook = hook.to_str().unwrap();
+        if self.by_hand || hook.contains(['"', '$', '`', '\\']) {
+            return None;
+        }
+        let file = tempfile::Builder::new().prefix("wrapper-").tempfile_in(&self.root).unwrap();
+        let (_, path) = file.keep().unwrap();
+        fs::write(&path, format!("#!/bin/sh\n:\n. \"{hook}\"\nexport BUILDKITE_HOOK_EXIT_STATUS=$?\nexit $BUILDKITE_HOOK_EXIT_STATUS")).unwrap();
+        Some(path)
+    }
+
+    /// The hooks are sourced by a person, with bash.
+    pub(crate) fn by_hand(mut self) -> Self {
+        self.by_hand = true;
+        self.shell = Shell::Bash;
+        self
     }
 
     pub(crate) fn run(&self, hook: &str) -> Ended {

@@ -4,11 +4,16 @@
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 
 mod agent;
+mod download;
+mod engine;
+mod lock;
+mod pod;
+mod release;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use agent::{Agent, Ended, builds, kill_group, wait_for};
+use agent::{Agent, Shell, builds};
 use support::stub::Stub;
 
 #[test]
@@ -26,15 +31,42 @@ fn the_binary_that_the_variable_names_wins_and_its_status_is_the_jobs() {
 }
 
 #[test]
-fn a_relative_name_in_the_variable_is_a_file_of_the_jobs_folder_not_of_path() {
-    let agent = Agent::new().with("RUST_VMM_CI_BINARY", "mine");
-    let on_path = agent.stub("mine");
-    let named = Stub::at(&agent.root.join("job/mine"));
+fn what_is_not_absolute_never_names_a_program() {
+    for (name, value) in [
+        ("RUST_VMM_CI_BINARY", "rust-vmm-ci"),
+        ("RUST_VMM_CI_BINARY", "./rust-vmm-ci"),
+        ("PATH", ":"),
+        ("PATH", "."),
+        ("PATH", "bin:"),
+    ] {
+        let agent = Agent::new();
+        let tools = agent.root.join("tools");
+        let (value, status) = match name {
+            "PATH" => (format!("{value}:{}:", tools.display()), 0),
+            _ => (value.to_owned(), 3),
+        };
+        let cargo = Stub::at(&agent.root.join("home/.cargo/bin/cargo"));
+        // The checkout has programs of every name that a hook could look for.
+        let job = agent.root.join("job");
+        let planted: Vec<Stub> = ["", "bin/"]
+            .iter()
+            .flat_map(|folder| ["rust-vmm-ci", "sed", "cargo", "uname"].map(|name| format!("{folder}{name}")))
+            .map(|name| Stub::at(&job.join(name)))
+            .collect();
+        let agent = agent.with(name, &value);
 
-    agent.run("command").with(0, &[]);
+        agent.run("command").with(status, &[]);
 
-    assert_eq!(Stub::calls_at(named.path()), ["hook command"]);
-    assert!(Stub::log_at(on_path.path()).is_empty());
+        for stub in planted {
+            assert!(Stub::log_at(stub.path()).is_empty(), "{name}={value} ran {}", stub.path().display());
+        }
+        if status == 0 {
+            assert_eq!(builds(&cargo), 1);
+            let log = Stub::log_at(&agent.the_kept());
+            let path = format!("  PATH={}\n", tools.display());
+            assert!(log.contains(&path), "the job's PATH has only absolute entries: {log}");
+        }
+    }
 }
 
 #[test]
@@ -68,6 +100,51 @@ fn a_binary_of_another_machines_kind_is_an_infrastructure_failure() {
     let agent = agent.with("RUST_VMM_CI_BINARY", &file);
 
     agent.run("command").with(3, &["does not run on this machine", "to mend it"]);
+}
+
+#[test]
+fn a_kept_binary_that_is_empty_cut_or_foreign_is_made_again() {
+    for bytes in [&b""[..], b"\x7fELF", b"<html>Sign in</html>", b"#!/bin/sh\nexit 0\n"] {
+        let agent = Agent::new();
+        let cargo = agent.stub("cargo");
+        agent.run("command").with(0, &[]);
+        let kept = agent.the_kept();
+        fs::remove_file(&kept).unwrap();
+        fs::write(&kept, bytes).unwrap();
+        fs::set_permissions(&kept, fs::Permissions::from_mode(0o755)).unwrap();
+
+        let path = kept.display().to_string();
+        agent.run("command").with(0, &["is broken; it is removed and made again", &path]);
+
+        assert_eq!(builds(&cargo), 2);
+        assert_eq!(agent.run("command").status, Some(0));
+    }
+}
+
+#[test]
+fn the_hooks_run_with_every_posix_shell_and_with_busybox_alone() {
+    for shell in [Shell::Bash, Shell::Dash, Shell::Busybox] {
+        let Some(agent) = Agent::new().under(shell) else { return };
+        let cargo = agent.stub("cargo");
+
+        agent.run("command").with(0, &["~~~ Building rust-vmm-ci", "built with"]);
+        agent.run("command").with(0, &["kept from an earlier job"]);
+        agent.run("pre-exit").with(0, &[]);
+
+        assert_eq!(builds(&cargo), 1);
+        assert_eq!(Stub::calls_at(&agent.the_kept()), ["hook command", "hook command", "hook pre-exit"]);
+    }
+}
+
+#[test]
+fn bash_says_where_the_hook_is_when_no_agent_does() {
+    let agent = Agent::new().by_hand();
+    let binary = agent.stub("rust-vmm-ci");
+
+    agent.run("command").with(0, &[]);
+    agent.run("pre-exit").with(0, &[]);
+
+    assert_eq!(Stub::calls_at(binary.path()), ["hook command", "hook pre-exit"]);
 }
 
 #[test]
@@ -111,7 +188,8 @@ fn a_binary_is_built_once_and_kept_for_all_agents_of_the_host() {
     let second = agent.run("command");
 
     second.with(0, &[]);
-    assert_eq!(second.said, "");
+    assert_eq!(second.said.lines().count(), 1, "{}", second.said);
+    assert!(second.said.contains("kept from an earlier job, in "), "{}", second.said);
     assert_eq!(builds(&cargo), 1);
     assert_eq!(Stub::calls_at(&agent.the_kept()), ["hook command", "hook command"]);
     let folders = fs::read_dir(agent.store()).unwrap();
@@ -209,83 +287,37 @@ fn a_failed_build_shows_cargos_words_and_keeps_nothing() {
 }
 
 #[test]
-fn a_store_that_cannot_be_written_to_is_named() {
+fn where_the_store_cannot_be_written_to_a_folder_of_the_users_own_serves() {
     let agent = Agent::new();
-    agent.stub("cargo");
+    let cargo = agent.stub("cargo");
     fs::write(agent.store(), "a file where the folder belongs").unwrap();
 
-    agent.run("command").with(3, &[".rust-vmm-ci' cannot be written to", "to mend it"]);
-}
+    agent.run("command").with(0, &[".rust-vmm-ci' cannot be written to; the binary is kept in"]);
+    agent.run("pre-exit").with(0, &[]);
 
-fn two_at_once_build_once(agent: &Agent) {
-    let cargo = agent.stub("cargo");
-    cargo.does("sleep-ms 1000");
-
-    let both = [agent.start("command"), agent.start("command")];
-    let both = both.map(Ended::of);
-
-    for hook in &both {
-        hook.with(0, &[]);
-    }
     assert_eq!(builds(&cargo), 1);
-    assert!(both.iter().any(|hook| hook.said.contains("another job builds it; waiting")), "{both:?}");
-    assert_eq!(Stub::calls_at(&agent.the_kept()).len(), 2);
+    let own = fs::read_dir(agent.root.join("tmp")).unwrap().next().unwrap().unwrap();
+    assert_eq!(own.metadata().unwrap().permissions().mode() & 0o777, 0o700);
 }
 
 #[test]
-fn two_hooks_at_once_build_once() {
-    two_at_once_build_once(&Agent::new());
-}
-
-#[test]
-fn two_hooks_at_once_build_once_where_there_is_no_flock() {
-    two_at_once_build_once(&Agent::new().without("flock"));
-}
-
-#[test]
-fn what_cargo_leaves_running_does_not_hold_the_lock() {
+fn a_folder_that_another_user_could_have_made_is_not_used() {
     let agent = Agent::new();
     let cargo = agent.stub("cargo");
-    cargo.does("leave-running 60");
-    let mut first = agent.start("command");
-    wait_for("binary", || !agent.kept().is_empty());
-    fs::remove_file(agent.the_kept()).unwrap();
-    cargo.does("");
+    fs::write(agent.store(), "a file where the folder belongs").unwrap();
+    let user = rustix::process::getuid().as_raw();
+    let folder = agent.root.join(format!("tmp/rust-vmm-ci-{user}"));
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
 
-    let mut second = agent.start("command");
-    wait_for("second build", || builds(&cargo) == 2);
+    agent.run("command").with(3, &[".rust-vmm-ci' cannot be written to", "to mend it"]);
 
-    kill_group(&mut first);
-    kill_group(&mut second);
-}
-
-fn a_killed_build_is_done_again(agent: &Agent) {
-    let cargo = agent.stub("cargo");
-    cargo.does("half");
-    let mut hook = agent.start("command");
-    wait_for("build", || builds(&cargo) == 1);
-    kill_group(&mut hook);
-    assert!(agent.kept().is_empty());
-
-    cargo.does("");
-    agent.run("command").with(0, &[]);
-
-    assert_eq!(Stub::calls_at(&agent.the_kept()), ["hook command"]);
-}
-
-#[test]
-fn a_killed_build_leaves_no_half_binary_and_no_lock() {
-    a_killed_build_is_done_again(&Agent::new());
-}
-
-#[test]
-fn a_killed_build_leaves_no_half_binary_and_a_stale_lock_where_there_is_no_flock() {
-    a_killed_build_is_done_again(&Agent::new().without("flock"));
+    assert_eq!(builds(&cargo), 0);
 }
 
 #[test]
 fn paths_with_spaces_quotes_and_signs_are_paths() {
-    let agent = Agent::in_folder(r#"an agent's "own" $HOME `id` & é"#);
+    let agent = Agent::in_folder(r#"an agent's "own" $HOME `id` & é"#).by_hand();
     let cargo = agent.stub("cargo");
 
     agent.run("command").with(0, &[]);

@@ -91,7 +91,7 @@ fn tests(log: &str, label: &str, root: &Path) -> Vec<Transcript> {
     let heading = format!("== {label}");
     let mut runs: Vec<Transcript> = Vec::new();
     for line in log.lines().skip_while(|line| *line != heading).skip(1).take_while(|line| !is_heading(line)) {
-        if line.starts_with("$ cargo test ") && line.contains(" --no-run") {
+        if line.starts_with("$ ") && line.contains("cargo test ") && line.contains(" --no-run") {
             runs.push(Transcript::new(root));
         } else if let Some(run) = runs.last_mut() {
             run.read(line);

@@ -1,7 +1,8 @@
 //! What a job of ours takes against the predecessor's separate jobs: `cargo test --release --test
 //! perf -- DIR...`, each a crate's folder, which is copied, and prepared where it is known to need it;
 //! `--whole` leaves all sets of features in, `--checks a,b` measures these in place of all, `--each`
-//! says what each check of ours adds to those before it.
+//! says what each check of ours adds to those before it. `--bounds` measures what grows with the input
+//! instead (`bounds.rs`).
 //!
 //! Four measures a crate, both sides in one run: from an empty target directory, again with nothing
 //! changed, again after one source file changed, and our own process apart from cargo and what cargo
@@ -16,6 +17,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 
+mod bounds;
 mod prepare;
 
 use std::fs;
@@ -53,6 +55,7 @@ pub(crate) fn main() {
             "--checks" => checks = arguments.next().unwrap(),
             "--whole" => how.whole = true,
             "--each" => how.each = true,
+            "--bounds" => return bounds::measure(),
             _ if Path::new(&argument).join("Cargo.toml").is_file() => folders.push(argument.into()),
             // `cargo test` hands every test program the same arguments: a name's part, libtest's options.
             _ => {}

@@ -10,6 +10,7 @@
 
 mod cancel;
 mod divided;
+mod places;
 mod program;
 mod refused;
 mod repeats;

@@ -20,7 +20,9 @@ fn checks_that_run_at_once_speak_one_after_the_other() {
             if line.starts_with(&format!("{label}: passed (")) {
                 told.push(label);
                 speaks = None;
-            } else if let Some(command) = line.strip_prefix("$ cargo ") {
+            } else if let Some((_, command)) =
+                line.strip_prefix("$ ").and_then(|line| line.split_once("cargo "))
+            {
                 let verb = match label.trim_end_matches(&format!("-{}", std::env::consts::ARCH)) {
                     "build-gnu" => "build",
                     "style" => "fmt",

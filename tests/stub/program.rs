@@ -9,7 +9,21 @@ use std::{env, fs, process, thread, time};
 fn main() {
     let me = env::current_exe().unwrap();
     let args: Vec<String> = env::args().skip(1).collect();
+    if args == ["--version"] && me.file_stem().unwrap() != "cargo" {
+        // The hooks ask it of every binary; that is no call of the job's.
+        println!("rust-vmm-ci 1.0.0");
+        return;
+    }
     note(&me, &args);
+    if me.file_stem().unwrap() == "certutil" {
+        // No SHA-256, but as long, and another one for other bytes: FNV-1a (<http://isthe.com/chongo/tech/comp/fnv>).
+        let bytes = fs::read(&args[1]).unwrap();
+        let sum = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+            (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        println!("SHA256 hash of {}:\n{}\nCertUtil: done", args[1], format!("{sum:016x}").repeat(4));
+        return;
+    }
     let orders = fs::read_to_string(beside(&me, "does")).unwrap_or_default();
 
     if me.file_stem().unwrap() == "cargo" {

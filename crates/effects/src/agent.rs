@@ -19,6 +19,8 @@ const PROGRAM: &str = "buildkite-agent";
 /// The variables that hold the agent's secrets (`clicommand/global.go`). With
 /// `BUILDKITE_AGENT_DEBUG_HTTP` the agent prints its requests, with the token in them.
 const SECRETS: [&str; 2] = ["BUILDKITE_AGENT_ACCESS_TOKEN", "BUILDKITE_AGENT_TOKEN"];
+/// How long a promise may take: it is worth nothing when the job ends.
+const PROMISE_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
 /// The characters that `artifact upload` does not take as part of a path: its delimiter, and those of
 /// glob patterns.
 const NOT_LITERAL: [char; 8] = [';', '*', '?', '[', ']', '{', '}', '\\'];
@@ -103,6 +105,67 @@ pub fn remove_annotation(context: &str) -> Result<String> {
     }
 }
 
+/// Promises that this job will end with this status, which is not 0, while it goes on. The promise is binding.
+/// Agents know this command since 3.128.
+///
+/// # Errors
+/// Exit 3 if the agent is not there, does not know the command, or Buildkite refuses.
+pub fn promise_failure(status: i32, reason: &str) -> Result<()> {
+    let status = status.to_string();
+    let command = command(["job", "promise-failure", &status, "--reason", reason]).within(PROMISE_WITHIN);
+    call(&command, "").map_err(AgentError::infrastructure).map(drop)
+}
+
+/// Sets an attribute of this job's step. The agent reads the value from standard input.
+///
+/// # Errors
+/// Exit 3 if the agent is not there, does not know the command, or Buildkite refuses.
+pub fn update_step(attribute: &str, value: &str) -> Result<()> {
+    // If a hook of the agent sets this variable, the agent adds our value to the earlier one.
+    let command = command(["step", "update", attribute]).env_remove("BUILDKITE_STEP_UPDATE_APPEND");
+    call(&command, value).map_err(AgentError::infrastructure).map(drop)
+}
+
+/// Sets a value in the meta-data of the build. The agent reads it from standard input.
+///
+/// # Errors
+/// Exit 3 if the agent is not there or Buildkite refuses.
+pub fn set_meta_data(key: &str, value: &str) -> Result<()> {
+    call(&command(["meta-data", "set", key]), value).map_err(AgentError::infrastructure).map(drop)
+}
+
+/// The keys of the build's meta-data that begin with this text, in order.
+///
+/// # Errors
+/// Exit 3 if the agent is not there or Buildkite refuses.
+pub fn meta_data_keys(beginning: &str) -> Result<Vec<String>> {
+    let printed = answer(&command(["meta-data", "keys"])).map_err(AgentError::infrastructure)?;
+    let mut keys: Vec<String> =
+        printed.lines().filter(|key| key.starts_with(beginning)).map(str::to_owned).collect();
+    keys.sort();
+    Ok(keys)
+}
+
+/// A value of the build's meta-data; none if there is no such key.
+///
+/// # Errors
+/// Exit 3 if the agent is not there or Buildkite refuses.
+pub fn meta_data(key: &str) -> Result<Option<String>> {
+    let printed = answer(&command(["meta-data", "get", key, "--default", ""]));
+    // Version 4 of the agent adds a line end.
+    let text = printed.map_err(AgentError::infrastructure)?.trim_end_matches(['\r', '\n']).to_owned();
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+/// Downloads the artifacts of the build whose names match a pattern into a folder.
+///
+/// # Errors
+/// Exit 3 if the agent is not there, Buildkite refuses, or no artifact matches.
+pub fn download_artifacts(pattern: &str, folder: &Path) -> Result<()> {
+    let command = command(["artifact", "download", pattern, "."]).dir(folder);
+    call(&command, "").map_err(AgentError::infrastructure).map(drop)
+}
+
 /// Uploads files as artifacts of the job. `paths` are relative to `root`, with `/`; each artifact has
 /// its path as its name.
 ///
@@ -144,12 +207,21 @@ fn command<const N: usize>(args: [&str; N]) -> Command {
 
 /// Runs the agent with this text on its standard input, and returns what it printed on standard error.
 fn call(command: &Command, input: &str) -> Result<String, AgentError> {
+    run(command, input).map(|(_, printed)| printed)
+}
+
+/// Runs the agent and returns its standard output.
+fn answer(command: &Command) -> Result<String, AgentError> {
+    run(command, "").map(|(captured, _)| captured.text())
+}
+
+fn run(command: &Command, input: &str) -> Result<(process::Captured, String), AgentError> {
     let captured = process::capture_with_input(command, input.as_bytes().to_vec());
     let captured = captured.map_err(AgentError::NotStarted)?;
     let secrets = SECRETS.iter().filter_map(|name| std::env::var(name).ok());
     let printed = without_secrets(captured.complaint(), secrets);
     if captured.status.success() {
-        return Ok(printed);
+        return Ok((captured, printed));
     }
     Err(AgentError::of(Failed { command: command.to_string(), status: captured.status, printed }))
 }

@@ -14,7 +14,7 @@ pub mod testing;
 
 pub use diff::AddedLines;
 pub use fetch::{Depth, Wanted};
-pub use submodule::{Mention, Submodule};
+pub use submodule::{Entry, Kind, Line, Submodule};
 
 use crate::process::{self, Captured, Command};
 use anyhow::{Context, Result};

@@ -1,8 +1,8 @@
 //! Every start of a process.
 //!
 //! There are two kinds. A *question* ([`capture`]) is short, and its whole answer is read: git, the agent,
-//! `cargo metadata`. *Work* ([`supervise`]) may take long, and each line of its output is passed on as it
-//! comes. Both lead a process tree of their own (a process group on Unix, a Job Object on Windows, both by
+//! `cargo metadata`. *Work* ([`supervise`]) may take long, and its output is passed on as it comes, in blocks
+//! of whole lines. Both lead a process tree of their own (a process group on Unix, a Job Object on Windows, both by
 //! the crate `process-wrap`). The whole tree ends at the deadline, on a cancel, and when its leader has
 //! ended.
 //!
@@ -39,7 +39,7 @@ mod tests;
 pub use cancel::{cancelled, heed_signals};
 pub use command::Command;
 pub use error::{Error, Said};
-pub use output::Stream;
+pub use output::{Stream, lines};
 pub use question::{Captured, answer, ask, ask_for_success, capture, capture_with_input, with_limit};
 pub use supervise::{Ended, supervise, supervise_inheriting, supervise_watching};
 
@@ -50,6 +50,11 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+
+/// Whether there is a program of this name on PATH.
+pub fn is_there(program: &str) -> bool {
+    which::which(program).is_ok()
+}
 
 /// Runs a command to its end with this process's standard input, and writes both outputs into a file. The
 /// command stays in this process's own tree.

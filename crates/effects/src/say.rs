@@ -51,15 +51,17 @@ pub fn out(text: impl Display) {
     let _ = write!(io::stdout().lock(), "{}", redacted(&text)).and_then(|()| io::stdout().lock().flush());
 }
 
-/// As [`out`], with a line end.
+/// Writes a result for a person to standard output, with a line end. Control characters are shown as symbols,
+/// except line ends and tabs.
 pub fn line(text: impl Display) {
-    out(format_args!("{text}\n"));
+    out(format_args!("{}\n", shown::block(&text.to_string())));
 }
 
-/// Says what happens now, on a line of standard output. `-q` leaves it out.
+/// Says what happens now, on a line of standard output. `-q` leaves it out. Line ends are shown as symbols
+/// too: the line may open a group in a job's log, and what it names must not.
 pub fn progress(text: impl Display) {
     if !is_quiet() {
-        line(text);
+        out(format_args!("{}\n", shown::line(&text.to_string())));
     }
 }
 
@@ -87,8 +89,9 @@ pub fn note(text: impl Display) {
     }
 }
 
-/// Says what is wrong, to standard error. Control characters are shown as symbols.
+/// Says what is wrong, to standard error. Control characters are shown as symbols, and a very long text is cut
+/// ([`shown::message`]).
 pub fn error(text: impl Display) {
     let text = text.to_string();
-    let _ = writeln!(io::stderr().lock(), "{PREFIX}{}", shown::block(&redacted(&text)));
+    let _ = writeln!(io::stderr().lock(), "{PREFIX}{}", shown::message(&redacted(&text)));
 }

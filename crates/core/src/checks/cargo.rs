@@ -143,6 +143,25 @@ impl CargoCommand {
         chosen && !named(&excluded, false)
     }
 
+    /// The command that a person would type for these sets of features; none where no single command runs
+    /// them.
+    pub fn for_features(&self, mode: FeatureMode) -> Option<Self> {
+        let mut command = self.clone();
+        if !command.all_features {
+            return Some(command);
+        }
+        match mode {
+            FeatureMode::Powerset | FeatureMode::PowersetAll => {}
+            FeatureMode::All => {
+                command.all_features = false;
+                command.args.push("--all-features".to_owned());
+            }
+            FeatureMode::Default => command.all_features = false,
+            FeatureMode::Each => return None,
+        }
+        Some(command)
+    }
+
     /// Whether the flag is among the arguments before `--`.
     pub fn has(&self, flag: &str) -> bool {
         self.args.iter().any(|arg| arg == flag)
@@ -357,6 +376,16 @@ mod tests {
             });
             assert_eq!(command.selects("ab"), expected, "{arguments}");
         }
+    }
+
+    #[test]
+    fn the_command_to_type_has_the_features_that_the_option_says() {
+        let command = CargoCommand::parse("cargo all-features test --workspace").unwrap();
+        let typed = |mode| command.for_features(mode).map(|command| command.to_string());
+        assert_eq!(typed(FeatureMode::All).as_deref(), Some("cargo test --workspace --all-features"));
+        assert_eq!(typed(FeatureMode::Default).as_deref(), Some("cargo test --workspace"));
+        assert_eq!(typed(FeatureMode::Powerset).as_deref(), Some("cargo all-features test --workspace"));
+        assert_eq!(typed(FeatureMode::Each), None);
     }
 
     #[test]

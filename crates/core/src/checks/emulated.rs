@@ -3,8 +3,8 @@
 //! Nothing of the host is in the virtual machine, so cargo speaks there as it does to people. The
 //! verdict is the script's exit status; its words only say which check to look at, and where.
 
-use super::test_output::TestOutput;
-use crate::report::{Finding, Verdict};
+use super::test_output::{Packages, TestOutput};
+use crate::report::{Finding, Findings, Verdict};
 use regex_lite::Regex;
 use std::sync::LazyLock;
 
@@ -68,6 +68,23 @@ pub fn labels(script: &str) -> Vec<(String, bool)> {
         .collect()
 }
 
+/// The folder in which the command of a check works, by the script: the command begins with `cd FOLDER &&`.
+/// Empty for the root.
+pub fn directory(script: &str, label: &str) -> String {
+    let list = shell_words::quote(&format!(" {label}")).into_owned();
+    let is_its = |line: &&str| {
+        line.ends_with(&format!("={}{list}", "$failed")) || line.ends_with(&format!("=$softly{list}"))
+    };
+    let command = script.split("\n/bin/sh -e -c ").skip(1).find_map(|part| {
+        let line = part.split("\necho '---' ").next()?.split("\n[ -z ").next()?;
+        Some(line).filter(is_its).and_then(|line| shell_words::split(line).ok()?.into_iter().next())
+    });
+    let command = command.as_deref().or(if labels(script).is_empty() { Some(script) } else { None });
+    let folder = command
+        .and_then(|command| shell_words::split(command.strip_prefix("cd ")?.split_once(" && ")?.0).ok());
+    folder.and_then(|mut words| words.pop()).unwrap_or_default()
+}
+
 /// What the output says of one check.
 #[derive(Debug)]
 pub struct Told {
@@ -123,7 +140,7 @@ impl Output {
             }
         }
         let Some(part) = self.parts.last_mut() else { return };
-        part.tests.read(line);
+        part.tests.read(line, standard_error);
         if standard_error {
             part.compiler.read(text);
         }
@@ -221,12 +238,16 @@ fn add_unplaced(
 impl Part {
     fn findings(mut self) -> Vec<Finding> {
         self.compiler.end();
-        let mut findings = Vec::new();
-        for finding in self.compiler.found.into_iter().chain(self.tests.findings()) {
-            finding.merge_into(&mut findings);
-        }
-        findings
+        let mut findings = Findings::default();
+        findings.extend(self.compiler.found);
+        findings.extend(self.tests.findings(&Packages::new(), &in_checkout));
+        findings.into_vec()
     }
+}
+
+/// A path from the repository's root, of a path in the virtual machine.
+fn in_checkout(file: &str) -> String {
+    CHECKOUTS.iter().find_map(|root| file.strip_prefix(root)).unwrap_or(file).to_owned()
 }
 
 /// Reads rustc's and cargo's errors as they are told to people.
@@ -268,8 +289,7 @@ impl Compiler {
         if let (None, Some(place)) = (&block.file, text.trim_start().strip_prefix("--> ")) {
             let mut parts = place.rsplitn(3, ':');
             if let (Some(column), Some(line), Some(file)) = (parts.next(), parts.next(), parts.next()) {
-                let file = CHECKOUTS.iter().find_map(|root| file.strip_prefix(root)).unwrap_or(file);
-                block.file = Some(file.to_owned());
+                block.file = Some(in_checkout(file));
                 (block.line, block.column) = (line.parse().ok(), column.parse().ok());
             }
         }

@@ -1,6 +1,8 @@
 //! cargo's JSON messages (`--message-format=json`) → findings.
 
-use crate::report::{Finding, Level};
+use super::test_output::Packages;
+use crate::report::{Finding, Findings, Level};
+use crate::workspace::path::from_folder;
 use cargo_metadata::diagnostic::{Diagnostic, DiagnosticLevel, DiagnosticSpan};
 use cargo_metadata::{Artifact, CompilerMessage, Message, TargetKind};
 use std::collections::{BTreeSet, HashMap};
@@ -24,9 +26,15 @@ pub struct Messages<'a> {
     target: Option<&'a str>,
     deny_warnings: bool,
     seen: Vec<Seen>,
+    counts: HashMap<(UnitName, Level, bool), usize>,
     built_for_target: HashMap<UnitName, bool>,
     programs: BTreeSet<PathBuf>,
+    packages: Packages,
 }
+
+/// The greatest number of messages of one unit and level that are kept, so that memory stays bounded. The
+/// report has fewer.
+const MOST_OF_UNIT: usize = 2000;
 
 /// Lints of what the linker says. Where they are on by default, `-D warnings` leaves them alone; where
 /// somebody asked for them, it does not (seen with 1.95, in which they are off by default).
@@ -55,8 +63,10 @@ impl<'a> Messages<'a> {
             target,
             deny_warnings,
             seen: Vec::new(),
+            counts: HashMap::new(),
             built_for_target: HashMap::new(),
             programs: BTreeSet::new(),
+            packages: Packages::new(),
         }
     }
 
@@ -64,6 +74,11 @@ impl<'a> Messages<'a> {
     /// may start or load them; not the programs of tests.
     pub fn take_programs(&mut self) -> BTreeSet<PathBuf> {
         std::mem::take(&mut self.programs)
+    }
+
+    /// The packages of the test programs that were built.
+    pub fn take_packages(&mut self) -> Packages {
+        std::mem::take(&mut self.packages)
     }
 
     /// Takes a line of standard output. The text is what a person should see of it: a message as
@@ -92,6 +107,12 @@ impl<'a> Messages<'a> {
         if !artifact.profile.test && artifact.target.kind.iter().any(alone) {
             self.programs.extend(artifact.filenames.iter().map(|file| file.as_std_path().to_owned()));
         }
+        if let (true, Some(program)) = (artifact.profile.test, &artifact.executable)
+            && let (Some(file), Some(package)) =
+                (program.file_name(), package_name(&artifact.package_id.repr))
+        {
+            self.packages.insert(file.to_owned(), package);
+        }
         let Some(target) = self.target else { return };
         let for_target =
             artifact.filenames.iter().any(|file| file.components().any(|part| part.as_str() == target));
@@ -117,11 +138,12 @@ impl<'a> Messages<'a> {
         let deniable = lint.as_deref().is_some_and(|lint| !(by_default && OF_THE_LINKER.contains(&lint)));
         let denied = self.deny_warnings && is_warning && deniable && !host_only;
         let finding = self.finding(&package, &diagnostic, lint);
-        self.seen.push(Seen {
-            unit: (package, message.target.name),
-            denied_if_built_for_target: denied,
-            finding,
-        });
+        let unit = (package, message.target.name);
+        let count = self.counts.entry((unit.clone(), finding.level, denied)).or_default();
+        *count += 1;
+        if *count <= MOST_OF_UNIT {
+            self.seen.push(Seen { unit, denied_if_built_for_target: denied, finding });
+        }
     }
 
     fn finding(&self, package: &str, diagnostic: &Diagnostic, lint: Option<String>) -> Finding {
@@ -129,7 +151,7 @@ impl<'a> Messages<'a> {
         let place = place.map(|span| (self.in_repository(span), span));
         let (file, span) = match place {
             Some((Some((file, span)), _)) => (Some(file), Some(span)),
-            Some((None, span)) => (Some(span.file_name.replace('\\', "/")), Some(span)),
+            Some((None, span)) => (Some(self.from_root(&span.file_name)), Some(span)),
             None => (None, None),
         };
         Finding {
@@ -155,28 +177,39 @@ impl<'a> Messages<'a> {
     fn in_repository<'s>(&self, span: &'s DiagnosticSpan) -> Option<(String, &'s DiagnosticSpan)> {
         let mut span = span;
         loop {
-            let path: PathBuf = self.workspace_root.join(&span.file_name);
-            if let Ok(path) = path.strip_prefix(self.root)
-                && !path.starts_with("target")
-            {
-                return Some((path.to_string_lossy().replace('\\', "/"), span));
+            let path = self.from_root(&span.file_name);
+            let is_outside = path.starts_with('/') || path.get(1..3) == Some(":/") || path.starts_with('<');
+            if !is_outside && !path.starts_with("target/") {
+                return Some((path, span));
             }
             span = &span.expansion.as_ref()?.span;
         }
     }
 
+    fn from_root(&self, file: &str) -> String {
+        // `<macro>` and the like are no files.
+        if file.starts_with('<') {
+            file.to_owned()
+        } else {
+            from_folder(self.root, self.workspace_root, file)
+        }
+    }
+
     /// The findings, merged, once the command has ended.
     pub fn findings(self) -> Vec<Finding> {
-        let mut findings = Vec::new();
+        let mut findings = Findings::default();
         for Seen { unit, denied_if_built_for_target, mut finding } in self.seen {
             // A package that was built for the host alone never saw the flags that go with --target.
             let for_target = self.built_for_target.get(&unit).copied().unwrap_or(true);
             if denied_if_built_for_target && (self.target.is_none() || for_target) {
                 finding.level = Level::Error;
             }
-            finding.merge_into(&mut findings);
+            findings.add(finding);
         }
-        findings
+        for ((_, level, _), count) in self.counts {
+            (MOST_OF_UNIT..count).for_each(|_| findings.leave_out(level));
+        }
+        findings.into_vec()
     }
 }
 

@@ -8,9 +8,10 @@
 use super::cargo::CargoCommand;
 use super::check::OwnOption;
 use super::own;
-use super::test_output::{MOST_FAILURES, MOST_OUTPUT, place};
+use super::test_output::{Excerpt, MOST_OUTPUT, place};
 use crate::exit::usage;
-use crate::report::Finding;
+use crate::model::shown;
+use crate::report::{Finding, Findings, Place};
 use anyhow::Result;
 use cargo_metadata::{Metadata, Package, TargetKind};
 use glob::Pattern;
@@ -106,7 +107,9 @@ impl Shard {
             Some((job, count)) if job < count => Ok(Some(Self { index: job + 1, count })),
             _ => Err(usage(format!(
                 "BUILDKITE_PARALLEL_JOB, BUILDKITE_PARALLEL_JOB_COUNT: expected a job from 0 and how many \
-                 there are, got {job:?} and {count:?}; the agent sets both"
+                 there are, got {} and {}; the agent sets both",
+                shown::value(job),
+                shown::value(count)
             ))),
         }
     }
@@ -211,27 +214,43 @@ fn values(command: &CargoCommand, options: &[&str]) -> Vec<Pattern> {
     values
 }
 
-/// The tests that failed, by nextest's `JUnit` report; nothing where that is none.
-pub fn findings(junit: &str) -> Vec<Finding> {
+/// The tests that failed, by nextest's `JUnit` report; nothing where that is none. `from_root` makes a path
+/// from the repository's root of a path in the output.
+pub fn findings(junit: &str, from_root: &dyn Fn(&str) -> String) -> Vec<Finding> {
     let Ok(report) = Report::deserialize_from_str(junit) else { return Vec::new() };
-    let cases = report.test_suites.iter().flat_map(|suite| &suite.test_cases);
-    let failed = cases.filter_map(|case| {
+    let cases =
+        report.test_suites.iter().flat_map(|suite| suite.test_cases.iter().map(move |case| (suite, case)));
+    let failed = cases.filter_map(|(suite, case)| {
         let TestCaseStatus::NonSuccess { message, description, .. } = &case.status else { return None };
+        let output = [&case.system_out, &case.system_err].into_iter().flatten();
         let words = description.as_ref().or(message.as_ref()).map(|words| words.as_str().trim());
         let words = words.unwrap_or_default();
-        let (file, line, column) = place(case.name.as_str(), words);
-        let cut = words.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= MOST_OUTPUT);
-        let words = &words[..cut.last().unwrap_or(0)];
-        Some(Finding {
+        let name = case.name.as_str();
+        let place =
+            place(name, words).or_else(|| output.into_iter().find_map(|text| place(name, text.as_str())));
+        let mut excerpt = Excerpt::new(MOST_OUTPUT);
+        excerpt.push(words.as_bytes());
+        // The suite is `PACKAGE`, or `PACKAGE::TARGET`.
+        let package = suite.name.as_str().split("::").next().unwrap_or_default().to_owned();
+        let killed = message
+            .as_ref()
+            .map(|words| words.as_str())
+            .filter(|words| words.starts_with("process aborted with signal "));
+        let killed = killed.map_or_else(String::new, |words| format!(": {words}"));
+        let finding = Finding {
             lint: Some("test".into()),
-            file,
-            line,
-            column,
-            rendered: (!words.is_empty()).then(|| words.to_owned()),
-            ..Finding::error(format!("test {} failed", case.name.as_str()))
+            package: Some(package),
+            rendered: Some(excerpt.text()).filter(|text| !text.is_empty()),
+            ..Finding::error(format!("test {name} failed{killed}"))
+        };
+        Some(match place {
+            Some(place) => finding.at(Place { file: from_root(&place.file), ..place }),
+            None => finding,
         })
     });
-    failed.take(MOST_FAILURES).collect()
+    let mut findings = Findings::default();
+    findings.extend(failed);
+    findings.into_vec()
 }
 
 #[cfg(test)]

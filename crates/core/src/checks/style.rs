@@ -8,6 +8,8 @@ use std::path::Path;
 #[derive(Debug, Default)]
 pub struct StyleOutput {
     findings: Vec<Finding>,
+    /// Whether the lines of the last difference so far are those before its first changed line.
+    is_before_the_change: bool,
 }
 
 impl StyleOutput {
@@ -25,9 +27,16 @@ impl StyleOutput {
                 remedy: Some("cargo fmt --all -- --config format_code_in_doc_comments=true".into()),
                 ..Finding::error("not formatted as rustfmt would")
             });
-        } else if let Some(rendered) = self.findings.last_mut().and_then(|finding| finding.rendered.as_mut())
-        {
-            rendered.push_str(&text);
+            self.is_before_the_change = true;
+        } else if let Some(finding) = self.findings.last_mut() {
+            // Lines before the first changed one only show where it is.
+            self.is_before_the_change &= !text.starts_with(['-', '+']);
+            if let (true, Some(line)) = (self.is_before_the_change, &mut finding.line) {
+                *line += 1;
+            }
+            if let Some(rendered) = &mut finding.rendered {
+                rendered.push_str(&text);
+            }
         }
     }
 
@@ -49,14 +58,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_difference_is_a_finding_with_its_lines() {
+    fn each_difference_is_a_finding_at_its_first_changed_line() {
         let mut output = StyleOutput::default();
         for line in [
             "Diff in /r/it's/src/win.rs:1:\n",
             "\u{1b}[31m-pub   fn\n",
             "+pub fn\n",
             "Diff in /r/b.rs at line 7:\n",
+            " fn x() {\n",
+            "     y();\n",
             "-x\n",
+            " }\n",
         ] {
             output.read(line.as_bytes(), Path::new("/r"));
         }
@@ -64,6 +76,6 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].place().as_deref(), Some("it's/src/win.rs:1"));
         assert_eq!(found[0].rendered.as_deref(), Some("-pub   fn\n+pub fn\n"));
-        assert_eq!(found[1].place().as_deref(), Some("b.rs:7"));
+        assert_eq!(found[1].place().as_deref(), Some("b.rs:9"));
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::exit::usage;
 use crate::model::Origin;
+use crate::model::shown;
 use crate::report::{Report, VERSION, Verdict};
 use crate::workspace::{Files, path};
 use anyhow::Result;
@@ -45,7 +46,7 @@ impl Times {
             let refuse = |what: String| usage(format!("{key}: {what}; {HOW}"));
             let inside = path::join("", given);
             let Some(file) = inside.filter(|file| !file.is_empty()) else {
-                return Err(refuse(format!("{given:?} leads out of the repository")));
+                return Err(refuse(format!("{} leads out of the repository", shown::value(given))));
             };
             let text = files.read(&file).map_err(|error| refuse(format!("{file}: {error}")))?;
             let Some(text) = text else { return Err(refuse(format!("there is no file {file}"))) };

@@ -37,6 +37,8 @@ pub enum Kind {
     FalseOrList,
     /// `true` or `false`, or text (`mount-ssh-agent`).
     FlagOrText,
+    /// The word `image` (`as`).
+    Image,
 }
 
 /// What an option does.
@@ -55,7 +57,7 @@ pub enum Use {
     Refused(&'static str),
 }
 
-use Kind::{Count, FalseOrList, Flag, FlagOrText, List, Text};
+use Kind::{Count, FalseOrList, Flag, FlagOrText, Image, List, Text};
 use Use::{Moot, Only, Ours, Refused, Run};
 
 const fn option(name: &'static str, kind: Kind, does: Use) -> Entry {
@@ -63,11 +65,13 @@ const fn option(name: &'static str, kind: Kind, does: Use) -> Entry {
 }
 
 /// Every option, by name.
-pub const OPTIONS: [Entry; 61] = [
+pub const OPTIONS: [Entry; 62] = [
     option("add-caps", List, Run("--cap-add")),
     option("add-host", List, Run("--add-host")),
     option("additional-groups", List, Run("--group-add")),
     option("always-pull", Flag, Ours),
+    // Not the docker plugin's: an upload also writes the attribute `image` of the steps, for Kubernetes.
+    option("as", Image, Ours),
     option("chown", Flag, Moot("what a job writes always belongs to the agent's user afterwards")),
     option("chown-image", Text, Refused("no second image is needed to change owners")),
     option(
@@ -180,6 +184,7 @@ impl Kind {
             Count => Positive::WHAT,
             FalseOrList => "false or a list of texts such as [\"/bin/bash\", \"-e\", \"-c\"]",
             FlagOrText => "true, false or text",
+            Image => "image",
         }
     }
 
@@ -198,6 +203,7 @@ impl Kind {
             (List | FalseOrList, Value::Array(_)) => list(value).map(Given::List),
             (List, one) => text(one).map(|one| Given::List(vec![one])),
             (Text | FlagOrText, one) => text(one).map(Given::Text),
+            (Image, one) => (one == "image").then(|| Given::Text("image".into())),
             (Count, number) => number.as_u64().and_then(Positive::of).map(|count| Given::Count(count.0)),
             _ => None,
         }
@@ -327,6 +333,8 @@ mod tests {
             (FalseOrList, json!(false), Some(Given::Flag(false))),
             (FalseOrList, json!(true), None),
             (FalseOrList, json!("/bin/sh"), None),
+            (Image, json!("image"), Some(Given::Text("image".into()))),
+            (Image, json!("plugin"), None),
             (FlagOrText, json!("/home/ci"), Some(Given::Text("/home/ci".into()))),
         ];
         for (kind, value, expected) in cases {

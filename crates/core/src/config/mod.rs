@@ -14,6 +14,7 @@ mod policy;
 #[cfg(test)]
 mod property;
 mod reference;
+mod several;
 mod source;
 mod split;
 mod step;
@@ -24,6 +25,7 @@ mod version;
 pub use check::COMMON_CHECK_KEYS;
 pub use pipeline_file::entries;
 pub use policy::Policy;
+pub use several::{All, Purpose};
 pub use source::{Found, Given, Text, Wanted};
 pub use split::Split;
 pub use text::printable;
@@ -107,6 +109,10 @@ pub struct Config {
     pub cache: Option<Cache>,
     /// Whether a failing run annotates its build
     pub annotate: bool,
+    /// Whether an upload ends with a step that makes one page of the whole build. A job with mode run makes it
+    pub summary: bool,
+    /// Whether findings are shown on the lines of the pull request, by the step's GitHub check
+    pub github_check: bool,
     /// What the version of the rust-vmm-ci binary must be
     #[serde(deserialize_with = "form::version")]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
@@ -143,6 +149,8 @@ impl Default for Config {
             timeout_in_minutes: None,
             cache: None,
             annotate: true,
+            summary: false,
+            github_check: false,
             version: None,
             step_options: IndexMap::new(),
         }

@@ -4,14 +4,17 @@
 use super::reference::{is_ours, is_this_repository};
 use super::{Mode, Wanted};
 use crate::buildkite::{Step, unescape};
+use crate::model::shown;
 use crate::model::{Os, Platform};
 use serde_json::Value;
 
 /// One use of the plugin in a pipeline file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// The step's label, or its number from 1 in the file.
+    /// The step's label in quotes, or its number from 1 in the file.
     pub step: String,
+    /// The same without quotes.
+    plain: String,
     /// The plugin's reference as written.
     pub reference: String,
     /// The options, as the plugin would be given them; `null` for none.
@@ -43,12 +46,13 @@ pub fn entries(pipeline: &Value, own: bool) -> Vec<Entry> {
 fn collect(steps: Vec<Step<'_>>, own: bool, count: &mut usize, found: &mut Vec<Entry>) {
     for step in steps {
         *count += 1;
-        let name = step.name().map_or_else(|| count.to_string(), |label| format!("{label:?}"));
+        let plain = step.name().map_or_else(|| count.to_string(), ToString::to_string);
+        let name = step.name().map_or_else(|| plain.clone(), |label| shown::value(label));
         for (reference, options) in step.plugins() {
             if is_ours(reference) || (own && is_this_repository(reference)) {
                 let (reference, mut options) = (reference.to_owned(), options.clone());
                 unescape(&mut options);
-                found.push(Entry { step: name.clone(), reference, options });
+                found.push(Entry { step: name.clone(), plain: plain.clone(), reference, options });
             }
         }
         collect(step.steps().collect(), own, count, found);
@@ -56,19 +60,30 @@ fn collect(steps: Vec<Step<'_>>, own: bool, count: &mut usize, found: &mut Vec<E
 }
 
 impl Entry {
+    /// The step's label without quotes, or its number.
+    pub fn plain_step(&self) -> &str {
+        &self.plain
+    }
+
+    /// Whether the step uploads other steps.
+    pub fn is_upload(&self) -> bool {
+        self.options.get("mode").and_then(Value::as_str) == Some("upload")
+    }
+
+    /// Whether the entry is for this platform and this system, where it names some.
+    pub fn is_for(&self, platform: Option<Platform>, os: Option<Os>) -> bool {
+        names(self.options.get("platform"), platform.map(Platform::as_str))
+            && names(self.options.get("os"), os.map(Os::as_str))
+    }
+
     /// How well the entry fits. It is read loosely here: what is wrong in it is told once it is chosen.
     pub fn fit(&self, wanted: Wanted) -> Fit {
-        let upload = self.options.get("mode").and_then(Value::as_str) == Some("upload");
-        if upload != (wanted.mode == Mode::Upload) {
+        if self.is_upload() != (wanted.mode == Mode::Upload) {
             return Fit::OtherMode;
         }
-        let platform = self.options.get("platform");
-        let os = self.options.get("os");
-        let fits =
-            names(platform, wanted.platform.map(Platform::as_str)) && names(os, wanted.os.map(Os::as_str));
-        match fits {
+        match self.is_for(wanted.platform, wanted.os) {
             false => Fit::OtherMachine,
-            true if platform.is_none() => Fit::AnyMachine,
+            true if self.options.get("platform").is_none() => Fit::AnyMachine,
             true => Fit::Exact,
         }
     }

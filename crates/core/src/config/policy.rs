@@ -25,6 +25,10 @@ pub struct Policy {
     /// The registry, with a port where it needs one, that Docker Hub's images are taken from.
     #[serde(deserialize_with = "mirror")]
     pub registry_mirror: Option<String>,
+    /// The image in which the hooks build this program on a machine without Cargo. `hooks/lib/build` reads it, with
+    /// sed: so it is plain text without escapes.
+    #[serde(deserialize_with = "plain_image")]
+    pub install_image: Option<String>,
     /// What is kept between jobs, where the repository does not say.
     pub cache: Option<Cache>,
     /// What all target directories that are kept may take together, in gigabytes (10⁹ bytes).
@@ -104,6 +108,17 @@ fn mirror<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, 
     Name::deserialize(deserializer).map(|Name(mirror)| Some(mirror.trim_end_matches('/').to_owned()))
 }
 
+/// Reads the name of an image that needs no escapes in JSON.
+fn plain_image<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let Name(image) = Name::deserialize(deserializer)?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@-".contains(&byte);
+    if image.bytes().all(plain) && image.starts_with(|first: char| first.is_ascii_alphanumeric()) {
+        Ok(Some(image))
+    } else {
+        Err(D::Error::invalid_value(Unexpected::Str(&image), &"the name of an image"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +164,7 @@ mod tests {
                 r#"{"target-gigabytes": "3"}"#,
                 r#"target-gigabytes: expected a whole number, got "3"; write it without quotes"#,
             ),
+            (r#"{"install-image": "--privileged"}"#, "install-image: expected the name of an image"),
             (r#"{"untrusted": "fork"}"#, r#"untrusted: expected true, false or forks, got "fork""#),
             (r#"{"cache": "none", "cache": "target"}"#, "stands twice"),
             (r"{", "EOF"),

@@ -60,6 +60,8 @@ pub struct Found {
     pub from: String,
     /// The plugin's reference: resolved, where the agent told it; as written, from a pipeline file.
     pub reference: Option<String>,
+    /// The step of the pipeline file that it was in: its label, or its number from 1.
+    pub step: Option<String>,
 }
 
 impl Found {
@@ -83,11 +85,8 @@ impl Given<'_> {
             let value = value.map_err(|error| not_read(&source, error))?;
             let from = source.to_string();
             let config = Config::read(&value, source).map_err(usage)?;
-            return Ok(Found {
-                config,
-                from,
-                reference: job.into_iter().next().map(|(reference, _)| reference),
-            });
+            let reference = job.into_iter().next().map(|(reference, _)| reference);
+            return Ok(Found { config, from, reference, step: None });
         }
         if let Some(told) = self.running_configuration(&job) {
             let value =
@@ -97,7 +96,7 @@ impl Given<'_> {
             // A step may use the plugin twice: the entry with these options is the one that runs.
             let running = job.iter().find(|(_, options)| *options == value).or(job.first());
             let reference = running.map(|(reference, _)| reference.clone());
-            return Ok(Found { config, from: Found::RUNNING.into(), reference });
+            return Ok(Found { config, from: Found::RUNNING.into(), reference, step: None });
         }
         if !job.is_empty() {
             return of_the_job(&job);
@@ -135,28 +134,38 @@ impl Given<'_> {
     }
 
     fn of_the_file(&self, file: Text<'_>) -> Result<Found> {
-        let path = file.path;
-        let pipeline =
-            text::yaml(file.text).map_err(|error| not_read(&Source::File(path.to_owned()), error))?;
-        let entries = pipeline_file::entries(&pipeline, self.is_the_plugins_own());
+        let entries = self.entries(file)?;
         let Some(best) = entries.iter().map(|entry| entry.fit(self.wanted)).max() else {
             return Ok(default());
         };
         let mut fitting = entries.iter().filter(|entry| entry.fit(self.wanted) == best);
-        let Some(Entry { step, reference, options }) = fitting.next() else { return Ok(default()) };
+        let Some(entry) = fitting.next() else { return Ok(default()) };
         let others = match fitting.count() {
             0 => String::new(),
             others => format!(" (the first of {} that fit)", others + 1),
         };
-        let source = Source::PipelineFile { path: path.to_owned(), step: step.clone() };
-        let from = format!("{source}{others}");
-        let mut config = Config::read(options, source).map_err(usage)?;
+        let mut found = of_the_entry(file.path, entry)?;
+        found.from += &others;
         if best == Fit::OtherMachine {
             // It is taken for its other options.
-            config.platforms = None;
-            config.os = None;
+            found.config.platforms = None;
+            found.config.os = None;
         }
-        Ok(Found { config, from, reference: Some(reference.clone()) })
+        Ok(found)
+    }
+
+    /// This plugin's entries in a pipeline file.
+    pub(super) fn entries(&self, file: Text<'_>) -> Result<Vec<Entry>> {
+        let source = || Source::File(file.path.to_owned());
+        let pipeline = text::yaml(file.text).map_err(|error| not_read(&source(), error))?;
+        Ok(pipeline_file::entries(&pipeline, self.is_the_plugins_own()))
+    }
+
+    /// Whether the configuration is in the pipeline file, if anywhere.
+    pub(super) fn is_in_the_file(&self) -> Result<Option<Text<'_>>> {
+        let job = self.job_entries()?;
+        let elsewhere = self.file.is_some() || !job.is_empty() || self.running_configuration(&job).is_some();
+        Ok(self.pipeline.filter(|_| !elsewhere))
     }
 
     /// Whether the repository is this plugin's own, by the name in its `plugin.yml`.
@@ -164,6 +173,15 @@ impl Given<'_> {
         let value = self.plugin_yml.and_then(|text| text::yaml(text).ok());
         value.is_some_and(|value| value.get("name").and_then(Value::as_str) == Some("rust-vmm-ci"))
     }
+}
+
+/// The configuration of an entry in a pipeline file.
+pub(super) fn of_the_entry(path: &str, entry: &Entry) -> Result<Found> {
+    let Entry { step, reference, options, .. } = entry;
+    let source = Source::PipelineFile { path: path.to_owned(), step: step.clone() };
+    let from = source.to_string();
+    let config = Config::read(options, source).map_err(usage)?;
+    Ok(Found { config, from, reference: Some(reference.clone()), step: Some(entry.plain_step().to_owned()) })
 }
 
 /// The configuration of a job whose agent has not told the running plugin's.
@@ -180,7 +198,7 @@ fn of_the_job(entries: &[(String, Value)]) -> Result<Found> {
             let source = Source::Plugin(reference.clone());
             let from = source.to_string();
             let config = Config::read(options, source).map_err(usage)?;
-            Ok(Found { config, from, reference: Some(reference.clone()) })
+            Ok(Found { config, from, reference: Some(reference.clone()), step: None })
         }
         _ => Err(usage(format!(
             "BUILDKITE_PLUGINS: names this plugin {} times with different options, and \
@@ -191,7 +209,7 @@ fn of_the_job(entries: &[(String, Value)]) -> Result<Found> {
 }
 
 fn default() -> Found {
-    Found { config: Config::default(), from: "the defaults".into(), reference: None }
+    Found { config: Config::default(), from: "the defaults".into(), reference: None, step: None }
 }
 
 /// The error for a text that is no JSON or YAML.

@@ -1,6 +1,7 @@
 //! Whether this binary is one that the hooks, or the option `version`, can work with.
 
 use crate::exit::usage;
+use crate::model::shown;
 use anyhow::Result;
 use semver::{Version, VersionReq};
 
@@ -22,7 +23,10 @@ pub fn require_version(required: Option<&VersionReq>, hooks: Option<&str>, binar
     }
     let Some(hooks) = hooks.map(str::trim).filter(|hooks| !hooks.is_empty()) else { return Ok(()) };
     let hooks: Version = hooks.strip_prefix('v').unwrap_or(hooks).parse().map_err(|error| {
-        usage(format!("RUST_VMM_CI_HOOKS_VERSION: expected a version such as 1.2.3, got {hooks:?}: {error}"))
+        usage(format!(
+            "RUST_VMM_CI_HOOKS_VERSION: expected a version such as 1.2.3, got {}: {error}",
+            shown::value(hooks)
+        ))
     })?;
     if binary.major < hooks.major || (binary.major == hooks.major && *binary < hooks) {
         return Err(usage(format!(

@@ -17,6 +17,27 @@ pub fn value(text: &str) -> String {
     format!("\"{}\"", line(&cut))
 }
 
+/// Makes a message safe and bounded: lines are cut after 1,000 characters, and at most 200 lines are shown. A
+/// message may quote a tool, a parser or a file that a stranger wrote.
+pub fn message(text: &str) -> String {
+    const LONGEST_LINE: usize = 1000;
+    const MOST_LINES: usize = 200;
+    let mut lines: Vec<String> = Vec::new();
+    let mut rest = text.split('\n');
+    for line in rest.by_ref().take(MOST_LINES) {
+        let mut cut: String = line.chars().take(LONGEST_LINE).collect();
+        if cut.len() < line.len() {
+            cut.push('…');
+        }
+        lines.push(block(&cut).into_owned());
+    }
+    let more = rest.count();
+    if more > 0 {
+        lines.push(format!("… and {more} more lines"));
+    }
+    lines.join("\n")
+}
+
 /// Makes text safe for one line. Control characters, which include line ends, and characters that
 /// change the reading direction become symbols.
 pub fn line(text: &str) -> Cow<'_, str> {
@@ -56,6 +77,13 @@ const fn turns_direction(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_is_bounded_and_moves_no_terminal() {
+        assert_eq!(message("a\n\u{1b}[2Jb"), "a\n␛[2Jb");
+        let long = message(&format!("{}\n{}", "x".repeat(1 << 20), "y\n".repeat(1 << 20)));
+        assert!(long.len() < 2000 && long.ends_with("more lines"), "{}", long.len());
+    }
 
     #[test]
     fn a_value_is_quoted_on_one_line_and_cut() {

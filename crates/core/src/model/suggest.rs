@@ -5,7 +5,7 @@
 /// Damerau-Levenshtein distance.
 pub fn closest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (given.chars().count() / 3).clamp(1, 3);
-    let folded = given.to_lowercase().replace('_', "-");
+    let folded = with_our_word(&given.to_lowercase()).replace('_', "-");
     candidates
         .into_iter()
         .map(|candidate| {
@@ -15,6 +15,25 @@ pub fn closest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -
         .filter(|(slips, _)| *slips <= allowed)
         .min_by_key(|(slips, _)| *slips)
         .map(|(_, candidate)| candidate)
+}
+
+/// Names of platforms in other projects, with ours: Docker, Debian, Go and Rust do not agree.
+const PLATFORMS: [(&str, &str); 5] = [
+    ("arm64", "aarch64"),
+    ("amd64", "x86_64"),
+    ("x64", "x86_64"),
+    ("x86-64", "x86_64"),
+    ("riscv64gc", "riscv64"),
+];
+
+/// A name whose platform at the end is written as we write it: `clippy-arm64` is `clippy-aarch64`.
+pub fn with_our_word(given: &str) -> String {
+    let found = PLATFORMS.iter().find_map(|(theirs, ours)| Some((given.strip_suffix(theirs)?, ours)));
+    let at_a_word = |before: &str| before.is_empty() || before.ends_with(['-', ' ']);
+    match found {
+        Some((before, ours)) if at_a_word(before) => format!("{before}{ours}"),
+        _ => given.to_owned(),
+    }
 }
 
 /// The end of an error about an unknown name. It is "; did you mean `x`?" if a candidate is close, and
@@ -37,6 +56,14 @@ mod tests {
         assert_eq!(closest("cliippy", ["style", "clippy"]), Some("clippy"));
         assert_eq!(closest("timeout_in_minutes", ["timeout-in-minutes"]), Some("timeout-in-minutes"));
         assert_eq!(closest("sytle", ["style", "clippy"]), Some("style"));
+    }
+
+    #[test]
+    fn a_platform_is_known_by_the_names_that_others_give_it() {
+        assert_eq!(closest("arm64", ["x86_64", "aarch64"]), Some("aarch64"));
+        assert_eq!(closest("amd64", ["x86_64", "aarch64"]), Some("x86_64"));
+        assert_eq!(with_our_word("clippy-arm64"), "clippy-aarch64");
+        assert_eq!(with_our_word("farm64"), "farm64");
     }
 
     #[test]

@@ -39,6 +39,22 @@ pub fn one_job_each(platforms: &[Platform], tests: &Descriptions) -> Vec<Use> {
     platforms.iter().map(step).collect()
 }
 
+/// The step of Windows: a job with its checks, or an upload of a step for each.
+pub fn windows(upload: bool) -> Use {
+    let os = Os::Windows.as_str();
+    let platform = Platform::X86_64.as_str();
+    let options = if upload {
+        Map::from_iter([("mode".to_owned(), json!("upload")), ("os".to_owned(), json!(os))])
+    } else {
+        Map::from_iter([("platform".to_owned(), json!(platform)), ("os".to_owned(), json!(os))])
+    };
+    if upload {
+        return Use { label: format!(":pipeline: {os}"), agents: None, options };
+    }
+    let agents = Some(json!({"os": os, "platform": platform}));
+    Use { label: format!("{platform} {os}"), agents, options }
+}
+
 /// The steps that upload what the predecessor's generator uploaded, with the same labels. `standard` is
 /// the names of the standard checks.
 ///
@@ -62,8 +78,7 @@ pub fn uploads(tests: &Descriptions, standard: &[String]) -> Vec<Use> {
         return steps;
     }
     for &file in &own {
-        let name = file.0.rsplit('/').next().and_then(|name| name.strip_suffix(".json"));
-        let mut step = upload(&format!(" {}", name.unwrap_or(&file.0)));
+        let mut step = upload(&format!(" {}", stem(&file.0)));
         step.options.insert("standard".into(), false.into());
         if file.0 == OF_CRATES {
             step.options.insert("workspace".into(), "selective".into());
@@ -73,12 +88,21 @@ pub fn uploads(tests: &Descriptions, standard: &[String]) -> Vec<Use> {
     }
     let others: Vec<_> = tests.iter().filter(|file| !of_its_own(file)).collect();
     if !others.is_empty() {
-        let mut step = upload(" custom");
+        let mut step = match &others[..] {
+            [only] => upload(&format!(" {}", stem(&only.0))),
+            _ => upload(" custom"),
+        };
         step.options.insert("standard".into(), false.into());
         add_tests(&mut step.options, others.into_iter());
         steps.push(step);
     }
     steps
+}
+
+/// The name of a description without its folder and `.json`.
+fn stem(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.strip_suffix(".json").unwrap_or(name)
 }
 
 fn add_tests<'t>(options: &mut Map<String, Value>, tests: impl Iterator<Item = &'t (String, Vec<String>)>) {

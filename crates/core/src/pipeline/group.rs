@@ -8,7 +8,7 @@ use crate::checks::times::Times;
 use crate::config::Config;
 use crate::exit::usage;
 use crate::model::{CheckName, Origin, Os, Platform, StepLabel};
-use crate::plan::{PlannedCheck, StepSettings, split};
+use crate::plan::{AS_IMAGE, PlannedCheck, StepSettings, split};
 use crate::predecessor::minutes;
 use anyhow::Result;
 use indexmap::IndexMap;
@@ -125,12 +125,10 @@ fn step(group: &Group, config: &Config, reference: &str) -> Result<Step<'static>
     Ok(Step {
         label: group.label.clone().into(),
         command: command.into(),
-        shared: Arc::new(Shared::new(
-            &agents,
-            &plugins(reference, options, &[]),
-            timeout.into(),
-            attributes,
-        )?),
+        shared: Arc::new(
+            Shared::new(&agents, &plugins(reference, options, &[]), timeout.into(), attributes)?
+                .with_github_check(config),
+        ),
         if_changed: None,
     })
 }
@@ -140,6 +138,8 @@ fn step(group: &Group, config: &Config, reference: &str) -> Result<Step<'static>
 fn is_special(settings: &StepSettings) -> bool {
     let plain = |origin: &Origin| match origin {
         Origin::Default => true,
+        // The checks of a job have one image.
+        Origin::Option(key) if key == AS_IMAGE => true,
         Origin::Option(key) => STEP_OPTIONS.iter().any(|option| option.name == key),
         _ => false,
     };

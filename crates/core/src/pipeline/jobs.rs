@@ -28,17 +28,21 @@ impl Uploads {
     /// # Errors
     /// If the step cannot be written as JSON, which is not so for any of ours.
     pub fn add(&mut self, step: &Step<'_>) -> Result<()> {
-        let jobs = jobs(step);
+        self.add_text(&serde_json::to_string(step)?, jobs(step));
+        Ok(())
+    }
+
+    /// Adds a step as JSON that makes so many jobs.
+    pub fn add_text(&mut self, step: &str, jobs: u64) {
         if self.jobs > 0 && self.jobs + jobs > JOBS_PER_UPLOAD {
             self.close();
         }
         let separator = if self.jobs == 0 { "{\"steps\":[\n" } else { ",\n" };
         self.current += separator;
-        self.current += &serde_json::to_string(step)?;
+        self.current += step;
         self.jobs += jobs;
         self.all_jobs += jobs;
         self.steps += 1;
-        Ok(())
     }
 
     fn close(&mut self) {

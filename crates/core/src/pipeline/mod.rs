@@ -10,7 +10,7 @@ mod step;
 pub use group::{Group, Groups};
 pub use jobs::{JOBS_PER_BUILD, Uploads};
 pub use options::of_check as job_options;
-pub use step::{Renderer, Step};
+pub use step::{Renderer, Step, summary};
 
 /// The reference of this plugin, if it is not known which one a pipeline uses: that of this version.
 pub fn own_reference() -> String {

@@ -103,6 +103,8 @@ impl<'a> PlanOptions<'a> {
             timeout_in_minutes: _,
             cache: _,
             annotate: _,
+            summary: _,
+            github_check: _,
             version: _,
             step_options: _,
             source: _,
@@ -128,11 +130,14 @@ impl<'a> PlanOptions<'a> {
 
 /// The options about jobs and not about checks.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct JobOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     cache: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     annotate: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    github_check: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
 }
@@ -142,6 +147,7 @@ impl JobOptions {
         Self {
             cache: config.cache.map(crate::config::Cache::as_str),
             annotate: (!config.annotate).then_some(false),
+            github_check: config.github_check.then_some(true),
             version: config.version.as_ref().map(ToString::to_string),
         }
     }

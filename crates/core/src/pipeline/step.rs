@@ -2,11 +2,12 @@
 
 use super::options;
 use crate::config::Config;
+use crate::model::Os;
 use crate::plan::{PlannedCheck, StepSettings};
 use anyhow::Result;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub struct Shared {
     plugins: Box<RawValue>,
     timeout: Value,
     attributes: Map<String, Value>,
+    /// Whether the step has a GitHub check, which shows findings on the lines of a pull request.
+    github_check: bool,
 }
 
 impl Shared {
@@ -44,7 +47,19 @@ impl Shared {
         timeout: Value,
         attributes: Map<String, Value>,
     ) -> Result<Self> {
-        Ok(Self { agents: to_raw_value(agents)?, plugins: to_raw_value(plugins)?, timeout, attributes })
+        Ok(Self {
+            agents: to_raw_value(agents)?,
+            plugins: to_raw_value(plugins)?,
+            timeout,
+            attributes,
+            github_check: false,
+        })
+    }
+
+    /// The same with a GitHub check, if the configuration asks for one.
+    #[must_use]
+    pub fn with_github_check(self, config: &Config) -> Self {
+        Self { github_check: config.github_check, ..self }
     }
 }
 
@@ -53,6 +68,43 @@ impl Step<'_> {
     pub fn attribute(&self, name: &str) -> Option<&Value> {
         self.shared.attributes.get(name)
     }
+
+    /// The step's notifications with a GitHub check: its own, or else one that is named after the step.
+    fn notify(&self) -> Vec<Value> {
+        let own = self.attribute(NOTIFY);
+        let mut all =
+            own.and_then(Value::as_array).cloned().unwrap_or_else(|| own.cloned().into_iter().collect());
+        let is_check = |notification: &Value| {
+            notification.get(GITHUB_CHECK).is_some() || notification.as_str() == Some(GITHUB_CHECK)
+        };
+        if !all.iter().any(is_check) {
+            all.push(json!({ GITHUB_CHECK: { "name": self.label } }));
+        }
+        all
+    }
+}
+
+/// The attribute with a step's notifications.
+const NOTIFY: &str = "notify";
+/// A notification that is a check on the pull request (Buildkite's documentation, "Notify").
+const GITHUB_CHECK: &str = "github_check";
+
+/// The last steps of a build: a wait for all jobs, passed or failed, and a step that makes one page of the
+/// reports that they left. `reference` is the one that the uploading job has for this plugin.
+pub fn summary(config: &Config, reference: &str) -> [Value; 2] {
+    let mut agents = config.agents.clone().unwrap_or_default();
+    if agents.is_empty() {
+        agents.insert("os".into(), Os::Linux.as_str().into());
+    }
+    [
+        json!({"wait": null, "continue_on_failure": true}),
+        json!({
+            "label": ":clipboard: rust-vmm-ci",
+            "agents": agents,
+            "plugins": [{ reference: { "summary": true } }],
+            "timeout_in_minutes": 10,
+        }),
+    ]
 }
 
 impl Serialize for Step<'_> {
@@ -68,8 +120,13 @@ impl Serialize for Step<'_> {
         }
         map.serialize_entry("plugins", &self.shared.plugins)?;
         map.serialize_entry("timeout_in_minutes", &self.shared.timeout)?;
-        for (name, value) in self.shared.attributes.iter().filter(|(name, _)| *name != "retry") {
+        let notify = self.shared.github_check.then(|| self.notify());
+        let is_written = |name: &str| name == "retry" || (name == NOTIFY && notify.is_some());
+        for (name, value) in self.shared.attributes.iter().filter(|(name, _)| !is_written(name)) {
             map.serialize_entry(name, value)?;
+        }
+        if let Some(notify) = &notify {
+            map.serialize_entry(NOTIFY, notify)?;
         }
         if let Some(paths) = &self.if_changed {
             map.serialize_entry("if_changed", &**paths)?;
@@ -118,12 +175,15 @@ impl<'a> Renderer<'a> {
         }
         let settings = &check.step;
         let options = options::of_check(self.config, check)?;
-        let shared = Arc::new(Shared::new(
-            &settings.agents.to_map(),
-            &plugins(self.reference, options, &settings.plugins),
-            settings.timeout.value.clone(),
-            settings.attributes.to_map(),
-        )?);
+        let shared = Arc::new(
+            Shared::new(
+                &settings.agents.to_map(),
+                &plugins(self.reference, options, &settings.plugins),
+                settings.timeout.value.clone(),
+                settings.attributes.to_map(),
+            )?
+            .with_github_check(self.config),
+        );
         if self.recent.len() == RECENT {
             self.recent.remove(0);
         }
@@ -146,4 +206,43 @@ pub fn plugins(reference: &str, options: Map<String, Value>, own: &[Value]) -> V
     let mut entry = Map::new();
     entry.insert(reference.to_owned(), Value::Object(options));
     std::iter::once(Value::Object(entry)).chain(own.iter().cloned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(attributes: &Value, github_check: bool) -> Value {
+        let attributes = attributes.as_object().cloned().unwrap_or_default();
+        let config = Config { github_check, ..Config::default() };
+        let shared = Shared::new(&Map::new(), &[], 15.into(), attributes).unwrap().with_github_check(&config);
+        let step =
+            Step { label: "clippy".into(), command: "x".into(), shared: Arc::new(shared), if_changed: None };
+        serde_json::to_value(step).unwrap()
+    }
+
+    #[test]
+    fn a_step_has_a_github_check_only_where_the_option_asks_for_one() {
+        assert_eq!(step(&json!({}), false).get("notify"), None);
+        assert_eq!(step(&json!({}), true)["notify"], json!([{"github_check": {"name": "clippy"}}]));
+    }
+
+    #[test]
+    fn a_steps_own_notifications_stay_and_its_own_check_is_not_doubled() {
+        let slack = json!({"notify": [{"slack": "#a"}]});
+        assert_eq!(
+            step(&slack, true)["notify"],
+            json!([{"slack": "#a"}, {"github_check": {"name": "clippy"}}])
+        );
+        let own = json!({"notify": [{"github_check": {"name": "mine"}}]});
+        assert_eq!(step(&own, true)["notify"], own["notify"]);
+    }
+
+    #[test]
+    fn the_last_step_waits_for_all_jobs_and_runs_nothing_of_the_repository() {
+        let [wait, step] = summary(&Config::default(), "p#v1");
+        assert_eq!(wait, json!({"wait": null, "continue_on_failure": true}));
+        assert_eq!(step["plugins"], json!([{"p#v1": {"summary": true}}]));
+        assert_eq!((step.get("command"), &step["agents"]), (None, &json!({"os": "linux"})));
+    }
 }

@@ -1,6 +1,7 @@
 //! A check that is to run: what it does, and what holds for it.
 
 use super::StepSettings;
+use super::text::change_folder;
 use crate::checks::{Needs, Work, emulated};
 use crate::model::{CheckName, Os, Platform, StepLabel};
 use std::sync::Arc;
@@ -42,9 +43,11 @@ impl PlannedCheck {
     /// What it runs, as a person would type it without this program, where that is possible.
     pub fn plain_command(&self) -> String {
         match &self.work {
-            Work::Cargo { command, .. } => command.to_string(),
-            Work::Shell(script) => script.clone(),
-            Work::Logic(_) => self.command.clone(),
+            Work::Cargo { command, features, .. } => match command.for_features(*features) {
+                Some(command) => change_folder(self.os, self.directory.as_deref(), &command.to_string()),
+                None => self.command.clone(),
+            },
+            Work::Shell(_) | Work::Logic(_) => self.command.clone(),
         }
     }
 

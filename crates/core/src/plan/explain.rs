@@ -1,11 +1,13 @@
 //! Why a step is there or not, and where every value in it came from.
 
 use super::facts::CrateFacts;
-use super::item::{Item, items_of_crate};
+use super::item::{Item, Kind, items_of_crate};
 use super::select::{Out, Target};
 use super::{PlannedCheck, Planner, StepSettings};
+use crate::checks::coverage;
 use crate::exit::usage;
-use crate::model::{Origin, Platform, closest, did_you_mean};
+use crate::model::{Origin, Platform, closest, did_you_mean, with_our_word};
+use crate::predecessor::coverage_file;
 use anyhow::Result;
 
 /// A value of a step, and its origin.
@@ -40,36 +42,80 @@ pub struct Explained {
 type See<'s, 'a> = dyn FnMut(&Item<'a>, Option<Platform>, Option<&CrateFacts>) + 's;
 
 impl<'a> Planner<'a> {
-    /// What there is to say of the steps that go by a label or a check's name.
+    /// What there is to say of the steps that go by a label or a check's name; nothing where none does.
+    /// `clippy-arm64` and `style-x86_64` are understood too.
     ///
     /// # Errors
-    /// Exit 2 where nothing goes by it, with what was meant.
-    pub fn explain(&self, name: &str) -> Result<Vec<Explained>> {
+    /// Exit 2 where a step cannot be planned.
+    pub fn explain(&self, typed: &str) -> Result<Vec<Explained>> {
+        let ours = with_our_word(typed);
+        let plain = Platform::ALL.iter().find_map(|platform| ours.strip_suffix(&format!("-{platform}")));
+        // Only where the check has a step for all platforms: another has no step on this platform.
+        let plain = plain.filter(|plain| {
+            let mut found = false;
+            self.each_item(&mut |item| found |= item.name() == *plain && item.slots().contains(&None));
+            found
+        });
+        for name in [Some(typed), Some(ours.as_str()), plain].into_iter().flatten() {
+            let found = self.explain_name(name)?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn explain_name(&self, name: &str) -> Result<Vec<Explained>> {
         let mut found = Vec::new();
-        let mut labels = Vec::new();
         self.each_step(&mut |item, platform, of_crate| {
             let label = item.label(platform, of_crate.map(|found| found.name.as_str()));
             if label.as_str() == name || item.name() == name {
                 found.push(self.explain_step(item, platform, of_crate));
-            } else {
-                labels.push(label.as_str().to_owned());
             }
         });
         let mut found: Vec<Explained> = found.into_iter().collect::<Result<_>>()?;
-        if found.is_empty() {
-            let names = self.names();
-            // All of them would be a long list to read: a check's name stands for its labels.
-            let meant = match closest(name, labels.iter().map(String::as_str)) {
-                Some(label) => format!("; did you mean `{label}`?"),
-                None => did_you_mean(name, names.iter().map(String::as_str)),
-            };
-            return Err(usage(format!("no step has the label `{name}`, and no check the name{meant}")));
-        }
         // The other system's checks say something only where this one has none of the name.
         if found.iter().any(|step| !matches!(step.out, Some(Out::OtherOs(_)))) {
             found.retain(|step| !matches!(step.out, Some(Out::OtherOs(_))));
         }
         Ok(found)
+    }
+
+    /// The error for a name that no step and no check goes by, with what was meant.
+    pub fn unknown(&self, name: &str) -> anyhow::Error {
+        let mut labels = Vec::new();
+        self.each_step(&mut |item, platform, of_crate| {
+            let label = item.label(platform, of_crate.map(|found| found.name.as_str()));
+            labels.push(label.as_str().to_owned());
+        });
+        let names = self.names();
+        let ours = with_our_word(name);
+        let of_platform = Platform::ALL.into_iter().find_map(|platform| {
+            let check = ours.strip_suffix(&format!("-{platform}"))?;
+            names.contains(check).then_some((check, platform))
+        });
+        if let Some((check, platform)) = of_platform {
+            let how = if check == coverage::NAME && !platform.is_emulated() {
+                format!("a file {} in the root brings it", coverage_file::name(platform))
+            } else {
+                format!("`checks: {{{check}: {{platform: [{platform}]}}}}` brings it")
+            };
+            return usage(format!(
+                "no step has the label `{ours}`: the check `{check}` is not for {platform}; {how}"
+            ));
+        }
+        // All of them would be a long list to read: a check's name stands for its labels.
+        let meant = match closest(name, labels.iter().map(String::as_str)) {
+            Some(label) => format!("; did you mean `{label}`?"),
+            None => did_you_mean(name, names.iter().map(String::as_str)),
+        };
+        usage(format!("no step has the label `{name}`, and no check the name{meant}"))
+    }
+
+    /// Whether a standard check has a step on a platform only because the repository has a file for it.
+    fn is_by_file(&self, item: &Item<'a>, platform: Platform) -> bool {
+        let listed = item.test.platforms.as_deref().unwrap_or_default();
+        item.kind == Kind::Standard && !listed.contains(&platform) && self.facts.coverage.contains(&platform)
     }
 
     /// Every step that there is or could be.
@@ -115,6 +161,16 @@ impl<'a> Planner<'a> {
             lines.push(line("command", &check.command, settings.command.clone()));
         }
         lines.extend(lines_of(&settings));
+        if let (true, Some(platform)) = (item.name() == coverage::NAME, platform)
+            && self.is_by_file(item, platform)
+        {
+            let file = coverage_file::name(platform);
+            lines.push(line(
+                "here",
+                "the repository keeps a score for this platform",
+                Origin::File(file, "coverage_score".into()),
+            ));
+        }
         if let Some(paths) = check.as_ref().and_then(|check| check.if_changed.as_ref()) {
             let option = if paths.len() > 1 { "workspace, dependents" } else { "workspace" };
             lines.push(line("if_changed", &paths.join(" "), Origin::Option(option.into())));

@@ -5,11 +5,12 @@ use crate::checks::{self, STANDARD};
 use crate::config::{Config, WorkspaceMode};
 use crate::exit::{infrastructure, usage};
 use crate::model::Platform;
-use crate::predecessor::{self, Description, Variables};
+use crate::model::shown::value;
+use crate::predecessor::{self, Description, Legacy, LegacyCheck, Test, Variables};
 use crate::workspace::path::{file_in, is_within, join};
 use crate::workspace::{Crate, Crates, Files, Reach, parallel, unreadable};
 use anyhow::Result;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The folder of descriptions and pipelines, in the root and in each crate.
@@ -79,7 +80,7 @@ impl Facts {
         };
         for (index, path) in config.tests.iter().enumerate() {
             let Some(path) = join("", path) else {
-                let error = usage(format!("tests[{index}]: {path:?} leads out of the repository"));
+                let error = usage(format!("tests[{index}]: {} leads out of the repository", value(path)));
                 return Err(config.source.named_in(error));
             };
             let Some(text) = read(files, &path)? else {
@@ -94,11 +95,14 @@ impl Facts {
             }
         }
         let selective = config.workspace == WorkspaceMode::Selective;
-        let mut tests = facts.tests.iter().flat_map(|file| &file.tests);
-        // A call of the predecessor's coverage for one crate becomes a check of that package.
+        // These speak of members: the option `packages` or `exclude` of a check, and a call of the
+        // predecessor's coverage or benchmark for one crate, which becomes a check of that package.
+        let named =
+            config.checks.values().any(|check| !check.packages.is_empty() || !check.exclude.is_empty());
         let scoped =
-            tests.any(|test| test.command.contains("--test-scope")) && read(files, "Cargo.toml")?.is_some();
-        if packages || selective || scoped {
+            facts.tests.iter().any(|file| file.tests.iter().any(|test| is_of_crate(&file.path, test)));
+        let members = named || scoped;
+        if packages || selective || (members && read(files, "Cargo.toml")?.is_some()) {
             facts.read_crates(files, config)?;
         }
         facts.note_variables(files, config)?;
@@ -119,8 +123,16 @@ impl Facts {
             &reached,
             files.readers(),
             |(member, on)| -> Result<(CrateFacts, Option<String>)> {
-                let (tests, note) = self.descriptions_of(files, member, &names)?;
-                let watched = watched(files, &crates, member, on)?;
+                // Only selective mode has steps of the crates' own.
+                let (tests, note) = match config.workspace {
+                    WorkspaceMode::Selective => self.descriptions_of(files, member, &names)?,
+                    WorkspaceMode::Whole => (Vec::new(), None),
+                };
+                let configured = config.dependents.then_some(&crates.configured);
+                let mut watched = watched(files, &crates, member, on)?;
+                watched.extend(configured.into_iter().flatten().map(watch::of_outside));
+                let mut seen = HashSet::new();
+                watched.retain(|glob| seen.insert(glob.clone()));
                 let watched_shared = watched.iter().chain(&shared).cloned().collect();
                 let is_root = member.dir.is_empty();
                 let found = CrateFacts {
@@ -211,6 +223,16 @@ impl Facts {
     }
 }
 
+/// Whether a test of a file calls the predecessor's coverage or benchmark for one crate.
+fn is_of_crate(path: &str, test: &Test) -> bool {
+    let folder = || path.split_once(&format!("/{BUILDKITE}/")).is_some();
+    match Legacy::check_of(&test.command) {
+        Some(LegacyCheck::Coverage) => test.command.contains("--test-scope"),
+        Some(LegacyCheck::Bench) => test.command.contains("cd ") || test.crate_path.is_some() || folder(),
+        _ => false,
+    }
+}
+
 /// The names in the repository's other descriptions; a file that cannot be read has none.
 fn elsewhere(files: &dyn Files) -> Vec<String> {
     let listed = files.list(BUILDKITE).unwrap_or_default();
@@ -231,6 +253,7 @@ fn watched(files: &dyn Files, crates: &Crates, member: &Crate, on: &[&Crate]) ->
         } else {
             globs.push(watch::of_folder(&found.dir));
         }
+        globs.extend(found.outside.iter().map(watch::of_outside));
     }
     Ok(globs)
 }

@@ -12,6 +12,7 @@ mod planner;
 mod select;
 mod settings;
 mod settle;
+mod several;
 mod shares;
 mod split;
 #[cfg(test)]
@@ -26,6 +27,8 @@ pub use explain::Explained;
 pub use facts::Facts;
 pub use planner::{Asked, Planner};
 pub use settings::{StepSettings, Traced, TracedMap};
+pub use settle::AS_IMAGE;
+pub use several::for_run as for_run_of_all;
 pub use shares::shares;
 pub use split::split;
 
@@ -47,15 +50,6 @@ pub struct Plan {
 ///
 /// # Errors
 /// Exit 2 for an unknown name and for a check of another platform or system, with what to do.
-pub fn for_run(config: &Config, facts: &Facts, platform: Platform, os: Os, asked: Asked) -> Result<Plan> {
-    let planner = Planner::for_platform(config, facts, platform, os, asked)?;
-    let mut checks: Vec<PlannedCheck> = Vec::new();
-    planner.visit(&mut |check| {
-        checks.push(check);
-        Ok(())
-    })?;
-    planner.refuse_unplanned(&|name| {
-        checks.iter().any(|check| check.name.as_str() == name || check.label.as_str() == name)
-    })?;
-    Ok(Plan { checks, notes: planner.notes() })
+pub fn for_run(config: &Config, facts: &Facts, platform: Platform, os: Os, asked: &Asked) -> Result<Plan> {
+    several::for_run(&[(config, facts)], platform, os, asked)
 }

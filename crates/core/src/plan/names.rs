@@ -3,11 +3,17 @@
 use super::Planner;
 use super::item::{Item, Kind, items_of_crate};
 use crate::checks;
+use crate::config::CheckOptions;
 use crate::exit::usage;
 use crate::model::did_you_mean;
 use crate::predecessor::Legacy;
 use anyhow::Result;
 use std::collections::BTreeSet;
+
+/// Whether a name or a pattern with `*` and `?` means this name.
+pub fn is_meant(wanted: &str, name: &str) -> bool {
+    wanted == name || glob::Pattern::new(wanted).is_ok_and(|pattern| pattern.matches(name))
+}
 
 impl<'a> Planner<'a> {
     /// Refuses what `checks`, `only`, `skip` and the command line name and nothing here is called.
@@ -33,6 +39,7 @@ impl<'a> Planner<'a> {
                 return Err(usage(format!("checks.{name}: unknown check{meant}")));
             }
             checks::check_options(self.check_of(name), &options.own)?;
+            self.refuse_unknown_packages(name, options)?;
         }
         let only =
             self.config.only.iter().flatten().enumerate().map(|(at, name)| (format!("only[{at}]"), name));
@@ -41,6 +48,26 @@ impl<'a> Planner<'a> {
             if !names.contains(name.as_str()) && !self.is_label(name) {
                 let meant = did_you_mean(name, names.iter().map(String::as_str));
                 return Err(usage(format!("{key}: no check or step is called `{name}`{meant}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what the options `packages` and `exclude` of a check name and no member of the workspace is
+    /// called. As for cargo, a name may be a pattern.
+    fn refuse_unknown_packages(&self, check: &str, options: &CheckOptions) -> Result<()> {
+        let Some(crates) = &self.facts.crates else { return Ok(()) };
+        let members = || crates.iter().map(|found| found.name.as_str());
+        for (key, names) in [("packages", &options.packages), ("exclude", &options.exclude)] {
+            for (at, name) in names.iter().enumerate() {
+                // cargo takes `NAME@VERSION` too.
+                let plain = name.split_once('@').map_or(name.as_str(), |(plain, _)| plain);
+                if !members().any(|member| is_meant(plain, member)) {
+                    return Err(usage(format!(
+                        "checks.{check}.{key}[{at}]: no member of the workspace is called `{name}`{}",
+                        did_you_mean(name, members())
+                    )));
+                }
             }
         }
         Ok(())
@@ -96,7 +123,7 @@ impl<'a> Planner<'a> {
         self.each_item(&mut |item| {
             let goes_by = item.name() == *name || self.labels_of(item).any(|label| label == *name);
             if goes_by && reason.is_none() {
-                reason = Some(self.why_unplanned(item));
+                reason = Some(self.why_unplanned(item, name));
             }
         });
         let told = reason.map_or_else(
@@ -111,14 +138,18 @@ impl<'a> Planner<'a> {
     }
 
     /// Why a check that was asked for does not run here, and what to do.
-    fn why_unplanned(&self, item: &Item<'_>) -> String {
+    fn why_unplanned(&self, item: &Item<'_>, name: &str) -> String {
         let os = item.test.os;
         if os.is_some_and(|os| os != self.os) || (self.lacks_os(item) && item.kind == Kind::Standard) {
             let os = os.map_or("linux", crate::model::Os::as_str);
             return format!("is for {os}, and this run is for {}: run it there", self.os);
         }
-        let platforms: Vec<&str> =
-            item.slots().into_iter().flatten().map(crate::model::Platform::as_str).collect();
+        let slots: Vec<_> = item.slots().into_iter().flatten().collect();
+        let labelled = slots.iter().filter(|slot| item.label(Some(**slot), None).as_str() == name);
+        let labelled: Vec<&str> = labelled.map(|slot| slot.as_str()).collect();
+        // A label names one platform, a name all platforms of its steps.
+        let all = || slots.iter().map(|slot| slot.as_str()).collect();
+        let platforms: Vec<&str> = if labelled.is_empty() { all() } else { labelled };
         if platforms.is_empty() {
             return "is not for what was asked for".into();
         }

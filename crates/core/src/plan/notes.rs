@@ -3,6 +3,7 @@
 use super::item::{Item, Kind};
 use super::{Planner, watch};
 use crate::model::Platform;
+use crate::model::shown;
 use serde_json::Value;
 
 impl Planner<'_> {
@@ -27,7 +28,11 @@ impl Planner<'_> {
             ("AARCH64_LINUX_AGENT_TAGS", &variables.aarch64_agents, Platform::Aarch64),
         ]
         .into_iter()
-        .filter(|(_, tags, platform)| tags.is_some() && !enabled(*platform))
+        .filter(|(_, tags, platform)| {
+            let mut sharing =
+                Platform::ALL.into_iter().filter(|other| other.agent_tag() == platform.agent_tag());
+            tags.is_some() && !sharing.any(enabled)
+        })
         .map(|(name, _, platform)| {
             format!("{name}: no step is for {platform}: it is not among the platforms")
         })
@@ -62,8 +67,10 @@ fn of_item(item: &Item<'_>) -> Vec<String> {
     for glob in globs {
         if let Some(deep) = watch::too_shallow(&glob) {
             notes.push(format!(
-                "{}: {glob:?} matches no file in a folder below it; write {deep:?}",
-                item.origin("if_changed")
+                "{}: {} matches no file in a folder below it; write {}",
+                item.origin("if_changed"),
+                shown::value(&glob),
+                shown::value(&deep)
             ));
         }
     }

@@ -18,6 +18,11 @@ impl<'a> Source<'a> {
     /// # Errors
     /// Exit 2 for a placeholder that has no value here.
     pub(super) fn fill<'t>(&self, text: &'t str, quote: bool) -> Result<Cow<'t, str>> {
+        self.fill_at(text, quote).map_err(|what| usage(format!("{}: {what}", self.item.origin("command"))))
+    }
+
+    /// As [`Self::fill`]; the error is only what is wrong, for a caller that knows where the text stands.
+    pub(super) fn fill_at<'t>(&self, text: &'t str, quote: bool) -> Result<Cow<'t, str>, String> {
         if !text.contains('{') {
             return Ok(Cow::Borrowed(text));
         }
@@ -40,7 +45,7 @@ impl<'a> Source<'a> {
         Ok(Cow::Owned(filled))
     }
 
-    fn value_of(&self, placeholder: &str) -> Result<&'a str> {
+    fn value_of(&self, placeholder: &str) -> Result<&'a str, String> {
         let of_crate = self.of_crate;
         let (value, missing) = match placeholder {
             PLATFORM => (self.target.map(Platform::as_str), "and the test names no `platform`"),
@@ -50,6 +55,6 @@ impl<'a> Source<'a> {
             ),
             _ => (of_crate.map(|found| found.name.as_str()), "which only `workspace: selective` gives"),
         };
-        value.ok_or_else(|| usage(format!("{}: has {placeholder}, {missing}", self.item.origin("command"))))
+        value.ok_or_else(|| format!("has {placeholder}, {missing}"))
     }
 }

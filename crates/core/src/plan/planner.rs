@@ -10,6 +10,7 @@ use super::{PlannedCheck, StepSettings};
 use crate::buildkite::is_soft;
 use crate::config::Config;
 use crate::exit::usage;
+use crate::model::shown;
 use crate::model::{Origin, Os, Platform};
 use crate::predecessor::minutes;
 use anyhow::Result;
@@ -101,9 +102,9 @@ impl<'a> Planner<'a> {
         let mut once = |check: PlannedCheck| {
             if let Some(first) = labels.insert(check.label.as_str().to_owned(), Arc::clone(&check.step)) {
                 return Err(usage(format!(
-                    "two steps have the label {:?}: {} and {}; branch protection could not tell them apart: \
+                    "two steps have the label {}: {} and {}; branch protection could not tell them apart: \
                      rename one, or leave it out by `skip` or `only`",
-                    check.label.as_str(),
+                    shown::value(check.label.as_str()),
                     first.source,
                     check.step.source
                 )));

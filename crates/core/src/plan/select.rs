@@ -3,6 +3,7 @@
 use super::Planner;
 use super::facts::CrateFacts;
 use super::item::{Item, Kind};
+use super::names::is_meant;
 use crate::checks::Check;
 use crate::config::WorkspaceMode;
 use crate::model::{Origin, Os, Platform};
@@ -32,15 +33,24 @@ pub enum Out {
 impl std::fmt::Display for Out {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NoStandard => f.write_str("the standard checks are left out (option standard)"),
+            Self::NoStandard => f.write_str(
+                "the standard checks are left out (option standard); `standard: true` brings them",
+            ),
             Self::OptIn(name) => write!(
                 f,
                 "it is opt-in: `checks: {{{name}: true}}` adds it, and `rust-vmm-ci run {name}` runs it once"
             ),
-            Self::OtherOs(os) => write!(f, "it is for {os} (option os)"),
-            Self::Platform(platform, origin) => write!(f, "{platform} is not among the platforms ({origin})"),
-            Self::Skipped(origin) => write!(f, "it is skipped ({origin})"),
-            Self::NotOnly => f.write_str("the option only does not name it"),
+            Self::OtherOs(os) => write!(f, "it is for {os} (option os); `os: {os}` brings it"),
+            Self::Platform(platform, origin @ (Origin::File(..) | Origin::Default)) => write!(
+                f,
+                "{platform} is not among the platforms ({origin}); a line `{platform}` in .platform, or the \
+                 option platform, brings it"
+            ),
+            Self::Platform(platform, origin) => {
+                write!(f, "{platform} is not among the platforms ({origin}); adding it there brings the step")
+            }
+            Self::Skipped(origin) => write!(f, "it is skipped ({origin}); taking it out there brings it"),
+            Self::NotOnly => f.write_str("the option only does not name it; adding it there brings the step"),
             Self::Crate(key) => write!(f, "the crate is left out (option {key})"),
             Self::NotAsked => f.write_str("it was not asked for"),
         }
@@ -155,10 +165,11 @@ impl Planner<'_> {
     /// The key of the option that leaves a crate out of a check that is planned crate by crate.
     fn crate_left_out(&self, item: &Item<'_>, found: &CrateFacts) -> Option<String> {
         let options = self.config.checks.get(item.name())?;
-        if let Some(at) = options.exclude.iter().position(|name| *name == found.name) {
+        if let Some(at) = options.exclude.iter().position(|name| is_meant(name, &found.name)) {
             return Some(format!("checks.{}.exclude[{at}]", item.name()));
         }
-        let others = !options.packages.is_empty() && !options.packages.contains(&found.name);
+        let others =
+            !options.packages.is_empty() && !options.packages.iter().any(|name| is_meant(name, &found.name));
         others.then(|| format!("checks.{}.packages", item.name()))
     }
 

@@ -17,6 +17,9 @@ const TIMEOUT: u32 = 15;
 /// Attributes that do not pass on as they are: other functions here make them.
 const SETTLED: [&str; 3] = ["label", "agents", "plugins"];
 
+/// The option by which the steps have the attribute `image`.
+pub const AS_IMAGE: &str = "docker.as";
+
 /// The settings of the steps of an item on a platform.
 pub fn settle(
     item: &Item<'_>,
@@ -124,19 +127,17 @@ impl Sources<'_> {
         if self.os == Os::Windows { platform.as_str() } else { platform.agent_tag() }
     }
 
-    /// The agent tags of a variable, which is for native Linux steps only. The predecessor also took
-    /// x86-64's variable for riscv64's steps, which run on the same machines (its defect 3).
+    /// The agent tags of a variable, which is for Linux steps only. As in the predecessor, the variable of
+    /// x86-64 also holds for riscv64, whose steps run on the same machines.
     fn variable_agents(&self) -> Option<(&'static str, &Map<String, Value>)> {
         if self.os != Os::Linux {
             return None;
         }
         let platform = self.platform?;
-        let (name, selected) = if platform == Platform::X86_64 {
+        let (name, selected) = if platform.agent_tag() == Platform::X86_64.agent_tag() {
             ("X86_LINUX_AGENT_TAGS", &self.variables.x86_agents)
-        } else if platform == Platform::Aarch64 {
-            ("AARCH64_LINUX_AGENT_TAGS", &self.variables.aarch64_agents)
         } else {
-            return None;
+            ("AARCH64_LINUX_AGENT_TAGS", &self.variables.aarch64_agents)
         };
         let selected = selected.as_ref().filter(|selected| selected.is_for(self.item.name()))?;
         Some((name, &selected.config))
@@ -231,6 +232,13 @@ impl Sources<'_> {
         let emulated = self.platform.is_some_and(Platform::is_emulated);
         if let (Some(jobs), Kind::Standard, false) = (divided, self.item.kind, emulated) {
             attributes.set(shard::OPTION, jobs, self.option(shard::OPTION));
+        }
+        // Kubernetes starts the job in the image of this attribute. An emulator's image does not run there.
+        if let (Some(docker), false) = (self.docker(), emulated)
+            && docker.get("as").is_some()
+            && let Some(image) = docker.get("image")
+        {
+            attributes.set("image", image.value.clone(), Origin::Option(AS_IMAGE.into()));
         }
         match check.and_then(|check| check.soft_fail) {
             Some(true) => attributes.set("soft_fail", true, self.option("soft-fail")),

@@ -76,7 +76,7 @@ mod tests {
         let mut facts = Facts::default();
         facts.standard = standard;
         facts.coverage = vec![Platform::X86_64];
-        let plan = for_run(&config, &facts, Platform::X86_64, Os::Linux, Asked::default()).unwrap();
+        let plan = for_run(&config, &facts, Platform::X86_64, Os::Linux, &Asked::default()).unwrap();
         let check = plan.checks.iter().find(|check| check.name.as_str() == name).unwrap();
         shares(check, &plan.checks)
             .iter()

@@ -71,7 +71,7 @@ mod tests {
         let options = only.map_or_else(|| json!({}), |only| json!({ "only": only }));
         let config = Config::parse(&options).unwrap();
         let facts = Facts::read(&MemoryFiles::default(), &|_| None, &config, false).unwrap();
-        for_run(&config, &facts, Platform::X86_64, Os::Linux, Asked::default()).unwrap().checks
+        for_run(&config, &facts, Platform::X86_64, Os::Linux, &Asked::default()).unwrap().checks
     }
 
     /// The parts as names.

@@ -31,7 +31,7 @@ impl Case {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         let asked = Asked { names: owned(names), packages: owned(packages) };
         let facts = Facts::read(&MemoryFiles::of(&self.files), &variable, &config, !packages.is_empty())?;
-        for_run(&config, &facts, platform, os, asked)
+        for_run(&config, &facts, platform, os, &asked)
     }
 
     fn labels(&self, names: &[&str]) -> Vec<String> {
@@ -191,11 +191,7 @@ fn what_cannot_run_here_is_refused_with_what_to_do() {
             "arm",
             "`arm`: is for aarch64, and this run is for x86_64: run it on such a machine",
         ),
-        (
-            Platform::X86_64,
-            "miri-aarch64",
-            "`miri-aarch64`: is for x86_64, aarch64, and this run is for x86_64",
-        ),
+        (Platform::X86_64, "miri-aarch64", "`miri-aarch64`: is for aarch64, and this run is for x86_64"),
         (
             Platform::X86_64,
             "build-msvc",

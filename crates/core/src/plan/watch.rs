@@ -3,7 +3,7 @@
 //! The agent matches a glob against the whole path: `crate/*` matches no file in a folder of the
 //! crate (shared facts of the agent).
 
-use crate::workspace::Crates;
+use crate::workspace::{Crates, Outside};
 
 /// What concerns every crate: the predecessor's paths without its submodule, and those that it
 /// forgot (its defect 5).
@@ -29,9 +29,14 @@ pub fn shared() -> Vec<String> {
 
 /// The glob for everything in a folder.
 pub fn of_folder(dir: &str) -> String {
+    escaped(dir) + "/**"
+}
+
+/// A path as a glob that matches it alone.
+fn escaped(path: &str) -> String {
     const SPECIAL: &[u8] = b"*?[]{}\\";
-    let mut glob = String::with_capacity(dir.len() + 3);
-    let mut rest = dir;
+    let mut glob = String::with_capacity(path.len() + 3);
+    let mut rest = path;
     while let Some(at) = rest.bytes().position(|byte| SPECIAL.contains(&byte)) {
         glob.push_str(&rest[..at]);
         glob.push('\\');
@@ -39,8 +44,18 @@ pub fn of_folder(dir: &str) -> String {
         rest = &rest[at + 1..];
     }
     glob.push_str(rest);
-    glob.push_str("/**");
     glob
+}
+
+/// The globs for what a crate is made of besides its folder.
+pub fn of_outside(outside: &Outside) -> String {
+    match outside {
+        Outside::Folder(folder) if folder.is_empty() => "**".into(),
+        Outside::Folder(folder) => of_folder(folder),
+        Outside::FilesIn(folder) if folder.is_empty() => "*".into(),
+        Outside::FilesIn(folder) => escaped(folder) + "/*",
+        Outside::File(file) => escaped(file),
+    }
 }
 
 /// The globs for the root's own package: its files, and its folders but for those of other members.

@@ -10,7 +10,7 @@ use crate::checks::{self, Check, Logic, Needs, Runs, shard};
 use crate::config::{CheckOptions, Config};
 use crate::exit::{infrastructure, usage};
 use crate::model::{FeatureMode, Os, Platform};
-use crate::predecessor::Legacy;
+use crate::predecessor::{Legacy, LegacyCheck};
 use crate::workspace::path;
 use anyhow::Result;
 use serde_json::{Map, Value};
@@ -84,20 +84,34 @@ impl<'a> Source<'a> {
         self.options().working_directory.clone().or(of_crate)
     }
 
-    /// The variables that the options set.
-    fn variables(&self) -> Vec<(String, String)> {
-        self.options().env.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    /// The variables that the options set, with their placeholders replaced.
+    fn variables(&self) -> Result<Vec<(String, String)>> {
+        let filled = |(name, value): (&String, &String)| {
+            let at = |what: String| self.refuse(&format!("env.{name}"), &what);
+            let value = self.fill_at(value, false).map_err(at)?.into_owned();
+            Ok((name.clone(), value))
+        };
+        self.options().env.iter().map(filled).collect()
     }
 
-    fn overrides(&self) -> Overrides {
+    /// The arguments that the options add, with their placeholders replaced.
+    fn args(&self) -> Result<Vec<String>> {
+        let filled = |(at, text): (usize, &String)| {
+            let refused = |what: String| self.refuse(&format!("args[{at}]"), &what);
+            Ok(self.fill_at(text, false).map_err(refused)?.into_owned())
+        };
+        self.options().args.iter().enumerate().map(filled).collect()
+    }
+
+    fn overrides(&self) -> Result<Overrides> {
         let options = self.options();
-        let env = self.variables();
+        let env = self.variables()?;
         let (packages, exclude) = match self.of_crate.filter(|_| self.item.kind == Kind::Standard) {
             // Without a workspace to choose from there is nothing to leave out.
             Some(found) => (vec![found.name.clone()], Vec::new()),
             None => (options.packages.clone(), options.exclude.clone()),
         };
-        Overrides { args: options.args.clone(), env, packages, exclude }
+        Ok(Overrides { args: self.args()?, env, packages, exclude })
     }
 
     fn standard(&self, text: &str) -> Result<Made> {
@@ -108,7 +122,7 @@ impl<'a> Source<'a> {
         };
         let divided = shard::parallelism(&options.own).is_some();
         let emulated = self.platform.is_some_and(Platform::is_emulated);
-        let mut env = self.variables();
+        let mut env = self.variables()?;
         let mut typed = text.to_owned();
         let (work, needs) = match (logic, CargoCommand::parse(text)) {
             (Some((logic, needs)), _) => {
@@ -119,7 +133,7 @@ impl<'a> Source<'a> {
             }
             (None, Some(command)) => {
                 let features = options.features.unwrap_or(self.config.features);
-                let mut command = command.with(&self.overrides());
+                let mut command = command.with(&self.overrides()?);
                 if emulated && features == FeatureMode::Default {
                     command.args.retain(|arg| arg != "--all-features");
                 }
@@ -177,13 +191,13 @@ impl<'a> Source<'a> {
             return Err(self.refuse(shard::OPTION, "only the standard unit tests can be divided over jobs"));
         }
         let mut text = text;
-        let mut env = self.variables();
+        let mut env = self.variables()?;
         if let Some(key) = self.cargo_option() {
             let parsed = CargoCommand::parse(&text);
             let command = parsed.ok_or_else(|| {
                 self.refuse(key, "the command is no plain cargo command: change it by `command`")
             })?;
-            text = command.with(&self.overrides()).to_string();
+            text = command.with(&self.overrides()?).to_string();
             env.clear();
         }
         let directory = self.directory();
@@ -208,7 +222,7 @@ impl<'a> Source<'a> {
         for (name, value) in &legacy.env {
             env.push((name.clone(), self.fill(value, false)?.into_owned()));
         }
-        env.extend(options.env.iter().map(|(name, value)| (name.clone(), value.clone())));
+        env.extend(self.variables()?);
         let fill = |text: &Option<String>| -> Result<Option<String>> {
             text.as_deref().map(|text| self.fill(text, false).map(Cow::into_owned)).transpose()
         };
@@ -216,11 +230,23 @@ impl<'a> Source<'a> {
             options.working_directory.clone().map_or_else(|| fill(&legacy.directory), |dir| Ok(Some(dir)))?;
         // A path out of the repository stays as it is: the step will say that it is not there.
         let folder = folder.map(|dir| path::join("", &dir).unwrap_or(dir)).filter(|dir| !dir.is_empty());
-        let in_folder = || self.package_in(folder.as_deref()).filter(|_| legacy.crate_scope);
-        let package = fill(&legacy.package)?.or_else(in_folder);
+        let is_bench = legacy.check == LegacyCheck::Bench;
+        let of_folder = || match folder.as_deref() {
+            // The benchmarks of a crate, by the folder of the call or of the description.
+            _ if is_bench => self.crate_of_call(folder.as_deref()),
+            folder if legacy.crate_scope => self.package_in(folder),
+            _ => None,
+        };
+        let package = fill(&legacy.package)?.or_else(of_folder);
+        let folder = folder.filter(|_| !is_bench);
         let set = env.iter().map(|(name, value)| format!("{name}={} ", shell_words::quote(value)));
         let mut command = set.collect::<String>();
         command += &run_command(name, package.as_deref(), folder.as_deref());
+        let changes_folder = legacy.around.as_ref().is_some_and(|(before, _)| before.contains("cd "));
+        if changes_folder && legacy.check == LegacyCheck::Coverage {
+            // Without this, the program would work on the whole repository.
+            command += " -C .";
+        }
         if legacy.update {
             command += " --update";
         }
@@ -241,8 +267,21 @@ impl<'a> Source<'a> {
     /// The package in a folder: a member's, else the step's crate's.
     fn package_in(&self, folder: Option<&str>) -> Option<String> {
         let dir = folder.unwrap_or(".");
-        let found = self.facts.crate_in(dir).or(self.of_crate);
+        let found = self.facts.crate_in(dir).or(self.of_crate).or_else(|| self.owner());
         found.map(|found| found.name.clone())
+    }
+
+    /// The package of a call that names none: the member in the folder that it changed into, else the
+    /// step's crate, else the crate whose description it stands in.
+    fn crate_of_call(&self, folder: Option<&str>) -> Option<String> {
+        let in_folder = folder.and_then(|dir| self.facts.crate_in(dir.trim_end_matches('/')));
+        let found = in_folder.or(self.of_crate).or_else(|| self.owner());
+        found.map(|found| found.name.clone())
+    }
+
+    /// The crate whose description the check stands in.
+    fn owner(&self) -> Option<&'a CrateFacts> {
+        self.facts.crates.as_ref()?.get(self.item.owner?)
     }
 }
 

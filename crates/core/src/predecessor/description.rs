@@ -28,16 +28,21 @@ impl Description {
 
     /// The tests' names in a file that may be wrong in other ways.
     pub fn names(text: &str) -> Vec<String> {
-        let value: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).unwrap_or_default();
+        let value: Value = serde_json::from_str(without_mark(text)).unwrap_or_default();
         let tests = value.get("tests").and_then(Value::as_array);
         let name = |test: &Value| Some(test.get("test_name")?.as_str()?.to_owned());
         tests.into_iter().flatten().filter_map(name).collect()
     }
 }
 
+/// A text without the mark of byte order at its beginning.
+pub(super) fn without_mark(text: &str) -> &str {
+    text.trim_start_matches('\u{feff}')
+}
+
 fn tests(text: &str) -> Result<Vec<Test>, Refusal> {
     const SHAPE: &str = "{\"tests\": [ … ]}";
-    let text = text.trim_start_matches('\u{feff}');
+    let text = without_mark(text);
     if text.trim().is_empty() {
         return Err(Refusal::because(format!("is empty; the least that it can hold is {SHAPE}")));
     }
@@ -130,7 +135,7 @@ mod tests {
             ),
             (
                 r#", "platform": ["x86_64", "arm64"]"#,
-                r#"platform[1]: expected one of x86_64, aarch64, riscv64, got "arm64""#,
+                r#"platform[1]: expected one of x86_64, aarch64, riscv64, got "arm64"; did you mean `aarch64`?"#,
             ),
             (
                 r#", "hypervisor": "kvmm""#,

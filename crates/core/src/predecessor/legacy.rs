@@ -45,8 +45,8 @@ impl LegacyCheck {
 pub struct Legacy {
     /// The check that replaces the file.
     pub check: LegacyCheck,
-    /// The folder that the command changed into. Only for coverage: the other files changed back to the
-    /// root by themselves.
+    /// The folder that the command changed into: the folder of a crate. The check of commit messages has
+    /// none, because its file changed back to the root by itself.
     pub directory: Option<String>,
     /// `--test-scope=crate`: only the crate in the folder, not its workspace.
     pub crate_scope: bool,
@@ -61,6 +61,11 @@ pub struct Legacy {
 }
 
 impl Legacy {
+    /// The files that checks replace.
+    pub fn files() -> impl Iterator<Item = &'static str> {
+        FILES.into_iter().map(|(file, _)| file)
+    }
+
     /// The check that replaces a command, without reading the whole command.
     pub fn check_of(command: &str) -> Option<LegacyCheck> {
         FILES.into_iter().find(|(file, _)| command.contains(file)).map(|(_, check)| check)
@@ -95,7 +100,7 @@ impl Legacy {
                 Some((command[..range.start + start].into(), command[range.start + end..].into()));
             legacy.directory = None;
         }
-        if check != LegacyCheck::Coverage {
+        if check == LegacyCheck::CommitFormat {
             legacy.directory = None;
         }
         Some(legacy)
@@ -263,8 +268,9 @@ mod tests {
             parse("pytest --profile devel --test-scope workspace test_coverage.py"),
             Legacy { update: true, ..plain(LegacyCheck::Coverage) }
         );
-        // The benchmark goes back to the root by itself.
-        assert_eq!(parse("cd a && pytest test_benchmark.py"), plain(LegacyCheck::Bench));
+        let of_crate = Legacy { directory: Some("a".into()), ..plain(LegacyCheck::Bench) };
+        assert_eq!(parse("cd a && pytest test_benchmark.py"), of_crate);
+        assert_eq!(parse("cd a && pytest test_commit_format.py"), plain(LegacyCheck::CommitFormat));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub enum Level {
 }
 
 /// Something that a check found. Two findings with the same [`Identity`] are one finding, with the
-/// [`Finding::feature_sets`] of both.
+/// [`Finding::feature_sets`] of both ([`super::Findings`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// How serious it is for this check: a warning that the check denies is an error.
@@ -78,27 +78,14 @@ impl Finding {
             message: &self.message,
             lint: self.lint.as_deref(),
             level: self.level,
-        }
-    }
-
-    /// Adds this finding to `all`. If `all` has a finding with the same identity, only the feature
-    /// sets are added to that one.
-    pub fn merge_into(self, all: &mut Vec<Self>) {
-        match all.iter_mut().find(|known| known.identity() == self.identity()) {
-            Some(known) => {
-                for set in self.feature_sets {
-                    if !known.feature_sets.contains(&set) {
-                        known.feature_sets.push(set);
-                    }
-                }
-            }
-            None => all.push(self),
+            package: self.package.as_deref().filter(|_| self.lint.as_deref() == Some("test")),
         }
     }
 }
 
-/// What makes two findings the same finding: the place, the message, the lint and the level. The
-/// package, the frame, the remedy and the feature sets may differ.
+/// What makes two findings the same finding: the place, the message, the lint and the level, and for a
+/// failed test its package. The frame, the remedy and the feature sets may differ, and otherwise the
+/// package too: two packages may have a source file in common.
 ///
 /// The order is the order on a page: by place, then by message. A finding in no file comes last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -115,11 +102,16 @@ pub struct Identity<'f> {
     pub lint: Option<&'f str>,
     /// [`Finding::level`].
     pub level: Level,
+    /// [`Finding::package`] of a failed test.
+    pub package: Option<&'f str>,
 }
 
 impl Ord for Identity<'_> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        let key = |of: &Self| (of.file.is_none(), of.file, of.line, of.column, of.message, of.level, of.lint);
+        let key = |of: &Self| {
+            let place = (of.file.is_none(), of.file, of.line, of.column);
+            (place, of.message, of.level, of.lint, of.package)
+        };
         key(self).cmp(&key(other))
     }
 }
@@ -178,35 +170,6 @@ fn number_at_end(text: &str) -> Option<(&str, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_finding_of_two_feature_sets_is_one() {
-        let finding = |set: &str| Finding {
-            file: Some("src/lib.rs".into()),
-            line: Some(3),
-            feature_sets: vec![set.into()],
-            ..Finding::error("unused")
-        };
-        let mut all = Vec::new();
-        for set in ["a", "b", "a"] {
-            finding(set).merge_into(&mut all);
-        }
-        Finding { line: Some(4), ..finding("a") }.merge_into(&mut all);
-        assert_eq!(all.len(), 2);
-        assert_eq!(all[0].feature_sets, ["a", "b"]);
-        assert_eq!(all[0].place().as_deref(), Some("src/lib.rs:3"));
-    }
-
-    #[test]
-    fn findings_of_two_lints_or_levels_at_one_place_are_two() {
-        let finding = Finding { file: Some("a.rs".into()), ..Finding::error("unused") };
-        let mut all = Vec::new();
-        finding.clone().merge_into(&mut all);
-        Finding { lint: Some("dead_code".into()), ..finding.clone() }.merge_into(&mut all);
-        Finding { level: Level::Warning, ..finding.clone() }.merge_into(&mut all);
-        Finding { package: Some("p".into()), rendered: Some("frame".into()), ..finding }.merge_into(&mut all);
-        assert_eq!(all.len(), 3);
-    }
 
     #[test]
     fn a_place_is_read_in_every_form_that_tools_write() {

@@ -1,7 +1,7 @@
 //! A report with a value in every field, for the tests of all forms. Tests here compare it, and the
 //! description of the format (`docs/report.md`), with the types.
 
-use super::{Artifact, Combination, Finding, Outcome, Report, Section, Timings, Usage, VERSION};
+use super::{Artifact, Combination, Finding, Job, Outcome, Report, Section, Seen, Timings, Usage, VERSION};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -56,7 +56,7 @@ fn fields<T: for<'de> Deserialize<'de>>() -> Vec<&'static str> {
     fields
 }
 
-fn all_fields() -> [(&'static str, Vec<&'static str>); 8] {
+fn all_fields() -> [(&'static str, Vec<&'static str>); 11] {
     [
         ("Report", fields::<Report>()),
         ("Outcome", fields::<Outcome>()),
@@ -64,6 +64,10 @@ fn all_fields() -> [(&'static str, Vec<&'static str>); 8] {
         ("Timings", fields::<Timings>()),
         ("Usage", fields::<Usage>()),
         ("Finding", fields::<Finding>()),
+        // The other fields of a shared finding are those of a finding.
+        ("Shared finding", vec!["seen_by"]),
+        ("Seen", fields::<Seen>()),
+        ("Job", fields::<Job>()),
         ("Section", fields::<Section>()),
         ("Artifact", fields::<Artifact>()),
     ]

@@ -39,7 +39,7 @@ impl Format for Json {
     }
 
     fn render(&self, report: &Report, _: ReadImage<'_>) -> Result<String> {
-        serde_json::to_string_pretty(report).context("the report as JSON")
+        serde_json::to_string_pretty(&report.with_findings()).context("the report as JSON")
     }
 }
 

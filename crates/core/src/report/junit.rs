@@ -24,7 +24,8 @@ impl Format for JUnit {
     }
 }
 
-/// The report as XML. `quick-junit` leaves out what XML does not allow, such as the codes of colours.
+/// The report as XML. `quick-junit` leaves out control characters, such as the codes of colours, and
+/// [`allowed`] the other characters that XML does not allow.
 fn render(report: &Report) -> Result<String> {
     let mut junit = quick_junit::Report::new("rust-vmm-ci");
     junit.set_time(duration(report.seconds));
@@ -32,7 +33,13 @@ fn render(report: &Report) -> Result<String> {
         junit.set_timestamp(began);
     }
     junit.add_test_suites(report.outcomes.iter().map(|outcome| suite(report, outcome)));
-    junit.to_string().context("writing the report as JUnit XML")
+    let xml = junit.to_string().context("writing the report as JUnit XML")?;
+    Ok(if xml.contains(|c| !allowed(c)) { xml.replace(|c| !allowed(c), "\u{fffd}") } else { xml })
+}
+
+/// Whether XML 1.0 allows a character (its production 2, `Char`).
+const fn allowed(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
 /// A check.
@@ -57,6 +64,7 @@ fn suite(report: &Report, outcome: &Outcome) -> TestSuite {
         }
     }
     suite.add_test_cases(outcome.combinations.iter().map(|combination| one_of(outcome, combination)));
+    suite.add_test_cases(outcome.findings.iter().filter_map(|finding| failed_test(outcome, finding)));
     // A check may fail although all of its combinations pass: by a score, or by a rule for all of them.
     let told = match outcome.verdict {
         Verdict::Passed => !outcome.combinations.is_empty(),
@@ -80,6 +88,20 @@ fn one_of(outcome: &Outcome, combination: &Combination) -> TestCase {
     let mut case = TestCase::new(name, status(combination.verdict, outcome, &findings));
     case.set_classname(&outcome.label).set_time(duration(combination.seconds));
     case
+}
+
+/// A test that failed, with what it wrote; none for a finding that is about no test. cargo does not say how
+/// long a test took, nor are the tests that passed in the report.
+fn failed_test(outcome: &Outcome, finding: &Finding) -> Option<TestCase> {
+    if finding.lint.as_deref() != Some("test") {
+        return None;
+    }
+    let name = finding.message.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" failed"))?;
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status.set_type("test").set_message(finding.message.clone()).set_description(words(finding));
+    let mut case = TestCase::new(name, status);
+    case.set_classname(&outcome.label);
+    Some(case)
 }
 
 /// A verdict as `JUnit` has it.
@@ -169,6 +191,22 @@ mod tests {
     }
 
     #[test]
+    fn a_test_that_failed_is_a_case_with_what_it_wrote() {
+        let test = Finding {
+            lint: Some("test".into()),
+            rendered: Some("it panicked".into()),
+            ..Finding::error("test a::b failed")
+        };
+        let outcome = Outcome { verdict: Verdict::Failed, findings: vec![test], ..Outcome::default() };
+        let report = parsed(&Report { outcomes: vec![outcome], ..Report::default() });
+        let case = &report.test_suites[0].test_cases[0];
+        let TestCaseStatus::NonSuccess { description: Some(told), .. } = &case.status else {
+            panic!("{case:?}")
+        };
+        assert_eq!((case.name.as_str(), told.as_str()), ("a::b", "it panicked"));
+    }
+
+    #[test]
     fn words_from_outside_come_back_as_they_are_but_for_colours() {
         let hostile = "]]> & <failure message=\"x\"/>\n'\x1b[31mred\x1b[0m\x00";
         let outcome = Outcome {
@@ -186,6 +224,26 @@ mod tests {
             panic!("no description")
         };
         assert!(text.as_str().starts_with(words), "{text:?}");
+    }
+
+    #[test]
+    fn the_report_is_xml_with_any_character_in_any_place() {
+        let text: String = ('\0'..='\u{ffff}').chain(['\u{1fffe}', '\u{1ffff}', '\u{10ffff}']).collect();
+        let outcome = Outcome {
+            label: text.clone(),
+            name: text.clone(),
+            command: text.clone(),
+            reason: Some(text.clone()),
+            verdict: Verdict::Failed,
+            combinations: vec![Combination { features: text.clone(), ..Combination::default() }],
+            findings: vec![Finding { rendered: Some(text.clone()), ..Finding::error("") }],
+            ..Outcome::default()
+        };
+        let report = Report { outcomes: vec![outcome], commit: Some(text), ..Report::default() };
+        let xml = render(&report).unwrap();
+        assert_eq!(xml.chars().find(|c| !allowed(*c)), None);
+        assert!(xml.contains('\u{10ffff}'));
+        quick_junit::Report::deserialize_from_str(&xml).unwrap();
     }
 
     #[test]

@@ -5,21 +5,30 @@
 //! does nothing else.
 
 pub mod annotation;
+pub mod brief;
 mod finding;
+mod findings;
 #[cfg(test)]
 mod fixture;
 mod format;
 pub mod html;
+mod job;
 pub mod junit;
+pub mod lines;
+mod merge;
 mod outcome;
 pub mod profile;
 mod redact;
+pub mod repeat;
 pub mod table;
 pub mod text;
 mod timings;
 
 pub use finding::{Finding, Identity, Level, Place};
+pub use findings::Findings;
 pub use format::{Format, Json, ReadImage};
+pub use job::Job;
+pub use merge::{Seen, SharedFinding, merge};
 pub use outcome::{Artifact, Combination, Outcome, Section, Verdict, combination_name};
 pub use timings::{Timings, Usage};
 
@@ -43,6 +52,19 @@ pub struct Report {
     pub platform: String,
     /// The operating system that the checks were for.
     pub os: String,
+    /// Every finding once, with the checks that showed it. [`Report::with_findings`] makes them of the
+    /// outcomes when a report is written. What a report that is read says here is not used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<SharedFinding>,
+    /// The job of the run, if it was in one. In a merged report: all jobs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<Job>,
+    /// Where the repository was cloned from, without a password, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    /// The branch that was checked, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
     /// The full hash of the commit that was checked, if git knows one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,

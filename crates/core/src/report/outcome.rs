@@ -36,6 +36,9 @@ impl Verdict {
 /// A check's outcome.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Outcome {
+    /// In a merged report: the index of its job in [`super::Report::jobs`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<usize>,
     /// The label that the check's step has.
     pub label: String,
     /// The check's name.

@@ -22,14 +22,25 @@ impl Report {
             host,
             container,
             outcomes,
+            findings,
+            jobs,
+            repository,
+            branch,
             version: _,
             started: _,
             seconds: _,
             cancelled: _,
             usage: _,
         } = self;
-        let facts = [commit, toolchain, host, container].into_iter().flatten();
-        [tool, platform, os].into_iter().chain(facts).for_each(&mut *hide);
+        let of_run =
+            commit.iter_mut().chain(toolchain).chain(host).chain(container).chain(repository).chain(branch);
+        [tool, platform, os].into_iter().chain(of_run).for_each(&mut *hide);
+        for job in jobs {
+            job.label.iter_mut().chain(&mut job.build).for_each(&mut *hide);
+        }
+        for shared in findings {
+            redact_finding(&mut shared.finding, hide);
+        }
         for outcome in outcomes {
             redact_outcome(outcome, hide);
         }
@@ -49,22 +60,7 @@ fn redact_outcome(outcome: &mut Outcome, hide: &mut dyn FnMut(&mut String)) {
         }
     }
     for finding in findings {
-        let Finding {
-            level: _,
-            lint,
-            message,
-            package,
-            file,
-            line: _,
-            column: _,
-            rendered,
-            remedy,
-            feature_sets,
-        } = finding;
-        let some = [lint, package, file, rendered, remedy].into_iter().flatten();
-        for text in std::iter::once(message).chain(some).chain(feature_sets) {
-            hide(text);
-        }
+        redact_finding(finding, hide);
     }
     for Section { title, text, columns, rows } in sections {
         for text in [title, text].into_iter().chain(columns).chain(rows.iter_mut().flatten()) {
@@ -73,6 +69,25 @@ fn redact_outcome(outcome: &mut Outcome, hide: &mut dyn FnMut(&mut String)) {
     }
     for Artifact { name, path: _, image: _ } in artifacts {
         hide(name);
+    }
+}
+
+fn redact_finding(finding: &mut Finding, hide: &mut dyn FnMut(&mut String)) {
+    let Finding {
+        level: _,
+        lint,
+        message,
+        package,
+        file,
+        line: _,
+        column: _,
+        rendered,
+        remedy,
+        feature_sets,
+    } = finding;
+    let some = [lint, package, file, rendered, remedy].into_iter().flatten();
+    for text in std::iter::once(message).chain(some).chain(feature_sets) {
+        hide(text);
     }
 }
 

@@ -1,27 +1,66 @@
 //! The summary at the end of a run, for terminals, logs and pipes.
 
-use super::{Finding, Level, Outcome, Report, Verdict, text};
+use super::{Finding, Level, Outcome, Report, SharedFinding, Verdict, text};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
+use std::collections::HashMap;
 use std::fmt::Write;
 
 /// The most findings that are listed for one check. The log above and the report have all of them.
 const LISTED: usize = 10;
+/// The most lines that are shown of what a failed test wrote.
+const LAST: usize = 8;
 
-/// The summary of a run: a table of its checks; for each check that did not pass the reason, the remedy
-/// and the command that repeats it; then how many passed and failed. `color` says whether to use ANSI
-/// colours.
+/// The summary of a run: a table of its checks, what was skipped by its remedy, and last and together what
+/// failed, with the reason, the remedy and the command that repeats it; then how many passed and failed.
+/// `color` says whether to use ANSI colours.
 pub fn summary(report: &Report, color: bool) -> String {
     let mut out = table(&report.outcomes, color);
-    for outcome in report.outcomes.iter().filter(|outcome| outcome.verdict != Verdict::Passed) {
+    skipped(&mut out, &report.outcomes, color);
+    let shared = report.shared_findings();
+    let rank = |outcome: &&Outcome| match (outcome.verdict, outcome.soft_fail) {
+        (Verdict::Failed | Verdict::Broken, true) => 1,
+        (Verdict::Broken, false) => 2,
+        (Verdict::Failed, false) => 3,
+        _ => 0,
+    };
+    let told = |outcome: &&Outcome| !matches!(outcome.verdict, Verdict::Passed | Verdict::Skipped);
+    let mut told: Vec<&Outcome> = report.outcomes.iter().filter(told).collect();
+    told.sort_by_key(rank);
+    let mut listed = HashMap::new();
+    for outcome in told {
         out.push('\n');
-        details(&mut out, outcome, color);
+        details(&mut out, outcome, &shared, &mut listed, color);
     }
     let cancelled = if report.cancelled { "cancelled: " } else { "" };
     let tally = text::tally(report);
     // Writing to a String does not fail, here and below.
     let _ = writeln!(out, "\n{cancelled}{tally} in {}", text::duration(report.seconds));
     out
+}
+
+/// The checks that were skipped: one line for each remedy, or for each reason where there is no remedy.
+fn skipped(out: &mut String, outcomes: &[Outcome], color: bool) {
+    let mut by_remedy: Vec<(&str, Vec<&Outcome>)> = Vec::new();
+    for outcome in outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Skipped) {
+        let remedy = outcome.remedy.as_deref().or(outcome.reason.as_deref()).unwrap_or_default();
+        match by_remedy.iter_mut().find(|(known, _)| *known == remedy) {
+            Some((_, all)) => all.push(outcome),
+            None => by_remedy.push((remedy, vec![outcome])),
+        }
+    }
+    for (remedy, all) in by_remedy {
+        let labels: Vec<_> = all.iter().map(|outcome| text::line(&outcome.label)).collect();
+        let _ =
+            writeln!(out, "\n{}", painted(&format!("skipped: {}", labels.join(", ")), style(all[0]), color));
+        if let Some(reason) = all[0].reason.as_deref().filter(|reason| *reason != remedy) {
+            let _ = writeln!(out, "  reason: {}", text::line(reason));
+        }
+        if !remedy.is_empty() {
+            let name = if all[0].remedy.is_some() { "remedy" } else { "reason" };
+            let _ = writeln!(out, "  {name}: {}", text::line(remedy));
+        }
+    }
 }
 
 /// The table of checks. Each check is one line, however long: no line is broken.
@@ -52,15 +91,52 @@ fn table(outcomes: &[Outcome], color: bool) -> String {
     out
 }
 
-/// The lines about a check that did not pass.
-fn details(out: &mut String, outcome: &Outcome, color: bool) {
+/// What makes a finding the same as one that was listed for an earlier check.
+type Key<'f> = (Option<&'f str>, Option<u32>, Option<u32>, &'f str);
+
+fn key(finding: &Finding) -> Key<'_> {
+    (finding.file.as_deref(), finding.line, finding.column, finding.message.trim())
+}
+
+/// The lines about a check that did not pass. A finding that several checks have is listed for the first of
+/// them, with the names of the others; `listed` has the label of that check.
+fn details<'r>(
+    out: &mut String,
+    outcome: &'r Outcome,
+    shared: &[SharedFinding],
+    listed: &mut HashMap<Key<'r>, &'r str>,
+    color: bool,
+) {
     let head = format!("{}: {}", text::verdict(outcome), text::line(&outcome.label));
     let _ = writeln!(out, "{}", painted(&head, style(outcome), color));
+    let mut known: Vec<(&str, usize)> = Vec::new();
     for finding in outcome.findings.iter().take(LISTED) {
-        let _ = writeln!(out, "  {}", sentence(finding));
+        if let Some(first) = listed.get(&key(finding)).copied() {
+            match known.iter_mut().find(|(label, _)| *label == first) {
+                Some((_, count)) => *count += 1,
+                None => known.push((first, 1)),
+            }
+            continue;
+        }
+        listed.insert(key(finding), &outcome.label);
+        let also = shared.iter().find(|one| key(&one.finding) == key(finding));
+        let also: Vec<_> = also.iter().flat_map(|one| &one.seen_by).collect();
+        let also: Vec<_> = also
+            .iter()
+            .filter(|seen| seen.label != outcome.label)
+            .map(|seen| text::line(&seen.label))
+            .collect();
+        let also = if also.is_empty() { String::new() } else { format!(" (also {})", also.join(", ")) };
+        let _ = writeln!(out, "  {}{also}", sentence(finding));
+        if finding.lint.as_deref() == Some("test") {
+            last_lines(out, finding.rendered.as_deref().unwrap_or_default());
+        }
         if let Some(remedy) = &finding.remedy {
             let _ = writeln!(out, "    remedy: {}", text::line(remedy));
         }
+    }
+    for (label, count) in known {
+        let _ = writeln!(out, "  {} as in {}", text::count(count, "finding"), text::line(label));
     }
     if let Some(more) = outcome.findings.len().checked_sub(LISTED).filter(|more| *more > 0) {
         let _ = writeln!(out, "  and {}", text::count(more, "more finding"));
@@ -70,6 +146,15 @@ fn details(out: &mut String, outcome: &Outcome, color: bool) {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             let _ = writeln!(out, "  {name}: {}", text::block(value).replace('\n', "\n          "));
         }
+    }
+}
+
+/// The last lines that a failed test wrote: its panic message is among them.
+fn last_lines(out: &mut String, rendered: &str) {
+    let told = |line: &&str| !line.trim().is_empty() && !line.starts_with("note: run with `RUST_BACKTRACE");
+    let lines: Vec<&str> = rendered.lines().filter(told).collect();
+    for line in &lines[lines.len().saturating_sub(LAST)..] {
+        let _ = writeln!(out, "    | {}", text::line(line));
     }
 }
 
@@ -146,6 +231,44 @@ mod tests {
         assert!(raw.is_empty(), "{shown:?}");
         assert!(!shown.contains('\u{202e}'));
         assert!(shown.contains("a␛]1338;url='x'␇␍\u{fffd}␊b"), "{shown}");
+    }
+
+    fn failed(label: &str, findings: Vec<Finding>) -> Outcome {
+        Outcome { label: label.into(), verdict: Verdict::Failed, findings, ..Outcome::default() }
+    }
+
+    #[test]
+    fn failures_come_last_and_a_finding_is_listed_once_with_all_checks_that_have_it() {
+        let fault = || Finding { file: Some("a.rs".into()), line: Some(1), ..Finding::error("the fault") };
+        let skipped = |label: &str| Outcome {
+            label: label.into(),
+            reason: Some(format!("{label} needs a tool")),
+            remedy: Some("install the tool".into()),
+            ..Outcome::default()
+        };
+        let outcomes =
+            vec![failed("one", vec![fault()]), skipped("s1"), failed("two", vec![fault()]), skipped("s2")];
+        let shown = summary(&Report { outcomes, ..Report::default() }, false);
+        assert_eq!(shown.matches("the fault").count(), 1, "{shown}");
+        assert!(shown.contains("the fault (also two)") && shown.contains("1 finding as in one"), "{shown}");
+        assert_eq!(shown.matches("install the tool").count(), 1, "{shown}");
+        assert!(shown.find("skipped: s1, s2").unwrap() < shown.find("failed: one").unwrap(), "{shown}");
+    }
+
+    #[test]
+    fn a_failed_test_shows_its_panic_message_and_its_last_lines() {
+        let rendered = (0..20).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n") + "\n";
+        let test = Finding {
+            lint: Some("test".into()),
+            rendered: Some(rendered + "assertion failed: x\nnote: run with `RUST_BACKTRACE=1`\n"),
+            ..Finding::error("test a failed")
+        };
+        let shown = summary(&Report { outcomes: vec![failed("t", vec![test])], ..Report::default() }, false);
+        assert!(
+            shown.contains("    | assertion failed: x\n") && shown.contains("    | line 19\n"),
+            "{shown}"
+        );
+        assert!(!shown.contains("line 3\n") && !shown.contains("RUST_BACKTRACE"), "{shown}");
     }
 
     #[test]

@@ -20,6 +20,20 @@ pub trait Files: Sync {
     /// The folder exists and cannot be listed.
     fn list(&self, path: &str) -> io::Result<Vec<(String, bool)>>;
 
+    /// The symbolic links in a folder. The list is empty if the folder does not exist.
+    ///
+    /// # Errors
+    /// The folder exists and cannot be listed.
+    fn links(&self, _path: &str) -> io::Result<Vec<Link>> {
+        Ok(Vec::new())
+    }
+
+    /// Where a folder is when all links on the way are followed. `None` if that is outside the repository,
+    /// or if there is no such folder.
+    fn real(&self, path: &str) -> Option<String> {
+        Some(path.to_owned())
+    }
+
     /// The number of threads that may read at the same time.
     fn readers(&self) -> usize {
         1
@@ -35,6 +49,17 @@ pub fn unreadable(path: &str, error: &io::Error) -> anyhow::Error {
         )),
         _ => exit::infrastructure(format!("{path}: {error}")),
     }
+}
+
+/// A symbolic link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its name in its folder.
+    pub name: String,
+    /// Where it leads when all links on the way are followed; `None` if that is outside the repository.
+    pub to: Option<String>,
+    /// Whether it leads to a folder.
+    pub is_folder: bool,
 }
 
 /// Files in memory, for tests.

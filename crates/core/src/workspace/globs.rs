@@ -1,44 +1,107 @@
 //! Expands the globs in `workspace.members`.
 
 use super::Files;
-use super::path::{file_in, join};
+use super::path::{file_in, is_within, join};
 use crate::exit::{infrastructure, usage};
+use crate::model::shown::value;
 use anyhow::Result;
+use std::collections::HashSet;
 
-/// The folders that a pattern of `members` names. A pattern without wildcards names itself. A glob names
-/// every folder that it matches, by Cargo's rules.
-///
-/// # Errors
-/// Exit 2 if the pattern is not valid or leads out of the repository. Exit 3 if a folder cannot be listed.
-pub fn expand(files: &dyn Files, pattern: &str) -> Result<Vec<String>> {
-    let Some(path) = join("", pattern) else {
-        return Err(usage(format!("Cargo.toml: workspace.members: {pattern:?} leads out of the repository")));
-    };
-    if !is_glob(&path) {
-        return Ok(vec![path]);
+/// The number of folders that all globs of a workspace may visit together. A workspace of a thousand crates
+/// needs some thousands.
+const MOST_VISITS: usize = 500_000;
+
+/// Expands globs, within bounds.
+pub struct Globs<'f> {
+    files: &'f dyn Files,
+    visits: usize,
+}
+
+impl<'f> Globs<'f> {
+    /// An expansion that has visited nothing yet.
+    pub fn new(files: &'f dyn Files) -> Self {
+        Self { files, visits: 0 }
     }
-    let mut found = vec![String::new()];
-    for segment in path.split('/') {
-        let glob = glob::Pattern::new(segment)
-            .map_err(|error| usage(format!("Cargo.toml: workspace.members: {pattern:?}: {error}")))?;
-        let mut next = Vec::new();
-        for dir in &found {
-            if segment == "**" {
-                below(files, dir, &mut next)?;
-            } else if is_glob(segment) {
-                next.extend(
-                    folders(files, dir)?
-                        .into_iter()
-                        .filter(|name| glob.matches(name))
-                        .map(|name| file_in(dir, &name)),
-                );
-            } else {
-                next.push(file_in(dir, segment));
-            }
+
+    /// The folders that a pattern of `members` names, each once. A pattern without wildcards names itself. A
+    /// glob names every folder that it matches, by Cargo's rules: it follows links to folders.
+    ///
+    /// # Errors
+    /// Exit 2 if the pattern is not valid, leads out of the repository, or would visit too many folders.
+    /// Exit 3 if a folder cannot be listed.
+    pub fn expand(&mut self, pattern: &str) -> Result<Vec<String>> {
+        let refused =
+            |what: String| usage(format!("Cargo.toml: workspace.members: {}{what}", value(pattern)));
+        let Some(path) = join("", pattern) else {
+            return Err(refused(" leads out of the repository".into()));
+        };
+        if !is_glob(&path) {
+            return Ok(vec![path]);
         }
-        found = next;
+        let mut found = vec![String::new()];
+        let mut before = "";
+        for segment in path.split('/') {
+            // `**/**` is the same as `**`.
+            if segment == "**" && before == "**" {
+                continue;
+            }
+            before = segment;
+            let glob = glob::Pattern::new(segment).map_err(|error| refused(format!(": {error}")))?;
+            let mut next = Vec::new();
+            let mut seen = HashSet::new();
+            for dir in &found {
+                if segment == "**" {
+                    self.below(dir, &mut next, &mut seen)?;
+                } else if is_glob(segment) {
+                    let matching = self.folders(dir)?.into_iter().filter(|name| glob.matches(name));
+                    next.extend(
+                        matching.map(|name| file_in(dir, &name)).filter(|dir| seen.insert(dir.clone())),
+                    );
+                } else {
+                    next.push(file_in(dir, segment));
+                }
+                if self.visits > MOST_VISITS {
+                    return Err(refused(" visits too many folders; name the members' folders".into()));
+                }
+            }
+            found = next;
+        }
+        Ok(found)
     }
-    Ok(found)
+
+    /// Adds a folder and all folders below it to `found`, except those in `target` and `.git`, and those that
+    /// are in `seen` already.
+    fn below(&mut self, dir: &str, found: &mut Vec<String>, seen: &mut HashSet<String>) -> Result<()> {
+        let mut pending = vec![dir.to_owned()];
+        while let Some(dir) = pending.pop() {
+            if !seen.insert(dir.clone()) || self.visits > MOST_VISITS {
+                continue;
+            }
+            let below = self.folders(&dir)?;
+            let below = below.into_iter().rev().filter(|name| name != "target" && name != ".git");
+            pending.extend(below.map(|name| file_in(&dir, &name)));
+            found.push(dir);
+        }
+        Ok(())
+    }
+
+    /// The names of the folders in a folder, and of the links to folders that do not lead back up.
+    fn folders(&mut self, dir: &str) -> Result<Vec<String>> {
+        self.visits += 1;
+        let failed = |error| infrastructure(format!("{dir}: {error}"));
+        let listed = self.files.list(dir).map_err(failed)?;
+        let mut names: Vec<String> =
+            listed.into_iter().filter(|(_, is_folder)| *is_folder).map(|(name, _)| name).collect();
+        let links = self.files.links(dir).map_err(failed)?;
+        if !links.is_empty() {
+            let here = self.files.real(dir).unwrap_or_else(|| dir.to_owned());
+            let goes_down = |to: &Option<String>| to.as_ref().is_none_or(|to| !is_within(&here, to));
+            let links = links.into_iter().filter(|link| link.is_folder && goes_down(&link.to));
+            names.extend(links.map(|link| link.name));
+            names.sort();
+        }
+        Ok(names)
+    }
 }
 
 /// Whether a pattern has wildcards, so that it is more than a path.
@@ -46,18 +109,42 @@ pub fn is_glob(pattern: &str) -> bool {
     pattern.contains(['*', '?', '['])
 }
 
-/// Adds a folder and all folders below it to `found`, except those in `target` and `.git`.
-fn below(files: &dyn Files, dir: &str, found: &mut Vec<String>) -> Result<()> {
-    found.push(dir.to_owned());
-    for name in folders(files, dir)? {
-        if name != "target" && name != ".git" {
-            below(files, &file_in(dir, &name), found)?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::MemoryFiles;
+
+    fn tree(depth: usize) -> MemoryFiles {
+        let mut files = MemoryFiles::default();
+        let mut dir = String::new();
+        for level in 0..depth {
+            dir = file_in(&dir, &format!("d{level}"));
+            files.0.insert(file_in(&dir, "Cargo.toml"), String::new());
+        }
+        files
+    }
+
+    #[test]
+    fn nested_globs_name_each_folder_once_in_little_time() {
+        let files = tree(60);
+        for pattern in ["**", "**/**/**", "**/*/**", "**/*/**/*/**/*/**"] {
+            let mut globs = Globs::new(&files);
+            let found = globs.expand(pattern).unwrap();
+            assert_eq!(found.iter().collect::<HashSet<_>>().len(), found.len(), "{pattern}");
+            assert!(
+                found.len() >= 57 && globs.visits <= 60 * 8,
+                "{pattern}: {}, {}",
+                found.len(),
+                globs.visits
+            );
         }
     }
-    Ok(())
-}
 
-fn folders(files: &dyn Files, dir: &str) -> Result<Vec<String>> {
-    let listed = files.list(dir).map_err(|error| infrastructure(format!("{dir}: {error}")))?;
-    Ok(listed.into_iter().filter(|(_, is_folder)| *is_folder).map(|(name, _)| name).collect())
+    #[test]
+    fn a_glob_that_visits_too_many_folders_is_refused() {
+        let files = tree(60);
+        let mut globs = Globs { files: &files, visits: MOST_VISITS - 10 };
+        let error = globs.expand("**").unwrap_err().to_string();
+        assert!(error.ends_with("\"**\" visits too many folders; name the members' folders"), "{error}");
+    }
 }

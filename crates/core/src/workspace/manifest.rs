@@ -22,6 +22,28 @@ pub struct Manifest {
     build_dependencies: Table,
     #[serde(default)]
     target: BTreeMap<String, Tables>,
+    /// The tables `[patch.SOURCE]`.
+    #[serde(default)]
+    patch: BTreeMap<String, Table>,
+    /// The table `[replace]`.
+    #[serde(default)]
+    replace: Table,
+    #[serde(default)]
+    lib: Target,
+    #[serde(default)]
+    bin: Vec<Target>,
+    #[serde(default)]
+    test: Vec<Target>,
+    #[serde(default)]
+    bench: Vec<Target>,
+    #[serde(default)]
+    example: Vec<Target>,
+}
+
+/// A target of a package: a library, a program, a test.
+#[derive(Debug, Default, Deserialize)]
+struct Target {
+    path: Option<toml::Value>,
 }
 
 /// Dependencies by name.
@@ -32,6 +54,10 @@ type Table = BTreeMap<String, Dependency>;
 pub struct Package {
     /// The name of the package.
     pub name: String,
+    /// The build script: a path, several, or whether there is one.
+    build: Option<toml::Value>,
+    /// The folder of the workspace, if it is not one above the package.
+    pub workspace: Option<String>,
 }
 
 /// The table `[workspace]`.
@@ -71,6 +97,22 @@ pub struct Dependency {
 }
 
 impl Manifest {
+    /// The crates by which `[patch]` and `[replace]` replace others, with the names of those.
+    pub fn replacements(&self) -> impl Iterator<Item = (&str, &Dependency)> {
+        let all = self.patch.values().chain(std::iter::once(&self.replace)).flatten();
+        all.map(|(name, dependency)| (name.as_str(), dependency))
+    }
+
+    /// The source files that the manifest names: of targets and build scripts. Paths start at its folder.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        let targets = [&self.bin, &self.test, &self.bench, &self.example].into_iter().flatten();
+        let targets = targets.chain(std::iter::once(&self.lib)).filter_map(|target| target.path.as_ref());
+        let build = self.package.iter().filter_map(|package| package.build.as_ref());
+        let build =
+            build.flat_map(|build| build.as_array().map_or(std::slice::from_ref(build), Vec::as_slice));
+        targets.chain(build).filter_map(toml::Value::as_str)
+    }
+
     /// All dependencies with their names: of every kind and for every target.
     pub fn dependencies(&self) -> impl Iterator<Item = (&str, &Dependency)> {
         let kinds = [&self.dependencies, &self.dev_dependencies, &self.build_dependencies];

@@ -9,14 +9,16 @@
 //!
 //! A folder in `exclude` is not a member, unless `members` names it directly.
 
-use super::globs::{expand, is_glob};
+use super::globs::{Globs, is_glob};
 use super::manifest::{Dependency, Manifest};
+use super::outside::{self, Outside};
 use super::parallel;
-use super::path::{file_in, is_within, join};
+use super::path::{file_in, join};
 use super::{Files, unreadable};
 use crate::exit::usage;
+use crate::model::shown;
 use anyhow::Result;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A crate of the repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +29,9 @@ pub struct Crate {
     pub dir: String,
     /// Whether it is a member of the workspace. If not, it is only a path dependency.
     pub member: bool,
+    /// What it is made of besides its folder: the folder that a link leads to, and source files that the
+    /// manifest names elsewhere.
+    pub outside: BTreeSet<Outside>,
     /// Its direct path dependencies, as indices into [`Crates::all`].
     depends_on: Vec<usize>,
 }
@@ -35,6 +40,10 @@ pub struct Crate {
 #[derive(Clone, Debug, Default)]
 pub struct Crates {
     all: Vec<Crate>,
+    /// The crates that replace others in the whole workspace (`[patch]`, `[replace]`), as indices.
+    replacements: Vec<usize>,
+    /// The folders from which Cargo's configuration takes crates of the whole workspace.
+    pub configured: BTreeSet<Outside>,
 }
 
 impl Crates {
@@ -48,23 +57,30 @@ impl Crates {
             return Err(usage("Cargo.toml: there is none in the repository's root"));
         };
         let workspace = manifest.workspace.as_ref();
+        let joined = |folders: &[String]| folders.iter().filter_map(|folder| join("", folder)).collect();
+        let patterns = workspace.map(|workspace| workspace.members.as_slice()).unwrap_or_default();
         let mut walk = Walk {
             files,
             is_workspace: workspace.is_some(),
-            members: workspace.map(|workspace| workspace.members.as_slice()).unwrap_or_default(),
-            exclude: workspace.map(|workspace| workspace.exclude.as_slice()).unwrap_or_default(),
+            members: joined(patterns),
+            exclude: joined(workspace.map(|workspace| workspace.exclude.as_slice()).unwrap_or_default()),
             inherited: workspace.map(|workspace| &workspace.dependencies),
             by_dir: HashMap::new(),
             pending: Vec::new(),
+            later: Vec::new(),
             all: Vec::new(),
         };
         if manifest.package.is_some() {
-            walk.add("", &manifest, true);
+            walk.add("", &manifest, true)?;
         }
+        let mut globs = Globs::new(files);
         let mut named: Vec<(String, &String)> = Vec::new();
-        for pattern in walk.members {
-            let found = expand(files, pattern)?;
-            named.extend(found.into_iter().filter(|dir| !walk.is_excluded(dir)).map(|dir| (dir, pattern)));
+        let mut seen = HashSet::new();
+        for pattern in patterns {
+            let found = globs.expand(pattern)?.into_iter().filter(|dir| !walk.is_excluded(dir));
+            // The root is known already, with a package or without.
+            let found = found.filter(|dir| !dir.is_empty() || !is_glob(pattern));
+            named.extend(found.filter(|dir| seen.insert(dir.clone())).map(|dir| (dir, pattern)));
         }
         let manifests = parallel::map(&named, files.readers(), |(dir, _)| self::manifest(files, dir));
         for ((dir, pattern), found) in named.iter().zip(manifests) {
@@ -74,21 +90,31 @@ impl Crates {
                 if is_glob(pattern) {
                     continue;
                 }
-                return Err(usage(format!("Cargo.toml: workspace.members: {pattern:?}: there is no {path}")));
+                return Err(usage(format!(
+                    "Cargo.toml: workspace.members: {}: there is no {path}",
+                    shown::value(pattern)
+                )));
             };
             if walk.by_dir.contains_key(dir) {
                 continue;
             }
-            if walk.add(dir, &found, true).is_none() {
-                return Err(usage(format!("{path}: a member of the workspace without [package]")));
+            match walk.add(dir, &found, true)? {
+                Some(index) => walk.pending.push((found, index)),
+                None => return Err(usage(format!("{path}: a member of the workspace without [package]"))),
             }
-            walk.pending.push((found, dir.clone()));
         }
-        for (found, dir) in std::mem::take(&mut walk.pending) {
-            walk.follow(&found, &dir)?;
+        // The members' dependencies come first: they are members too. Then those of all other crates.
+        for (found, index) in std::mem::take(&mut walk.pending) {
+            walk.follow(&found, index)?;
         }
-        walk.follow(&manifest, "")?;
-        let crates = Self { all: walk.all };
+        if let Some(root) = walk.by_dir.get("").copied() {
+            walk.follow(&manifest, root)?;
+        }
+        let replacements = walk.replacements(&manifest)?;
+        while let Some((found, index)) = walk.later.pop() {
+            walk.read_dependencies(&found, index)?;
+        }
+        let crates = Self { all: walk.all, replacements, configured: outside::configured(files)? };
         crates.refuse_equal_names()?;
         Ok(crates)
     }
@@ -134,7 +160,8 @@ impl<'a> Reach<'a> {
     pub fn dependencies(&mut self, of: &'a Crate) -> Vec<&'a Crate> {
         self.count += 1;
         let mut found = Vec::new();
-        let mut pending: Vec<usize> = of.depends_on.iter().rev().copied().collect();
+        let replacements = self.crates.replacements.iter().rev();
+        let mut pending: Vec<usize> = replacements.chain(of.depends_on.iter().rev()).copied().collect();
         while let Some(index) = pending.pop() {
             let dependency = &self.crates.all[index];
             if self.met_for[index] == self.count || dependency.dir == of.dir {
@@ -152,47 +179,50 @@ impl<'a> Reach<'a> {
 struct Walk<'a> {
     files: &'a dyn Files,
     is_workspace: bool,
-    members: &'a [String],
-    exclude: &'a [String],
+    /// The folders that `members` and `exclude` name.
+    members: HashSet<String>,
+    exclude: HashSet<String>,
     inherited: Option<&'a BTreeMap<String, Dependency>>,
     by_dir: HashMap<String, usize>,
-    /// The members that `members` names. Their dependencies are followed after all of them are known.
-    pending: Vec<(Manifest, String)>,
+    /// The members whose dependencies are still to be followed.
+    pending: Vec<(Manifest, usize)>,
+    /// The crates that are no members, whose dependencies are followed at the end.
+    later: Vec<(Manifest, usize)>,
     all: Vec<Crate>,
+}
+
+/// Whether a folder or one above it is in a set of folders.
+fn has_above(folders: &HashSet<String>, dir: &str) -> bool {
+    let above = std::iter::successors(Some(dir), |dir| (!dir.is_empty()).then(|| outside::parent(dir)));
+    !folders.is_empty() && above.into_iter().any(|dir| folders.contains(dir))
 }
 
 impl Walk<'_> {
     fn is_excluded(&self, dir: &str) -> bool {
-        let within = |folder: &String| join("", folder).is_some_and(|folder| is_within(dir, &folder));
-        self.exclude.iter().any(within) && !self.members.iter().any(within)
+        has_above(&self.exclude, dir) && !has_above(&self.members, dir)
     }
 
-    fn add(&mut self, dir: &str, manifest: &Manifest, member: bool) -> Option<usize> {
-        let name = manifest.package.as_ref()?.name.clone();
+    fn add(&mut self, dir: &str, manifest: &Manifest, member: bool) -> Result<Option<usize>> {
+        let Some(package) = &manifest.package else { return Ok(None) };
         let index = self.all.len();
         self.by_dir.insert(dir.to_owned(), index);
-        self.all.push(Crate { name, dir: dir.to_owned(), member, depends_on: Vec::new() });
-        Some(index)
+        let outside = outside::of_crate(self.files, dir, manifest, member)?;
+        let name = package.name.clone();
+        self.all.push(Crate { name, dir: dir.to_owned(), member, outside, depends_on: Vec::new() });
+        Ok(Some(index))
     }
 
-    /// Reads the direct and indirect path dependencies of a manifest. It does not recurse, because a
-    /// chain of dependencies may be long.
-    fn follow(&mut self, manifest: &Manifest, dir: &str) -> Result<()> {
-        let Some(&index) = self.by_dir.get(dir) else { return Ok(()) };
-        let mut pending = Vec::new();
-        self.read_dependencies(manifest, index, &mut pending)?;
-        while let Some((manifest, index)) = pending.pop() {
-            self.read_dependencies(&manifest, index, &mut pending)?;
+    /// Reads the direct and indirect path dependencies of a member. It does not recurse, because a chain of
+    /// dependencies may be long.
+    fn follow(&mut self, manifest: &Manifest, index: usize) -> Result<()> {
+        self.read_dependencies(manifest, index)?;
+        while let Some((manifest, index)) = self.pending.pop() {
+            self.read_dependencies(&manifest, index)?;
         }
         Ok(())
     }
 
-    fn read_dependencies(
-        &mut self,
-        manifest: &Manifest,
-        index: usize,
-        pending: &mut Vec<(Manifest, usize)>,
-    ) -> Result<()> {
+    fn read_dependencies(&mut self, manifest: &Manifest, index: usize) -> Result<()> {
         for (name, dependency) in manifest.dependencies() {
             let inherited = || self.inherited?.get(name)?.path.as_deref();
             let (base, path) = match &dependency.path {
@@ -207,35 +237,46 @@ impl Walk<'_> {
             let Some(dir) = join(base, path) else { continue };
             let found = match self.by_dir.get(&dir) {
                 Some(found) => Some(*found),
-                None => self.read_crate(&dir, index, name, pending)?,
+                None => self.read_crate(&dir, Some(index), name)?,
             };
             self.all[index].depends_on.extend(found);
         }
         Ok(())
     }
 
-    fn read_crate(
-        &mut self,
-        dir: &str,
-        from: usize,
-        name: &str,
-        pending: &mut Vec<(Manifest, usize)>,
-    ) -> Result<Option<usize>> {
+    /// Reads a crate on which the crate `from` depends, or without `from` one that replaces another.
+    fn read_crate(&mut self, dir: &str, from: Option<usize>, name: &str) -> Result<Option<usize>> {
         let Some(manifest) = manifest(self.files, dir)? else {
-            let from = file_in(&self.all[from].dir, "Cargo.toml");
-            let missing = file_in(dir, "Cargo.toml");
+            let from = from.map_or("", |from| &self.all[from].dir);
+            let (from, missing) = (file_in(from, "Cargo.toml"), file_in(dir, "Cargo.toml"));
             return Err(usage(format!("{from}: the path dependency `{name}`: there is no {missing}")));
         };
         // A crate that has its own workspace, or is excluded, is not a member. Others still depend on it.
-        let member = self.is_workspace && manifest.workspace.is_none() && !self.is_excluded(dir);
-        let found = self.add(dir, &manifest, member);
-        pending.extend(found.map(|found| (manifest, found)));
+        let may_be = self.is_workspace && manifest.workspace.is_none() && !self.is_excluded(dir);
+        let member = may_be && from.is_some_and(|from| self.all[from].member);
+        let found = self.add(dir, &manifest, member)?;
+        let queue = if member { &mut self.pending } else { &mut self.later };
+        queue.extend(found.map(|found| (manifest, found)));
         Ok(found)
+    }
+
+    /// The crates by which the manifest of the workspace replaces others.
+    fn replacements(&mut self, manifest: &Manifest) -> Result<Vec<usize>> {
+        let mut replacements = Vec::new();
+        for (name, dependency) in manifest.replacements() {
+            let Some(dir) = dependency.path.as_deref().and_then(|path| join("", path)) else { continue };
+            let found = match self.by_dir.get(&dir) {
+                Some(found) => Some(*found),
+                None => self.read_crate(&dir, None, name)?,
+            };
+            replacements.extend(found);
+        }
+        Ok(replacements)
     }
 }
 
 /// The manifest of a folder, or `None` if the folder has none.
-fn manifest(files: &dyn Files, dir: &str) -> Result<Option<Manifest>> {
+pub(super) fn manifest(files: &dyn Files, dir: &str) -> Result<Option<Manifest>> {
     let path = file_in(dir, "Cargo.toml");
     let Some(text) = files.read(&path).map_err(|error| unreadable(&path, &error))? else {
         return Ok(None);
@@ -247,147 +288,4 @@ fn manifest(files: &dyn Files, dir: &str) -> Result<Option<Manifest>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::workspace::MemoryFiles;
-
-    fn package(name: &str, rest: &str) -> String {
-        format!("[package]\nname = {name:?}\n{rest}")
-    }
-
-    /// A line for each member: its name, its folder and the folders of its path dependencies.
-    fn members(files: &[(&str, &str)]) -> Vec<String> {
-        let crates = Crates::read(&MemoryFiles::of(files)).unwrap();
-        let told = |member: &Crate| {
-            let on: Vec<&str> =
-                Reach::new(&crates).dependencies(member).into_iter().map(|on| on.dir.as_str()).collect();
-            format!("{} {:?} {}", member.name, member.dir, on.join(",")).trim_end().to_owned()
-        };
-        crates.members().into_iter().map(told).collect()
-    }
-
-    fn refusal(files: &[(&str, &str)]) -> String {
-        let error = Crates::read(&MemoryFiles::of(files)).unwrap_err();
-        assert_eq!(crate::exit::of(&error), crate::exit::Exit::Usage);
-        error.to_string()
-    }
-
-    #[test]
-    fn manifests_that_were_written_on_windows_are_read_as_any_other() {
-        let root = "\u{feff}[workspace]\r\nmembers = ['crates\\a', \"crates/b\"]\r\n";
-        let a = "\u{feff}[package]\r\nname = \"a\"\r\n[dependencies]\r\nb = { path = '..\\b' }\r\n";
-        let files =
-            [("Cargo.toml", root), ("crates/a/Cargo.toml", a), ("crates/b/Cargo.toml", &package("b", ""))];
-        assert_eq!(members(&files), [r#"a "crates/a" crates/b"#, r#"b "crates/b""#]);
-    }
-
-    #[test]
-    fn globs_exclusions_the_root_and_implicit_members_are_cargos() {
-        let root = package(
-            "root",
-            "[dependencies]\nfar = { path = \"far\" }\nout = { path = \"../out\" }\n[workspace]\nmembers = [\"crates/*\", \"z/\", \"./y/.\"]\nexclude = [\"crates/no\", \"far/ex\", \"y\"]",
-        );
-        let files = [
-            ("Cargo.toml", root.as_str()),
-            ("crates/b/Cargo.toml", &package("b", "")),
-            ("crates/a/Cargo.toml", &package("a", "")),
-            ("crates/no/Cargo.toml", "not even toml"),
-            ("crates/docs/readme", ""),
-            (
-                "far/Cargo.toml",
-                &package(
-                    "far",
-                    "[dev-dependencies]\nex.path = \"ex\"\n[build-dependencies]\nown.path = \"../own\"",
-                ),
-            ),
-            ("far/ex/Cargo.toml", &package("ex", "")),
-            ("own/Cargo.toml", &package("own", "[workspace]")),
-            ("y/Cargo.toml", &package("y", "")),
-            ("z/Cargo.toml", &package("z", "")),
-        ];
-        assert_eq!(
-            members(&files),
-            [
-                r#"a "crates/a""#,
-                r#"b "crates/b""#,
-                r#"far "far" far/ex,own"#,
-                r#"root "" far,far/ex,own"#,
-                r#"y "y""#,
-                r#"z "z""#
-            ]
-        );
-    }
-
-    #[test]
-    fn dependencies_of_every_kind_are_followed_through_cycles() {
-        let files = [
-            (
-                "Cargo.toml",
-                "[workspace]\nmembers = [\"a\", \"**/deep\"]\n[workspace.dependencies]\nc = { path = \"c\" }\nlibc = \"1\"",
-            ),
-            (
-                "a/Cargo.toml",
-                &package(
-                    "a",
-                    "[dependencies]\nb = { path = \"../b\", optional = true }\nlibc.workspace = true\n[target.'cfg(unix)'.dev-dependencies.c]\nworkspace = true",
-                ),
-            ),
-            ("b/Cargo.toml", &package("b", "[dev-dependencies]\na = { path = \"../a\" }")),
-            ("c/Cargo.toml", &package("c", "[build-dependencies]\nd = { path = \"../x/y/deep\" }")),
-            ("x/y/deep/Cargo.toml", &package("d", "")),
-        ];
-        assert_eq!(
-            members(&files),
-            [r#"a "a" b,c,x/y/deep"#, r#"b "b" a,c,x/y/deep"#, r#"c "c" x/y/deep"#, r#"d "x/y/deep""#]
-        );
-    }
-
-    #[test]
-    fn a_single_crate_is_its_own_workspace() {
-        let root = package("root", "[dependencies]\na.path = \"a\"");
-        assert_eq!(members(&[("Cargo.toml", &root), ("a/Cargo.toml", &package("a", ""))]), [r#"root "" a"#]);
-    }
-
-    #[test]
-    fn manifests_that_are_missing_or_wrong_are_errors_with_their_file() {
-        let of = |members: &str| format!("[workspace]\nmembers = [{members}]");
-        assert_eq!(refusal(&[]), "Cargo.toml: there is none in the repository's root");
-        let root = of("\"a\"");
-        assert_eq!(
-            refusal(&[("Cargo.toml", &root)]),
-            "Cargo.toml: workspace.members: \"a\": there is no a/Cargo.toml"
-        );
-        assert!(
-            refusal(&[("Cargo.toml", &root), ("a/Cargo.toml", "[package\n")])
-                .starts_with("a/Cargo.toml: TOML parse error at line 1")
-        );
-        assert!(
-            refusal(&[("Cargo.toml", &root), ("a/Cargo.toml", "")])
-                .starts_with("a/Cargo.toml: a member of the workspace without")
-        );
-        let a = package("a", "[dependencies]\nb.path = \"../b\"");
-        assert_eq!(
-            refusal(&[("Cargo.toml", &root), ("a/Cargo.toml", &a)]),
-            "a/Cargo.toml: the path dependency `b`: there is no b/Cargo.toml"
-        );
-        let both = of("\"a\", \"b\"");
-        let same = package("a", "");
-        assert_eq!(
-            refusal(&[("Cargo.toml", &both), ("a/Cargo.toml", &same), ("b/Cargo.toml", &same)]),
-            "a/Cargo.toml and b/Cargo.toml: two members are named `a`"
-        );
-        let out = of("\"../a\"");
-        assert!(refusal(&[("Cargo.toml", &out)]).contains("leads out of the repository"));
-    }
-
-    #[test]
-    fn a_chain_of_ten_thousand_crates_is_no_recursion() {
-        let mut files = MemoryFiles::of(&[("Cargo.toml", "[workspace]\nmembers = [\"c0\"]")]);
-        for index in 0..10_000 {
-            let on = format!("[dependencies]\nc.path = \"../c{}\"", (index + 1) % 10_000);
-            files.0.insert(format!("c{index}/Cargo.toml"), package(&format!("c{index}"), &on));
-        }
-        let crates = Crates::read(&files).unwrap();
-        assert_eq!(Reach::new(&crates).dependencies(crates.members()[5]).len(), 9_999);
-    }
-}
+mod tests;

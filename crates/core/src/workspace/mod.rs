@@ -8,9 +8,11 @@ pub mod flags;
 mod globs;
 mod manifest;
 mod members;
+mod outside;
 pub mod parallel;
 pub mod path;
 
 pub use cargo_config::CargoConfig;
-pub use files::{Files, MemoryFiles, unreadable};
+pub use files::{Files, Link, MemoryFiles, unreadable};
 pub use members::{Crate, Crates, Reach};
+pub use outside::Outside;

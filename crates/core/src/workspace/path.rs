@@ -51,6 +51,33 @@ pub fn from_root(root: &Path, file: &str) -> String {
     below.map_or_else(|| file.clone(), ToOwned::to_owned)
 }
 
+/// Turns a path that a tool printed into a path from the repository's root. The tool worked in the folder
+/// `dir`, and a relative path starts there: rustc works in the workspace's root. `.` and `..` are taken out.
+/// A path outside the repository is absolute, with `/`.
+pub fn from_folder(root: &Path, dir: &Path, file: &str) -> String {
+    let file = file.replace('\\', "/");
+    let is_absolute = file.starts_with('/') || file.get(1..3) == Some(":/");
+    let whole = if is_absolute {
+        file
+    } else {
+        format!("{}/{file}", dir.to_string_lossy().replace('\\', "/").trim_end_matches('/'))
+    };
+    from_root(root, &without_dots(&whole))
+}
+
+/// An absolute path without `.` and `..`.
+fn without_dots(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "." => {}
+            ".." if parts.len() > 1 => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +113,23 @@ mod tests {
         ] {
             assert_eq!(from_root(Path::new(root), file), path, "{root} {file}");
         }
+    }
+
+    #[test]
+    fn a_relative_path_starts_in_the_folder_in_which_the_tool_worked() {
+        for (dir, file, path) in [
+            ("/r", "src/a.rs", "src/a.rs"),
+            ("/r/rust", "a/src/a.rs", "rust/a/src/a.rs"),
+            ("/r/rust", "./a/../../b/x.rs", "b/x.rs"),
+            ("/r/rust", "/r/rust/x.rs", "rust/x.rs"),
+            ("/r/rust", "/home/x.rs", "/home/x.rs"),
+            ("/r/rust", "../../x.rs", "/x.rs"),
+            ("/", "x.rs", "/x.rs"),
+        ] {
+            assert_eq!(from_folder(Path::new("/r"), Path::new(dir), file), path, "{dir} {file}");
+        }
+        let windows = from_folder(Path::new(r"C:\r"), Path::new(r"C:\r\rust"), r"a\src\a.rs");
+        assert_eq!(windows, "rust/a/src/a.rs");
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod policy;
 mod resolve;
 mod run;
 mod settings;
+mod word;
 
 pub use inside::{Inside, inside};
 pub use job::Job;
@@ -35,8 +36,9 @@ pub use kept::volumes::{Volume, clean, list};
 pub use names::{IMAGE_VARIABLE, IN_CONTAINER, REPORT_VARIABLE as REPORT, is_inside};
 pub use options::check as check_option;
 pub use place::{Container, Engine, Place, Place as Venue, Pull, Shell, User};
-pub use policy::of_this_machine as policy;
+pub use policy::{PATH as POLICY_PATH, VARIABLE as POLICY_VARIABLE, of_this_machine as policy};
 pub use resolve::{Wanted, resolve};
 pub use run::{Ran, run};
 pub use rust_vmm_ci_core::config::Policy;
 pub use settings::Settings;
+pub use word::{watching_for_failure, word_of_failure};

@@ -9,9 +9,9 @@ use rust_vmm_ci_core::exit;
 use std::path::Path;
 
 /// Where the policy is.
-const PATH: &str = "/etc/rust-vmm-ci/config.json";
+pub const PATH: &str = "/etc/rust-vmm-ci/config.json";
 /// The variable that names another file in its place.
-const VARIABLE: &str = "RUST_VMM_CI_POLICY";
+pub const VARIABLE: &str = "RUST_VMM_CI_POLICY";
 
 /// The policy of this machine, from the variables of a job.
 ///

@@ -8,6 +8,7 @@ use super::kept::clean_up::{clean_up, deadline, finish, settle};
 use super::kept::job_folder::{ContainerRecord, JobFolder};
 use super::mailbox::Mailbox;
 use super::names::{FOREIGN, REPORT, STARTED, STATUS, TARGET_BYTES};
+use super::word::{ENDING, watching_for_failure};
 use super::{Container, owner};
 use crate::process::{self, Ended, Stream};
 use crate::say;
@@ -32,7 +33,8 @@ pub struct Ran {
 }
 
 /// Runs a command in a container and removes the container. `on_line` gets each line that the command and
-/// the engine write, with its line end.
+/// the engine write, with its line end. `failed` gets the label of the first check that has failed, as a run
+/// in the container says it while it goes on.
 ///
 /// # Errors
 /// Exit 2 if an option needs something that the job does not have. Exit 3 if the engine fails, with what
@@ -42,6 +44,7 @@ pub fn run(
     command: &str,
     job: &Job,
     on_line: &mut dyn FnMut(Stream, &[u8]),
+    failed: &(dyn Fn(&str) + Sync),
 ) -> Result<Ran> {
     clean_up(job);
     for note in &container.settings.notes {
@@ -64,13 +67,16 @@ pub fn run(
     let folder = JobFolder::create(job, Some(record))?;
     let mailbox = Mailbox::create(folder.path())
         .map_err(|error| exit::infrastructure(format!("cannot create the container's mailbox: {error:#}")))?;
-    let end = match attempt(container, command, job, &mailbox, &kept, on_line) {
-        Ok(End::NoImage(_)) => match container.engine.pull(&image, container.pull, &pause, on_line) {
-            Ok(()) => attempt(container, command, job, &mailbox, &kept, on_line),
-            Err(failure) => Err(failure.into()),
-        },
-        end => end,
-    };
+    let word = format!("{REPORT}{ENDING}");
+    let end = watching_for_failure(&|| mailbox.read(&word), failed, || {
+        match attempt(container, command, job, &mailbox, &kept, on_line) {
+            Ok(End::NoImage(_)) => match container.engine.pull(&image, container.pull, &pause, on_line) {
+                Ok(()) => attempt(container, command, job, &mailbox, &kept, on_line),
+                Err(failure) => Err(failure.into()),
+            },
+            end => end,
+        }
+    });
     let report = mailbox.read_or_refuse(REPORT).unwrap_or_else(|error| {
         say::error(format_args!("the report of the container is not read: {error}"));
         None

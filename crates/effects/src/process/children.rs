@@ -209,7 +209,10 @@ fn a_batch_file_is_not_given_what_cmd_would_not_hand_over_as_it_is() {
 fn lines_of_both_outputs_and_the_status_arrive() {
     let mut seen = Vec::new();
     let command = child("talks", Path::new("-"));
-    let ended = supervise(&command, None, &mut |stream, line| seen.push((stream, line.to_owned()))).unwrap();
+    let ended = supervise(&command, None, &mut |stream, block| {
+        seen.extend(lines(block).map(|line| (stream, line.to_owned())));
+    })
+    .unwrap();
     assert_eq!(ended, Ended::Exited(7));
     for line in [(Stream::Stdout, "out\n"), (Stream::Stdout, "last"), (Stream::Stderr, "err\n")] {
         assert!(seen.contains(&(line.0, line.1.into())), "no {line:?} in {seen:?}");

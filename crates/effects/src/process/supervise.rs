@@ -42,17 +42,17 @@ pub enum Ended {
     Cancelled,
 }
 
-/// Runs a command, passes each line of its output on as it comes (with its line end), and ends its whole
-/// tree.
+/// Runs a command, passes its output on as it comes, in blocks of whole lines ([`super::lines`]), and ends its
+/// whole tree.
 ///
 /// # Errors
 /// Where it cannot be started ([`super::Error`]): exit 3.
 pub fn supervise(
     command: &Command,
     deadline: Option<Instant>,
-    on_line: &mut dyn FnMut(Stream, &[u8]),
+    on_lines: &mut dyn FnMut(Stream, &[u8]),
 ) -> Result<Ended> {
-    supervise_watching(command, deadline, on_line, &mut |_| {})
+    supervise_watching(command, deadline, on_lines, &mut |_| {})
 }
 
 /// Does what [`supervise`] does, and calls `on_look` with the leader's process id: ten times a second at
@@ -63,10 +63,10 @@ pub fn supervise(
 pub fn supervise_watching(
     command: &Command,
     deadline: Option<Instant>,
-    on_line: &mut dyn FnMut(Stream, &[u8]),
+    on_lines: &mut dyn FnMut(Stream, &[u8]),
     on_look: &mut dyn FnMut(u32),
 ) -> Result<Ended> {
-    watch(command, deadline, Stdio::piped, on_line, on_look)
+    watch(command, deadline, Stdio::piped, on_lines, on_look)
 }
 
 /// Does what [`supervise`] does with this process's own outputs: for a person's command, which may write
@@ -82,7 +82,7 @@ fn watch(
     command: &Command,
     deadline: Option<Instant>,
     output: fn() -> Stdio,
-    on_line: &mut dyn FnMut(Stream, &[u8]),
+    on_lines: &mut dyn FnMut(Stream, &[u8]),
     on_look: &mut dyn FnMut(u32),
 ) -> Result<Ended> {
     let _has_child = HasChild::new();
@@ -94,7 +94,7 @@ fn watch(
         stragglers: STRAGGLERS,
         pieces: Pieces::Lines,
     };
-    let (ended, _) = watch.until_gone(child, on_line, on_look).context("waiting for a child")?;
+    let (ended, _) = watch.until_gone(child, on_lines, on_look).context("waiting for a child")?;
     Ok(ended)
 }
 

@@ -10,8 +10,8 @@ fn shell(script: &str) -> Command {
 
 fn lines(script: &str, deadline: Option<Instant>) -> (Ended, Vec<(Stream, String)>) {
     let mut seen = Vec::new();
-    let ended = supervise(&shell(script), deadline, &mut |stream, line| {
-        seen.push((stream, String::from_utf8_lossy(line).into_owned()));
+    let ended = supervise(&shell(script), deadline, &mut |stream, block| {
+        seen.extend(super::lines(block).map(|line| (stream, String::from_utf8_lossy(line).into_owned())));
     });
     (ended.unwrap(), seen)
 }

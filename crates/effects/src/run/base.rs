@@ -1,7 +1,7 @@
 //! Finds the commit that a change is compared with. `checks::base` in the core crate decides which commit it
 //! should be; here git is asked for it.
 
-use super::Context;
+use super::{Context, Judgement};
 use crate::git::{Depth, Git, Wanted};
 use crate::process;
 use anyhow::Result;
@@ -94,6 +94,34 @@ pub fn find(
     };
     context.say(&format!("compared with {}, named by {}", found.shown, choice.named_by));
     Ok(found)
+}
+
+/// Finds the base as [`find`] does. A repository without a remote has no base, unless one is named or a branch
+/// here serves: then the check is missing what it needs, as with a tool that is not installed.
+///
+/// # Errors
+/// Those of [`find`].
+pub fn find_or_missing(
+    context: &mut Context<'_>,
+    git: &Git,
+    option: Option<&str>,
+    key: &str,
+    known: &Surroundings,
+) -> Result<Result<Found, Judgement>> {
+    match find(context, git, option, key, known) {
+        Err(error)
+            if known.remotes.is_empty()
+                && option.is_none()
+                && !process::Error::is_cancel(&error)
+                && git.resolve("HEAD")?.is_some() =>
+        {
+            Ok(Err(Judgement::missing(
+                "this repository has no remote, so there is no base to compare with",
+                "git remote add origin URL",
+            )))
+        }
+        found => found.map(Ok),
+    }
 }
 
 /// Fetches a base.

@@ -18,6 +18,7 @@ use rust_vmm_ci_core::checks::bench::{self, BASE, CHANGE, Compared, Measurements
 use rust_vmm_ci_core::checks::{bench_plot, coverage::shown};
 use rust_vmm_ci_core::exit;
 use rust_vmm_ci_core::report::{Artifact, Finding, Section, Verdict};
+use rust_vmm_ci_core::workspace::path::from_folder;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -67,13 +68,19 @@ fn compare(
     // A run that was killed leaves its worktree.
     worktree.remove()?;
     let known = base::surroundings(&git)?;
-    let found = base::find(context, &git, options.base.as_deref(), "checks.bench.base", &known)?;
+    let key = "checks.bench.base";
+    let found = match base::find_or_missing(context, &git, options.base.as_deref(), key, &known)? {
+        Ok(found) => found,
+        Err(missing) => return Ok(missing),
+    };
     let benchmarks = Benchmarks { target: metadata.target_directory.clone().into(), folder, package };
     benchmarks.forget()?;
     (context.progress)(1, 2, "this change");
     let directory = context.directory.clone();
     let ran = benchmarks.measure(context, &directory, &benchmarks.target, CHANGE)?;
-    if let Some(judgement) = ran.failure("the benchmarks fail") {
+    let root = context.root.to_owned();
+    let from_root = |file: &str| from_folder(&root, metadata.workspace_root.as_std_path(), file);
+    if let Some(judgement) = ran.failure("the benchmarks fail", &from_root) {
         return Ok(judgement);
     }
     let Found { commit: Some(commit), shown: name } = found else {
@@ -85,7 +92,7 @@ fn compare(
     let judgement = match compared {
         OnBase::Measured => benchmarks.judge(context, options, &name),
         OnBase::Nothing(reason) => Ok(passed(reason)),
-        OnBase::Ended(ran) => ran.failure("the base's benchmarks fail").map_or_else(
+        OnBase::Ended(ran) => ran.failure("the base's benchmarks fail", &str::to_owned).map_or_else(
             || Ok(passed(String::new())),
             |failure| {
                 if matches!(failure.verdict, Verdict::Cancelled | Verdict::Broken) {
@@ -155,7 +162,7 @@ struct Ran {
 
 impl Ran {
     /// The judgement where it did not end well.
-    fn failure(self, what: &str) -> Option<Judgement> {
+    fn failure(self, what: &str, from_root: &dyn Fn(&str) -> String) -> Option<Judgement> {
         let ended = self.ended;
         if ended == Ended::Exited(0) {
             return None;
@@ -165,7 +172,7 @@ impl Ran {
         }
         let findings = self
             .words
-            .finding(ended)
+            .finding(ended, from_root)
             .map(|finding| Finding { message: format!("{what}: {}", finding.message), ..finding });
         Some(Judgement::of_command(ended, findings.into_iter().collect()))
     }

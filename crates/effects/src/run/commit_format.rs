@@ -22,7 +22,10 @@ pub fn run(context: &mut Context<'_>, options: &Options) -> Result<Judgement> {
 
 /// As [`run`], in surroundings that are known.
 fn judge(context: &mut Context<'_>, git: &Git, options: &Options, known: &Surroundings) -> Result<Judgement> {
-    let found = base::find(context, git, options.base.as_deref(), BASE, known)?;
+    let found = match base::find_or_missing(context, git, options.base.as_deref(), BASE, known)? {
+        Ok(found) => found,
+        Err(missing) => return Ok(missing),
+    };
     let commits = commit_format::commits(&git.log(found.commit.as_deref(), "HEAD", LOG_FORMAT)?)?;
     let judged = commit_format::judge(&commits, found.commit.as_deref(), options);
     let reason = summary(&judged, &found);

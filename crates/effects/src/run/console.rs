@@ -37,6 +37,8 @@ pub struct Console {
     kind: Kind,
     color: bool,
     bars: MultiProgress,
+    /// How many checks there will be; 0 where that is not known.
+    count: usize,
     stage: Mutex<Stage>,
 }
 
@@ -61,7 +63,18 @@ impl Console {
     /// A console that writes to `out`.
     pub fn new(kind: Kind, color: bool, out: Box<dyn Write + Send>) -> Self {
         let stage = Stage { out, speaker: None, waiting: Vec::new(), next: 0 };
-        Self { kind, color, bars: MultiProgress::new(), stage: Mutex::new(stage) }
+        Self { kind, color, bars: MultiProgress::new(), count: 0, stage: Mutex::new(stage) }
+    }
+
+    /// The console of so many checks: a progress line says which of them it is.
+    #[must_use]
+    pub fn of_checks(self, count: usize) -> Self {
+        Self { count, ..self }
+    }
+
+    /// What a progress line begins with: `check 3 of 12: LABEL`.
+    fn prefix(&self, id: usize, label: &str) -> String {
+        if self.count > 1 { format!("check {} of {}: {label}", id + 1, self.count) } else { label.to_owned() }
     }
 
     /// Whether tools may colour what they write.
@@ -84,7 +97,7 @@ impl Console {
         } else {
             spool = Some(SpooledTempFile::new(SPOOL));
         }
-        let bar = (self.kind == Kind::Terminal).then(|| self.bar(&label));
+        let bar = (self.kind == Kind::Terminal).then(|| self.bar(&self.prefix(id, &label)));
         CheckLog { console: self, id, heading, spool, bar, label }
     }
 
@@ -132,7 +145,7 @@ impl Stage {
             match piece {
                 Piece::Text(text) => self.write(text.as_bytes()),
                 Piece::Spool(mut spool) => {
-                    let mut buffer = [0; 8 << 10];
+                    let mut buffer = [0; 64 << 10];
                     let _ = spool.seek(SeekFrom::Start(0));
                     while let Ok(count @ 1..) = spool.read(&mut buffer) {
                         self.write(&buffer[..count]);
@@ -154,7 +167,7 @@ pub struct CheckLog<'c> {
 }
 
 impl CheckLog<'_> {
-    /// Adds a line with its line end.
+    /// Adds lines with their line ends.
     pub fn line(&mut self, line: &[u8]) {
         let line = &*say::redactor().bytes(line);
         // The console of Windows refuses text that is not UTF-8. A log takes any bytes.
@@ -311,6 +324,13 @@ mod tests {
         passes.end(&outcome(Verdict::Passed));
         fails.end(&outcome(Verdict::Failed));
         assert_eq!(text(&sink), "== b\nb1\nb: failed (0.0 s)\n");
+    }
+
+    #[test]
+    fn a_progress_line_says_which_check_of_how_many_it_is() {
+        let console = Console::new(Kind::Terminal, false, Box::new(Sink::default())).of_checks(12);
+        assert_eq!(console.prefix(2, "clippy"), "check 3 of 12: clippy");
+        assert_eq!(console.of_checks(1).prefix(0, "clippy"), "clippy");
     }
 
     #[test]

@@ -7,11 +7,21 @@ use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::report::{Artifact, Combination, Finding, Section, Timings, Verdict};
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Is called with each line that a command writes. What it returns goes to the log.
 pub type OnLine<'r> = dyn for<'l> FnMut(Stream, &'l [u8]) -> Option<Cow<'l, [u8]>> + 'r;
+
+/// The part of a check that runs. Without names all of it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// The combinations of features, as `rust_vmm_ci_core::report::combination_name` writes them.
+    pub combinations: Vec<String>,
+    /// The tests, by their whole names.
+    pub tests: Vec<String>,
+}
 
 /// Where and how a check runs.
 pub struct Context<'a> {
@@ -33,12 +43,14 @@ pub struct Context<'a> {
     pub run_started: Instant,
     /// Whether tools may colour what they write.
     pub color: bool,
+    /// What a person asked to run of the check.
+    pub part: &'a Part,
     /// Whether compilers are watched, so that the time of linking is known apart from that of compiling.
     pub look: bool,
     /// What those cargo commands spent their time on that belong to no combination; none where no such
     /// command ran.
     pub timings: Option<Timings>,
-    /// Takes a line for the check's log, with its line end.
+    /// Takes lines for the check's log, with their line ends.
     pub log: &'a mut dyn FnMut(&[u8]),
     /// Takes what the check does now, for a progress line: the number of the step, the number of steps, and
     /// a name.
@@ -61,11 +73,29 @@ impl Context<'_> {
         with_variables(command, self.env)
     }
 
-    /// Adds the command to the check's log, as a person would type it to repeat it: cargo by its name, and
-    /// without variables.
+    /// Adds the command to the check's log, as a person would type it in the repository's root to get the
+    /// same verdict: cargo by its name, with the check's variables, those of its command (`variables`), and
+    /// the folder.
+    pub fn announce_with(&mut self, command: &Command, variables: &[(String, String)]) {
+        let mut env: Vec<(OsString, Option<OsString>)> = Vec::new();
+        for (name, value) in self.env.iter().chain(variables) {
+            env.retain(|(known, _)| known != name.as_str());
+            env.push((name.into(), Some(value.into())));
+        }
+        let is_ours = |arg: &OsString| arg.to_string_lossy().starts_with("--message-format=json");
+        let args = command.args.iter().filter(|arg| !is_ours(arg)).cloned().collect();
+        let typed = Command { program: "cargo".into(), env, args, ..command.clone() };
+        let folder = command.dir.as_deref().unwrap_or(&self.directory).strip_prefix(self.root).ok();
+        let folder = folder.map(|folder| folder.to_string_lossy().replace('\\', "/"));
+        match folder.filter(|folder| !folder.is_empty()) {
+            Some(folder) => self.say(&format!("$ cd {} && {typed}", shell_words::quote(&folder))),
+            None => self.say(&format!("$ {typed}")),
+        }
+    }
+
+    /// The same for a command without variables of its own.
     pub fn announce(&mut self, command: &Command) {
-        let typed = Command { program: "cargo".into(), env: Vec::new(), ..command.clone() };
-        self.say(&format!("$ {typed}"));
+        self.announce_with(command, &[]);
     }
 
     /// Adds a line to the check's log.
@@ -79,7 +109,7 @@ impl Context<'_> {
     /// Where it cannot be started: exit 3.
     pub fn run(&mut self, command: &Command) -> Result<Ended> {
         let log = &mut *self.log;
-        process::supervise(command, self.deadline, &mut |_, line| log(line))
+        process::supervise(command, self.deadline, &mut |_, lines| log(lines))
     }
 
     /// Runs a command under the check's deadline. `on_line` is called with each line. Where it returns
@@ -93,10 +123,12 @@ impl Context<'_> {
         on_line: &mut dyn FnMut(Stream, &[u8]) -> bool,
     ) -> Result<Ended> {
         let log = &mut *self.log;
-        process::supervise(command, self.deadline, &mut |stream, line| {
-            if on_line(stream, line) {
-                log(line);
+        let mut shown = Vec::new();
+        process::supervise(command, self.deadline, &mut |stream, lines| {
+            for line in process::lines(lines).filter(|line| on_line(stream, line)) {
+                shown.extend_from_slice(line);
             }
+            pass_on(&mut shown, log);
         })
     }
 
@@ -113,18 +145,23 @@ impl Context<'_> {
         let log = &mut *self.log;
         // Both closures use the stopwatch, but never at the same time.
         let watch = RefCell::new(Stopwatch::start(purpose, Instant::now()));
-        let mut line = |stream: Stream, line: &[u8]| {
-            watch.borrow_mut().line(stream, line, Instant::now());
-            if let Some(text) = on_line(stream, line) {
-                log(&text);
+        let mut shown = Vec::new();
+        let mut lines = |stream: Stream, lines: &[u8]| {
+            let now = Instant::now();
+            for line in process::lines(lines) {
+                watch.borrow_mut().line(stream, line, now);
+                if let Some(text) = on_line(stream, line) {
+                    shown.extend_from_slice(&text);
+                }
             }
+            pass_on(&mut shown, log);
         };
         let mut look = |leader: u32| {
             if let (true, Some((compilers, linking))) = (self.look, process::compilers(leader)) {
                 watch.borrow_mut().look(compilers, linking, Instant::now());
             }
         };
-        let ended = process::supervise_watching(command, self.deadline, &mut line, &mut look)?;
+        let ended = process::supervise_watching(command, self.deadline, &mut lines, &mut look)?;
         *self.timings.get_or_insert_default() += watch.into_inner().stop(Instant::now());
         Ok(ended)
     }
@@ -133,6 +170,14 @@ impl Context<'_> {
 /// A command with variables set.
 pub fn with_variables(command: Command, variables: &[(String, String)]) -> Command {
     variables.iter().fold(command, |command, (name, value)| command.env(name, value))
+}
+
+/// Passes a block on with one call, and keeps its memory for the next one.
+fn pass_on(block: &mut Vec<u8>, log: &mut dyn FnMut(&[u8])) {
+    if !block.is_empty() {
+        log(block);
+        block.clear();
+    }
 }
 
 /// The verdict on a check whose command ended so.

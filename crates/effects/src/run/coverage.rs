@@ -24,10 +24,11 @@ use cargo_metadata::{Message, Metadata, TargetKind};
 use rust_vmm_ci_core::checks::coverage::{self, AddedLines, FileCoverage, Sources};
 use rust_vmm_ci_core::checks::messages::Messages;
 use rust_vmm_ci_core::checks::outage;
-use rust_vmm_ci_core::checks::test_output::TestOutput;
+use rust_vmm_ci_core::checks::test_output::{Packages, TestOutput};
 use rust_vmm_ci_core::exit;
 use rust_vmm_ci_core::predecessor::coverage_file::{self, CrateFeatures};
 use rust_vmm_ci_core::report::{Artifact, Finding, Level, Verdict};
+use rust_vmm_ci_core::workspace::path::from_folder;
 use scope::{Found, Held, Scope};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -137,7 +138,7 @@ impl Measurement<'_, '_> {
     fn test(&mut self, features: &CrateFeatures) -> Result<std::result::Result<Objects, Judgement>> {
         let _ = std::fs::remove_dir_all(self.profiles());
         (self.context.progress)(1, 2, "building");
-        let (ended, findings, objects) = self.build(features)?;
+        let (ended, findings, objects, packages) = self.build(features)?;
         if ended != Ended::Exited(0) {
             return Ok(Err(Judgement::of_command(ended, findings)));
         }
@@ -148,7 +149,7 @@ impl Measurement<'_, '_> {
         self.context.announce(&command);
         let (mut output, mut words) = (TestOutput::default(), LastWords::default());
         let ended = self.context.run_cargo(&command, stopwatch::Job::Run, &mut |stream, line| {
-            output.read(line);
+            output.read(line, stream == Stream::Stderr);
             if stream == Stream::Stderr {
                 words.read(line);
             }
@@ -157,11 +158,16 @@ impl Measurement<'_, '_> {
         if ended == Ended::Exited(0) {
             return Ok(Ok(objects));
         }
-        let mut findings = output.findings();
+        let mut findings = output.findings(&packages, &|file| self.from_root(file));
         if findings.is_empty() {
-            findings.extend(words.finding(ended));
+            findings.extend(words.finding(ended, &|file| self.from_root(file)));
         }
         Ok(Err(Judgement::of_command(ended, findings)))
+    }
+
+    /// Makes a path from the repository's root of a path that rustc, cargo or a test names.
+    fn from_root(&self, file: &str) -> String {
+        from_folder(self.context.root, self.metadata.workspace_root.as_std_path(), file)
     }
 
     /// `cargo test` as cargo-llvm-cov calls it: `--tests`, since doctests do not count.
@@ -177,7 +183,7 @@ impl Measurement<'_, '_> {
         self.instrumentation.apply(cargo, &self.profiles(), &config)
     }
 
-    fn build(&mut self, features: &CrateFeatures) -> Result<(Ended, Vec<Finding>, Objects)> {
+    fn build(&mut self, features: &CrateFeatures) -> Result<(Ended, Vec<Finding>, Objects, Packages)> {
         let format = if self.context.color { "json-diagnostic-rendered-ansi" } else { "json" };
         let command = self.cargo(features).args(["--no-run", &format!("--message-format={format}")]);
         self.context.announce(&command);
@@ -196,6 +202,7 @@ impl Measurement<'_, '_> {
                     Some(line.into())
                 }
             })?;
+        let packages = messages.take_packages();
         let mut findings = messages.findings();
         findings.retain(|finding| finding.level == Level::Error);
         if ended != Ended::Exited(0) {
@@ -204,10 +211,10 @@ impl Measurement<'_, '_> {
                 return Err(exit::infrastructure(reason));
             }
             if findings.is_empty() {
-                findings.extend(words.finding(ended));
+                findings.extend(words.finding(ended, &|file| self.from_root(file)));
             }
         }
-        Ok((ended, findings, objects))
+        Ok((ended, findings, objects, packages))
     }
 
     /// Asks LLVM what ran, and writes the reports.

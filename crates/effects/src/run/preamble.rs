@@ -9,6 +9,7 @@ use cargo_metadata::Metadata;
 use rust_vmm_ci_core::checks::outage;
 use rust_vmm_ci_core::exit;
 use rust_vmm_ci_core::report::Finding;
+use rust_vmm_ci_core::workspace::path::from_folder;
 use std::sync::Arc;
 
 /// Why a check ends before it has done its work.
@@ -124,7 +125,9 @@ pub fn unknown(context: &mut Context<'_>, error: WorkspaceError) -> Stop {
                 return Stop::judged(Judgement::broken(reason));
             }
             let first = words.lines().find(|line| line.starts_with("error"));
-            refusal(first.unwrap_or("cargo cannot read the workspace"), &words)
+            let finding = refusal(first.unwrap_or("cargo cannot read the workspace"), &words);
+            let from_root = |file: String| from_folder(context.root, &context.directory, &file);
+            Finding { file: finding.file.map(from_root), ..finding }
         }
         WorkspaceError::Uncombinable(reason) => {
             context.say(&reason);

@@ -38,12 +38,12 @@ pub fn run(context: &mut Context<'_>, program: &Program, job: &JobFacts) -> Resu
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let ended = {
         let log = &mut *context.log;
-        crate::process::supervise(&command, context.deadline, &mut |stream, line| {
+        crate::process::supervise(&command, context.deadline, &mut |stream, lines| {
             match stream {
-                Stream::Stdout => stdout.extend_from_slice(line),
-                Stream::Stderr => stderr.extend_from_slice(line),
+                Stream::Stdout => stdout.extend_from_slice(lines),
+                Stream::Stderr => stderr.extend_from_slice(lines),
             }
-            if let Some(text) = (program.show)(line) {
+            for text in crate::process::lines(lines).filter_map(program.show) {
                 log(format!("{text}\n").as_bytes());
             }
         })?

@@ -25,6 +25,7 @@ pub fn judged(
         deadline: None,
         run_started: Instant::now(),
         color: false,
+        part: &super::Part::default(),
         look: false,
         timings: None,
         log: &mut |line| said.extend_from_slice(line),

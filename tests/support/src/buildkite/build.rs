@@ -1,6 +1,7 @@
 //! The build: its jobs in order, and all that Buildkite remembers of it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -31,6 +32,25 @@ pub struct Artifact {
     pub(super) id: String,
 }
 
+/// A change of a step's attribute.
+#[derive(Clone, Debug)]
+pub struct StepUpdate {
+    pub step: String,
+    pub attribute: String,
+    pub value: String,
+    pub append: bool,
+}
+
+/// A job's word that it will fail.
+#[derive(Clone, Debug)]
+pub struct Promise {
+    pub job: String,
+    pub status: i64,
+    pub reason: String,
+    /// When it came.
+    pub at: Instant,
+}
+
 /// A way in which Buildkite does not take an upload.
 #[derive(Clone, Debug)]
 pub enum Refusal {
@@ -48,12 +68,17 @@ pub struct Build {
     pub annotations: Vec<Annotation>,
     pub artifacts: Vec<Artifact>,
     pub meta_data: BTreeMap<String, String>,
+    /// In the order in which they came.
+    pub step_updates: Vec<StepUpdate>,
+    pub promises: Vec<Promise>,
     /// Every pipeline that was sent, as it came, refused ones too.
     pub uploads: Vec<Value>,
     /// Requests to which there is no answer here.
     pub unanswered: Vec<String>,
     /// What the next uploads meet; with none left, they are taken.
     pub(super) refusals: VecDeque<Refusal>,
+    /// What happens to a step between its upload and its job.
+    pub(super) change: Option<fn(&mut Value)>,
     /// What became of each upload, by the id that the agent keeps over its tries.
     pub(super) verdicts: HashMap<String, Result<(), String>>,
     env: Environment,
@@ -113,6 +138,8 @@ impl Build {
         if steps.len() > JOBS_PER_UPLOAD {
             return Err(format!("{} jobs in one upload, over {JOBS_PER_UPLOAD}", steps.len()));
         }
+        // Jobs run one after another, so that a step that only waits has nothing to wait for.
+        let steps: Vec<&Value> = steps.iter().filter(|step| step.get("wait").is_none()).collect();
         if let Some(step) = steps.iter().find(|step| !is_one_command(step)) {
             return Err(format!("only a step that is one command can be run here: {step}"));
         }
@@ -120,7 +147,14 @@ impl Build {
         env.extend(job::variables(&pipeline["env"]));
         let uploader = self.jobs.iter().position(|job| Some(job.id.as_str()) == uploader);
         let at = uploader.map_or(self.jobs.len(), |index| index + 1);
-        let jobs: Vec<_> = steps.iter().map(|step| Job::new(new_id(), step, env.clone())).collect();
+        let changed = |step: &Value| {
+            let mut step = step.clone();
+            if let (Some(change), Some(_)) = (self.change, uploader) {
+                change(&mut step);
+            }
+            Job::new(new_id(), &step, env.clone())
+        };
+        let jobs: Vec<_> = steps.into_iter().map(changed).collect();
         self.jobs.splice(at..at, jobs);
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Read as _};
+use std::time::Instant;
 
 use flate2::read::GzDecoder;
 use serde_json::Value;
@@ -37,6 +38,8 @@ pub struct Job {
     /// As the agent reports it: -1 when a signal or the agent itself ended the job.
     pub exit_status: Option<i32>,
     pub(super) raw_log: Vec<u8>,
+    /// When it ended.
+    pub ended: Option<Instant>,
     pub(super) env: Environment,
 }
 
@@ -59,13 +62,15 @@ impl Job {
             env.insert(name.to_owned(), value);
         }
         env.insert("BUILDKITE_JOB_ID".to_owned(), id.clone());
-        env.insert("BUILDKITE_STEP_ID".to_owned(), id.clone());
+        // A retry is a job of the same step; a test says so by an id of its own.
+        let step_id = step["id"].as_str().unwrap_or(&id).to_owned();
+        env.insert("BUILDKITE_STEP_ID".to_owned(), step_id);
         let is_skipped = match &step["skip"] {
             Value::String(why) => !why.is_empty(),
             other => other.as_bool() == Some(true),
         };
         let phase = if is_skipped { Phase::Skipped } else { Phase::Waiting };
-        Self { id, step: step.clone(), phase, exit_status: None, raw_log: Vec::new(), env }
+        Self { id, step: step.clone(), phase, exit_status: None, raw_log: Vec::new(), ended: None, env }
     }
 
     /// The step's label, or its command where it has none.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tiny_http::{Header, Response, Server};
 
-pub use build::{Annotation, Artifact, Build, Refusal};
+pub use build::{Annotation, Artifact, Build, Promise, Refusal, StepUpdate};
 pub use job::{Environment, Job, Phase, of_build};
 
 use self::job::AGENT_NAME;
@@ -73,6 +73,11 @@ impl Buildkite {
     /// The next uploads are not taken: one request for each of these.
     pub fn refuse_uploads(&self, refusals: impl IntoIterator<Item = Refusal>) {
         lock(&self.build).refusals.extend(refusals);
+    }
+
+    /// Changes each step that is uploaded from now on, as somebody could who has come into Buildkite.
+    pub fn change_steps(&self, change: fn(&mut Value)) {
+        lock(&self.build).change = Some(change);
     }
 
     /// Cancels a job that is under way, which the agent learns within two seconds.
@@ -161,8 +166,9 @@ fn serve(server: &Server, build: &Mutex<Build>) {
             query: query.to_owned(),
             body,
         };
-        let Answer { status, headers, body } = protocol::answer(&mut lock(build), &known, &address);
-        let mut response = Response::from_string(body.to_string()).with_status_code(status);
+        let Answer { status, headers, body, file } = protocol::answer(&mut lock(build), &known, &address);
+        let bytes = file.unwrap_or_else(|| body.to_string().into_bytes());
+        let mut response = Response::from_data(bytes).with_status_code(status);
         for (name, value) in headers.into_iter().chain([("Content-Type", "application/json".into())]) {
             let header = Header::from_bytes(name, value).expect("a header of ours is ASCII");
             response.add_header(header);

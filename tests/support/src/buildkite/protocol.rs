@@ -3,9 +3,10 @@
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::build::{Annotation, Artifact, Build, Refusal};
+use super::build::{Annotation, Artifact, Build, Promise, Refusal, StepUpdate};
 use super::job::Phase;
 use crate::new_id;
+use std::time::Instant;
 
 /// Buildkite's limits on an annotation. (The agent itself refuses a larger body, but sends parts
 /// that add up to one.)
@@ -26,11 +27,13 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Value,
+    /// The bytes of a file, in place of the JSON.
+    pub(super) file: Option<Vec<u8>>,
 }
 
 impl Answer {
     fn ok(body: Value) -> Self {
-        Self { status: 200, headers: Vec::new(), body }
+        Self { status: 200, headers: Vec::new(), body, file: None }
     }
 
     fn done() -> Self {
@@ -38,7 +41,7 @@ impl Answer {
     }
 
     fn refused(status: u16, message: &str) -> Self {
-        Self { status, headers: Vec::new(), body: json!({ "message": message }) }
+        Self { status, headers: Vec::new(), body: json!({ "message": message }), file: None }
     }
 
     fn with(mut self, status: u16, headers: Vec<(&'static str, String)>) -> Self {
@@ -61,6 +64,13 @@ pub(super) fn answer(build: &mut Build, request: &Request, address: &str) -> Ans
         })),
         (method, ["v3", "jobs", job, rest @ ..]) => of_job(build, method, job, rest, &body, request, address),
         ("POST", ["v3", "builds", _, "data", what]) => meta_data(build, what, &body),
+        ("GET", ["v3", "builds", _, "artifacts", "search"]) => Some(search(build, &request.query, address)),
+        ("GET", ["artifacts", id]) => build
+            .artifacts
+            .iter()
+            .find(|artifact| artifact.id == *id)
+            .map(|found| Answer { file: Some(found.bytes.clone().unwrap_or_default()), ..Answer::done() }),
+        ("PUT", ["v3", "steps", step]) => Some(update_step(build, step, &body)),
         ("PUT", ["artifacts", id]) => store(build, id, &request.body),
         _ => None,
     };
@@ -85,14 +95,20 @@ fn of_job(
             Answer::ok(json!({ "state": if is_cancelled { "canceling" } else { "running" } }))
         }),
         ("PUT", ["accept"]) => build.job_mut(job).map(|job| {
-            Answer::ok(json!({
+            let mut accepted = json!({
                 "id": job.id, "state": "accepted", "env": job.env,
                 "chunks_interval_seconds": 1, "chunks_max_size_bytes": 1_000_000,
-            }))
+            });
+            // The agent holds the job against a signed step.
+            if job.step.get("signature").is_some() {
+                accepted["step"] = job.step.clone();
+            }
+            Answer::ok(accepted)
         }),
         ("PUT", ["start" | "artifacts"]) | ("POST", ["header_times"]) => Some(Answer::done()),
         ("PUT", ["finish"]) => build.job_mut(job).map(|job| {
             job.phase = Phase::Finished;
+            job.ended = Some(Instant::now());
             job.exit_status = body["exit_status"].as_str().and_then(|status| status.parse().ok());
             Answer::done()
         }),
@@ -119,6 +135,7 @@ fn of_job(
         }
         ("POST", ["artifacts"]) => Some(expect_artifacts(build, job, body, address)),
         ("POST", ["data", what]) => meta_data(build, what, body),
+        ("PUT", ["promise_failure"]) => Some(promise(build, job, body)),
         _ => None,
     }
 }
@@ -196,6 +213,52 @@ fn expect_artifacts(build: &mut Build, job: &str, body: &Value, address: &str) -
     Answer::ok(json!({
         "id": body["id"], "artifact_ids": ids, "per_artifact_instructions": instructions,
     }))
+}
+
+/// The files whose paths match the pattern of a search: a text with one `*`.
+fn search(build: &Build, query: &str, address: &str) -> Answer {
+    let pattern = query.split('&').find_map(|part| part.strip_prefix("query=")).unwrap_or_default();
+    let pattern = percent_decode_str(pattern).decode_utf8_lossy();
+    let (begin, end) = pattern.split_once('*').unwrap_or((&pattern, ""));
+    let found = build.artifacts.iter().filter(|artifact| {
+        artifact.bytes.is_some() && artifact.path.starts_with(begin) && artifact.path.ends_with(end)
+    });
+    let found = found.map(|artifact| {
+        json!({
+            "id": artifact.id, "path": artifact.path, "absolute_path": artifact.path, "job_id": artifact.job,
+            "file_size": artifact.bytes.as_ref().map_or(0, Vec::len), "state": "finished",
+            "url": format!("{address}/artifacts/{}", artifact.id),
+        })
+    });
+    Answer::ok(found.collect())
+}
+
+/// Takes the word of a running job. A second one with another status is refused.
+fn promise(build: &mut Build, job: &str, body: &Value) -> Answer {
+    let is_running = build.jobs.iter().all(|known| known.id != job || known.phase == Phase::Running);
+    let status = body["exit_status"].as_i64().unwrap_or_default();
+    let others = build.promises.iter().filter(|known| known.job == job).any(|known| known.status != status);
+    if !is_running || status == 0 {
+        return Answer::refused(422, "the job is not running, or this is no failure");
+    }
+    if others {
+        return Answer::refused(409, "another status was promised");
+    }
+    let reason = body["reason"].as_str().unwrap_or_default().to_owned();
+    build.promises.push(Promise { job: job.to_owned(), status, reason, at: Instant::now() });
+    Answer::done()
+}
+
+/// Notes what an attribute of a step was set to, or what was added to it.
+fn update_step(build: &mut Build, step: &str, body: &Value) -> Answer {
+    let field = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+    build.step_updates.push(StepUpdate {
+        step: step.to_owned(),
+        attribute: field("attribute"),
+        value: field("value"),
+        append: body["append"].as_bool() == Some(true),
+    });
+    Answer::done()
 }
 
 fn store(build: &mut Build, id: &str, bytes: &[u8]) -> Option<Answer> {

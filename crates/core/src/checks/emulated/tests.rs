@@ -127,3 +127,16 @@ fn the_script_runs_every_check_and_each_stops_at_its_first_failure() {
     let ran = std::process::Command::new("/bin/sh").args(["-e", "-c", &script(&items[1..])]).output();
     assert!(ran.unwrap().status.success());
 }
+
+#[test]
+fn the_folder_of_a_check_is_known_by_its_command() {
+    let items = [
+        Item { label: "a", command: "cd 'it'\\''s rust' && cargo test", soft_fail: false },
+        Item { label: "b", command: "cargo test\ncargo build", soft_fail: true },
+        Item { label: "c", command: "cd rust && cargo test", soft_fail: true },
+    ];
+    let script = script(&items);
+    let folders = ["a", "b", "c", "d"].map(|label| directory(&script, label));
+    assert_eq!(folders, ["it's rust", "", "rust", ""]);
+    assert_eq!(directory("cd rust && cargo test", "x"), "rust");
+}

@@ -14,7 +14,8 @@ const EVERY_OPTION: &str = include_str!("../../../../../tests/cases/config/every
 
 const REFERENCE: &str = "rust-vmm/rust-vmm-ci#v1";
 const TESTS: &str = r#"{"tests": [{"test_name": "miri", "command": "cargo miri", "platform": ["x86_64"]}]}"#;
-const PACKAGE: &str = "[package]\nname = \"a\"\n";
+const PACKAGE: &str = "[package]\nname = \"a\"\n[workspace]\nmembers = [\"b\"]\n";
+const OTHER: &str = "[package]\nname = \"b\"\n";
 
 fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap()
@@ -23,8 +24,12 @@ fn yaml(text: &str) -> Value {
 /// The options in every step of the upload.
 fn uploaded(written: &Value) -> Vec<Value> {
     let config = Config::parse(written).unwrap_or_else(|error| panic!("{written}: {error}"));
-    let files =
-        MemoryFiles::of(&[("a.json", TESTS), ("b.json", r#"{"tests": []}"#), ("Cargo.toml", PACKAGE)]);
+    let files = MemoryFiles::of(&[
+        ("a.json", TESTS),
+        ("b.json", r#"{"tests": []}"#),
+        ("Cargo.toml", PACKAGE),
+        ("b/Cargo.toml", OTHER),
+    ]);
     let facts = Facts::read(&files, &|_| None, &config, false).unwrap();
     let planner = Planner::for_upload(&config, &facts).unwrap();
     let mut checks = Vec::new();
@@ -74,6 +79,7 @@ fn kept(written: &Value) -> String {
         agents: settled.agents,
         hypervisor: settled.hypervisor,
         timeout_in_minutes: settled.timeout_in_minutes,
+        summary: settled.summary,
         step_options: settled.step_options,
         ..config
     };

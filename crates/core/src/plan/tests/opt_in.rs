@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 fn labels(options: &Value, os: Os) -> Vec<String> {
     let config = Config::parse(options).unwrap();
     let facts = Facts::read(&MemoryFiles::default(), &|_| None, &config, false).unwrap();
-    let plan = for_run(&config, &facts, Platform::X86_64, os, Asked::default()).unwrap();
+    let plan = for_run(&config, &facts, Platform::X86_64, os, &Asked::default()).unwrap();
     plan.checks.iter().map(|check| check.label.to_string()).collect()
 }
 
@@ -40,7 +40,7 @@ fn an_opt_in_check_is_asked_for_by_name_on_the_command_line_and_explained() {
         let config = Config::default();
         let facts = Facts::read(&MemoryFiles::default(), &|_| None, &config, false).unwrap();
         let asked = Asked { names: vec![check.name.into()], packages: Vec::new() };
-        let plan = for_run(&config, &facts, Platform::Aarch64, Os::Linux, asked).unwrap();
+        let plan = for_run(&config, &facts, Platform::Aarch64, Os::Linux, &asked).unwrap();
         let [planned] = &plan.checks[..] else { panic!("{}: {:?}", check.name, plan.checks) };
         assert_eq!(planned.command, check.command());
         assert!(matches!(planned.work, Work::Logic(_)) && planned.platform.is_none());

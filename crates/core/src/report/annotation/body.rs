@@ -4,25 +4,26 @@
 //! everything from outside. Each block is one line: an empty line would end the HTML block
 //! (`CommonMark` 4.6), and Markdown would read what follows.
 
+use crate::report::brief::cut;
 use crate::report::{Artifact, Finding, Identity, Level, Outcome, Report, Section, Verdict, text};
 use maud::{Markup, html};
 use std::collections::HashMap;
 
 /// The most bytes of a body. Buildkite takes 1 MiB. Some of that is kept free: the agent may replace a
 /// secret by a longer text.
-const LIMIT: usize = 1_000_000;
+pub(super) const LIMIT: usize = 1_000_000;
 /// The bytes of a body that are kept for its end.
-const TAIL: usize = 1_000;
+pub(super) const TAIL: usize = 1_000;
 /// The most bytes of the table of checks.
-const TABLE: usize = 200_000;
+pub(super) const TABLE: usize = 200_000;
 /// The most bytes of one cell, name or sentence.
 const WORDS: usize = 2_000;
 /// The most bytes of a finding's frame.
-const FRAME: usize = 20_000;
+pub(super) const FRAME: usize = 20_000;
 /// The most rows of a section's table. The report has all rows.
 const ROWS: usize = 50;
 /// Up to this many findings of a run, the frames are unfolded.
-const UNFOLDED: usize = 5;
+pub(super) const UNFOLDED: usize = 5;
 
 /// The text so far.
 struct Body<'a> {
@@ -70,13 +71,7 @@ fn headline(report: &Report) -> Markup {
 impl Body<'_> {
     /// Adds a block if it fits before `end`. Says whether it did.
     fn push(&mut self, block: &Markup, end: usize) -> bool {
-        let block = block.0.replace('\n', "&#10;");
-        let fits = self.text.len() + block.len() + 2 <= end;
-        if fits {
-            self.text.push_str(&block);
-            self.text.push_str("\n\n");
-        }
-        fits
+        push(&mut self.text, block, end)
     }
 
     /// The end: how many findings are not shown, and where the whole report is.
@@ -170,6 +165,17 @@ impl<'a> Body<'a> {
     }
 }
 
+/// Adds a block to a body if it fits before `end`. Says whether it did.
+pub(super) fn push(body: &mut String, block: &Markup, end: usize) -> bool {
+    let block = block.0.replace('\n', "&#10;");
+    let fits = body.len() + block.len() + 2 <= end;
+    if fits {
+        body.push_str(&block);
+        body.push_str("\n\n");
+    }
+    fits
+}
+
 /// A row of the table of checks.
 fn row(outcome: &Outcome) -> Markup {
     let sign = match (outcome.verdict, outcome.soft_fail) {
@@ -190,7 +196,7 @@ fn row(outcome: &Outcome) -> Markup {
 }
 
 /// The first rows of a table that a check shows.
-fn table_of(section: &Section) -> Markup {
+pub(super) fn table_of(section: &Section) -> Markup {
     let more = section.rows.len().saturating_sub(ROWS);
     html! {
         div {
@@ -208,11 +214,11 @@ fn table_of(section: &Section) -> Markup {
 }
 
 /// A file that a check made: an image is shown, another file is a link.
-fn shown(artifact: &Artifact) -> Markup {
+pub(super) fn shown(artifact: &Artifact) -> Markup {
     html! {
         p {
             @if artifact.image {
-                img src={ "artifact://" (artifact.path) } alt=(artifact.name);
+                img src={ "artifact://" (text::line(&artifact.path)) } alt=(text::line(&artifact.name));
             } @else {
                 (link(&artifact.path, &artifact.name))
             }
@@ -221,22 +227,13 @@ fn shown(artifact: &Artifact) -> Markup {
 }
 
 /// A link to an artifact of this build, with Buildkite's scheme `artifact://`.
-fn link(path: &str, name: &str) -> Markup {
-    html! { a href={ "artifact://" (path) } { (words(name)) } }
+pub(super) fn link(path: &str, name: &str) -> Markup {
+    html! { a href={ "artifact://" (text::line(path)) } { (words(name)) } }
 }
 
 /// Text from outside on one line, cut if it is too long for a name or a sentence.
-fn words(text: &str) -> String {
+pub(super) fn words(text: &str) -> String {
     cut(&text::line(text), WORDS)
-}
-
-/// The text. If it has more than `most` bytes, its beginning and ` …`.
-fn cut(text: &str, most: usize) -> String {
-    if text.len() <= most {
-        return text.to_owned();
-    }
-    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-    format!("{} …", &text[..end])
 }
 
 #[cfg(test)]

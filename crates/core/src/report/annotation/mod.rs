@@ -1,9 +1,13 @@
-//! The annotation of a job on Buildkite's build page.
+//! The annotations on Buildkite's build page.
 //!
-//! Each job has one annotation, with a context of its own. So parallel jobs do not overwrite each
-//! other's annotation, and a retry replaces the annotation of the earlier try.
+//! The build has one annotation, which each job rewrites as it ends, made of the briefs of all jobs that have
+//! ended (`build.rs`). Where a job cannot reach the meta-data of its build, it has an annotation of its own,
+//! with a context of its own. A retry replaces what the earlier try showed.
 
 mod body;
+mod build;
+
+pub use build::{BUILD_CONTEXT, BuildPage};
 
 use super::{Report, Verdict};
 use crate::exit::Exit;

@@ -1,22 +1,17 @@
 //! The findings, by file. A finding that several checks have is shown once, with the labels of all.
 
 use super::mark;
-use crate::report::{Finding, Identity, Level, Report, text};
+use crate::report::{Level, Report, Seen, SharedFinding, text};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 
 /// Up to this many findings, the frames are unfolded.
 const UNFOLDED: usize = 20;
 
-/// A finding, and the labels of the checks that have it.
-struct Shared<'r> {
-    finding: &'r Finding,
-    labels: Vec<&'r str>,
-}
-
 /// The section of all findings; empty if there are none.
 pub fn render(report: &Report) -> Markup {
-    let files = by_file(report);
+    let all = report.shared_findings();
+    let files = by_file(&all);
     let count = files.values().map(Vec::len).sum::<usize>();
     if count == 0 {
         return html! {};
@@ -34,27 +29,37 @@ pub fn render(report: &Report) -> Markup {
     }
 }
 
-/// The findings of all checks by file, in the order of [`Identity`].
-fn by_file(report: &Report) -> BTreeMap<(bool, &str), Vec<Shared<'_>>> {
-    let mut all: BTreeMap<Identity, Shared> = BTreeMap::new();
-    for outcome in &report.outcomes {
-        for finding in &outcome.findings {
-            let shared = all.entry(finding.identity()).or_insert(Shared { finding, labels: Vec::new() });
-            if !shared.labels.contains(&outcome.label.as_str()) {
-                shared.labels.push(&outcome.label);
-            }
-        }
-    }
+/// The findings of all checks by file, in the order of their identities.
+fn by_file(all: &[SharedFinding]) -> BTreeMap<(bool, &str), Vec<&SharedFinding>> {
     let mut files = BTreeMap::<_, Vec<_>>::new();
-    for (Identity { file, .. }, shared) in all {
+    for shared in all {
+        let file = shared.finding.file.as_deref();
         files.entry((file.is_none(), file.unwrap_or_default())).or_default().push(shared);
+    }
+    for found in files.values_mut() {
+        found.sort_by(|a, b| a.finding.identity().cmp(&b.finding.identity()));
     }
     files
 }
 
+/// The checks that have a finding, each with its job where that has another name.
+fn seen_by(seen: &[Seen]) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for one in seen {
+        let name = match one.job.as_ref().filter(|job| **job != one.label) {
+            Some(job) => format!("{} · {job}", one.label),
+            None => one.label.clone(),
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    text::line(&names.join(", ")).into_owned()
+}
+
 /// A finding with its frame.
-fn finding(shared: &Shared, unfold: bool) -> Markup {
-    let finding = shared.finding;
+fn finding(shared: &SharedFinding, unfold: bool) -> Markup {
+    let finding = &shared.finding;
     let (class, word) = match finding.level {
         Level::Error => ("failed", "error"),
         Level::Warning => ("soft", "warning"),
@@ -78,10 +83,13 @@ fn finding(shared: &Shared, unfold: bool) -> Markup {
             p class="notes" {
                 @if let Some(place) = finding.place() { span { code { (text::line(&place)) } } }
                 @if let Some(package) = &finding.package { span { "package " (text::line(package)) } }
-                span { @for (n, label) in shared.labels.iter().enumerate() { @if n > 0 { ", " } (text::line(label)) } }
+                span { (seen_by(&shared.seen_by)) }
                 @if let Some(sets) = text::feature_sets(&finding.feature_sets) { span { (sets) } }
             }
             @if let Some(remedy) = &finding.remedy { p class="remedy" { (text::line(remedy)) } }
+            @if let Some(seen) = shared.seen_by.first().filter(|seen| !seen.command.is_empty()) {
+                p class="remedy" { "To repeat it: " code { (text::line(&seen.command)) } }
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ mod sections;
 mod timeline;
 
 use super::profile::{COLUMNS, Parts};
-use super::{Combination, Format, Outcome, ReadImage, Report, Verdict, text};
+use super::{Combination, Format, Job, Outcome, ReadImage, Report, Verdict, text};
 use crate::exit::Exit;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -54,9 +54,9 @@ pub fn render(report: &Report, read: ReadImage<'_>) -> String {
             body {
                 (header(report, &where_to))
                 main {
-                    (checks(&report.outcomes))
-                    (details("What did not pass", report, read, |outcome| outcome.verdict != Verdict::Passed))
                     (findings::render(report))
+                    (details("What did not pass", report, read, |outcome| outcome.verdict != Verdict::Passed))
+                    (checks(report))
                     (details("What the others show", report, read, |outcome| {
                         outcome.verdict == Verdict::Passed && has_details(outcome)
                     }))
@@ -93,6 +93,8 @@ fn header(report: &Report, where_to: &str) -> Markup {
                 h1 { (word) }
                 p class="tally" { (text::tally(report)) }
                 p class="meta" {
+                    @if let Some(repository) = &report.repository { span { (text::line(repository)) } }
+                    @if let Some(branch) = &report.branch { span { (text::line(branch)) } }
                     span { (text::line(where_to)) }
                     @if let Some(commit) = &report.commit { span { code { (short(commit)) } } }
                     @if let Some(began) = began(report.started) { span { (began) } }
@@ -104,7 +106,8 @@ fn header(report: &Report, where_to: &str) -> Markup {
 }
 
 /// The table of checks.
-fn checks(outcomes: &[Outcome]) -> Markup {
+fn checks(report: &Report) -> Markup {
+    let outcomes = &report.outcomes;
     html! {
         section {
             h2 { "Checks" }
@@ -117,7 +120,7 @@ fn checks(outcomes: &[Outcome]) -> Markup {
                             th class="number" { "Time" }
                         }
                     }
-                    tbody { @for (number, outcome) in outcomes.iter().enumerate() { (check(number, outcome)) } }
+                    tbody { @for (number, outcome) in outcomes.iter().enumerate() { (check(number, outcome, report)) } }
                 }
             }
         }
@@ -125,8 +128,8 @@ fn checks(outcomes: &[Outcome]) -> Markup {
 }
 
 /// A row of the table of checks.
-fn check(number: usize, outcome: &Outcome) -> Markup {
-    let label = text::line(&outcome.label);
+fn check(number: usize, outcome: &Outcome, report: &Report) -> Markup {
+    let label = label(outcome, report);
     html! {
         tr {
             td {
@@ -137,6 +140,16 @@ fn check(number: usize, outcome: &Outcome) -> Markup {
             td class="number wide" { @if !outcome.findings.is_empty() { (outcome.findings.len()) } }
             td class="number" { @if outcome.seconds > 0.0 { (text::duration(outcome.seconds)) } }
         }
+    }
+}
+
+/// The label of a check, in a merged report with the name of its job where that is another one.
+fn label(outcome: &Outcome, report: &Report) -> String {
+    let label = text::line(&outcome.label).into_owned();
+    let job = outcome.job.and_then(|_| report.job_of(outcome)).map(Job::name);
+    match job.filter(|name| !name.is_empty() && *name != outcome.label) {
+        Some(name) => format!("{label} · {}", text::line(&name)),
+        None => label,
     }
 }
 
@@ -154,7 +167,7 @@ fn details(title: &str, report: &Report, read: ReadImage<'_>, meant: impl Fn(&Ou
                 h2 { (title) }
                 @for (number, outcome) in meant {
                     div class="check" id={ "check-" (number) } {
-                        h3 { (text::line(&outcome.label)) " " (badge(outcome)) }
+                        h3 { (label(outcome, report)) " " (badge(outcome)) }
                         @if let Some(reason) = &outcome.reason { p class="reason" { (text::line(reason)) } }
                         @if !outcome.findings.is_empty() {
                             p class="reason" {
@@ -235,6 +248,8 @@ fn combination_table(combinations: &[Combination]) -> Markup {
 fn environment(report: &Report) -> Markup {
     let facts = [
         ("Platform", Some(format!("{} {}", report.platform, report.os))),
+        ("Repository", report.repository.clone()),
+        ("Branch", report.branch.clone()),
         ("Commit", report.commit.clone()),
         ("Toolchain", report.toolchain.clone()),
         ("Compiled for", report.host.clone()),

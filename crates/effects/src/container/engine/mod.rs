@@ -84,7 +84,8 @@ impl Engine {
             if ended == Ended::Exited(0) {
                 return Ok(());
             }
-            let tried = format!("{} cannot pull {image} (tried {attempt} times)", self.program());
+            let times = if attempt == 1 { "once".to_owned() } else { format!("{attempt} times") };
+            let tried = format!("{} cannot pull {image} (tried {times})", self.program());
             let failure = Failure::of(tried, ended, said.as_str());
             if failure.cause == Cause::Cancelled {
                 return Err(failure);

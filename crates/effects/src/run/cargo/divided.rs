@@ -10,8 +10,6 @@ use crate::process::{self, Command, Ended, Stream};
 use crate::run::context::{Context, Judgement};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::checks::shard::{self, PROFILE, Shard};
-use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 /// nextest's exit status where there was no test to run. A share may be empty.
 const NO_TESTS: i32 = 4;
@@ -39,12 +37,12 @@ impl Check<'_, '_> {
         &mut self,
         run: &CargoRun,
         shard: Shard,
-        beside: &BTreeSet<PathBuf>,
+        built: &RunResult,
     ) -> Result<RunResult> {
         let mut result = self.nextest(run, shard)?;
         let goes_on = matches!(result.ended, Ended::Exited(_) | Ended::Signaled(_));
         if goes_on && shard.is_first() && shard::has_doctests(self.command, self.metadata, &run.dir) {
-            let doctests = self.test(run, &["--doc"], beside)?;
+            let doctests = self.test(run, &["--doc"], built)?;
             result.findings.extend(doctests.findings);
             if doctests.ended != Ended::Exited(0) {
                 result.ended = doctests.ended;
@@ -64,7 +62,7 @@ impl Check<'_, '_> {
             .args(&run.flags)
             .arg(format!("--tool-config-file={PROFILE}:{}", settings.display()))
             .dir(&run.dir);
-        self.context.announce(&command);
+        self.context.announce_with(&command, &self.command.env);
         let mut words = LastWords::default();
         let ended = self.context.run_cargo(&command, Purpose::Run, &mut |stream, line| {
             if stream == Stream::Stderr {
@@ -78,9 +76,9 @@ impl Check<'_, '_> {
         }
         let report = files::open_plain(&junit).and_then(|file| files::bounded(&file, files::LONGEST_REPORT));
         let report = String::from_utf8_lossy(&report.unwrap_or_default()).into_owned();
-        let mut findings = shard::findings(&report);
+        let mut findings = shard::findings(&report, &|file| self.from_root(file));
         if findings.is_empty() {
-            findings.extend(words.finding(ended));
+            findings.extend(words.finding(ended, &|file| self.from_root(file)));
         }
         Ok(RunResult::new(ended, findings))
     }

@@ -6,8 +6,7 @@ use crate::run::context::{Context, Judgement};
 use anyhow::Result;
 use rust_vmm_ci_core::checks::cargo::CargoCommand;
 use rust_vmm_ci_core::checks::style::StyleOutput;
-use rust_vmm_ci_core::report::Finding;
-use rust_vmm_ci_core::workspace::path::from_root;
+use rust_vmm_ci_core::workspace::path::from_folder;
 
 /// Runs the check.
 ///
@@ -22,8 +21,8 @@ pub(super) fn check(context: &mut Context<'_>, command: &CargoCommand) -> Result
         // rustfmt colours into a pipe as well, unless the variable names a terminal without colours.
         cargo = cargo.env("TERM", "dumb");
     }
-    context.announce(&cargo);
-    let root = context.root.to_owned();
+    context.announce_with(&cargo, &command.env);
+    let (root, directory) = (context.root.to_owned(), context.directory.clone());
     let mut output = StyleOutput::default();
     let mut words = LastWords::default();
     let ended = context.run_reading(&cargo, &mut |stream, line| {
@@ -38,12 +37,7 @@ pub(super) fn check(context: &mut Context<'_>, command: &CargoCommand) -> Result
         if let Some(reason) = words.outage() {
             return Ok(Judgement::broken(reason));
         }
-        // rustfmt names files by their absolute paths.
-        findings.extend(
-            words
-                .finding(ended)
-                .map(|finding| Finding { file: finding.file.map(|file| from_root(&root, &file)), ..finding }),
-        );
+        findings.extend(words.finding(ended, &|file| from_folder(&root, &directory, file)));
     }
     Ok(Judgement::of_command(ended, findings))
 }

@@ -31,8 +31,10 @@ use rust_vmm_ci_core::checks::cargo::{CargoCommand, Kind};
 use rust_vmm_ci_core::checks::messages::Messages;
 use rust_vmm_ci_core::checks::outage;
 use rust_vmm_ci_core::checks::shard::Shard;
+use rust_vmm_ci_core::checks::test_output::Packages;
 use rust_vmm_ci_core::model::FeatureMode;
-use rust_vmm_ci_core::report::{Combination, Finding, Level, Verdict};
+use rust_vmm_ci_core::report::{Combination, Finding, Findings, Level, Verdict};
+use rust_vmm_ci_core::workspace::path::from_folder;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -82,6 +84,8 @@ fn run_or_stop(
     let runs = facts
         .runs(command, mode, &metadata, &context.directory, &asking)
         .map_err(|error| preamble::unknown(context, error))?;
+    let count = runs.len();
+    let runs = part_of(runs, &context.part.combinations)?;
     let triples = command.values_of("--target");
     let triple = triples.first().copied().unwrap_or(&toolchain.host);
     // The folder of a member may have a configuration of its own.
@@ -100,7 +104,30 @@ fn run_or_stop(
         if own_tools { None } else { test::repeats(context, command, &toolchain, triple, &metadata) };
     let again = mode == FeatureMode::PowersetAll;
     let check = Check { context, command, flags, metadata: &metadata, facts, views, shard, repeats, again };
-    Ok(check.run_all(runs)?)
+    Ok(check.run_all(runs, count)?)
+}
+
+/// The runs that are named, or that stand for one that is; without names all of them.
+///
+/// # Errors
+/// Where none is named so.
+fn part_of(runs: Vec<CargoRun>, names: &[String]) -> Result<Vec<CargoRun>> {
+    if names.is_empty() {
+        return Ok(runs);
+    }
+    let is_named = |run: &CargoRun| {
+        names.contains(&run.name()) || run.stands_for.iter().any(|name| names.contains(name))
+    };
+    let all: Vec<String> = runs.iter().map(CargoRun::name).collect();
+    let part: Vec<CargoRun> = runs.into_iter().filter(is_named).collect();
+    if part.is_empty() {
+        anyhow::bail!(
+            "--combination: there is none called {}; there are: {}",
+            names.join(", "),
+            all.join("; ")
+        );
+    }
+    Ok(part)
 }
 
 /// The judgement where the toolchain lacks what the command needs.
@@ -145,6 +172,8 @@ struct RunResult {
     findings: Vec<Finding>,
     /// The programs and dynamic libraries that cargo built beside the tests.
     beside: BTreeSet<PathBuf>,
+    /// The packages of the test programs that cargo built.
+    packages: Packages,
     /// The tests that passed before and were left out.
     passed_before: Vec<String>,
     /// Why a failure is no verdict on the commit, where it is none.
@@ -153,14 +182,22 @@ struct RunResult {
 
 impl RunResult {
     fn new(ended: Ended, findings: Vec<Finding>) -> Self {
-        Self { ended, findings, beside: BTreeSet::new(), passed_before: Vec::new(), outage: None }
+        Self {
+            ended,
+            findings,
+            beside: BTreeSet::new(),
+            packages: Packages::new(),
+            passed_before: Vec::new(),
+            outage: None,
+        }
     }
 }
 
 impl Check<'_, '_> {
-    fn run_all(mut self, runs: Vec<CargoRun>) -> Result<Judgement> {
+    /// Does the runs, which are some of `count`.
+    fn run_all(mut self, runs: Vec<CargoRun>, count: usize) -> Result<Judgement> {
         let mut judgement = Judgement { verdict: Verdict::Passed, ..Judgement::default() };
-        let count = runs.len();
+        let mut findings = Findings::default();
         for (index, run) in runs.into_iter().enumerate() {
             (self.context.progress)(index + 1, count, &run.name());
             let begin = Instant::now();
@@ -180,7 +217,7 @@ impl Check<'_, '_> {
                 if count > 1 {
                     finding.feature_sets = vec![run.name()];
                 }
-                finding.merge_into(&mut judgement.findings);
+                findings.add(finding);
             }
             judgement.combinations.push(Combination {
                 package: run.package,
@@ -206,7 +243,13 @@ impl Check<'_, '_> {
                 _ => {}
             }
         }
+        judgement.findings = findings.into_vec();
         Ok(judgement)
+    }
+
+    /// Makes a path from the repository's root of a path that rustc, cargo or a test names.
+    fn from_root(&self, file: &str) -> String {
+        from_folder(&self.facts.root, self.metadata.workspace_root.as_std_path(), file)
     }
 
     fn run_one(&mut self, run: &CargoRun) -> Result<RunResult> {
@@ -248,7 +291,7 @@ impl Check<'_, '_> {
         if extra.is_empty() && !self.command.trailing.is_empty() {
             command = command.arg("--").args(&self.command.trailing);
         }
-        self.context.announce(&command);
+        self.context.announce_with(&command, &self.command.env);
         let target = self.command.value_of("--target");
         let root = &self.facts.root;
         let mut messages =
@@ -261,16 +304,16 @@ impl Check<'_, '_> {
                 Some(line.into())
             }
         })?;
-        let beside = messages.take_programs();
+        let (beside, packages) = (messages.take_programs(), messages.take_packages());
         let mut findings = messages.findings();
         let mut outage = None;
         if ended != Ended::Exited(0) {
             outage = if has_error(&findings) { outage::of_findings(&findings) } else { words.outage() };
             if !has_error(&findings) {
-                findings.extend(words.finding(ended));
+                findings.extend(words.finding(ended, &|file| self.from_root(file)));
             }
         }
-        Ok(RunResult { beside, outage, ..RunResult::new(ended, findings) })
+        Ok(RunResult { beside, packages, outage, ..RunResult::new(ended, findings) })
     }
 
     /// Runs a command that prints what a program of the repository prints.
@@ -278,7 +321,7 @@ impl Check<'_, '_> {
         let trailing = &self.command.trailing;
         let cargo = self.cargo(run, &[]);
         let command = if trailing.is_empty() { cargo } else { cargo.arg("--").args(trailing) };
-        self.context.announce(&command);
+        self.context.announce_with(&command, &self.command.env);
         let mut words = LastWords::default();
         let ended = self.context.run_cargo(&command, Purpose::Run, &mut |stream, line| {
             if stream == Stream::Stderr {
@@ -286,7 +329,8 @@ impl Check<'_, '_> {
             }
             Some(line.into())
         })?;
-        let finding = if ended == Ended::Exited(0) { None } else { words.finding(ended) };
+        let finding =
+            if ended == Ended::Exited(0) { None } else { words.finding(ended, &|file| self.from_root(file)) };
         Ok(RunResult::new(ended, finding.into_iter().collect()))
     }
 

@@ -7,6 +7,7 @@ use crate::run::context::{Context, Judgement};
 use crate::run::preamble::lacks_subcommand;
 use anyhow::Result;
 use rust_vmm_ci_core::checks::cargo::CargoCommand;
+use rust_vmm_ci_core::workspace::path::from_folder;
 
 /// Runs the command.
 ///
@@ -24,7 +25,7 @@ pub(super) fn run(context: &mut Context<'_>, command: &CargoCommand) -> Result<J
     for (name, value) in &command.env {
         cargo = cargo.env(name, value);
     }
-    context.announce(&cargo);
+    context.announce_with(&cargo, &command.env);
     let (mut words, mut said) = (LastWords::default(), Vec::new());
     let ended = context.run_reading(&cargo, &mut |stream, line| {
         if stream == Stream::Stderr {
@@ -45,7 +46,8 @@ pub(super) fn run(context: &mut Context<'_>, command: &CargoCommand) -> Result<J
     if let Some(reason) = words.outage() {
         return Ok(Judgement::broken(reason));
     }
-    let findings = words.finding(ended).into_iter().collect();
+    let (root, directory) = (context.root, &context.directory);
+    let findings = words.finding(ended, &|file| from_folder(root, directory, file)).into_iter().collect();
     Ok(Judgement::of_command(ended, findings))
 }
 

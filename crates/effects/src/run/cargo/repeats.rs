@@ -17,8 +17,9 @@
 //! rustdoc's own way, and only the result of that is shown and counts.
 
 pub mod shim;
+mod tell;
 
-pub use shim::PASSED_BEFORE;
+pub use tell::{Mark, Told};
 
 use super::toolchain::Toolchain;
 use crate::process::Command;
@@ -34,6 +35,7 @@ use tempfile::TempDir;
 pub struct Repeats {
     folder: TempDir,
     triple: String,
+    mark: Mark,
 }
 
 impl Repeats {
@@ -71,7 +73,8 @@ impl Repeats {
             Ok(())
         };
         place().context("preparing to run tests")?;
-        Ok(Some(Self { folder, triple: triple.to_owned() }))
+        let mark = Mark::draw(folder.path())?;
+        Ok(Some(Self { folder, triple: triple.to_owned(), mark }))
     }
 
     /// The command with the shims. `beside` are the programs and dynamic libraries of the workspace. `place`
@@ -87,6 +90,11 @@ impl Repeats {
         Ok(cargo
             .arg(format!("--config=target.{}.runner=[{}]", self.triple, value(RUNNER)))
             .arg(format!("--config=build.rustdoc={}", value(RUSTDOC))))
+    }
+
+    /// The mark of what the shims say.
+    pub fn mark(&self) -> &Mark {
+        &self.mark
     }
 
     /// Notes that all tests of the last command have passed.

@@ -1,7 +1,7 @@
 //! Builds and runs tests.
 
 use super::combine::CargoRun;
-use super::repeats::{PASSED_BEFORE, Repeats};
+use super::repeats::{Repeats, Told};
 use super::stopwatch::Purpose;
 use super::toolchain::Toolchain;
 use super::words::LastWords;
@@ -11,10 +11,8 @@ use crate::run::context::Context;
 use anyhow::{Context as _, Result};
 use cargo_metadata::Metadata;
 use rust_vmm_ci_core::checks::cargo::{CargoCommand, Kind};
-use rust_vmm_ci_core::checks::test_output::TestOutput;
+use rust_vmm_ci_core::checks::test_output::{DOC, Packages, TestOutput};
 use rust_vmm_ci_core::model::Os;
-use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 /// How tests that passed before are left out of a check. All run where the command runs no tests, and where
 /// it chooses the form of cargo's messages: then it is not known what is built. Leaving them out only saves time, so a
@@ -43,7 +41,8 @@ impl Check<'_, '_> {
     pub(super) fn build_and_test(&mut self, run: &CargoRun) -> Result<RunResult> {
         let no_run = self.command.unless_given("--no-run");
         if self.command.has("--doc") || (self.command.has_message_format() && no_run.is_some()) {
-            return self.test(run, &[], &BTreeSet::new());
+            let nothing = RunResult::new(Ended::Exited(0), Vec::new());
+            return self.test(run, &[], &nothing);
         }
         let added: Vec<&str> = no_run.into_iter().collect();
         let built = self.compile(run, &added)?;
@@ -51,42 +50,49 @@ impl Check<'_, '_> {
             return Ok(built);
         }
         let mut tested = match self.shard {
-            Some(shard) => self.test_share(run, shard, &built.beside)?,
-            None => self.test(run, &[], &built.beside)?,
+            Some(shard) => self.test_share(run, shard, &built)?,
+            None => self.test(run, &[], &built)?,
         };
         tested.findings.splice(0..0, built.findings);
         Ok(tested)
     }
 
     /// Runs tests that have been built.
-    pub(super) fn test(
-        &mut self,
-        run: &CargoRun,
-        extra: &[&str],
-        beside: &BTreeSet<PathBuf>,
-    ) -> Result<RunResult> {
-        let trailing = &self.command.trailing;
-        let whole = |cargo: Command| if trailing.is_empty() { cargo } else { cargo.arg("--").args(trailing) };
+    pub(super) fn test(&mut self, run: &CargoRun, extra: &[&str], built: &RunResult) -> Result<RunResult> {
+        let mut trailing = self.command.trailing.clone();
+        if !self.context.part.tests.is_empty() {
+            trailing.push("--exact".to_owned());
+            trailing.extend(self.context.part.tests.iter().cloned());
+        }
+        let whole =
+            |cargo: Command| if trailing.is_empty() { cargo } else { cargo.arg("--").args(&trailing) };
         let added: Vec<&str> = self.command.unless_given("--no-fail-fast").into_iter().collect();
         let cargo = self.cargo(run, &added).args(extra);
         // The log shows what a person would type to repeat it, without what leaves tests out.
-        self.context.announce(&whole(cargo.clone()));
+        self.context.announce_with(&whole(cargo.clone()), &self.command.env);
         let command = whole(match &self.repeats {
-            Some(repeats) => repeats.apply(cargo, beside, &self.views.place(&run.dir))?,
+            Some(repeats) => repeats.apply(cargo, &built.beside, &self.views.place(&run.dir))?,
             None => cargo,
         });
         let mut output = TestOutput::default();
         let mut words = LastWords::default();
         let (mut passed_before, mut ran) = (Vec::new(), false);
+        let mark = self.repeats.as_ref().map(Repeats::mark);
         let ended = self.context.run_cargo(&command, Purpose::Run, &mut |stream, line| {
-            output.read(line);
-            if stream == Stream::Stderr {
-                words.read(line);
-                return Some(line.into());
+            let (line, told) = mark.map_or((line, None), |mark| mark.read(line));
+            let is_error = stream == Stream::Stderr;
+            if !line.is_empty() {
+                output.read(line, is_error);
             }
-            ran = true;
-            if let Some(what) = line.strip_prefix(PASSED_BEFORE.as_bytes()) {
-                passed_before.push(String::from_utf8_lossy(what).trim_end().to_owned());
+            if is_error {
+                words.read(line);
+            } else {
+                ran = true;
+            }
+            match told {
+                Some(Told::Begins(program)) => output.begins(&program, is_error),
+                Some(Told::LeftOut(what)) => passed_before.push(what),
+                None => {}
             }
             Some(line.into())
         })?;
@@ -97,13 +103,33 @@ impl Check<'_, '_> {
                 _ => {}
             }
         }
-        let mut findings = if ended == Ended::Exited(0) { Vec::new() } else { output.findings() };
-        let mut outage = None;
-        if ended != Ended::Exited(0) && findings.is_empty() {
-            // What the command builds itself may fail before a test has run.
-            outage = words.outage().filter(|_| !ran);
-            findings.extend(words.finding(ended));
+        let (mut findings, mut outage) = (Vec::new(), None);
+        if ended != Ended::Exited(0) {
+            let packages = self.packages(built);
+            findings = output.findings(&packages, &|file| self.from_root(file));
+            if findings.is_empty() {
+                // What the command builds itself may fail before a test has run.
+                outage = words.outage().filter(|_| !ran);
+                findings.extend(words.finding(ended, &|file| self.from_root(file)));
+            }
         }
         Ok(RunResult { passed_before, outage, ..RunResult::new(ended, findings) })
     }
+
+    /// The packages of test programs and of examples in documentation.
+    fn packages(&self, built: &RunResult) -> Packages {
+        let mut packages = built.packages.clone();
+        packages.extend(packages_of_examples(self.metadata));
+        packages
+    }
+}
+
+/// The packages of the workspace by the names of their examples in the output of `cargo test`.
+fn packages_of_examples(metadata: &Metadata) -> Packages {
+    let libraries = metadata.workspace_packages().into_iter().flat_map(|package| {
+        let doctests = package.targets.iter().filter(|target| target.doctest);
+        doctests
+            .map(move |target| (format!("{DOC}{}", target.name.replace('-', "_")), package.name.to_string()))
+    });
+    libraries.collect()
 }

@@ -30,8 +30,9 @@ impl LastWords {
         outage::of_cargo(&self.0.iter().map(String::as_str).collect::<String>())
     }
 
-    /// A finding with the lines. There is none where this program ended the tool.
-    pub fn finding(self, ended: Ended) -> Option<Finding> {
+    /// A finding with the lines. There is none where this program ended the tool. `from_root` makes a path
+    /// from the repository's root of a path that the tool names.
+    pub fn finding(self, ended: Ended, from_root: &dyn Fn(&str) -> String) -> Option<Finding> {
         let words: String = self.0.into_iter().collect();
         let first = words.lines().find(|line| line.starts_with("error")).map(ToOwned::to_owned);
         let message = match ended {
@@ -39,7 +40,8 @@ impl LastWords {
             Ended::Signaled(signal) => format!("cargo was killed by signal {signal}"),
             Ended::TimedOut | Ended::Cancelled => return None,
         };
-        Some(refusal(&message, &words))
+        let finding = refusal(&message, &words);
+        Some(Finding { file: finding.file.map(|file| from_root(&file)), ..finding })
     }
 }
 

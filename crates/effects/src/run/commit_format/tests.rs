@@ -126,7 +126,9 @@ fn a_repository_without_remote_or_main_has_no_base() {
     repository.commit("One");
     repository.git(&["branch", "-m", "trunk"]);
     let (judgement, _) = judge_with(&repository, &[], &json!({}));
-    assert!(judgement.unwrap_err().to_string().contains("there is no remote to fetch from"));
+    let judgement = judgement.unwrap();
+    assert_eq!(judgement.verdict, Verdict::Skipped);
+    assert!(judgement.reason.unwrap().contains("has no remote"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod capacity;
 pub use capacity::at_once;
 
 use super::console::Console;
-use super::context::{Context, Judgement, with_variables};
+use super::context::{Context, Judgement, Part, with_variables};
 use super::{JobFacts, audit, bench, cargo, commit_format, coverage, program, shell};
 use crate::process::{self, Command};
 use anyhow::Result;
@@ -43,6 +43,8 @@ pub struct Settings {
     pub shard: Option<Shard>,
     /// Whether the time of linking is measured apart from that of compiling.
     pub timings: bool,
+    /// What a person asked to run of each check.
+    pub part: Part,
     /// Whether `coverage` writes its file.
     pub update: bool,
 }
@@ -56,13 +58,15 @@ struct Queue {
     stop: bool,
 }
 
-/// Runs the checks and returns their outcomes in the order of the plan.
+/// Runs the checks and returns their outcomes in the order of the plan. `ended` is called with each outcome as
+/// soon as it is final.
 pub fn run(
     plan: &[PlannedCheck],
     job: &JobFacts,
     settings: &Settings,
     console: &Console,
     begin: Instant,
+    ended: &(dyn Fn(&Outcome) + Sync),
 ) -> Vec<Outcome> {
     note_lock_files(plan, job, settings, console.color());
     let queue =
@@ -75,6 +79,7 @@ pub fn run(
             let beside = if needs.machine { 1 } else { at_once };
             let run = || run_check(&plan[index], job, settings, console, begin, beside);
             let outcome = Outcome { queued, ..despite_panic(&plan[index], run) };
+            ended(&outcome);
             let failed = outcome.verdict == Verdict::Failed && !outcome.soft_fail;
             *outcomes[index].lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
             let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -235,6 +240,7 @@ fn judge(
         deadline,
         run_started,
         color,
+        part: &settings.part,
         look: settings.timings,
         timings: None,
         log: &mut |line| log.borrow_mut().line(line),
@@ -313,7 +319,7 @@ mod tests {
             "doc", "unittests-gnu", "unittests-gnu-release", "clippy", "coverage", "bench", "mine"]});
         let config = Config::parse(&options).unwrap();
         let facts = Facts::read(&MemoryFiles::default(), &|_| None, &config, false).unwrap();
-        let plan = for_run(&config, &facts, Platform::X86_64, Os::Linux, Asked::default()).unwrap().checks;
+        let plan = for_run(&config, &facts, Platform::X86_64, Os::Linux, &Asked::default()).unwrap().checks;
         let named = |name: &str| plan.iter().find(|check| check.name.as_str() == name).unwrap().needs.clone();
         let busy: Vec<Needs> = under_way.iter().map(|name| named(name)).collect();
         let free = plan.iter().filter(|check| {
@@ -328,7 +334,7 @@ mod tests {
         let options = json!({"only": ["style"]});
         let config = Config::parse(&options).unwrap();
         let facts = Facts::read(&MemoryFiles::default(), &|_| None, &config, false).unwrap();
-        let plan = for_run(&config, &facts, Platform::X86_64, Os::Linux, Asked::default()).unwrap().checks;
+        let plan = for_run(&config, &facts, Platform::X86_64, Os::Linux, &Asked::default()).unwrap().checks;
         let outcome = despite_panic(&plan[0], || panic!("a test's own panic"));
         assert_eq!((outcome.verdict, outcome.name.as_str()), (Verdict::Broken, "style"));
     }

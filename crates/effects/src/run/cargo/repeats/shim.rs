@@ -2,6 +2,7 @@
 //! shim where it was started by the name of a link. The folder of the link has the files that the shim reads
 //! and writes.
 
+use super::tell;
 use crate::process::{self, Command};
 use crate::say;
 use anyhow::{Context as _, Result};
@@ -33,7 +34,7 @@ const AS_EVER: &str = "as-ever";
 pub(super) const SAID: &str = "said";
 
 /// How the line begins that is shown in place of the output of tests that are left out.
-pub const PASSED_BEFORE: &str = "rust-vmm-ci: the same has passed before: ";
+const PASSED_BEFORE: &str = "rust-vmm-ci: the same has passed before: ";
 
 /// Acts as the runner or as rustdoc where this process was started as one. Returns `None` otherwise.
 pub fn act(mut args: impl Iterator<Item = OsString>) -> Option<Result<i32>> {
@@ -54,6 +55,7 @@ fn run(folder: &Path, call: &[OsString]) -> Result<i32> {
     if has_passed(folder, call, &[&program], &what)? {
         return Ok(0);
     }
+    tell::begins(folder, &program.to_string_lossy());
     process::replace(&Command::new(program).args(words))
 }
 
@@ -69,6 +71,7 @@ fn document(folder: &Path, call: Vec<OsString>) -> Result<i32> {
     if has_passed(folder, &call, &libraries, &format!("documentation of {name}"))? {
         return Ok(0);
     }
+    tell::begins(folder, &format!("{}{name}", tell::DOC));
     if chooses_no_linkage(&call) && !folder.join(AS_EVER).exists() {
         let said = folder.join(SAID);
         let shared_std = fs::read_to_string(folder.join(SHARED_STD)).ok();
@@ -105,6 +108,7 @@ fn has_passed(folder: &Path, call: &[OsString], files: &[impl AsRef<OsStr>], wha
     let passed = fs::read_to_string(folder.join(PASSED)).unwrap_or_default();
     if passed.lines().any(|line| line == key) {
         say::line(format_args!("\n{PASSED_BEFORE}{}", what.escape_debug()));
+        tell::left_out(folder, what);
         return Ok(true);
     }
     writeln!(File::options().create(true).append(true).open(folder.join(SEEN))?, "{key}")?;

@@ -1,0 +1,282 @@
+//! What `cargo test` prints for people → findings.
+//!
+//! A verdict comes from cargo's exit status alone: a test may print anything, also what libtest and cargo
+//! print. What is read here only says which tests to look at if the status is not 0, and where.
+//!
+//! The output is divided into parts, one for each program that ran. On Linux this program's shim marks where
+//! a program begins ([`TestOutput::begins`]), and no test can print that mark. Elsewhere the lines of cargo
+//! and libtest divide it.
+
+mod errors;
+mod excerpt;
+mod libtest;
+mod panics;
+#[cfg(test)]
+mod tests;
+
+use crate::report::{Finding, Findings, Place};
+use errors::Errors;
+pub use excerpt::Excerpt;
+use libtest::Libtest;
+pub use libtest::place_in_name;
+use panics::Panics;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// More failed tests of one program than this are only counted.
+pub const MOST_FAILURES: usize = 500;
+/// How much of one test's output a finding keeps, in bytes.
+pub const MOST_OUTPUT: usize = 8 << 10;
+/// The number of programs that are told apart.
+const MOST_PROGRAMS: usize = 5000;
+/// How the name of the examples in the documentation of a crate begins, as [`TestOutput::begins`] takes it.
+pub const DOC: &str = "doc:";
+
+/// Which package a test program belongs to: by the program's file name, or for examples by [`DOC`] and the
+/// crate's name.
+pub type Packages = HashMap<String, String>;
+
+/// Reads the output of one `cargo test`.
+#[derive(Debug)]
+pub struct TestOutput {
+    /// Whether marks divide the output.
+    is_marked: bool,
+    outs: Vec<Part<Libtest>>,
+    errors: Vec<Part<Errors>>,
+    /// The targets that failed, by cargo's list at its end. The last list counts.
+    targets: Option<BTreeSet<String>>,
+    in_targets: bool,
+}
+
+/// What was read of one program on one stream.
+#[derive(Debug, Default)]
+struct Part<T> {
+    /// The program's path, or [`DOC`] and the name of a crate.
+    program: Option<String>,
+    read: T,
+}
+
+impl Default for TestOutput {
+    fn default() -> Self {
+        Self {
+            is_marked: false,
+            outs: vec![Part::default()],
+            errors: vec![Part::default()],
+            targets: None,
+            in_targets: false,
+        }
+    }
+}
+
+impl TestOutput {
+    /// Notes that from here on a stream has the output of another program.
+    pub fn begins(&mut self, program: &str, standard_error: bool) {
+        if !self.is_marked {
+            // What was divided before by words alone may be wrong.
+            *self = Self { is_marked: true, ..Self::default() };
+        }
+        let program = Some(program.to_owned());
+        if standard_error {
+            add(&mut self.errors, Part { program, read: Errors::default() });
+        } else {
+            add(&mut self.outs, Part { program, read: Libtest::default() });
+        }
+    }
+
+    /// Reads a line of standard output or standard error.
+    pub fn read(&mut self, line: &[u8], standard_error: bool) {
+        if standard_error {
+            let text = String::from_utf8_lossy(line);
+            let text = anstream::adapter::strip_str(&text).to_string();
+            return self.read_error(text.trim_end());
+        }
+        if !self.is_marked
+            && line.starts_with(b"running ")
+            && self.outs.last().is_some_and(|part| part.read.ends_before(line))
+        {
+            add(&mut self.outs, Part::default());
+        }
+        if let Some(part) = self.outs.last_mut() {
+            part.read.read(line);
+        }
+    }
+
+    fn read_error(&mut self, text: &str) {
+        if !self.is_marked
+            && let Some(program) = runs(text)
+        {
+            add(&mut self.errors, Part { program: Some(program), read: Errors::default() });
+        }
+        let target = text.strip_prefix("    `").and_then(|target| target.strip_suffix('`'));
+        if text.strip_prefix("error: ").is_some_and(is_list_of_targets) {
+            (self.targets, self.in_targets) = (Some(BTreeSet::new()), true);
+            return;
+        }
+        match (target, &mut self.targets) {
+            (Some(target), Some(targets)) if self.in_targets && targets.len() < MOST_PROGRAMS => {
+                targets.insert(target.to_owned());
+            }
+            _ => self.in_targets = false,
+        }
+        if let Some(part) = self.errors.last_mut() {
+            part.read.read(text);
+        }
+    }
+
+    /// The findings, where `cargo test` failed. `packages` tells the package of a program; `from_root` makes
+    /// a path from the repository's root of a path in the output.
+    pub fn findings(self, packages: &Packages, from_root: &dyn Fn(&str) -> String) -> Vec<Finding> {
+        let mut found = Collected { findings: Findings::default(), keys: HashSet::new(), from_root };
+        let runs = self.runs();
+        let all_panics: Vec<&Panics> = self.errors.iter().map(|part| &part.read.panics).collect();
+        for (program, out, errors) in &runs {
+            let package = program.and_then(|program| package_of(packages, program));
+            let spec = errors.and_then(|errors| self.failed_spec(errors));
+            // The words of a program that passed are not true.
+            if errors.is_some() && spec.is_none() {
+                continue;
+            }
+            let is_doc = program.is_some_and(|program| program.starts_with(DOC));
+            let several = is_doc || !self.is_marked;
+            let panics = errors.map_or_else(|| all_panics.clone(), |errors| vec![&errors.panics]);
+            let any = out.is_some_and(|out| found.tests(out, several, &panics, package, spec));
+            let any = any || (out.is_none() && found.any());
+            if let Some(finding) = errors.and_then(|errors| errors.finding(any)) {
+                found.add(Finding { package: package.map(str::to_owned), ..finding }, spec);
+            }
+        }
+        if !found.any() {
+            for (program, out, _) in &runs {
+                let package = program.and_then(|program| package_of(packages, program));
+                out.map(|out| found.tests(out, true, &all_panics, package, None));
+            }
+        }
+        found.findings.into_vec()
+    }
+
+    /// The options that run a program again, if cargo says that it failed.
+    fn failed_spec<'e>(&self, errors: &'e Errors) -> Option<&'e str> {
+        let spec = errors.spec()?;
+        let listed = |targets: &BTreeSet<String>| targets.is_empty() || targets.contains(spec);
+        self.targets.as_ref().is_none_or(listed).then_some(spec)
+    }
+
+    /// The programs that ran, each with what it has on both streams. If it is not known what belongs
+    /// together, standard outputs come first.
+    fn runs(&self) -> Vec<(Option<&str>, Option<&Libtest>, Option<&Errors>)> {
+        if self.is_marked || self.outs.len() == self.errors.len() {
+            let pairs = self.outs.iter().zip(&self.errors);
+            return pairs
+                .map(|(out, errors)| {
+                    let program = out.program.as_deref().or(errors.program.as_deref());
+                    (program, Some(&out.read), Some(&errors.read))
+                })
+                .collect();
+        }
+        let outs = self.outs.iter().map(|part| (None, Some(&part.read), None));
+        let errors = self.errors.iter().map(|part| (part.program.as_deref(), None, Some(&part.read)));
+        outs.chain(errors).collect()
+    }
+}
+
+/// Findings of tests, each once for each program.
+struct Collected<'a> {
+    findings: Findings,
+    keys: HashSet<String>,
+    from_root: &'a dyn Fn(&str) -> String,
+}
+
+impl Collected<'_> {
+    fn any(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// Adds the failed tests of a program, and says whether there are any.
+    fn tests(
+        &mut self,
+        out: &Libtest,
+        several: bool,
+        errors: &[&Panics],
+        package: Option<&str>,
+        spec: Option<&str>,
+    ) -> bool {
+        let (failed, more) = out.failed(several, errors);
+        let any = !failed.is_empty();
+        for test in failed {
+            let finding = Finding {
+                lint: Some("test".into()),
+                package: package.map(str::to_owned),
+                rendered: test.rendered,
+                ..Finding::error(format!("test {} failed", test.name))
+            };
+            self.add(with_place(finding, test.place), spec);
+        }
+        if more > 0 {
+            let finding = Finding {
+                package: package.map(str::to_owned),
+                ..Finding::error(format!("{more} more tests failed"))
+            };
+            self.add(finding, spec);
+        }
+        any
+    }
+
+    fn add(&mut self, mut finding: Finding, spec: Option<&str>) {
+        finding.file = finding.file.map(|file| (self.from_root)(&file));
+        // Two programs of one package may have tests of one name, whose place is not known.
+        let key =
+            |finding: &Finding| format!("{:?} {:?} {}", finding.place(), finding.package, finding.message);
+        let mut number = 2;
+        let message = finding.message.clone();
+        while !self.keys.insert(key(&finding)) {
+            let other = spec
+                .filter(|_| number == 2)
+                .map_or_else(|| format!("program {number}"), |spec| format!("`{spec}`"));
+            finding.message = format!("{message} in {other}");
+            number += 1;
+        }
+        self.findings.add(finding);
+    }
+}
+
+/// Adds a part. Beyond the greatest number, the last part takes what follows.
+fn add<T>(parts: &mut Vec<T>, part: T) {
+    if parts.len() < MOST_PROGRAMS {
+        parts.push(part);
+    }
+}
+
+fn with_place(finding: Finding, place: Option<Place>) -> Finding {
+    match place {
+        Some(place) => finding.at(place),
+        None => finding,
+    }
+}
+
+/// The package of a program, by its path or [`DOC`] and a name.
+fn package_of<'p>(packages: &'p Packages, program: &str) -> Option<&'p str> {
+    let name = if program.starts_with(DOC) { program } else { program.rsplit(['/', '\\']).next()? };
+    packages.get(name).map(String::as_str)
+}
+
+/// The program that cargo starts by this line: `Running tests/a.rs (target/debug/deps/a-0a1b)`, or
+/// `Doc-tests a`.
+fn runs(text: &str) -> Option<String> {
+    let text = text.strip_prefix("   ")?.trim_start();
+    if let Some(rest) = text.strip_prefix("Running ") {
+        return Some(rest.strip_suffix(')')?.rsplit_once(" (")?.1.to_owned());
+    }
+    Some(format!("{DOC}{}", text.strip_prefix("Doc-tests ")?.replace('-', "_")))
+}
+
+/// Whether this is the heading of cargo's list: `2 targets failed:`.
+fn is_list_of_targets(text: &str) -> bool {
+    let number = text.strip_suffix(" targets failed:").or_else(|| text.strip_suffix(" target failed:"));
+    number.is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+/// Where a test failed that ran alone, by its name and its output.
+pub fn place(name: &str, output: &str) -> Option<Place> {
+    let mut panics = Panics::default();
+    output.lines().for_each(|line| panics.read(line));
+    place_in_name(name).or_else(|| panics.of_test(name).cloned())
+}

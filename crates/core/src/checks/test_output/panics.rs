@@ -1,0 +1,168 @@
+//! Where threads panicked, by what Rust's standard library prints of a panic.
+//!
+//! Since Rust 1.73 the message stands on the lines after the place: `thread 'NAME' panicked at PLACE:`. Since
+//! 1.91 the thread's number follows its name: `thread 'NAME' (7) panicked at PLACE:`. Before 1.73 the
+//! message stood before the place: `thread 'NAME' panicked at 'MESSAGE', PLACE`.
+
+use crate::report::Place;
+use std::collections::HashMap;
+
+/// The number of threads of which the place is kept.
+const MOST_THREADS: usize = 2000;
+/// The number of lines that a message may have in the form before Rust 1.73.
+const LONGEST_MESSAGE: u32 = 200;
+
+/// The last panic of each thread in a text.
+#[derive(Debug, Default)]
+pub struct Panics {
+    places: HashMap<String, Place>,
+    /// The thread whose message has begun and whose place is still to come, and for how many lines more.
+    open: Option<(String, u32)>,
+    should_have: Option<Place>,
+    overflowed: Option<String>,
+    last: Option<Place>,
+}
+
+impl Panics {
+    /// Reads a line.
+    pub fn read(&mut self, line: &str) {
+        if let Some((thread, lines)) = self.open.take() {
+            if let Some(place) = after_message(line) {
+                return self.keep(&thread, place);
+            }
+            self.open = lines.checked_sub(1).map(|lines| (thread, lines));
+        }
+        if let Some(place) = line.strip_prefix("note: test did not panic as expected at ") {
+            self.should_have = full(place);
+            return;
+        }
+        let Some((thread, rest)) = thread(line) else { return };
+        if rest.starts_with("has overflowed its stack") {
+            self.overflowed = Some(thread.to_owned());
+        } else if let Some(rest) = rest.strip_prefix("panicked at ") {
+            match (full(rest), rest.starts_with('\'')) {
+                (Some(place), false) => self.keep(thread, place),
+                (_, true) => match after_message(rest) {
+                    Some(place) => self.keep(thread, place),
+                    None => self.open = Some((thread.to_owned(), LONGEST_MESSAGE)),
+                },
+                _ => {}
+            }
+        }
+    }
+
+    fn keep(&mut self, thread: &str, place: Place) {
+        self.last = Some(place.clone());
+        if self.places.len() < MOST_THREADS || self.places.contains_key(thread) {
+            self.places.insert(thread.to_owned(), place);
+        }
+    }
+
+    /// Whether a message has begun of which the place is still to come.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Where a thread panicked last.
+    pub fn of(&self, thread: &str) -> Option<&Place> {
+        self.places.get(thread)
+    }
+
+    /// Where a test failed whose output this is: where it should have panicked, or where its own thread
+    /// panicked. Some versions of libtest run a single test at a time on the main thread.
+    pub fn of_test(&self, name: &str) -> Option<&Place> {
+        self.should_have.as_ref().or_else(|| self.of(name)).or_else(|| self.of("main"))
+    }
+
+    /// The last panic of any thread.
+    pub fn last(&self) -> Option<&Place> {
+        self.last.as_ref()
+    }
+
+    /// The thread that used up its stack.
+    pub fn overflowed(&self) -> Option<&str> {
+        self.overflowed.as_deref()
+    }
+}
+
+/// Whether a line can be part of a panic, by its first byte. Most output can be passed over by it.
+pub fn may_tell(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b't' | b'n'))
+}
+
+/// Divides a line that begins with a thread's name: `thread 'NAME' (7) REST`.
+fn thread(line: &str) -> Option<(&str, &str)> {
+    let line = line.strip_prefix("thread '")?;
+    let end = line.find("' panicked at ").or_else(|| line.find("' has overflowed ")).or_else(|| {
+        let end = line.find("' (")?;
+        Some(end)
+    })?;
+    let (name, rest) = (&line[..end], &line[end + 2..]);
+    match rest.strip_prefix('(') {
+        Some(rest) => {
+            let (number, rest) = rest.split_once(") ")?;
+            number.bytes().all(|byte| byte.is_ascii_digit()).then_some((name, rest))
+        }
+        None => Some((name, rest)),
+    }
+}
+
+/// A place with line and column.
+fn full(text: &str) -> Option<Place> {
+    Place::parse(text).filter(|place| place.column.is_some())
+}
+
+/// The place after the end of a message: `MESSAGE', PLACE`.
+fn after_message(text: &str) -> Option<Place> {
+    full(text.rsplit_once("', ")?.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Panics {
+        let mut panics = Panics::default();
+        text.lines().for_each(|line| panics.read(line));
+        panics
+    }
+
+    fn place(panics: &Panics, thread: &str) -> Option<String> {
+        panics.of(thread).map(ToString::to_string)
+    }
+
+    #[test]
+    fn the_last_panic_of_a_thread_counts_in_every_form() {
+        for (text, expected) in [
+            ("thread 'a' (12) panicked at src/lib.rs:3:5:\nno", Some("src/lib.rs:3:5")),
+            ("thread 'a' panicked at src/lib.rs:3:5:\nno", Some("src/lib.rs:3:5")),
+            ("thread 'a' panicked at 'no', src/lib.rs:3:5", Some("src/lib.rs:3:5")),
+            ("thread 'a' panicked at 'left\n  1', x\n 2', src/lib.rs:3:5\nnote: run", Some("src/lib.rs:3:5")),
+            ("thread 'a' (1) panicked at a.rs:1:1:\nthread 'a' (1) panicked at b.rs:2:2:", Some("b.rs:2:2")),
+            ("thread 'a' (1) panicked at a.rs:1:1:\nthread 'b' (2) panicked at b.rs:2:2:", Some("a.rs:1:1")),
+            ("log: the guest panicked at 12:30:45", None),
+            ("thread 'a' panicked at 12", None),
+            ("the thread 'a' panicked at a.rs:1:1:", None),
+            ("thread 'a' (x) panicked at a.rs:1:1:", None),
+        ] {
+            assert_eq!(place(&read(text), "a").as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_stack_that_is_used_up_is_known_with_its_thread() {
+        let panics =
+            read("\nthread 'deep' (7) has overflowed its stack\nfatal runtime error: stack overflow");
+        assert_eq!(panics.overflowed(), Some("deep"));
+        assert_eq!(read("thread 'deep' has overflowed its stack").overflowed(), Some("deep"));
+    }
+
+    #[test]
+    fn many_threads_take_no_more_than_a_bounded_memory() {
+        let mut panics = Panics::default();
+        for number in 0..10 * MOST_THREADS {
+            panics.read(&format!("thread 't{number}' panicked at a.rs:1:1:"));
+        }
+        assert_eq!(panics.places.len(), MOST_THREADS);
+    }
+}

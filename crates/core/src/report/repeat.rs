@@ -1,0 +1,117 @@
+//! What of a report is to be repeated: the checks that failed, with the combinations and the tests that failed
+//! and no others.
+//!
+//! A report may come from a stranger. Only names are taken from it: of checks, combinations and tests. The
+//! commands are planned anew.
+
+use super::{Finding, Outcome, Report, Verdict};
+
+/// A check that is to run again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repeat {
+    /// The index of its job in [`Report::jobs`].
+    pub job: usize,
+    /// The check's name.
+    pub check: String,
+    /// The combinations that failed, as [`super::Combination::name`] writes them; empty for all.
+    pub combinations: Vec<String>,
+    /// The tests that failed, by their names; empty for all.
+    pub tests: Vec<String>,
+}
+
+impl Repeat {
+    /// The checks of a report that failed or are broken, in its order.
+    pub fn of(report: &Report) -> Vec<Self> {
+        report.failures().map(Self::of_outcome).collect()
+    }
+
+    /// What repeats one check.
+    pub fn of_outcome(outcome: &Outcome) -> Self {
+        let failed = outcome.combinations.iter().filter(|run| run.verdict == Verdict::Failed);
+        let mut combinations: Vec<String> = failed.map(super::Combination::name).collect();
+        if combinations.len() == outcome.combinations.len() {
+            combinations.clear();
+        }
+        let tests: Option<Vec<String>> = outcome
+            .findings
+            .iter()
+            .filter(|finding| finding.level == super::Level::Error)
+            .map(|finding| test_of(finding).map(str::to_owned))
+            .collect();
+        Self {
+            job: outcome.job.unwrap_or_default(),
+            check: outcome.name.clone(),
+            combinations,
+            // Where anything else failed too, all tests run.
+            tests: tests.unwrap_or_default(),
+        }
+    }
+
+    /// The command that does the same in the checkout, for a POSIX shell.
+    pub fn command(&self) -> String {
+        let mut words = vec!["rust-vmm-ci".to_owned(), "run".to_owned(), self.check.clone()];
+        words.extend(self.combinations.iter().map(|name| format!("--combination={name}")));
+        words.extend(self.tests.iter().map(|name| format!("--test={name}")));
+        shell_words::join(words)
+    }
+}
+
+/// The name of the test that a finding is about, if it is about one.
+pub fn test_of(finding: &Finding) -> Option<&str> {
+    if finding.lint.as_deref() != Some("test") {
+        return None;
+    }
+    let name = finding.message.strip_prefix("test ")?.strip_suffix(" failed")?;
+    // rustdoc divides its `--test-args` at spaces, and the names of its tests have some.
+    (!name.is_empty() && !name.starts_with('-') && !name.contains(char::is_whitespace)).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Combination, Level};
+
+    fn test(name: &str) -> Finding {
+        Finding { lint: Some("test".into()), ..Finding::error(format!("test {name} failed")) }
+    }
+
+    fn combination(features: &str, verdict: Verdict) -> Combination {
+        Combination { features: features.into(), verdict, ..Combination::default() }
+    }
+
+    #[test]
+    fn what_failed_is_repeated_down_to_the_combination_and_the_test() {
+        let outcome = Outcome {
+            name: "unittests-gnu".into(),
+            verdict: Verdict::Failed,
+            combinations: vec![combination("", Verdict::Passed), combination("a,b", Verdict::Failed)],
+            findings: vec![test("tests::judged"), test("b")],
+            ..Outcome::default()
+        };
+        let passed = Outcome { verdict: Verdict::Passed, ..outcome.clone() };
+        let repeats = Repeat::of(&Report { outcomes: vec![passed, outcome], ..Report::default() });
+        assert_eq!(repeats.len(), 1);
+        assert_eq!(
+            repeats[0].command(),
+            "rust-vmm-ci run unittests-gnu '--combination=a,b' '--test=tests::judged' '--test=b'"
+        );
+    }
+
+    #[test]
+    fn all_tests_run_where_anything_but_a_test_failed() {
+        let findings = vec![test("a"), Finding::error("the test program `--test x` failed")];
+        let outcome = Outcome { findings, ..Outcome::default() };
+        assert!(Repeat::of_outcome(&outcome).tests.is_empty());
+        let findings = vec![test("a"), test("src/lib.rs - add (line 5)")];
+        assert!(Repeat::of_outcome(&Outcome { findings, ..Outcome::default() }).tests.is_empty());
+        let warning = Finding { level: Level::Warning, ..Finding::default() };
+        let outcome = Outcome { findings: vec![test("a"), warning], ..Outcome::default() };
+        assert_eq!(Repeat::of_outcome(&outcome).tests, ["a"]);
+    }
+
+    #[test]
+    fn a_name_that_would_be_an_option_is_no_test() {
+        assert_eq!(test_of(&test("--nocapture")), None);
+        assert_eq!(test_of(&test("a::b")), Some("a::b"));
+    }
+}

@@ -1,0 +1,89 @@
+//! The word by which a run tells the hook around it that a check has failed, while its other checks run on: a
+//! file beside the run's report, with the check's label. The run may be in a container and in a stranger's
+//! hands, so the hook holds the label against its own plan.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+/// What the file's name adds to that of the report.
+pub const ENDING: &str = ".failed";
+/// How often the file is looked for. The build turns red at most two seconds after the failure.
+const EVERY: Duration = Duration::from_millis(250);
+/// The longest label that is read, in bytes.
+const LONGEST: usize = 1_000;
+
+/// The file for the word, beside this report.
+pub fn word_of_failure(report: &Path) -> PathBuf {
+    let mut name = report.as_os_str().to_owned();
+    name.push(ENDING);
+    name.into()
+}
+
+/// Does some work. Until it ends, `read` is asked for the word, and `failed` is told the label once.
+pub fn watching_for_failure<T>(
+    read: &(dyn Fn() -> Option<Vec<u8>> + Sync),
+    failed: &(dyn Fn(&str) + Sync),
+    work: impl FnOnce() -> T,
+) -> T {
+    let (ended, has_ended) = channel::<()>();
+    thread::scope(|scope| {
+        let watch = move || {
+            loop {
+                let is_over = has_ended.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout);
+                if let Some(label) = read().as_deref().and_then(label) {
+                    return failed(&label);
+                }
+                if is_over {
+                    return;
+                }
+            }
+        };
+        // Where the system has no thread to give, the failure is known at the end.
+        let _ = thread::Builder::new().name("word".into()).spawn_scoped(scope, watch);
+        let done = work();
+        drop(ended);
+        done
+    })
+}
+
+/// The label in the file: its first line, once the line is whole.
+fn label(bytes: &[u8]) -> Option<String> {
+    let bytes = &bytes[..bytes.len().min(LONGEST)];
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    String::from_utf8(bytes[..end].to_vec()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    #[test]
+    fn a_word_is_passed_on_once_and_while_the_work_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let word = word_of_failure(&folder.path().join("report.json"));
+        let heard = Mutex::new(Vec::new());
+        let (read, failed) =
+            (|| std::fs::read(&word).ok(), |label: &str| heard.lock().unwrap().push(label.to_owned()));
+        watching_for_failure(&read, &failed, || {
+            std::fs::write(&word, "clippy\n").unwrap();
+            let end = std::time::Instant::now() + Duration::from_secs(2);
+            while heard.lock().unwrap().is_empty() {
+                assert!(std::time::Instant::now() < end, "nothing was heard within two seconds");
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
+        assert_eq!(*heard.lock().unwrap(), ["clippy"]);
+    }
+
+    #[test]
+    fn a_word_at_the_very_end_is_heard_and_half_a_word_is_not() {
+        let heard = Mutex::new(0);
+        watching_for_failure(&|| Some(b"clippy\n".to_vec()), &|_| *heard.lock().unwrap() += 1, || {});
+        watching_for_failure(&|| Some(b"clip".to_vec()), &|_| *heard.lock().unwrap() += 10, || {});
+        watching_for_failure(&|| Some(vec![b'x'; 5_000]), &|_| *heard.lock().unwrap() += 10, || {});
+        assert_eq!(*heard.lock().unwrap(), 1);
+    }
+}

@@ -1,0 +1,297 @@
+//! `reproduce`: repeats what failed in a report, at the report's commit, in a worktree beside the checkout.
+//!
+//! A report is a stranger's word. Only names are taken from it: of checks, combinations, tests, a commit and
+//! an image. The commands are planned anew, and the container's options are those of this checkout. What goes
+//! beyond them needs `--yes`: another image than this repository's, and a privileged container for a commit
+//! that is not in the history of this checkout.
+
+use super::report;
+use crate::job::{self, PlaceRule, Repository, Request, RunOptions, Selection, Task, Verbosity};
+use anyhow::{Context as _, Result};
+use rust_vmm_ci_core::config::{Config, DockerChoice, Mode};
+use rust_vmm_ci_core::exit::{Exit, usage};
+use rust_vmm_ci_core::model::{Os, Platform, pinned_image, shown};
+use rust_vmm_ci_core::report::repeat::Repeat;
+use rust_vmm_ci_core::report::{Job, merge};
+use rust_vmm_ci_effects::git::Git;
+use rust_vmm_ci_effects::run::Part;
+use rust_vmm_ci_effects::{process, say};
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+
+/// Repeats what failed. The exit code is that of the new runs: the worst of them.
+///
+/// # Errors
+/// Exit 2 where the report cannot be read, or its commit is not in this repository. Exit 3 where git fails.
+pub fn run(selection: &Selection, file: &Path, yes: bool) -> Result<Exit> {
+    process::heed_signals()?;
+    let root = job::configuration::root(selection)?;
+    let report = merge(vec![report::read(file)?]);
+    let repeats = Repeat::of(&report);
+    if repeats.is_empty() {
+        say::line(format_args!("{}: nothing failed, so there is nothing to repeat", file.display()));
+        return Ok(Exit::Passed);
+    }
+    let git = Git::at(&root)?;
+    let own = job::configuration::find(selection, &root, Mode::Run)?.config;
+    let mut worst = Exit::Passed;
+    for (index, of_job) in report.jobs.iter().enumerate() {
+        let repeats: Vec<&Repeat> = repeats.iter().filter(|repeat| repeat.job == index).collect();
+        if repeats.is_empty() {
+            continue;
+        }
+        let commit = commit(&git, of_job, file)?;
+        let history = git.resolve("HEAD")?.map_or(Ok(false), |head| git.is_ancestor(&commit, &head))?;
+        let place = Place::of(of_job, &own, history, yes);
+        say_differences(&git, of_job, &commit, &place)?;
+        let worktree = Worktree::make(&git, &commit)?;
+        for repeat in repeats {
+            if process::cancelled() {
+                return Ok(Exit::Infrastructure);
+            }
+            say::line(format_args!("reproduce: {}", shown::line(&repeat.command())));
+            worst = worse(worst, repeat_one(selection, &worktree.root, of_job, repeat, &place)?);
+        }
+    }
+    Ok(worst)
+}
+
+/// The commit of a job, as git knows it here.
+fn commit(git: &Git, of_job: &Job, file: &Path) -> Result<String> {
+    let wrong = |what: String| usage(format!("{}: {what}", file.display()));
+    let name = of_job.commit.as_deref().unwrap_or_default();
+    let is_hash = [40, 64].contains(&name.len()) && name.chars().all(|c| c.is_ascii_hexdigit());
+    if !is_hash {
+        return Err(wrong(format!("the commit {} is no full hash", shown::value(name))));
+    }
+    if let Some(commit) = git.resolve(name)? {
+        return Ok(commit);
+    }
+    let remotes = git.remotes()?;
+    let remote = remotes.iter().find(|name| *name == "origin").or(remotes.first());
+    let remote = remote.map_or("REMOTE", String::as_str);
+    Err(wrong(format!(
+        "the commit {name} is not in this repository; `git fetch {} {name}` brings it",
+        shell_words::quote(remote)
+    )))
+}
+
+/// Where the checks run again.
+#[derive(Debug, PartialEq)]
+enum Place {
+    /// On this machine, and why not in the job's container.
+    Host(Option<&'static str>),
+    /// In a container with these options; and what differs from the job's.
+    Container(DockerChoice, Vec<String>),
+}
+
+impl Place {
+    /// The place for what a job did. `history`: its commit is in the history of this checkout.
+    fn of(of_job: &Job, own: &Config, history: bool, yes: bool) -> Self {
+        let Some(image) = &of_job.container else { return Self::Host(None) };
+        if !["docker", "podman"].iter().any(|engine| process::is_there(engine)) {
+            return Self::Host(Some("there is no docker or podman here"));
+        }
+        let (options, notes) = container(of_job, image, own, history, yes);
+        Self::Container(options, notes)
+    }
+}
+
+/// The options of the container: those of this checkout, with the job's image.
+fn container(
+    of_job: &Job,
+    image: &str,
+    own: &Config,
+    history: bool,
+    yes: bool,
+) -> (DockerChoice, Vec<String>) {
+    let mut options = match &own.docker {
+        DockerChoice::Options(options) => options.clone(),
+        DockerChoice::Unset | DockerChoice::Off => Map::new(),
+    };
+    let mut notes = Vec::new();
+    let platform: Option<Platform> = of_job.platform.parse().ok();
+    let known = options.get("image").and_then(Value::as_str).map(str::to_owned);
+    let known = known.unwrap_or_else(|| pinned_image(platform));
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
+    let is_image = image.chars().all(plain) && image.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if is_image && (yes || repository_of(image) == repository_of(&known)) {
+        options.insert("image".into(), image.into());
+    } else {
+        notes.push(format!(
+            "the job's image was {}, which is not this repository's; {known} is used (`--yes` uses the job's)",
+            shown::value(image)
+        ));
+    }
+    if !history && !yes {
+        options.insert("privileged".into(), false.into());
+        for more in ["devices", "volumes", "add-caps"] {
+            options.shift_remove(more);
+        }
+        notes.push(
+            "the commit is not in the history of this checkout, so the container has no privileges, devices \
+             and volumes (`--yes` gives it those of this repository's options)"
+                .to_owned(),
+        );
+    }
+    (DockerChoice::Options(options), notes)
+}
+
+/// An image's name without tag and digest.
+fn repository_of(image: &str) -> &str {
+    let name = image.split('@').next().unwrap_or(image);
+    match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => repository,
+        _ => name,
+    }
+}
+
+/// Says what is not as it was in the job.
+fn say_differences(git: &Git, of_job: &Job, commit: &str, place: &Place) -> Result<()> {
+    say::line(format_args!("reproduce: commit {commit}, in a worktree beside {}", git.toplevel()?.display()));
+    match place {
+        Place::Host(None) => say::line("reproduce: on this machine, as the job was on its own"),
+        Place::Host(Some(why)) => {
+            let image = shown::value(of_job.container.as_deref().unwrap_or_default());
+            say::line(format_args!("reproduce: on this machine; the job ran in {image}, and {why}"));
+        }
+        Place::Container(_, notes) => {
+            say::line("reproduce: in a container");
+            for note in notes {
+                say::line(format_args!("reproduce: {note}"));
+            }
+        }
+    }
+    if let Some(toolchain) = &of_job.toolchain {
+        say::line(format_args!("reproduce: the job's toolchain was {}", shown::line(toolchain)));
+    }
+    Ok(())
+}
+
+/// Repeats one check.
+fn repeat_one(
+    selection: &Selection,
+    root: &Path,
+    of_job: &Job,
+    repeat: &Repeat,
+    place: &Place,
+) -> Result<Exit> {
+    let selection = Selection {
+        dir: Some(root.to_owned()),
+        config: selection.config.clone(),
+        platform: selection.platform.or_else(|| of_job.platform.parse().ok()),
+        os: selection.os.or_else(|| of_job.os.parse::<Os>().ok()),
+    };
+    let mut repository = Repository::find(&selection, Mode::Run)?;
+    let rule = match place {
+        Place::Host(_) => PlaceRule::ThisMachine,
+        Place::Container(options, _) => {
+            repository.found.config.docker = options.clone();
+            PlaceRule::Container
+        }
+    };
+    let options = RunOptions {
+        names: vec![repeat.check.clone()],
+        part: Part { combinations: repeat.combinations.clone(), tests: repeat.tests.clone() },
+        platform: selection.platform,
+        verbosity: if say::is_quiet() { Verbosity::Quiet } else { Verbosity::Normal },
+        ..RunOptions::default()
+    };
+    job::run(repository, &Request { task: Task::Checks(options), place: rule, plain_run: None })
+}
+
+/// The worse of two results: a failed check counts more than a broken one.
+fn worse(one: Exit, other: Exit) -> Exit {
+    match (one, other) {
+        (Exit::Failed, _) | (_, Exit::Failed) => Exit::Failed,
+        (Exit::Passed, other) => other,
+        (one, _) => one,
+    }
+}
+
+/// A worktree beside the checkout, which goes with this value.
+struct Worktree {
+    git: Git,
+    root: PathBuf,
+    folder: tempfile::TempDir,
+}
+
+impl Worktree {
+    fn make(git: &Git, commit: &str) -> Result<Self> {
+        let top = git.toplevel()?;
+        let name = top.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let mut folder = tempfile::Builder::new();
+        let prefix = format!("{name}-reproduce-");
+        folder.prefix(&prefix);
+        // Where the folder above the checkout cannot be written to, that of temporary files can.
+        let beside = top.parent().map(|parent| folder.tempdir_in(parent));
+        let folder = match beside {
+            Some(Ok(made)) => made,
+            _ => folder.tempdir().context("a folder for the worktree")?,
+        };
+        let root = folder.path().join(if name.is_empty() { "checkout" } else { &name });
+        let worktree = Self { git: git.clone(), root, folder };
+        worktree.git.worktree_add(&worktree.root, commit)?;
+        Ok(worktree)
+    }
+}
+
+impl Drop for Worktree {
+    fn drop(&mut self) {
+        if let Err(error) = self.git.worktree_remove(&self.root) {
+            say::error(format_args!("{} was not removed: {error:#}", self.folder.path().display()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(image: &str) -> Job {
+        Job { container: Some(image.into()), platform: "x86_64".into(), ..Job::default() }
+    }
+
+    fn options(of_job: &Job, own: &str, history: bool, yes: bool) -> (Map<String, Value>, usize) {
+        let own = Config::parse(&serde_saphyr::from_str(own).unwrap()).unwrap();
+        let image = of_job.container.clone().unwrap();
+        match container(of_job, &image, &own, history, yes) {
+            (DockerChoice::Options(options), notes) => (options, notes.len()),
+            (other, _) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_jobs_image_is_used_where_it_is_this_repositorys_and_else_needs_a_yes() {
+        let pinned = pinned_image(None);
+        let other_tag = format!("{}@sha256:{}", repository_of(&pinned), "0".repeat(64));
+        assert_eq!(options(&job(&other_tag), "{}", true, false).0["image"], other_tag.as_str());
+        let evil = job("example.org/evil:1");
+        assert_eq!(options(&evil, "{}", true, false), (Map::new(), 1));
+        assert_eq!(options(&evil, "{}", true, true).0["image"], "example.org/evil:1");
+        // Not even a yes makes an option of an image.
+        assert_eq!(options(&job("--privileged"), "{}", true, true), (Map::new(), 1));
+        assert_eq!(repository_of("localhost:5000/a"), "localhost:5000/a");
+        assert_eq!(repository_of("localhost:5000/a:v1@sha256:0"), "localhost:5000/a");
+    }
+
+    #[test]
+    fn a_commit_from_elsewhere_gets_no_privileges_without_a_yes() {
+        let own = "docker: {privileged: true, devices: [/dev/kvm], volumes: ['/a:/b'], image: 'i:1'}";
+        let (strict, _) = options(&job("i:2"), own, false, false);
+        assert_eq!(strict.keys().collect::<Vec<_>>(), ["privileged", "image"]);
+        assert_eq!(strict["privileged"], false);
+        for (history, yes) in [(true, false), (false, true)] {
+            let (options, _) = options(&job("i:2"), own, history, yes);
+            assert_eq!((&options["privileged"], options.len()), (&Value::Bool(true), 4));
+        }
+    }
+
+    #[test]
+    fn a_failed_check_decides_how_all_end() {
+        assert_eq!(worse(Exit::Infrastructure, Exit::Failed), Exit::Failed);
+        assert_eq!(worse(Exit::Failed, Exit::Passed), Exit::Failed);
+        assert_eq!(worse(Exit::Passed, Exit::Infrastructure), Exit::Infrastructure);
+        assert_eq!(worse(Exit::Passed, Exit::Passed), Exit::Passed);
+    }
+}

@@ -1,0 +1,53 @@
+//! `doctor` on this machine: whatever it has, the lines, the number of faults and the exit status agree.
+#![allow(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
+#![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
+
+use serde_json::Value;
+use support::sandbox::Sandbox;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_rust-vmm-ci");
+
+/// The JSON, and the exit status.
+fn doctor(variables: &[(&str, &str)]) -> (Value, i32) {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(BINARY);
+    let output =
+        command.args(["doctor", "--format", "json"]).envs(variables.iter().copied()).output().unwrap();
+    (serde_json::from_slice(&output.stdout).unwrap(), output.status.code().unwrap())
+}
+
+fn state<'a>(said: &'a Value, name: &str) -> &'a str {
+    let line = said["lines"].as_array().unwrap().iter().find(|line| line["name"] == name).unwrap();
+    line["state"].as_str().unwrap()
+}
+
+#[test]
+fn the_exit_status_says_whether_there_are_faults() {
+    let (said, status) = doctor(&[]);
+    let lines = said["lines"].as_array().unwrap();
+    let faults = lines.iter().filter(|line| line["state"] == "fault").count();
+    assert_eq!(said["faults"], faults);
+    assert_eq!(status, if faults == 0 { 0 } else { 3 });
+    for name in ["binary", "git", "agent", "cargo", "engine", "clock", "policy"] {
+        assert!(["ok", "missing", "fault"].contains(&state(&said, name)), "{name}: {said}");
+    }
+    assert!(lines.iter().all(|line| line["state"] == "ok" || line["mend"].is_string()), "{said}");
+}
+
+#[test]
+fn what_is_wrong_is_a_fault_with_its_correction() {
+    for (variable, value, name) in [
+        ("RUST_VMM_CI_POLICY", "/no/such/policy.json", "policy"),
+        ("RUST_VMM_CI_HOOKS_VERSION", "999.0.0", "binary"),
+        ("PATH", "/no/such/folder", "git"),
+    ] {
+        let (said, status) = doctor(&[(variable, value)]);
+        assert_eq!((state(&said, name), status), ("fault", 3), "{said}");
+    }
+}
+
+#[test]
+fn in_kubernetes_no_engine_is_needed() {
+    let (said, _) = doctor(&[("BUILDKITE_KUBERNETES_EXEC", "true"), ("PATH", "/no/such/folder")]);
+    assert_eq!(state(&said, "engine"), "ok", "{said}");
+}
