@@ -79,6 +79,24 @@ fn write(parts: &[Part<'_>], format: Format, out: &mut impl Write) -> Result<(Ve
     Ok((notes, count))
 }
 
+/// The last steps of the first configuration that asks for them: one page is enough.
+fn last_steps_of_all(parts: &[Part<'_>], count: u64) -> Vec<serde_json::Value> {
+    parts
+        .iter()
+        .map(|(found, ..)| last_steps(found, count))
+        .find(|steps| !steps.is_empty())
+        .unwrap_or_default()
+}
+
+/// The steps that stand after all others: those of the option `summary`. A pipeline without steps has none.
+fn last_steps(found: &Found, count: u64) -> Vec<serde_json::Value> {
+    if !found.config.summary || count == 0 {
+        return Vec::new();
+    }
+    let reference = found.reference.clone().unwrap_or_else(own_reference);
+    pipeline::summary(&found.config, &reference).to_vec()
+}
+
 /// Calls `see` with the steps of every configuration, and returns the notes. Where there are several, a note
 /// says which step uploads which part.
 fn each_step_of_all(parts: &[Part<'_>], see: &mut dyn FnMut(&Step<'_>) -> Result<()>) -> Result<Vec<String>> {
@@ -104,24 +122,6 @@ fn each_step_of_all(parts: &[Part<'_>], see: &mut dyn FnMut(&Step<'_>) -> Result
     let mut seen = HashSet::new();
     all.retain(|note| seen.insert(note.clone()));
     Ok(all)
-}
-
-/// The steps that stand after all others, of the first configuration that has such.
-fn last_steps_of_all(parts: &[Part<'_>], count: u64) -> Vec<serde_json::Value> {
-    parts
-        .iter()
-        .map(|(found, ..)| last_steps(found, count))
-        .find(|steps| !steps.is_empty())
-        .unwrap_or_default()
-}
-
-/// The steps that stand after all others: those of the option `summary`. A pipeline without steps has none.
-fn last_steps(found: &Found, count: u64) -> Vec<serde_json::Value> {
-    if !found.config.summary || count == 0 {
-        return Vec::new();
-    }
-    let reference = found.reference.clone().unwrap_or_else(own_reference);
-    pipeline::summary(&found.config, &reference).to_vec()
 }
 
 /// Uploads the pipeline to the running build. A pipeline without steps is no failure.

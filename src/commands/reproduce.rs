@@ -8,7 +8,7 @@
 use super::report;
 use crate::job::{self, PlaceRule, Repository, Request, RunOptions, Selection, Task, Verbosity};
 use anyhow::{Context as _, Result};
-use rust_vmm_ci_core::config::{Config, DockerChoice, Mode};
+use rust_vmm_ci_core::config::{Config, DockerChoice, Purpose};
 use rust_vmm_ci_core::exit::{Exit, usage};
 use rust_vmm_ci_core::model::{Os, Platform, pinned_image, shown};
 use rust_vmm_ci_core::report::repeat::Repeat;
@@ -33,7 +33,7 @@ pub fn run(selection: &Selection, file: &Path, yes: bool) -> Result<Exit> {
         return Ok(Exit::Passed);
     }
     let git = Git::at(&root)?;
-    let own = job::configuration::find(selection, &root, Mode::Run)?.config;
+    let own = own_options(selection, &root)?;
     let mut worst = Exit::Passed;
     for (index, of_job) in report.jobs.iter().enumerate() {
         let repeats: Vec<&Repeat> = repeats.iter().filter(|repeat| repeat.job == index).collect();
@@ -54,6 +54,12 @@ pub fn run(selection: &Selection, file: &Path, yes: bool) -> Result<Exit> {
         }
     }
     Ok(worst)
+}
+
+/// The options of this checkout, or the default ones where its pipeline has none.
+fn own_options(selection: &Selection, root: &Path) -> Result<Config> {
+    let all = job::configuration::all(selection, root, Purpose::Run)?;
+    Ok(all.found.into_iter().next().map_or_else(Config::default, |found| found.config))
 }
 
 /// The commit of a job, as git knows it here.
@@ -179,10 +185,12 @@ fn repeat_one(
     let selection = Selection {
         dir: Some(root.to_owned()),
         config: selection.config.clone(),
+        step: selection.step.clone(),
         platform: selection.platform.or_else(|| of_job.platform.parse().ok()),
         os: selection.os.or_else(|| of_job.os.parse::<Os>().ok()),
     };
-    let mut repository = Repository::find(&selection, Mode::Run)?;
+    let mut repositories = Repository::all(&selection, Purpose::Run)?.into_iter();
+    let mut repository = repositories.next().context("there is no configuration")?;
     let rule = match place {
         Place::Host(_) => PlaceRule::ThisMachine,
         Place::Container(options, _) => {
@@ -197,7 +205,11 @@ fn repeat_one(
         verbosity: if say::is_quiet() { Verbosity::Quiet } else { Verbosity::Normal },
         ..RunOptions::default()
     };
-    job::run(repository, &Request { task: Task::Checks(options), place: rule, plain_run: None })
+    job::run(
+        repository,
+        repositories.collect(),
+        &Request { task: Task::Checks(options), place: rule, plain_run: None },
+    )
 }
 
 /// The worse of two results: a failed check counts more than a broken one.

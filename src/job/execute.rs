@@ -123,19 +123,14 @@ fn start(
     let job = Job::here(gathered.root());
     // Afterwards git is not asked: code in the container can change how git works in this checkout.
     let commit = git::commit_of(gathered.root());
-    let ran = container::run(
-        container,
-        script,
-        &job,
-        &mut |stream, lines| {
-            process::lines(lines).for_each(|line| see(stream, line));
-            match stream {
-                Stream::Stdout => say::pass_on_out(lines),
-                Stream::Stderr => say::pass_on_error(lines),
-            }
-        },
-        failed,
-    )?;
+    let mut on_lines = |stream: Stream, lines: &[u8]| {
+        process::lines(lines).for_each(|line| see(stream, line));
+        match stream {
+            Stream::Stdout => say::pass_on_out(lines),
+            Stream::Stderr => say::pass_on_error(lines),
+        }
+    };
+    let ran = container::run(container, script, &job, &mut on_lines, failed)?;
     let report = ran.report.as_deref().and_then(|text| match serde_json::from_slice(text) {
         Ok(report) => Some(without_foreign_artifacts(gathered.root(), report)),
         Err(error) => {

@@ -105,7 +105,7 @@ fn planned(gathered: &Gathered, run: &RunOptions) -> Option<Plan> {
     let platform = run.platform.unwrap_or(gathered.target.platform);
     let facts = gathered.repository.facts(!run.packages.is_empty()).ok()?;
     let asked = Asked { names: run.names.clone(), packages: run.packages.clone() };
-    plan::for_run(gathered.config(), &facts, platform, gathered.target.os, asked).ok()
+    plan::for_run(gathered.config(), &facts, platform, gathered.target.os, &asked).ok()
 }
 
 #[cfg(test)]

@@ -16,8 +16,9 @@ use std::path::{Path, PathBuf};
 /// Reports a job.
 pub fn report(gathered: &Gathered, request: &Request, done: &mut Done) {
     let Some(report) = &mut done.report else { return };
+    *report = with_job(report, &gathered.environment);
     report.redact(say::redactor());
-    let report = &with_job(report, &gathered.environment);
+    let report = &*report;
     let environment = &gathered.environment;
     let options = request.options();
     if done.summary {

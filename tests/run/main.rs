@@ -10,6 +10,7 @@
 
 mod cancel;
 mod divided;
+mod examples;
 mod places;
 mod program;
 mod refused;

@@ -79,6 +79,26 @@ pub fn replace(command: &Command) -> Result<i32> {
     Ok(system::replace(&mut inner).map_err(|error| Error::starting(command, error))?)
 }
 
+/// Does what [`replace`] does, with a file as the command's standard input.
+///
+/// # Errors
+/// Those of [`replace`], and an error where the file cannot be read: exit 3.
+pub fn replace_reading(command: &Command, file: &Path) -> Result<i32> {
+    let mut inner = plain(command)?;
+    inner.stdin(File::open(file).with_context(|| format!("reading {}", file.display()))?);
+    Ok(system::replace(&mut inner).map_err(|error| Error::starting(command, error))?)
+}
+
+/// Runs a command to its end with this process's inputs and outputs. The command stays in this process's
+/// own tree.
+///
+/// # Errors
+/// [`Error::NotFound`] or [`Error::NotStarted`]: exit 3.
+pub fn run_here(command: &Command) -> Result<ExitStatus> {
+    let mut inner = plain(command)?;
+    Ok(inner.status().map_err(|error| Error::starting(command, error))?)
+}
+
 /// The command as the standard library starts it, in no tree of its own.
 #[allow(clippy::disallowed_methods, reason = "this is the place that the lint leads to")]
 fn plain(command: &Command) -> Result<std::process::Command, Error> {

@@ -151,7 +151,7 @@ impl<'a> Messages<'a> {
         let place = place.map(|span| (self.in_repository(span), span));
         let (file, span) = match place {
             Some((Some((file, span)), _)) => (Some(file), Some(span)),
-            Some((None, span)) => (Some(self.from_root(&span.file_name)), Some(span)),
+            Some((None, span)) => (Some(self.located(&span.file_name)), Some(span)),
             None => (None, None),
         };
         Finding {
@@ -177,7 +177,7 @@ impl<'a> Messages<'a> {
     fn in_repository<'s>(&self, span: &'s DiagnosticSpan) -> Option<(String, &'s DiagnosticSpan)> {
         let mut span = span;
         loop {
-            let path = self.from_root(&span.file_name);
+            let path = self.located(&span.file_name);
             let is_outside = path.starts_with('/') || path.get(1..3) == Some(":/") || path.starts_with('<');
             if !is_outside && !path.starts_with("target/") {
                 return Some((path, span));
@@ -186,7 +186,7 @@ impl<'a> Messages<'a> {
         }
     }
 
-    fn from_root(&self, file: &str) -> String {
+    fn located(&self, file: &str) -> String {
         // `<macro>` and the like are no files.
         if file.starts_with('<') {
             file.to_owned()

@@ -16,6 +16,7 @@ pub mod commit_format;
 pub mod coverage;
 pub mod deny;
 pub mod emulated;
+pub mod examples;
 pub mod lock_file;
 pub mod messages;
 pub mod outage;

@@ -234,7 +234,7 @@ pub fn findings(junit: &str, from_root: &dyn Fn(&str) -> String) -> Vec<Finding>
         let package = suite.name.as_str().split("::").next().unwrap_or_default().to_owned();
         let killed = message
             .as_ref()
-            .map(|words| words.as_str())
+            .map(quick_junit::XmlString::as_str)
             .filter(|words| words.starts_with("process aborted with signal "));
         let killed = killed.map_or_else(String::new, |words| format!(": {words}"));
         let finding = Finding {

@@ -16,6 +16,8 @@ pub enum Work {
         features: FeatureMode,
         /// Whether its tests are divided over the jobs of its step.
         divided: bool,
+        /// Whether examples in documentation may be compiled as one program.
+        merge_examples: bool,
     },
     /// A check with a file of its own in `checks/`.
     Logic(Logic),

@@ -81,6 +81,8 @@ pub struct Config {
     pub checks: IndexMap<String, CheckOptions>,
     /// The sets of features that the cargo checks run with
     pub features: FeatureMode,
+    /// Whether examples in documentation are compiled as one program, where that makes no difference
+    pub merge_examples: bool,
     /// Whether a workspace is checked as a whole or crate by crate
     pub workspace: WorkspaceMode,
     /// Whether a crate's steps also run when a crate changes that it depends on by path
@@ -139,6 +141,7 @@ impl Default for Config {
             tests: Vec::new(),
             checks: IndexMap::new(),
             features: FeatureMode::default(),
+            merge_examples: true,
             workspace: WorkspaceMode::default(),
             dependents: true,
             jobs: Jobs::default(),

@@ -47,7 +47,7 @@ fn collect(steps: Vec<Step<'_>>, own: bool, count: &mut usize, found: &mut Vec<E
     for step in steps {
         *count += 1;
         let plain = step.name().map_or_else(|| count.to_string(), ToString::to_string);
-        let name = step.name().map_or_else(|| plain.clone(), |label| shown::value(label));
+        let name = step.name().map_or_else(|| plain.clone(), shown::value);
         for (reference, options) in step.plugins() {
             if is_ours(reference) || (own && is_this_repository(reference)) {
                 let (reference, mut options) = (reference.to_owned(), options.clone());

@@ -68,6 +68,8 @@ pub struct PlanOptions<'a> {
     standard: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     features: Option<&'static str>,
+    #[serde(rename = "merge-examples", skip_serializing_if = "Option::is_none")]
+    merge_examples: Option<bool>,
     only: Vec<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     tests: &'a [String],
@@ -85,6 +87,7 @@ impl<'a> PlanOptions<'a> {
         let Config {
             standard,
             features,
+            merge_examples,
             tests,
             steps,
             checks: overrides,
@@ -119,6 +122,7 @@ impl<'a> PlanOptions<'a> {
         Self {
             standard: (!standard).then_some(false),
             features: not_default(*features),
+            merge_examples: (!merge_examples).then_some(false),
             // By label: the job must not decide again what the upload decided.
             only: checks.iter().map(|check| check.label.as_str()).collect(),
             tests,

@@ -140,7 +140,8 @@ impl<'a> Source<'a> {
                 env.clear();
                 typed = command.to_string();
                 let needs = Needs::of_cargo(&command);
-                (Work::Cargo { command, features, divided }, needs)
+                let merge_examples = self.config.merge_examples;
+                (Work::Cargo { command, features, divided, merge_examples }, needs)
             }
             (None, None) => {
                 if let Some(key) = self.cargo_option() {

@@ -95,6 +95,9 @@ pub struct Combination {
     /// earlier run of the check.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passed_before: Vec<String>,
+    /// How many examples in documentation were compiled together with others, as one program.
+    #[serde(default, skip_serializing_if = "is_zero_count")]
+    pub merged_examples: usize,
     /// How it ended.
     pub verdict: Verdict,
     /// When it began, in seconds after the run began.
@@ -110,6 +113,12 @@ pub struct Combination {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
 fn is_zero(seconds: &f64) -> bool {
     *seconds == 0.0
+}
+
+/// Whether serde leaves a count out.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+fn is_zero_count(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Combination {

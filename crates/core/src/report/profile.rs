@@ -62,8 +62,8 @@ pub fn rows(report: &Report) -> (Vec<(&Outcome, Parts)>, Parts) {
     (rows, sum)
 }
 
-/// The table of `--timings`: a line for each check that took time, and the sum; then the CPU time and
-/// memory of the run, if they are known. Combinations are not in it: there may be hundreds of them.
+/// The table of `--timings`: a line for each check that took time, and the sum; then how many examples in
+/// documentation were merged, and the CPU time and memory of the run, if they are known. Combinations are not in it: there may be hundreds of them.
 pub fn table(report: &Report) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -83,10 +83,24 @@ pub fn table(report: &Report) -> String {
     for line in table.lines() {
         out.push_str(&format!("{}\n", line.trim_end()));
     }
+    let merged = merged_examples(report);
+    if merged > 0 {
+        out.push_str(&format!(
+            "{merged} examples in documentation were compiled together with others: so many programs were not \
+             compiled and linked\n"
+        ));
+    }
     if let Some(used) = used(report) {
         out.push_str(&format!("{used}\n"));
     }
     out
+}
+
+/// How many examples in documentation were compiled together with others. An example counts for each run of
+/// a check.
+fn merged_examples(report: &Report) -> usize {
+    let combinations = report.outcomes.iter().flat_map(|outcome| &outcome.combinations);
+    combinations.map(|combination| combination.merged_examples).sum()
 }
 
 /// The CPU time and memory of the run in a sentence; none if they are not known.

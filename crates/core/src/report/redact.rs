@@ -1,6 +1,6 @@
 //! Takes secrets out of a report before anything is made of it.
 
-use super::{Artifact, Combination, Finding, Outcome, Report, Section};
+use super::{Artifact, Combination, Finding, Job, Outcome, Report, Section};
 use crate::model::secrets::Redactor;
 use std::borrow::Cow;
 
@@ -17,33 +17,53 @@ impl Report {
             tool,
             platform,
             os,
+            findings,
+            jobs,
+            repository,
+            branch,
             commit,
             toolchain,
             host,
             container,
             outcomes,
-            findings,
-            jobs,
-            repository,
-            branch,
             version: _,
             started: _,
             seconds: _,
             cancelled: _,
             usage: _,
         } = self;
-        let of_run =
-            commit.iter_mut().chain(toolchain).chain(host).chain(container).chain(repository).chain(branch);
-        [tool, platform, os].into_iter().chain(of_run).for_each(&mut *hide);
+        // They are made again of the outcomes.
+        findings.clear();
+        let some = [repository, branch, commit, toolchain, host, container].into_iter().flatten();
+        [tool, platform, os].into_iter().chain(some).for_each(&mut *hide);
         for job in jobs {
-            job.label.iter_mut().chain(&mut job.build).for_each(&mut *hide);
-        }
-        for shared in findings {
-            redact_finding(&mut shared.finding, hide);
+            redact_job(job, hide);
         }
         for outcome in outcomes {
             redact_outcome(outcome, hide);
         }
+    }
+}
+
+fn redact_job(job: &mut Job, hide: &mut dyn FnMut(&mut String)) {
+    let Job {
+        label,
+        id,
+        step,
+        parallel,
+        build,
+        platform,
+        os,
+        commit,
+        toolchain,
+        container,
+        started: _,
+        seconds: _,
+        cancelled: _,
+    } = job;
+    let some = [label, id, step, parallel, build, commit, toolchain, container].into_iter().flatten();
+    for text in [platform, os].into_iter().chain(some) {
+        hide(text);
     }
 }
 

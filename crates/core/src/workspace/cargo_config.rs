@@ -55,6 +55,15 @@ impl CargoConfig {
             || self.sets_for_target(triple, "runner")
     }
 
+    /// Whether something may say how much debug information builds have. A mention of the word in a file is
+    /// enough.
+    pub fn may_set_debug(&self) -> bool {
+        let names = |name: &String| name.starts_with("CARGO_PROFILE_") && name.ends_with("_DEBUG");
+        let mentions =
+            |source: &Source| source.table.as_ref().is_none_or(|table| table.to_string().contains("debug"));
+        self.variables.keys().any(names) || self.sources.iter().any(mentions)
+    }
+
     /// The program that Cargo calls in the place of rustc, with rustc's path as its first argument.
     pub fn rustc_wrapper(&self) -> Option<PathBuf> {
         self.tool("RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER", "rustc-wrapper")

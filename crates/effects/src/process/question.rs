@@ -23,7 +23,8 @@ thread_local! {
     static LIMIT: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Does work that has a time limit. Every question that the work asks on this thread ends at the limit.
+/// Does work that has a time limit. Every question that the work asks on this thread ends at the limit, but
+/// for those that go on despite a cancel, because they tidy up.
 pub fn with_limit<R>(limit: Option<Instant>, work: impl FnOnce() -> R) -> R {
     struct Reset(Option<Instant>);
     impl Drop for Reset {
@@ -112,7 +113,9 @@ fn ask_with_input(command: &Command, input: Vec<u8>) -> Result<Captured, Error> 
     let heeds_cancel = !command.despite_cancel;
     let begun_cancelled = heeds_cancel && cancelled();
     let within = if begun_cancelled { command.within.min(AFTER_CANCEL) } else { command.within };
-    let until_limit = LIMIT.get().map(|limit| limit.saturating_duration_since(Instant::now()));
+    // What tidies up after work that ran into its limit has its own time.
+    let limit = LIMIT.get().filter(|_| heeds_cancel);
+    let until_limit = limit.map(|limit| limit.saturating_duration_since(Instant::now()));
     let within = until_limit.map_or(within, |left| left.min(within));
     // Where it is so long that there is no such moment, there is no deadline.
     let deadline = Instant::now().checked_add(within);

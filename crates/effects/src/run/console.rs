@@ -145,7 +145,7 @@ impl Stage {
             match piece {
                 Piece::Text(text) => self.write(text.as_bytes()),
                 Piece::Spool(mut spool) => {
-                    let mut buffer = [0; 64 << 10];
+                    let mut buffer = vec![0; 64 << 10];
                     let _ = spool.seek(SeekFrom::Start(0));
                     while let Ok(count @ 1..) = spool.read(&mut buffer) {
                         self.write(&buffer[..count]);

@@ -158,15 +158,15 @@ impl Measurement<'_, '_> {
         if ended == Ended::Exited(0) {
             return Ok(Ok(objects));
         }
-        let mut findings = output.findings(&packages, &|file| self.from_root(file));
+        let mut findings = output.findings(&packages, &|file| self.located(file));
         if findings.is_empty() {
-            findings.extend(words.finding(ended, &|file| self.from_root(file)));
+            findings.extend(words.finding(ended, &|file| self.located(file)));
         }
         Ok(Err(Judgement::of_command(ended, findings)))
     }
 
     /// Makes a path from the repository's root of a path that rustc, cargo or a test names.
-    fn from_root(&self, file: &str) -> String {
+    fn located(&self, file: &str) -> String {
         from_folder(self.context.root, self.metadata.workspace_root.as_std_path(), file)
     }
 
@@ -211,7 +211,7 @@ impl Measurement<'_, '_> {
                 return Err(exit::infrastructure(reason));
             }
             if findings.is_empty() {
-                findings.extend(words.finding(ended, &|file| self.from_root(file)));
+                findings.extend(words.finding(ended, &|file| self.located(file)));
             }
         }
         Ok((ended, findings, objects, packages))

@@ -147,14 +147,14 @@ impl Build {
         env.extend(job::variables(&pipeline["env"]));
         let uploader = self.jobs.iter().position(|job| Some(job.id.as_str()) == uploader);
         let at = uploader.map_or(self.jobs.len(), |index| index + 1);
-        let changed = |step: &Value| {
-            let mut step = step.clone();
+        let changed = |step: &&Value| {
+            let mut step = (*step).clone();
             if let (Some(change), Some(_)) = (self.change, uploader) {
                 change(&mut step);
             }
             Job::new(new_id(), &step, env.clone())
         };
-        let jobs: Vec<_> = steps.into_iter().map(changed).collect();
+        let jobs: Vec<_> = steps.iter().map(changed).collect();
         self.jobs.splice(at..at, jobs);
         Ok(())
     }

@@ -54,13 +54,13 @@ impl Excerpt {
         let cut = self.tail.len().saturating_sub(self.most);
         let mut tail = &self.tail[cut..];
         if self.left_out.saturating_add(cut) == 0 {
-            return bounded([&self.head, tail].concat(), 2 * self.most);
+            return bounded(&[&self.head, tail].concat(), 2 * self.most);
         }
         // A character that is cut in two is left out.
         while let Some((0x80..=0xbf, rest)) = tail.split_first() {
             tail = rest;
         }
-        let tail = bounded(tail.to_vec(), self.most);
+        let tail = bounded(tail, self.most);
         if self.head.is_empty() {
             return whole_lines(&tail, self.tail.len() >= self.most).to_owned();
         }
@@ -69,14 +69,14 @@ impl Excerpt {
         {
             head = rest;
         }
-        let head = bounded(head.to_vec(), self.most);
+        let head = bounded(head, self.most);
         format!("{}{GAP}{}", head.trim_end(), whole_lines(&tail, true))
     }
 }
 
 /// Bytes as a text of at most so many bytes. A replaced byte takes three.
-fn bounded(bytes: Vec<u8>, most: usize) -> String {
-    let mut text = String::from_utf8_lossy(&bytes).into_owned();
+fn bounded(bytes: &[u8], most: usize) -> String {
+    let mut text = String::from_utf8_lossy(bytes).into_owned();
     let mut end = most.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -33,8 +33,10 @@ pub struct Libtest {
 struct Section {
     excerpt: Excerpt,
     panics: Panics,
-    /// Where an earlier section of the same name says that it failed.
-    earlier: Option<Option<Place>>,
+    /// Whether there was an earlier section of the same name.
+    is_again: bool,
+    /// Where that one says that the test failed.
+    earlier: Option<Place>,
 }
 
 /// A test that failed.
@@ -112,11 +114,15 @@ impl Libtest {
         if let Some(section) = self.sections.get_mut(name) {
             // One of both is what a test printed. So the place is known only if they agree.
             let place = section.place(name);
-            section.earlier = Some(place);
+            (section.is_again, section.earlier) = (true, place);
             section.panics = Panics::default();
         } else if self.sections.len() < MOST_FAILURES {
-            let section =
-                Section { excerpt: Excerpt::new(MOST_OUTPUT), panics: Panics::default(), earlier: None };
+            let section = Section {
+                excerpt: Excerpt::new(MOST_OUTPUT),
+                panics: Panics::default(),
+                is_again: false,
+                earlier: None,
+            };
             self.sections.insert(name.to_owned(), section);
         }
     }
@@ -150,7 +156,7 @@ impl Libtest {
         let failed = names.into_iter().map(|name| {
             let section = self.sections.get(name);
             let of_section = || match section {
-                Some(section) if section.earlier.is_some() => section.place(name),
+                Some(section) if section.is_again => section.place(name),
                 Some(section) => section.place(name).or_else(|| self.elsewhere(name, errors, alone)),
                 None => self.elsewhere(name, errors, alone),
             };
@@ -176,10 +182,7 @@ impl Libtest {
 impl Section {
     fn place(&self, name: &str) -> Option<Place> {
         let place = self.panics.of_test(name).cloned();
-        match &self.earlier {
-            Some(earlier) if *earlier != place => None,
-            _ => place,
-        }
+        if self.is_again && self.earlier != place { None } else { place }
     }
 }
 

@@ -47,7 +47,7 @@ fn failures(tests: &[(&str, &str)]) -> String {
 fn summary(tests: &[(&str, &str)]) -> String {
     let section = |(name, text): &(&str, &str)| format!("---- {name} stdout ----\n{text}\n");
     let sections = tests.iter().filter(|(_, text)| !text.is_empty()).map(section).collect::<String>();
-    let names = tests.iter().map(|(name, _)| format!("    {name}\n")).collect::<String>();
+    let names = tests.iter().map(|(name, _)| format!("    {name}\n")).collect::<Vec<_>>().concat();
     let count = tests.len();
     format!(
         "\nfailures:\n\n{sections}\nfailures:\n{names}\ntest result: FAILED. 0 passed; {count} failed\n\n"

@@ -76,9 +76,9 @@ impl Check<'_, '_> {
         }
         let report = files::open_plain(&junit).and_then(|file| files::bounded(&file, files::LONGEST_REPORT));
         let report = String::from_utf8_lossy(&report.unwrap_or_default()).into_owned();
-        let mut findings = shard::findings(&report, &|file| self.from_root(file));
+        let mut findings = shard::findings(&report, &|file| self.located(file));
         if findings.is_empty() {
-            findings.extend(words.finding(ended, &|file| self.from_root(file)));
+            findings.extend(words.finding(ended, &|file| self.located(file)));
         }
         Ok(RunResult::new(ended, findings))
     }

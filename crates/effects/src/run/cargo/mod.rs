@@ -4,6 +4,7 @@
 
 mod combine;
 pub mod configuration;
+pub mod debug;
 mod divided;
 pub mod facts;
 mod flags;
@@ -53,8 +54,9 @@ pub fn run(
     mode: FeatureMode,
     facts: &JobFacts,
     shard: Option<Shard>,
+    merge_examples: bool,
 ) -> Result<Judgement> {
-    Stop::settle(run_or_stop(context, command, mode, facts, shard))
+    Stop::settle(run_or_stop(context, command, mode, facts, shard, merge_examples))
 }
 
 fn run_or_stop(
@@ -63,6 +65,7 @@ fn run_or_stop(
     mode: FeatureMode,
     facts: &JobFacts,
     shard: Option<Shard>,
+    merge_examples: bool,
 ) -> Result<Judgement, Stop> {
     let toolchain = preamble::toolchain(context, facts)?;
     if let Some(missing) = missing_component(command, &toolchain) {
@@ -101,7 +104,7 @@ fn run_or_stop(
     }
     let own_tools = runs.iter().any(|run| views.of(&run.dir).sets_test_tools(triple));
     let repeats =
-        if own_tools { None } else { test::repeats(context, command, &toolchain, triple, &metadata) };
+        if own_tools { None } else { test::repeats(context, command, &toolchain, triple, merge_examples) };
     let again = mode == FeatureMode::PowersetAll;
     let check = Check { context, command, flags, metadata: &metadata, facts, views, shard, repeats, again };
     Ok(check.run_all(runs, count)?)
@@ -178,6 +181,8 @@ struct RunResult {
     passed_before: Vec<String>,
     /// Why a failure is no verdict on the commit, where it is none.
     outage: Option<String>,
+    /// How many examples in documentation were compiled together with others.
+    merged_examples: usize,
 }
 
 impl RunResult {
@@ -189,6 +194,7 @@ impl RunResult {
             packages: Packages::new(),
             passed_before: Vec::new(),
             outage: None,
+            merged_examples: 0,
         }
     }
 }
@@ -224,6 +230,7 @@ impl Check<'_, '_> {
                 features: run.features,
                 stands_for: run.stands_for,
                 passed_before: result.passed_before,
+                merged_examples: result.merged_examples,
                 verdict,
                 started,
                 seconds: begin.elapsed().as_secs_f64(),
@@ -248,7 +255,7 @@ impl Check<'_, '_> {
     }
 
     /// Makes a path from the repository's root of a path that rustc, cargo or a test names.
-    fn from_root(&self, file: &str) -> String {
+    fn located(&self, file: &str) -> String {
         from_folder(&self.facts.root, self.metadata.workspace_root.as_std_path(), file)
     }
 
@@ -310,7 +317,7 @@ impl Check<'_, '_> {
         if ended != Ended::Exited(0) {
             outage = if has_error(&findings) { outage::of_findings(&findings) } else { words.outage() };
             if !has_error(&findings) {
-                findings.extend(words.finding(ended, &|file| self.from_root(file)));
+                findings.extend(words.finding(ended, &|file| self.located(file)));
             }
         }
         Ok(RunResult { beside, packages, outage, ..RunResult::new(ended, findings) })
@@ -330,7 +337,7 @@ impl Check<'_, '_> {
             Some(line.into())
         })?;
         let finding =
-            if ended == Ended::Exited(0) { None } else { words.finding(ended, &|file| self.from_root(file)) };
+            if ended == Ended::Exited(0) { None } else { words.finding(ended, &|file| self.located(file)) };
         Ok(RunResult::new(ended, finding.into_iter().collect()))
     }
 

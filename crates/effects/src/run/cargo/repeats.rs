@@ -11,11 +11,9 @@
 //! the libraries that it names are the same. In both cases the other programs and the dynamic libraries of
 //! the workspace must be the same too, because a test may start or load them.
 //!
-//! The rustdoc shim also links examples in a cheaper way: without debug information, and with the shared
-//! object of the standard library where there is one. That takes 0.78 of the processor time (59 examples of
-//! vmm-sys-util: 4.0 s instead of 5.15 s, Rust 1.95). Examples that do not pass then are run again in
-//! rustdoc's own way, and only the result of that is shown and counts.
+//! The rustdoc shim also compiles many examples as one program ([`merge`]).
 
+mod merge;
 pub mod shim;
 mod tell;
 
@@ -24,8 +22,7 @@ pub use tell::{Mark, Told};
 use super::toolchain::Toolchain;
 use crate::process::Command;
 use anyhow::{Context as _, Result};
-use cargo_metadata::{CrateType, Metadata};
-use shim::{BESIDE, PASSED, REAL_RUSTDOC, RUNNER, RUSTDOC, SAID, SEEN, SHARED_STD, stamp};
+use shim::{BESIDE, MERGE, PASSED, REAL_RUSTDOC, RUNNER, RUSTDOC, SEEN, stamp};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,7 +36,8 @@ pub struct Repeats {
 }
 
 impl Repeats {
-    /// Makes the folder with the links to `program`, which is this program. There is none, and all tests run,
+    /// Makes the folder with the links to `program`, which is this program. `merge_examples` says whether
+    /// examples in documentation may be compiled as one program. There is none, and all tests run,
     /// where the toolchain has no rustdoc, where cargo takes no configuration by options, where this
     /// program's file is gone, and where a path is not UTF-8, as an option of cargo must be.
     ///
@@ -49,17 +47,14 @@ impl Repeats {
         program: &Path,
         toolchain: &Toolchain,
         triple: &str,
-        metadata: &Metadata,
+        merge_examples: bool,
     ) -> Result<Option<Self>> {
         let rustdoc = toolchain.program("rustdoc");
         if !toolchain.takes_configuration() || !rustdoc.is_file() || !program.is_file() {
             return Ok(None);
         }
         let folder = tempfile::Builder::new().prefix("rust-vmm-ci-tests-").tempdir()?;
-        let libraries = toolchain.libraries(triple);
-        let (Some(rustdoc), Some(libraries), Some(_)) =
-            (rustdoc.to_str(), libraries.to_str(), folder.path().to_str())
-        else {
+        let (Some(rustdoc), Some(_)) = (rustdoc.to_str(), folder.path().to_str()) else {
             return Ok(None);
         };
         let at = |name: &str| folder.path().join(name);
@@ -67,8 +62,8 @@ impl Repeats {
             super::instrument::link(program, &at(RUNNER))?;
             super::instrument::link(program, &at(RUSTDOC))?;
             fs::write(at(REAL_RUSTDOC), rustdoc)?;
-            if has_shared_std(Path::new(libraries)) && !has_dynamic_library(metadata) {
-                fs::write(at(SHARED_STD), libraries)?;
+            if merge_examples {
+                fs::write(at(MERGE), "")?;
             }
             Ok(())
         };
@@ -107,29 +102,7 @@ impl Repeats {
         fs::write(self.at(PASSED), before + &seen).context("noting which tests passed")
     }
 
-    /// What examples had written that were running when the last command was ended.
-    pub fn said(&self) -> Vec<u8> {
-        fs::read(self.at(SAID)).unwrap_or_default()
-    }
-
     fn at(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
-}
-
-/// Whether the standard library is there as a shared object. For musl, for instance, it is not.
-fn has_shared_std(libraries: &Path) -> bool {
-    let mut files = fs::read_dir(libraries).into_iter().flatten().filter_map(Result::ok);
-    files.any(|file| {
-        let name = file.file_name().to_string_lossy().into_owned();
-        name.starts_with("libstd-") && name.ends_with(".so")
-    })
-}
-
-/// Whether a package is a Rust library that is linked dynamically. Such a library contains the standard
-/// library, and rustc refuses to link a second one. An example that must not compile would then pass for
-/// that reason.
-fn has_dynamic_library(metadata: &Metadata) -> bool {
-    let targets = metadata.packages.iter().flat_map(|package| &package.targets);
-    targets.into_iter().any(|target| target.crate_types.contains(&CrateType::DyLib))
 }

@@ -11,6 +11,7 @@ use crate::run::context::Context;
 use anyhow::{Context as _, Result};
 use cargo_metadata::Metadata;
 use rust_vmm_ci_core::checks::cargo::{CargoCommand, Kind};
+use rust_vmm_ci_core::checks::examples::as_documented;
 use rust_vmm_ci_core::checks::test_output::{DOC, Packages, TestOutput};
 use rust_vmm_ci_core::model::Os;
 
@@ -22,13 +23,13 @@ pub(super) fn repeats(
     command: &CargoCommand,
     toolchain: &Toolchain,
     triple: &str,
-    metadata: &Metadata,
+    merge_examples: bool,
 ) -> Option<Repeats> {
     if command.kind() != Kind::Test || context.os != Os::Linux || command.has_message_format() {
         return None;
     }
     let program = std::env::current_exe().context("finding this program's own file");
-    let prepared = program.and_then(|program| Repeats::prepare(&program, toolchain, triple, metadata));
+    let prepared = program.and_then(|program| Repeats::prepare(&program, toolchain, triple, merge_examples));
     prepared.unwrap_or_else(|error| {
         context.say(&format!("note: {error:#}; what passed before is run again"));
         None
@@ -76,44 +77,45 @@ impl Check<'_, '_> {
         });
         let mut output = TestOutput::default();
         let mut words = LastWords::default();
-        let (mut passed_before, mut ran) = (Vec::new(), false);
+        let (mut passed_before, mut merged_examples, mut ran) = (Vec::new(), 0, false);
         let mark = self.repeats.as_ref().map(Repeats::mark);
         let ended = self.context.run_cargo(&command, Purpose::Run, &mut |stream, line| {
             let (line, told) = mark.map_or((line, None), |mark| mark.read(line));
+            let line = as_documented(line);
             let is_error = stream == Stream::Stderr;
             if !line.is_empty() {
-                output.read(line, is_error);
+                output.read(&line, is_error);
             }
             if is_error {
-                words.read(line);
+                words.read(&line);
             } else {
                 ran = true;
             }
             match told {
                 Some(Told::Begins(program)) => output.begins(&program, is_error),
                 Some(Told::LeftOut(what)) => passed_before.push(what),
+                Some(Told::Merged(count)) => merged_examples += count,
                 None => {}
             }
-            Some(line.into())
+            Some(line)
         })?;
-        if let Some(repeats) = &self.repeats {
-            match ended {
-                Ended::Exited(0) if !self.again => repeats.all_passed()?,
-                Ended::TimedOut | Ended::Cancelled => (self.context.log)(&repeats.said()),
-                _ => {}
-            }
+        if let Some(repeats) = &self.repeats
+            && ended == Ended::Exited(0)
+            && !self.again
+        {
+            repeats.all_passed()?;
         }
         let (mut findings, mut outage) = (Vec::new(), None);
         if ended != Ended::Exited(0) {
             let packages = self.packages(built);
-            findings = output.findings(&packages, &|file| self.from_root(file));
+            findings = output.findings(&packages, &|file| self.located(file));
             if findings.is_empty() {
                 // What the command builds itself may fail before a test has run.
                 outage = words.outage().filter(|_| !ran);
-                findings.extend(words.finding(ended, &|file| self.from_root(file)));
+                findings.extend(words.finding(ended, &|file| self.located(file)));
             }
         }
-        Ok(RunResult { passed_before, outage, ..RunResult::new(ended, findings) })
+        Ok(RunResult { passed_before, merged_examples, outage, ..RunResult::new(ended, findings) })
     }
 
     /// The packages of test programs and of examples in documentation.

@@ -248,9 +248,9 @@ fn judge(
     };
     let package = check.package.as_deref();
     let judged = match &check.work {
-        Work::Cargo { command, features, divided } => {
+        Work::Cargo { command, features, divided, merge_examples } => {
             let shard = settings.shard.filter(|_| *divided);
-            cargo::run(&mut context, command, *features, job, shard)
+            cargo::run(&mut context, command, *features, job, shard, *merge_examples)
         }
         Work::Shell(script) => shell::run(&mut context, script),
         Work::Logic(Logic::Coverage) => coverage::run(&mut context, package, job, settings.update),
@@ -275,6 +275,11 @@ fn cargo_command(check: &PlannedCheck, job: &JobFacts, settings: &Settings, colo
         // Incremental compilation costs at every first build what it saves at the next one. On a person's
         // machine the builds of the checks and of the person share what they compile only if both use it.
         cargo = cargo.env("CARGO_INCREMENTAL", "0");
+    }
+    if settings.ci {
+        let arguments: &[String] =
+            if let Work::Cargo { command, .. } = &check.work { &command.args } else { &[] };
+        cargo = cargo::debug::with_less(cargo, &directory(check, job), &variables(check), arguments);
     }
     if color { cargo.env("CARGO_TERM_COLOR", "always") } else { cargo }
 }

@@ -2,6 +2,7 @@
 //! shim where it was started by the name of a link. The folder of the link has the files that the shim reads
 //! and writes.
 
+use super::merge;
 use super::tell;
 use crate::process::{self, Command};
 use crate::say;
@@ -9,7 +10,7 @@ use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -19,19 +20,14 @@ pub(super) const RUNNER: &str = "rust-vmm-ci-test";
 pub(super) const RUSTDOC: &str = "rust-vmm-ci-rustdoc";
 /// The file with the path of rustdoc itself.
 pub(super) const REAL_RUSTDOC: &str = "real-rustdoc";
-/// The file with the folder of the shared standard library. It is there where examples may be linked with
-/// that library.
-pub(super) const SHARED_STD: &str = "shared-std";
+/// The file that is there where examples in documentation may be merged.
+pub(super) const MERGE: &str = "merge-examples";
 /// The file with the stamps of what tests may start or load.
 pub(super) const BESIDE: &str = "beside";
 /// The file with the keys of the tests that have passed, one in each line.
 pub(super) const PASSED: &str = "passed";
 /// The file with the keys of the tests that the present command has begun.
 pub(super) const SEEN: &str = "seen";
-/// The file that is made when examples did not pass that were linked in the cheaper way.
-const AS_EVER: &str = "as-ever";
-/// The file with what running examples have written.
-pub(super) const SAID: &str = "said";
 
 /// How the line begins that is shown in place of the output of tests that are left out.
 const PASSED_BEFORE: &str = "rust-vmm-ci: the same has passed before: ";
@@ -43,6 +39,9 @@ pub fn act(mut args: impl Iterator<Item = OsString>) -> Option<Result<i32>> {
     match link.file_name()?.to_str()? {
         RUNNER => Some(run(folder, &args.collect::<Vec<_>>())),
         RUSTDOC => Some(document(folder, args.collect())),
+        merge::COLLECT => Some(merge::collect(folder, &args.collect::<Vec<_>>())),
+        merge::BUILD => Some(merge::build(folder, &args.collect::<Vec<_>>())),
+        merge::START => Some(merge::start(&args.collect::<Vec<_>>())),
         _ => None,
     }
 }
@@ -72,20 +71,7 @@ fn document(folder: &Path, call: Vec<OsString>) -> Result<i32> {
         return Ok(0);
     }
     tell::begins(folder, &format!("{}{name}", tell::DOC));
-    if chooses_no_linkage(&call) && !folder.join(AS_EVER).exists() {
-        let said = folder.join(SAID);
-        let shared_std = fs::read_to_string(folder.join(SHARED_STD)).ok();
-        let status = process::run_into(&rustdoc.clone().args(cheaper(shared_std.as_deref())), &said)?;
-        if status.success() {
-            io::copy(&mut File::open(&said)?, &mut io::stdout())?;
-            fs::remove_file(said)?;
-            return Ok(0);
-        }
-        fs::remove_file(said)?;
-        // Examples that fail with one set of features probably fail with the next.
-        File::create(folder.join(AS_EVER))?;
-    }
-    process::replace(&rustdoc)
+    if folder.join(MERGE).exists() { merge::run(folder, &rustdoc) } else { process::replace(&rustdoc) }
 }
 
 /// Whether the same call has passed before. If so, a line says it in place of the output. Otherwise the call
@@ -150,61 +136,12 @@ fn value_of<'c>(call: &'c [OsString], option: &str) -> Option<&'c str> {
     call.get(position + 1)?.to_str()
 }
 
-/// Whether nobody has chosen how examples are linked. With flags of the repository's own, for instance for
-/// link-time optimization, an example that must not compile could pass because of the flags that are added
-/// here.
-fn chooses_no_linkage(call: &[OsString]) -> bool {
-    let mut words = call.iter().filter_map(|word| word.to_str());
-    while let Some(word) = words.next() {
-        let flag = match word {
-            "-C" | "--codegen" => words.next().unwrap_or_default(),
-            _ => match word.strip_prefix("-C").or_else(|| word.strip_prefix("--codegen=")) {
-                Some(flag) => flag,
-                None if word.starts_with("-Z") => return false,
-                None => continue,
-            },
-        };
-        // cargo always passes this flag.
-        if flag != "embed-bitcode=no" {
-            return false;
-        }
-    }
-    true
-}
-
-/// The flags that make linking cheaper. They leave out debug information, which only a failure shows. Where
-/// there is a folder, they also link the shared standard library that is in it.
-fn cheaper(shared_std: Option<&str>) -> Vec<String> {
-    let mut flags = vec!["-Cstrip=debuginfo".to_owned()];
-    if let Some(folder) = shared_std {
-        flags.push("-Cprefer-dynamic".into());
-        // Each is a word of its own, because `-Wl,` would split a path at its commas.
-        flags.extend(["-Xlinker", "-rpath", "-Xlinker", folder].map(|word| format!("-Clink-arg={word}")));
-    }
-    flags
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn words(text: &str) -> Vec<OsString> {
         text.split(' ').map(Into::into).collect()
-    }
-
-    #[test]
-    fn examples_are_linked_as_we_like_where_nobody_else_says_how() {
-        let cases = [
-            ("--test src/lib.rs -C embed-bitcode=no --extern a=liba.rlib", true),
-            ("--test src/lib.rs -Cembed-bitcode=no --cfg x", true),
-            ("--test src/lib.rs -C lto", false),
-            ("--test src/lib.rs -Ctarget-feature=+crt-static", false),
-            ("--test src/lib.rs --codegen=panic=abort", false),
-            ("--test src/lib.rs -Zunstable-options", false),
-        ];
-        for (call, expected) in cases {
-            assert_eq!(chooses_no_linkage(&words(call)), expected, "{call}");
-        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ const FIRST: u8 = 0x1e;
 /// The words after the mark.
 const BEGINS: &str = "begins ";
 const LEFT_OUT: &str = "left out ";
+const MERGED: &str = "merged ";
 
 /// What a shim says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum Told {
     Begins(String),
     /// A test program or examples were left out, because the same passed before.
     LeftOut(String),
+    /// So many examples in documentation were compiled together with others.
+    Merged(usize),
 }
 
 /// Says on both outputs that a program begins.
@@ -40,6 +43,13 @@ pub(super) fn begins(folder: &Path, what: &str) {
 /// Says that something was left out.
 pub(super) fn left_out(folder: &Path, what: &str) {
     if let Some(line) = line(folder, LEFT_OUT, what) {
+        say::out(line);
+    }
+}
+
+/// Says how many examples were compiled together.
+pub(super) fn merged(folder: &Path, count: usize) {
+    if let Some(line) = line(folder, MERGED, &count.to_string()) {
         say::out(line);
     }
 }
@@ -78,9 +88,11 @@ impl Mark {
         };
         let text = String::from_utf8_lossy(&line[at + self.0.len()..]);
         let text = text.trim_end();
-        let told = match (text.strip_prefix(BEGINS), text.strip_prefix(LEFT_OUT)) {
-            (Some(what), _) => Told::Begins(what.to_owned()),
-            (_, Some(what)) => Told::LeftOut(what.to_owned()),
+        let merged = || text.strip_prefix(MERGED)?.parse().ok();
+        let told = match (text.strip_prefix(BEGINS), text.strip_prefix(LEFT_OUT), merged()) {
+            (Some(what), _, _) => Told::Begins(what.to_owned()),
+            (_, Some(what), _) => Told::LeftOut(what.to_owned()),
+            (_, _, Some(count)) => Told::Merged(count),
             _ => return (line, None),
         };
         (&line[..at], Some(told))
@@ -102,6 +114,8 @@ mod tests {
         assert_eq!(mark.read(format!("no end{said}").as_bytes()), (&b"no end"[..], begins));
         let said = line(folder.path(), LEFT_OUT, "a\nb").unwrap();
         assert_eq!(mark.read(said.as_bytes()).1, Some(Told::LeftOut("a\\nb".into())));
+        let said = line(folder.path(), MERGED, "49").unwrap();
+        assert_eq!(mark.read(said.as_bytes()), (&b""[..], Some(Told::Merged(49))));
         for forged in ["rust-vmm-ci: the same has passed before: a\n", "\u{1e}0 left out a\n", "left out a\n"]
         {
             assert_eq!(mark.read(forged.as_bytes()), (forged.as_bytes(), None));

@@ -1,0 +1,174 @@
+//! Examples in documentation, compiled as one program.
+//!
+//! Before edition 2024 rustdoc makes a program of each example, and linking it takes most of the time. A
+//! *bundle* is one program with many examples. Each example still runs in a process of its own. rustdoc
+//! still finds, names, filters, runs and judges the examples. Only what it calls in the place of rustc
+//! answers with the bundle.
+//!
+//! A pass must be a proof. An example may only be merged where it would compile, link and run alone as it
+//! does in the bundle. So this module merges an example only where nothing in its text could tell the
+//! difference ([`Example::may_merge`]).
+
+mod bundle;
+mod text;
+
+pub use bundle::{NO_EXAMPLE, as_documented, blamed, main_file, module_file, shows_its_module};
+pub use text::may_tell_apart;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// From how many examples on a bundle costs less than a program for each of them. A bundle costs one more
+/// run of rustdoc (vmm-sys-util: 0.1 s of CPU time), and an example alone costs 0.09 s.
+pub const FEWEST: usize = 4;
+
+/// An example as rustdoc gives it to rustc.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Example {
+    /// The path of rustc.
+    pub compiler: String,
+    /// The arguments, without the output and without the source.
+    pub args: Vec<String>,
+    /// The program's text.
+    pub source: String,
+    /// The documented file, as rustdoc names it.
+    pub file: String,
+    /// The line of the documented file that rustdoc tells rustc to count from.
+    pub line: i64,
+}
+
+/// One call of rustc by rustdoc.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The path of rustc.
+    pub compiler: String,
+    /// The arguments, without the output, the source, and what only rustdoc's unstable options add.
+    pub args: Vec<String>,
+    /// The path of the program that is to be made, where one is named.
+    pub output: Option<String>,
+    /// Whether the source comes on standard input.
+    pub from_input: bool,
+}
+
+impl Call {
+    /// Reads a call. `read` returns the text of a file that holds arguments, one in each line (`@FILE`).
+    /// There is no answer where a word is missing or a file cannot be read.
+    pub fn read(words: &[String], read: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let (compiler, words) = words.split_first()?;
+        let mut all = Vec::new();
+        for word in words {
+            match word.strip_prefix('@') {
+                Some(file) => all.extend(read(file)?.lines().map(ToOwned::to_owned)),
+                None => all.push(word.clone()),
+            }
+        }
+        let mut call = Self { compiler: compiler.clone(), args: Vec::new(), output: None, from_input: false };
+        let mut words = all.into_iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "-o" => call.output = Some(words.next()?),
+                "-" => call.from_input = true,
+                // These two are this program's own. A call with others is never looked at.
+                "-Zunstable-options" | "-Zallow-features=" => {}
+                "-Z" => {
+                    let option = words.next()?;
+                    if option != "unstable-options" && option != "allow-features=" {
+                        call.args.extend([word, option]);
+                    }
+                }
+                _ => call.args.push(word),
+            }
+        }
+        Some(call)
+    }
+
+    /// The arguments with which rustdoc would call rustc without this program.
+    pub fn plain_args(&self) -> Vec<String> {
+        let output = self.output.iter().flat_map(|output| ["-o", output]);
+        let input = self.from_input.then_some("-");
+        let added = output.chain(input).map(ToOwned::to_owned);
+        self.args.iter().cloned().chain(added).collect()
+    }
+
+    /// Whether rustdoc itself lets the call use unstable features: the program that runs what rustdoc has
+    /// merged, in edition 2024. It has no code of an example in it.
+    pub fn makes_rustdocs_runner(&self) -> bool {
+        self.args.iter().any(|arg| {
+            let name = Path::new(arg).file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("doctest_runner_") && name.ends_with(".rs")
+        })
+    }
+
+    /// Whether the call makes no program: rustdoc only wants to know whether the example compiles.
+    pub fn only_checks(&self) -> bool {
+        self.args.iter().any(|arg| arg == "--emit=metadata")
+    }
+}
+
+impl Example {
+    /// A text that differs where anything of the example differs.
+    pub fn key(&self) -> String {
+        self.key_of(&self.args)
+    }
+
+    /// A text that is the same for the example with another set of features.
+    pub fn key_without_args(&self) -> String {
+        self.key_of(&[])
+    }
+
+    fn key_of(&self, args: &[String]) -> String {
+        let mut hash = Sha256::new();
+        let line = self.line.to_string();
+        for part in [&self.compiler, &self.source, &self.file, &line].into_iter().chain(args) {
+            hash.update(part.len().to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+        // It becomes a file's name, so it has no `/`.
+        base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, hash.finalize())
+    }
+
+    /// Whether the example behaves the same in a bundle as alone, as far as its text tells.
+    /// `documentation` is the text of the documented file. It says how the example is marked.
+    pub fn may_merge(&self, documentation: &str) -> bool {
+        let edition = |arg: &String| {
+            ["2018", "2021"].iter().any(|edition| arg == edition || *arg == format!("--edition={edition}"))
+        };
+        self.args.iter().any(edition)
+            && !self.args.iter().any(|arg| arg.starts_with("--remap-path-prefix") || arg.starts_with("-Z"))
+            && text::is_marked_as_ordinary(documentation, self.line, &self.source)
+            && text::has_an_ordinary_main(&self.source)
+            && text::cannot_tell(&self.source)
+    }
+
+    /// The libraries among those that the call names which the example mentions. Only these are linked.
+    fn mentioned(&self) -> BTreeSet<&str> {
+        let words: BTreeSet<&str> = text::words(&self.source).collect();
+        let mut mentioned = BTreeSet::new();
+        let mut args = self.args.iter().map(String::as_str);
+        while let Some(arg) = args.next() {
+            let value = if arg == "--extern" { args.next() } else { arg.strip_prefix("--extern=") };
+            let name = value.map(|value| value.split('=').next().unwrap_or(value));
+            let name = name.map(|name| name.rsplit(':').next().unwrap_or(name));
+            mentioned.extend(name.filter(|name| words.contains(name)));
+        }
+        mentioned
+    }
+}
+
+/// Puts examples into groups that can be one program each: those of one group are compiled with the same
+/// arguments and mention the same libraries. Otherwise one example could be linked with the help of a
+/// library that only another one uses.
+pub fn groups(examples: Vec<Example>) -> Vec<Vec<Example>> {
+    let mut groups: BTreeMap<(String, Vec<String>, Vec<String>), Vec<Example>> = BTreeMap::new();
+    for example in examples {
+        let libraries = example.mentioned().into_iter().map(ToOwned::to_owned).collect();
+        let key = (example.compiler.clone(), example.args.clone(), libraries);
+        groups.entry(key).or_default().push(example);
+    }
+    groups.into_values().filter(|group| group.len() >= FEWEST).collect()
+}
+
+#[cfg(test)]
+mod tests;

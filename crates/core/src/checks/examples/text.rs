@@ -1,0 +1,209 @@
+//! What the text of an example tells about how it may be compiled.
+
+use regex_lite::Regex;
+use std::sync::LazyLock;
+
+/// What an example must not mention to be merged. Each of these could behave differently in a bundle:
+/// it names the crate's root or the place of the code, it concerns the whole program or its linking, or it
+/// looks at the running program.
+const TELLING: &[&str] = &[
+    // Names of the root and its surroundings. `crate` itself has a rule of its own.
+    "super",
+    "macro_export",
+    "macro_use",
+    "module_path",
+    "type_name",
+    "type_name_of_val",
+    // The place of the code.
+    "Location",
+    "location",
+    "set_hook",
+    "insta",
+    "expect_test",
+    // Files beside the source.
+    "include",
+    "include_str",
+    "include_bytes",
+    // The running program.
+    "current_exe",
+    "UNSTABLE_RUSTDOC_TEST_PATH",
+    "UNSTABLE_RUSTDOC_TEST_LINE",
+    // The whole program and its symbols.
+    "global_allocator",
+    "panic_handler",
+    "alloc_error_handler",
+    "no_mangle",
+    "export_name",
+    "link_name",
+    "link_section",
+    "linkage",
+    "global_asm",
+    "cfg_attr",
+    "distributed_slice",
+    "inventory",
+    "linkme",
+    "ctor",
+    "dtor",
+    // What `main` of a program may not have, and a function may.
+    "track_caller",
+    "target_feature",
+];
+
+/// What registers something with the whole program, as a word in a source file.
+const REGISTERING: &[&str] =
+    &["no_mangle", "export_name", "link_section", "global_asm", "distributed_slice", "inventory", "ctor"];
+
+/// The marks of an example that change nothing about how it is compiled, or that rustdoc handles alone.
+const ORDINARY_MARKS: &[&str] = &["rust", "no_run", "should_panic", "ignore", "edition2018", "edition2021"];
+
+/// How many lines rustdoc puts before an example, at most, where the example may be merged.
+const PRELUDE: usize = 5;
+
+/// The words of a text: what looks like an identifier.
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
+}
+
+/// Whether the example is marked as one of the ordinary kinds. `line` is where rustdoc lets rustc count from.
+/// The mark stands some lines further, as rustdoc has put lines before the example. It is the mark before the
+/// line that begins the example. Where there is none, for instance because a macro wrote the documentation,
+/// nothing is known.
+pub(super) fn is_marked_as_ordinary(documentation: &str, line: i64, source: &str) -> bool {
+    let first = usize::try_from(line.max(1) - 1).unwrap_or(0);
+    let last = usize::try_from(line).unwrap_or(0).saturating_add(PRELUDE);
+    let lines: Vec<&str> = documentation.lines().collect();
+    let begins_here = |after: usize| {
+        let Some(written) = lines[after..].iter().map(|line| content(line)).find(|line| !line.is_empty())
+        else {
+            return false;
+        };
+        // A line that begins with `# ` is hidden on the page, and part of the example.
+        let written = written.strip_prefix("# ").unwrap_or(written).trim();
+        source.lines().take(PRELUDE + 2).any(|line| line.trim() == written)
+    };
+    let ordinary = |mark: &str| {
+        mark.split([',', ' ', '\t'])
+            .all(|word| word.is_empty() || word.starts_with("ignore-") || ORDINARY_MARKS.contains(&word))
+    };
+    let mut found = false;
+    for (at, line) in lines.iter().enumerate().take(last).skip(first) {
+        if let Some(mark) = mark(line).filter(|_| begins_here(at + 1)) {
+            found = true;
+            if !ordinary(mark) {
+                return false;
+            }
+        }
+    }
+    found
+}
+
+/// A line of documentation without what makes it one.
+fn content(line: &str) -> &str {
+    let line = line.trim();
+    ["///", "//!", "/**", "/*!", "*"].iter().find_map(|start| line.strip_prefix(start)).unwrap_or(line).trim()
+}
+
+/// What stands after the three backticks or tildes of a line of documentation.
+fn mark(line: &str) -> Option<&str> {
+    let at = line.find("```").or_else(|| line.find("~~~"))?;
+    let before = &line[..at];
+    let documentation = |c: char| c.is_whitespace() || "/!*>-+.#|".contains(c) || c.is_ascii_digit();
+    before.chars().all(documentation).then(|| line[at..].trim_start_matches(['`', '~']).trim())
+}
+
+/// Whether the example's `main` is one that a program and a module may have alike.
+pub(super) fn has_an_ordinary_main(source: &str) -> bool {
+    static MAIN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?m)^\s*(pub\s+)?fn\s+main\s*\(\s*\)\s*(\{|->\s*([A-Za-z_:]+::)?Result\b)").ok()
+    });
+    // With another word, for instance in a comment, it is not known which of both is the one.
+    words(source).zip(words(source).skip(1)).filter(|pair| *pair == ("fn", "main")).count() == 1
+        && MAIN.as_ref().is_some_and(|main| main.is_match(source))
+}
+
+/// Whether the example has nothing that could tell the bundle from a program of its own.
+pub(super) fn cannot_tell(source: &str) -> bool {
+    let code = code(source);
+    let telling = words(&code).any(|word| TELLING.contains(&word) || word.starts_with("__example_"));
+    let inner = code.matches("#!").count() != usize::from(code.starts_with("#![allow(unused)]"));
+    !telling
+        && !inner
+        && !code.contains("proc/self")
+        && !mentions_its_root(&code)
+        && !has_foreign_code(&code)
+        && !has_telling_attribute(&code)
+        && !["file", "line", "column"].iter().any(|name| calls_macro(&code, name))
+}
+
+/// A source without its lines of comments and documentation.
+fn code(source: &str) -> String {
+    let lines = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.fold(String::with_capacity(source.len()), |mut code, line| {
+        code.push_str(line);
+        code.push('\n');
+        code
+    })
+}
+
+/// Whether `crate` stands for the example's own root: elsewhere than in `pub(crate)` and `extern crate`.
+fn mentions_its_root(code: &str) -> bool {
+    static OTHER: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"pub\s*\(\s*crate\s*\)|extern\s+crate\b").ok());
+    let Some(other) = OTHER.as_ref() else { return true };
+    words(&other.replace_all(code, "")).any(|word| word == "crate")
+}
+
+/// Whether an attribute chooses a file, a library, or what a linker keeps.
+fn has_telling_attribute(code: &str) -> bool {
+    static ATTRIBUTE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"#\s*\[\s*(unsafe\s*\(\s*)?(path|link|used|lang|start|naked|rustc_\w*)\b").ok()
+    });
+    ATTRIBUTE.as_ref().is_none_or(|attribute| attribute.is_match(code))
+}
+
+/// Whether the code declares or defines functions of another language's linkage.
+fn has_foreign_code(code: &str) -> bool {
+    static CRATE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"extern\s+crate\b").ok());
+    let Some(other) = CRATE.as_ref() else { return true };
+    words(&other.replace_all(code, "")).any(|word| word == "extern")
+}
+
+fn calls_macro(code: &str, name: &str) -> bool {
+    code.match_indices(name).any(|(at, _)| {
+        let starts = !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        starts && code[at + name.len()..].trim_start().starts_with('!')
+    })
+}
+
+/// Whether the sources of a crate may have macros or functions by which its examples could tell a bundle from
+/// a program of their own, though their text does not show it: macros that register something with the
+/// whole program or name the file, and whatever asks for the place of its caller.
+pub fn may_tell_apart<'t>(sources: impl IntoIterator<Item = &'t str>) -> bool {
+    let tells = |code: &str| words(code).any(|word| REGISTERING.contains(&word)) || calls_macro(code, "file");
+    sources.into_iter().any(|source| {
+        let code = code(source);
+        let procedural = words(&code).any(|word| word == "proc_macro");
+        words(&code).any(|word| word == "Location")
+            || (procedural && tells(&code))
+            || code.split("macro_rules!").skip(1).any(|rest| tells(first_group(rest)))
+    })
+}
+
+/// The text up to where the first bracket closes, or all of it. Brackets in string literals do not count.
+fn first_group(text: &str) -> &str {
+    let mut depth = 0_usize;
+    let mut in_string = false;
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        match c {
+            '"' if before != '\'' && (before != '\\' || !in_string) => in_string = !in_string,
+            '(' | '[' | '{' if !in_string && before != '\'' => depth += 1,
+            ')' | ']' | '}' if in_string || before == '\'' => {}
+            ')' | ']' | '}' if depth <= 1 => return &text[..at],
+            ')' | ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        before = c;
+    }
+    text
+}

@@ -1,0 +1,138 @@
+//! Compiles the programs that hold many examples.
+
+use super::Bundles;
+use crate::process::{self, Command};
+use anyhow::{Context as _, Result};
+use rust_vmm_ci_core::checks::examples::{
+    Example, FEWEST, NO_EXAMPLE, blamed, groups, main_file, module_file, shows_its_module,
+};
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::path::Path;
+
+/// How often a bundle is compiled without the examples that rustc has refused. rustc names those with wrong
+/// names first, and those with wrong types only where all names are right.
+const ATTEMPTS: usize = 4;
+
+/// The file in the folder of the shims with the examples that could not be merged, one in each line.
+const APART: &str = "examples-apart";
+
+/// Compiles those of the examples that can be merged. What cannot be compiled or linked is left out: rustdoc
+/// compiles it alone, and says what is wrong.
+pub(super) fn make(shims: &Path, folder: &Path, examples: Vec<Example>) -> Result<Bundles> {
+    let mut apart = fs::read_to_string(shims.join(APART)).unwrap_or_default();
+    let known: BTreeSet<&str> = apart.lines().collect();
+    let mut documentation: HashMap<String, String> = HashMap::new();
+    let mut fit = Vec::new();
+    for example in examples {
+        let text = documentation.entry(example.file.clone()).or_insert_with(|| {
+            let text = fs::read(&example.file).unwrap_or_default();
+            String::from_utf8_lossy(&text).into_owned()
+        });
+        if !known.contains(example.key_without_args().as_str()) && example.may_merge(text) {
+            fit.push(example);
+        }
+    }
+    let mut bundles = Bundles::new();
+    let mut refused = Vec::new();
+    for (number, group) in groups(fit).into_iter().enumerate() {
+        let folder = folder.join(format!("bundle-{number}"));
+        for (key, example) in compile(&folder, group, &mut refused)? {
+            bundles.insert(key, example);
+        }
+    }
+    for example in refused {
+        apart.push_str(&example.key_without_args());
+        apart.push('\n');
+    }
+    fs::write(shims.join(APART), apart).context("merging examples")?;
+    Ok(bundles)
+}
+
+/// Compiles a group of examples in a folder. Those that must be compiled alone are added to `refused`.
+fn compile(folder: &Path, mut group: Vec<Example>, refused: &mut Vec<Example>) -> Result<Bundles> {
+    let root = folder.to_str().context("the folder for examples is not UTF-8")?.to_owned();
+    for _ in 0..ATTEMPTS {
+        if group.len() < FEWEST {
+            break;
+        }
+        let (succeeded, said) = attempt(folder, &root, &group)?;
+        let program = folder.join("program");
+        let blamed = blamed(&said, &group);
+        if succeeded {
+            // Alone, an example shows its warnings where it fails. Warnings that cannot be assigned may be
+            // anyone's.
+            let Some(mut alone) = blamed else { break };
+            alone.extend(shows_its_module(&fs::read(&program).unwrap_or_default()));
+            if !may_link(folder, &program, group.len())? {
+                fs::write(folder.join(super::COPY), "").context("merging examples")?;
+            }
+            let mut bundles = Bundles::new();
+            for (number, example) in group.into_iter().enumerate() {
+                if alone.contains(&number) {
+                    refused.push(example);
+                } else {
+                    bundles.insert(example.key(), (program.clone(), number));
+                }
+            }
+            return Ok(bundles);
+        }
+        let Some(blamed) = blamed.filter(|blamed| !blamed.is_empty()) else { break };
+        let mut rest = Vec::new();
+        for (number, example) in group.into_iter().enumerate() {
+            if blamed.contains(&number) { refused.push(example) } else { rest.push(example) }
+        }
+        group = rest;
+    }
+    refused.append(&mut group);
+    Ok(Bundles::new())
+}
+
+/// Whether a program with a second name knows by which name it was started. Some kernels tell it the first.
+fn may_link(folder: &Path, program: &Path, examples: usize) -> Result<bool> {
+    let probe = folder.join("probe");
+    if !program.is_file() || fs::hard_link(program, &probe).is_err() {
+        return Ok(false);
+    }
+    fs::write(folder.join("probe.example"), examples.to_string()).context("merging examples")?;
+    let status = process::run_into(&Command::new(probe), &folder.join("probe.said"))?;
+    Ok(status.code() == Some(NO_EXAMPLE.into()))
+}
+
+/// Compiles a bundle once. Returns whether that succeeded, and what rustc said.
+fn attempt(folder: &Path, root: &str, group: &[Example]) -> Result<(bool, Vec<u8>)> {
+    let _ = fs::remove_dir_all(folder);
+    fs::create_dir(folder).context("merging examples")?;
+    let Some(first) = group.first() else { return Ok((false, Vec::new())) };
+    let mut rustc = Command::new(&first.compiler).args(without_format(&first.args));
+    for (number, example) in group.iter().enumerate() {
+        let (file, text) = module_file(number, example);
+        fs::create_dir(folder.join(number.to_string())).context("merging examples")?;
+        fs::write(folder.join(file), text).context("merging examples")?;
+        rustc = rustc.arg(example.shown_as(number, root));
+    }
+    let main = folder.join("main.rs");
+    fs::write(&main, main_file(group)).context("merging examples")?;
+    let rustc = rustc.args(["--crate-name=rust_out", "--error-format=json", "-o"]);
+    let said = folder.join("said");
+    let status = process::run_into(&rustc.arg(folder.join("program")).arg(&main), &said)?;
+    Ok((status.success(), fs::read(said).context("merging examples")?))
+}
+
+/// The arguments without those that choose how rustc shows its messages.
+fn without_format(args: &[String]) -> Vec<String> {
+    let mut kept = Vec::new();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--color" | "--error-format" => {
+                args.next();
+            }
+            _ if ["--color=", "--error-format=", "--diagnostic-width="]
+                .iter()
+                .any(|o| arg.starts_with(o)) => {}
+            _ => kept.push(arg.clone()),
+        }
+    }
+    kept
+}
