@@ -133,7 +133,8 @@ fn a_signed_build_passes() {
 #[test]
 fn a_changed_byte_in_a_signed_field_is_refused() {
     let Some(agent) = agent() else { return };
-    let changes: [(&str, fn(&mut Value)); 3] = [
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 3] = [
         ("command", |step| step["command"] = "echo changed".into()),
         ("env", |step| step["env"]["A"] = "changed".into()),
         ("plugins", |step| {

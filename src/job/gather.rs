@@ -7,11 +7,12 @@ use super::machine::Machine;
 use super::request::{PlaceRule, Request, Selection, Task};
 use anyhow::Result;
 use rust_vmm_ci_core::checks::times::Times;
-use rust_vmm_ci_core::config::{Config, Found, Purpose};
+use rust_vmm_ci_core::config::{Config, DockerChoice, Found, Purpose};
 use rust_vmm_ci_core::exit::{infrastructure, usage};
 use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::plan::Facts;
 use rust_vmm_ci_effects::container::{self, Policy};
+use rust_vmm_ci_effects::run::JobFacts;
 use rust_vmm_ci_effects::say;
 use std::path::{Path, PathBuf};
 use tracing::debug;
@@ -98,6 +99,8 @@ pub struct Gathered {
     pub machine: Machine,
     /// What the agent's administrator decided; empty where no container is in question.
     pub policy: Policy,
+    /// What the checks have in common.
+    pub job: JobFacts,
 }
 
 impl Gathered {
@@ -107,7 +110,11 @@ impl Gathered {
     /// Exit 2 for what is wrong in the repository's files or in variables, and where checks are for another
     /// machine and must run on this one. Exit 3 where the agent's policy is wrong.
     pub fn read(repository: Repository, others: Vec<Repository>, request: &Request) -> Result<Self> {
-        let machine = Machine::read();
+        let job = JobFacts::new(&repository.root);
+        let mut machine = Machine::read();
+        if request.options().is_some() && runs_here(repository.config(), request, &machine) {
+            machine = machine.compiling_with(job.toolchain(&repository.root, &[]).ok().as_deref());
+        }
         let target = Target::of(repository.config(), &machine);
         if request.place == PlaceRule::ThisMachine {
             // Before the plan: what is planned for another machine says nothing useful here.
@@ -127,7 +134,7 @@ impl Gathered {
             PlaceRule::Container | PlaceRule::Configured => policy()?,
         };
         debug!("the job is for {} {}; {machine:?}", target.platform, target.os);
-        Ok(Self { repository, facts, others, target, environment: Environment::read(), machine, policy })
+        Ok(Self { repository, facts, others, target, environment: Environment::read(), machine, policy, job })
     }
 
     /// The repository's root.
@@ -138,6 +145,15 @@ impl Gathered {
     /// The configuration.
     pub fn config(&self) -> &Config {
         self.repository.config()
+    }
+}
+
+/// Whether the checks of a job run on this machine, as far as that is known before the place is chosen.
+fn runs_here(config: &Config, request: &Request, machine: &Machine) -> bool {
+    match request.place {
+        PlaceRule::ThisMachine => true,
+        PlaceRule::Container => false,
+        PlaceRule::Configured => config.docker == DockerChoice::Off || machine.os == Some(Os::Windows),
     }
 }
 
@@ -187,7 +203,7 @@ impl Target {
             )));
         }
         let here = machine.platform.ok_or_else(|| {
-            infrastructure(format!("checks run on x86_64 and aarch64; this is {}", std::env::consts::ARCH))
+            infrastructure("checks run where rustc's host is x86_64 or aarch64; `rustc -vV` shows another")
         })?;
         let other = self.platform;
         if other == here {
@@ -199,8 +215,8 @@ impl Target {
             format!("run it on an agent with `platform={}`", other.agent_tag())
         };
         Err(usage(format!(
-            "platform: {other} is not this machine's ({here}); {how}, or print its steps with `rust-vmm-ci \
-             pipeline --platform {other}`"
+            "platform: {other} is not what rustc compiles for on this machine ({here}); {how}, or print its \
+             steps with `rust-vmm-ci pipeline --platform {other}`"
         )))
     }
 }

@@ -14,7 +14,7 @@ use rust_vmm_ci_core::report::{Report, Usage};
 use rust_vmm_ci_effects::process::{self, Ended};
 use rust_vmm_ci_effects::run::console::Console;
 use rust_vmm_ci_effects::run::shell::Script;
-use rust_vmm_ci_effects::run::{self, JobFacts, Settings};
+use rust_vmm_ci_effects::run::{self, Settings};
 use rust_vmm_ci_effects::{container, files, git, say};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan, promise: &
         say::progress(last_run::announcement(gathered, &plan.checks));
     }
     let machine = gathered.machine;
-    let job = JobFacts::new(root);
+    let job = &gathered.job;
     let console = Console::new(environment.console, environment.color, Box::new(std::io::stdout()))
         .of_checks(plan.checks.len());
     let settings = Settings {
@@ -55,12 +55,14 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan, promise: &
     };
     tracing::debug!("at most {} checks at once", settings.jobs);
     let mut outcomes =
-        run::run(&plan.checks, &job, &settings, &console, begin, &|outcome| promise.ended(outcome));
+        run::run(&plan.checks, job, &settings, &console, begin, &|outcome| promise.ended(outcome));
     if gathered.machine.os == Some(Os::Linux) {
         kvm::note_beside(&mut outcomes, Path::new(kvm::DEVICE));
     }
+    let toolchain = job.toolchain(root, &[]).ok();
     let report = Report {
-        toolchain: job.toolchain().ok().map(|toolchain| toolchain.version.clone()),
+        toolchain: toolchain.as_ref().map(|toolchain| toolchain.version.clone()),
+        host: toolchain.map(|toolchain| toolchain.host.clone()),
         container: environment.image.clone(),
         cancelled: process::cancelled(),
         usage: process::usage().map(|process::Usage { cpu, own_cpu, own_memory }| Usage {

@@ -1,6 +1,7 @@
 //! What this machine is and has, asked once.
 
 use rust_vmm_ci_core::model::{Os, Platform};
+use rust_vmm_ci_effects::run::Toolchain;
 use std::path::{Path, PathBuf};
 
 /// This machine.
@@ -11,7 +12,8 @@ pub struct Machine {
     pub cores: usize,
     /// How much memory processes can have, in bytes; none where the system does not say, as on Windows.
     pub memory: Option<u64>,
-    /// The platform; none where this program has no checks for it.
+    /// The platform that rustc compiles for here; none where this program has no checks for it. Where no
+    /// rustc was asked, the platform of this program.
     pub platform: Option<Platform>,
     /// The operating system; none where this program has no checks for it.
     pub os: Option<Os>,
@@ -27,6 +29,15 @@ impl Machine {
             platform: Platform::of_this_machine(),
             os: Os::of_this_machine(),
         }
+    }
+}
+
+impl Machine {
+    /// The machine as the checks meet it, which compile with this toolchain. The program may be of another
+    /// platform than rustc where the system emulates one of the two.
+    #[must_use]
+    pub fn compiling_with(self, toolchain: Option<&Toolchain>) -> Self {
+        Self { platform: toolchain.map_or(self.platform, Toolchain::platform), ..self }
     }
 }
 

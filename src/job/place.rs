@@ -106,9 +106,10 @@ fn of_options(gathered: &Gathered, docker: DockerChoice, request: &Request, plan
         nested,
         change: gathered.environment.change,
     };
-    let docker = match gathered.environment.kubernetes && !nested && target.os == Os::Linux {
-        true => pod::choice(docker, target.platform, &gathered.policy)?,
-        false => docker,
+    let docker = if gathered.environment.kubernetes && !nested && target.os == Os::Linux {
+        pod::choice(docker, target.platform, &gathered.policy)?
+    } else {
+        docker
     };
     let docker = if emulated { without_native_image(docker, config.mode) } else { docker };
     let mut container = match container::resolve(&docker, wanted, &gathered.policy)? {

@@ -9,6 +9,8 @@ use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::plan::Facts;
 use rust_vmm_ci_core::workspace::MemoryFiles;
 use rust_vmm_ci_effects::container::Policy;
+use rust_vmm_ci_effects::run::JobFacts;
+use std::path::Path;
 
 /// What is gathered for these options (YAML) on a Linux machine (`x86_64`) without a policy.
 pub fn gathered(options: &str) -> Gathered {
@@ -30,6 +32,7 @@ pub fn gathered(options: &str) -> Gathered {
         environment: Environment::of(&|_| None, false),
         machine: Machine { cores: 2, memory: None, platform: Some(Platform::X86_64), os: Some(Os::Linux) },
         policy: Policy::default(),
+        job: JobFacts::new(Path::new("/checkout")),
     }
 }
 

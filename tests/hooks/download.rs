@@ -26,7 +26,8 @@ fn triple() -> String {
 
 /// An agent whose plugin has this file as its release, and the release's path below a mirror.
 fn released(agent: Agent, file: &[u8]) -> (Agent, String) {
-    let hash: String = Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String =
+        Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     fs::write(
         agent.plugin().join("hooks/lib/releases"),
         format!("# A comment.\n{}  sparc64-unknown-linux-gnu\n{hash}  {}\n", "0".repeat(64), triple()),
@@ -111,7 +112,7 @@ fn serve(mut stream: TcpStream, path: &str, file: &[u8], answer: Answer, asked: 
             send("HTTP/1.1 200 OK\r\nContent-Length: 20\r\nConnection: close\r\n\r\n", page);
         }
         Answer::Missing => {
-            send("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", b"")
+            send("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", b"");
         }
     }
 }

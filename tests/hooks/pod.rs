@@ -56,7 +56,8 @@ fn container() -> Option<TempDir> {
         fs::copy(source.join("hooks/lib").join(file), plugin.join("hooks/lib").join(file)).unwrap();
     }
     fs::write(plugin.join("src/main.rs"), "fn main() {}").unwrap();
-    let hash: String = Sha256::digest(BINARY).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String =
+        Sha256::digest(BINARY).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     fs::write(plugin.join("hooks/lib/releases"), format!("{hash}  {triple}\n")).unwrap();
     let file = at("mirror").join(format!("v{}/rust-vmm-ci-{triple}", env!("CARGO_PKG_VERSION")));

@@ -46,7 +46,7 @@ fn after_a_release_the_version_is_raised_and_the_hashes_are_gone() {
     let releases = folder.path().join("hooks/lib/releases");
     let header = fs::read_to_string(&releases).unwrap();
     let header: String =
-        header.lines().filter(|line| line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+        header.lines().filter(|line| line.starts_with('#')).flat_map(|line| [line, "\n"]).collect();
     fs::write(&releases, format!("{header}{}  x86_64-unknown-linux-gnu\n", "a".repeat(64))).unwrap();
     let run = |version: &str| {
         Command::new(folder.path().join(".ci/release"))

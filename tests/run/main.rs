@@ -18,6 +18,7 @@ mod repeats;
 mod scheduler;
 mod timings;
 mod verdicts;
+mod what_cargo_does;
 
 use serde_json::Value;
 use std::process::{Command, Stdio};

@@ -122,7 +122,7 @@ fn engine() -> Line {
         {
             Ok(_) => return sees_folders(program),
             Err(complaint) => {
-                complaints.push(format!("{program}: {}", complaint.lines().last().unwrap_or_default()))
+                complaints.push(format!("{program}: {}", complaint.lines().last().unwrap_or_default()));
             }
         }
     }

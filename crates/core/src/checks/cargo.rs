@@ -8,7 +8,7 @@ use std::fmt;
 /// What a check's options change in its command (design.md, option `checks`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
-    /// Arguments to add, before `--`.
+    /// Arguments to add. Those from a `--` on come after the command's own `--`.
     pub args: Vec<String>,
     /// Variables to set.
     pub env: Vec<(String, String)>,
@@ -81,8 +81,66 @@ impl CargoCommand {
         if self.verb != "fmt" {
             self.args.extend(overrides.exclude.iter().map(|package| format!("--exclude={package}")));
         }
-        self.args.extend(overrides.args.iter().cloned());
+        let mut words = overrides.args.iter().cloned();
+        self.args.extend(words.by_ref().take_while(|word| word != "--"));
+        self.trailing.extend(words);
         self
+    }
+
+    /// What the subcommand does. A repository cannot give another meaning to these names: Cargo ignores an
+    /// alias that has the name of a built-in command.
+    pub fn kind(&self) -> Kind {
+        match self.verb.as_str() {
+            "build" | "check" | "clippy" | "doc" | "rustc" | "rustdoc" => Kind::Compile,
+            "test" => Kind::Test,
+            "fmt" => Kind::Format,
+            // These print what programs of the repository print, on the stream of Cargo's messages.
+            "bench" | "run" => Kind::Run,
+            _ => Kind::Other,
+        }
+    }
+
+    /// Whether Cargo builds tests, examples or benchmarks, and so resolves the features of
+    /// development dependencies too.
+    pub fn needs_dev_dependencies(&self) -> bool {
+        const TARGETS: [&str; 7] =
+            ["--all-targets", "--tests", "--test", "--examples", "--example", "--benches", "--bench"];
+        matches!(self.verb.as_str(), "test" | "bench")
+            || TARGETS.iter().any(|flag| self.has(flag) || self.value_of(flag).is_some())
+            || self.value_of("--profile") == Some("test")
+    }
+
+    /// The flags by which this command leaves the lock file or the network alone. Questions that this
+    /// program asks for the command pass them on.
+    ///
+    /// `cargo all-features` asks `cargo metadata` without them first, which mends the lock file.
+    pub fn lock_flags(&self) -> impl Iterator<Item = &str> {
+        const FLAGS: [&str; 3] = ["--locked", "--frozen", "--offline"];
+        let asks = !self.all_features;
+        self.args.iter().map(String::as_str).filter(move |arg| asks && FLAGS.contains(arg))
+    }
+
+    /// A flag that this program adds, where the command does not have it already.
+    pub fn unless_given<'f>(&self, flag: &'f str) -> Option<&'f str> {
+        (!self.has(flag)).then_some(flag)
+    }
+
+    /// Whether the command chooses the form of Cargo's messages itself.
+    pub fn has_message_format(&self) -> bool {
+        self.value_of("--message-format").is_some()
+    }
+
+    /// Whether a package of the workspace is among those that the command selects with `--package` and
+    /// `--exclude`. Where a package is named in a way that is not understood here, the answer is yes.
+    pub fn selects(&self, package: &str) -> bool {
+        let named =
+            |specs: &[&str], unclear: bool| specs.iter().any(|s| names(s, package).unwrap_or(unclear));
+        let packages: Vec<&str> =
+            ["--package", "-p"].iter().flat_map(|option| self.values_of(option)).collect();
+        let excluded = self.values_of("--exclude");
+        let chosen =
+            packages.is_empty() || self.has("--workspace") || self.has("--all") || named(&packages, true);
+        chosen && !named(&excluded, false)
     }
 
     /// The command that a person would type for these sets of features; none where no single command runs
@@ -111,22 +169,52 @@ impl CargoCommand {
 
     /// The value of an option among the arguments before `--`, written `--name=value` or as two words.
     pub fn value_of(&self, option: &str) -> Option<&str> {
+        self.values_of(option).first().copied()
+    }
+
+    /// All values of an option that may be given several times.
+    pub fn values_of(&self, option: &str) -> Vec<&str> {
+        let mut values = Vec::new();
         let mut args = self.args.iter();
         while let Some(arg) = args.next() {
             if arg == option {
-                return args.next().map(String::as_str);
-            }
-            if let Some(value) = arg.strip_prefix(option).and_then(|rest| rest.strip_prefix('=')) {
-                return Some(value);
+                values.extend(args.next().map(String::as_str));
+            } else if let Some(value) = arg.strip_prefix(option).and_then(|rest| rest.strip_prefix('=')) {
+                values.push(value);
             }
         }
-        None
+        values
     }
 
     /// The value of a variable that stands before the command.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
+}
+
+/// What a subcommand of Cargo does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It only compiles: its standard output can be Cargo's messages alone.
+    Compile,
+    /// It builds and runs tests.
+    Test,
+    /// It formats.
+    Format,
+    /// It runs a program or benchmarks. It knows features.
+    Run,
+    /// Another program or an alias, of whose options nothing is known.
+    Other,
+}
+
+/// Whether a package is meant by the value of `--package` or `--exclude`: a name, a glob, or a name with a
+/// version. None for an address of a package.
+fn names(spec: &str, package: &str) -> Option<bool> {
+    if spec.contains(['/', '#']) {
+        return None;
+    }
+    let name = spec.split(['@', ':']).next().unwrap_or(spec);
+    Some(glob::Pattern::new(name).map_or(name == package, |pattern| pattern.matches(package)))
 }
 
 impl fmt::Display for CargoCommand {
@@ -211,6 +299,83 @@ mod tests {
         assert_eq!(changed.env, [("A".into(), "2".into()), ("B".into(), "3".into())]);
         let one = command.with(&Overrides { packages: vec!["p".into()], ..Overrides::default() });
         assert_eq!(one.args, ["--package=p"]);
+    }
+
+    #[test]
+    fn arguments_for_the_test_programs_come_after_the_dashes() {
+        let own = CargoCommand::parse("cargo test --workspace -- --nocapture").unwrap();
+        for (args, expected) in [
+            (vec!["--", "--test-threads=1"], "cargo test --workspace -- --nocapture --test-threads=1"),
+            (vec!["--lib", "--", "a", "--", "b"], "cargo test --workspace --lib -- --nocapture a -- b"),
+        ] {
+            let args = args.into_iter().map(str::to_owned).collect();
+            let changed = own.clone().with(&Overrides { args, ..Overrides::default() });
+            assert_eq!(changed.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn only_known_subcommands_are_taken_for_compiling_or_testing() {
+        for (text, kind) in [
+            ("cargo build", Kind::Compile),
+            ("cargo all-features test", Kind::Test),
+            ("cargo fmt --all", Kind::Format),
+            ("cargo bench", Kind::Run),
+            ("cargo deny check", Kind::Other),
+            ("cargo nextest run", Kind::Other),
+            ("cargo b", Kind::Other),
+        ] {
+            assert_eq!(CargoCommand::parse(text).unwrap().kind(), kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn development_dependencies_count_where_something_is_built_that_uses_them() {
+        for (text, expected) in [
+            ("cargo build --workspace", false),
+            ("cargo build --all-targets", true),
+            ("cargo check --test=a", true),
+            ("cargo build --example a", true),
+            ("cargo clippy --lib --bins", false),
+            ("cargo test --lib", true),
+            ("cargo bench", true),
+            ("cargo check --profile test", true),
+        ] {
+            assert_eq!(CargoCommand::parse(text).unwrap().needs_dev_dependencies(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn questions_leave_the_lock_file_alone_where_the_command_does() {
+        let flags =
+            |text: &str| CargoCommand::parse(text).unwrap().lock_flags().collect::<Vec<_>>().join(" ");
+        assert_eq!(flags("cargo build --locked --release --offline"), "--locked --offline");
+        assert_eq!(flags("cargo doc"), "");
+        assert_eq!(flags("cargo all-features build --locked"), "");
+    }
+
+    #[test]
+    fn packages_are_selected_as_cargo_selects_them() {
+        for (arguments, expected) in [
+            ("", true),
+            ("--workspace", true),
+            ("--package=ab", true),
+            ("-p b", false),
+            ("-p 'a*'", true),
+            ("-p ab@0.1.0", true),
+            ("-p b@0.1.0", false),
+            ("-p path+file:///x#0.1.0", true),
+            ("--workspace --exclude ab", false),
+            ("--exclude=a?", false),
+            ("--exclude=b", true),
+        ] {
+            let command = CargoCommand::parse(&format!("cargo build {arguments}").replace('\'', ""));
+            let command = command.unwrap_or_else(|| {
+                let args = arguments.split(' ').map(|word| word.replace('\'', "")).collect();
+                CargoCommand { verb: "build".into(), args, ..CargoCommand::default() }
+            });
+            assert_eq!(command.selects("ab"), expected, "{arguments}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod emulated;
 pub mod examples;
 pub mod lock_file;
 pub mod messages;
+pub mod outage;
 mod own;
 pub mod shard;
 pub mod style;

@@ -123,6 +123,9 @@ impl Needs {
 
     /// The needs of a cargo command.
     pub fn of_cargo(command: &CargoCommand) -> Self {
+        if command.kind() == super::cargo::Kind::Other {
+            return Self::of_shell();
+        }
         let manifest = Self { manifest: true, ..Self::NOTHING };
         let compiles = |checked| {
             let target = command.value_of("--target").map(str::to_owned);

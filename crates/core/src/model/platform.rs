@@ -67,7 +67,17 @@ impl Platform {
         }
     }
 
-    /// The platform that this program was built for, where it is one of ours.
+    /// The platform of a target triple, where it is one of ours.
+    pub fn of_triple(triple: &str) -> Option<Self> {
+        let architecture = triple.split('-').next().unwrap_or(triple);
+        // The RISC-V triples of rustc name the extensions too: `riscv64gc`.
+        Self::ALL
+            .into_iter()
+            .find(|p| architecture == p.as_str() || (p.is_emulated() && architecture.starts_with(p.as_str())))
+    }
+
+    /// The platform that this program was built for, where it is one of ours. It says nothing about the code
+    /// that is checked: rustc's host decides that.
     pub fn of_this_machine() -> Option<Self> {
         Self::ALL.into_iter().find(|p| p.as_str() == std::env::consts::ARCH)
     }
@@ -148,6 +158,20 @@ mod tests {
         for os in Os::ALL {
             assert_eq!(os.as_str().parse(), Ok(os));
             assert_eq!(serde_json::from_value::<Os>(os.as_str().into()).unwrap(), os);
+        }
+    }
+
+    #[test]
+    fn a_target_triple_has_a_platform() {
+        for (triple, platform) in [
+            ("x86_64-unknown-linux-gnu", Some(Platform::X86_64)),
+            ("aarch64-unknown-linux-musl", Some(Platform::Aarch64)),
+            ("riscv64gc-unknown-linux-gnu", Some(Platform::Riscv64)),
+            ("aarch64_be-unknown-linux-gnu", None),
+            ("i686-pc-windows-msvc", None),
+            ("", None),
+        ] {
+            assert_eq!(Platform::of_triple(triple), platform, "{triple}");
         }
     }
 

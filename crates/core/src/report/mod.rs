@@ -71,6 +71,10 @@ pub struct Report {
     /// The first line of `rustc --version`, if there is a rustc.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub toolchain: Option<String>,
+    /// The target triple that this rustc compiles for by default, if there is a rustc. It says for which
+    /// platform the checked code was compiled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// The container's image, if the run was in a container.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,

@@ -23,6 +23,7 @@ impl Report {
             branch,
             commit,
             toolchain,
+            host,
             container,
             outcomes,
             version: _,
@@ -33,7 +34,7 @@ impl Report {
         } = self;
         // They are made again of the outcomes.
         findings.clear();
-        let some = [repository, branch, commit, toolchain, container].into_iter().flatten();
+        let some = [repository, branch, commit, toolchain, host, container].into_iter().flatten();
         [tool, platform, os].into_iter().chain(some).for_each(&mut *hide);
         for job in jobs {
             redact_job(job, hide);

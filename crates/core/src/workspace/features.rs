@@ -92,13 +92,14 @@ pub fn is_skipped(package: &Package) -> bool {
 }
 
 /// The feature sets of one workspace member, in the order of `cargo all-features`. The list is empty
-/// if the settings exclude the package.
+/// if the settings exclude the package and `heeds_skip` says that this counts. `cargo all-features` heeds
+/// `skip_package` in the root of a workspace, and not in the folder of a member.
 ///
 /// # Errors
 /// There are more than 65,536 sets. The error says which setting limits their number.
-pub fn sets(package: &Package, mode: FeatureMode) -> Result<Vec<FeatureSet>, String> {
+pub fn sets(package: &Package, mode: FeatureMode, heeds_skip: bool) -> Result<Vec<FeatureSet>, String> {
     let settings = Settings::of(package);
-    if settings.skip_package {
+    if settings.skip_package && heeds_skip {
         return Ok(Vec::new());
     }
     let features = candidates(package, &settings);
@@ -213,7 +214,7 @@ mod tests {
     }
 
     fn joined(features: &Value, optional: &[&str], settings: &Value) -> Vec<String> {
-        let sets = sets(&package(features, optional, settings), FeatureMode::Powerset).unwrap();
+        let sets = sets(&package(features, optional, settings), FeatureMode::Powerset, true).unwrap();
         sets.iter().map(|set| set.join("+")).collect()
     }
 
@@ -259,6 +260,13 @@ mod tests {
     }
 
     #[test]
+    fn a_package_that_is_skipped_has_its_sets_in_its_own_folder() {
+        let package = package(&json!({"a": []}), &[], &json!({"skip_package": true}));
+        let sets = sets(&package, FeatureMode::Powerset, false).unwrap();
+        assert_eq!(sets.iter().map(|set| set.join("+")).collect::<Vec<_>>(), ["", "a"]);
+    }
+
+    #[test]
     fn skipping_optional_dependencies_also_skips_the_written_out_feature() {
         let settings = json!({"skip_optional_dependencies": true});
         assert_eq!(joined(&json!({"helper": ["dep:helper"], "a": []}), &["helper"], &settings), ["", "a"]);
@@ -267,7 +275,7 @@ mod tests {
     #[test]
     fn each_takes_none_one_and_all() {
         let package = package(&json!({"a": [], "b": [], "c": []}), &[], &json!({}));
-        let sets = sets(&package, FeatureMode::Each).unwrap();
+        let sets = sets(&package, FeatureMode::Each, true).unwrap();
         assert_eq!(sets.iter().map(|set| set.join("+")).collect::<Vec<_>>(), ["", "a", "b", "c", "a+b+c"]);
     }
 
@@ -284,7 +292,7 @@ mod tests {
         let features: serde_json::Map<String, Value> =
             (0..20).map(|i| (format!("f{i}"), json!([]))).collect();
         let package = package(&Value::Object(features), &[], &json!({}));
-        assert!(sets(&package, FeatureMode::Powerset).unwrap_err().contains("1048576 combinations"));
-        assert_eq!(sets(&package, FeatureMode::Each).unwrap().len(), 22);
+        assert!(sets(&package, FeatureMode::Powerset, true).unwrap_err().contains("1048576 combinations"));
+        assert_eq!(sets(&package, FeatureMode::Each, true).unwrap().len(), 22);
     }
 }

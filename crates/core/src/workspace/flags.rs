@@ -9,6 +9,15 @@ use toml::Value;
 /// documentation that otherwise exclude each other.
 pub const DOC_CFG: &str = "RUSTDOC_disable_feature_compat_errors";
 
+/// The flags of the predecessor's commands that deny warnings.
+pub const DENY: &str = "-D warnings";
+
+/// Whether a value of `RUSTFLAGS` is one of the predecessor's, whose effect can be reached without the
+/// variable.
+pub fn are_known(rustflags: &str) -> bool {
+    rustflags == DENY || rustflags == format!("--cfg {DOC_CFG}")
+}
+
 /// What the files of a workspace mention.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mentions {
@@ -21,6 +30,9 @@ pub struct Mentions {
     /// table in a manifest, and then denies warnings that rustc would not report. rustc's messages do
     /// not show either case (observed with Rust 1.95).
     pub warnings: bool,
+    /// A source that is perhaps not read: a path that leads out of the package's folder or into a hidden
+    /// one, or a file with another extension than `.rs`.
+    pub elsewhere: bool,
 }
 
 impl Mentions {
@@ -31,6 +43,7 @@ impl Mentions {
             doc_cfg: self.doc_cfg || other.doc_cfg,
             variable: self.variable || other.variable,
             warnings: self.warnings || other.warnings,
+            elsewhere: self.elsewhere || other.elsewhere,
         }
     }
 
@@ -41,7 +54,12 @@ impl Mentions {
             let arguments = rest.strip_prefix('(').and_then(|rest| rest.split(')').next());
             arguments.is_some_and(|lints| lints.split(',').any(|lint| lint.trim() == "warnings"))
         });
-        Self { doc_cfg: text.contains(DOC_CFG), variable: text.contains("RUSTFLAGS"), warnings: warns }
+        Self {
+            doc_cfg: text.contains(DOC_CFG),
+            variable: text.contains("RUSTFLAGS"),
+            warnings: warns,
+            elsewhere: leads_elsewhere(text),
+        }
     }
 
     /// What the manifest of a package or of a workspace mentions.
@@ -54,9 +72,40 @@ impl Mentions {
     }
 }
 
+/// Whether a source takes in another one by a path that leads out of what is read.
+fn leads_elsewhere(text: &str) -> bool {
+    let after = |sign: &str, open: &str| -> Vec<String> {
+        let values = text.match_indices(sign).filter_map(|(at, _)| {
+            let value = text[at + sign.len()..].trim_start().strip_prefix(open)?.trim_start();
+            value.strip_prefix('"')?.split('"').next().map(str::to_owned)
+        });
+        values.collect()
+    };
+    let is_out = |path: &String| path.starts_with(['/', '.']) || path.contains("/.") || path.contains(':');
+    after("path", "=").iter().any(|path| path.ends_with(".rs") && is_out(path))
+        || after("include!", "(").iter().any(|path| !path.ends_with(".rs") || is_out(path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_outside_of_what_is_read_is_known_by_its_path() {
+        for (text, expected) in [
+            ("#[path = \"../../shared/a.rs\"]\nmod a;", true),
+            ("#[cfg_attr(x, path = \"/abs/a.rs\")] mod a;", true),
+            ("#[path=\".hidden/a.rs\"] mod a;", true),
+            ("#[path = \"arch/x86.rs\"] mod a;", false),
+            ("include!(\"../a.rs\");", true),
+            ("include!(\"table.in\");", true),
+            ("include!(\"table.rs\");", false),
+            ("include!(concat!(env!(\"OUT_DIR\"), \"/a.rs\"));", false),
+            ("let path = \"../a.txt\";", false),
+        ] {
+            assert_eq!(Mentions::of_source(text).elsewhere, expected, "{text}");
+        }
+    }
 
     #[test]
     fn a_source_that_sets_the_level_of_all_warnings_is_known() {

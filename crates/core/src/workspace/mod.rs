@@ -12,6 +12,7 @@ mod outside;
 pub mod parallel;
 pub mod path;
 
+pub use cargo_config::CargoConfig;
 pub use files::{Files, Link, MemoryFiles, unreadable};
 pub use members::{Crate, Crates, Reach};
 pub use outside::Outside;

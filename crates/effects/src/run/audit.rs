@@ -1,19 +1,19 @@
-//! Runs cargo-audit: on the repository's lock file, or on one that is made in a temporary copy.
+//! Runs cargo-audit: on the repository's lock file, or on one that is made in a temporary folder.
 
 use super::base::{self, find};
-use super::{Context, Judgement, preamble, skeleton};
+use super::skeleton::{self, LOCK};
+use super::{Context, Judgement, preamble};
 use crate::files;
 use crate::git::Git;
-use crate::process::{Ended, Stream};
+use crate::process::{self, Ended, Stream};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::checks::audit::{self, Audit, BASE, Database, Facts, Options, YANKED_UNKNOWN};
 use rust_vmm_ci_core::checks::lock_file::LockFile;
 use rust_vmm_ci_core::exit;
+use rust_vmm_ci_core::model::Os;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
-
-const LOCK: &str = "Cargo.lock";
 
 /// What one call of cargo-audit came to.
 enum Audited {
@@ -36,10 +36,17 @@ pub fn run(context: &mut Context<'_>, options: &Options) -> Result<Judgement> {
     let lock = if let Some(lock) = &kept {
         lock.clone()
     } else {
-        context.say("this repository has no Cargo.lock: one is made in a temporary copy");
+        context.say("this repository has no Cargo.lock: one is made in a temporary folder");
         let copy = scratch.path().join("head");
-        skeleton::copy(context.root, &copy)?;
-        made_lock(context, &copy)?
+        let folder = if context.os == Os::Windows {
+            skeleton::copy(context.root, &copy)?;
+            copy.join(context.directory.strip_prefix(context.root).unwrap_or(Path::new("")))
+        } else {
+            let folder = dunce::canonicalize(&context.directory).context("the check's folder")?;
+            let root = workspace_root(context)?.unwrap_or_else(|| folder.clone());
+            skeleton::shadow(&folder, &root, &copy)?
+        };
+        made_lock(context, &folder, &copy)?
     };
     let mut unknown = 0;
     let found = match audited(context, &lock, options, &mut unknown)? {
@@ -89,17 +96,23 @@ fn is_tracked(context: &Context<'_>, lock: Option<&Path>) -> Result<bool> {
     }
 }
 
-/// Makes the lock file of the check's folder in a copy of the repository.
-fn made_lock(context: &mut Context<'_>, copy: &Path) -> Result<PathBuf> {
-    let below = context.directory.strip_prefix(context.root).unwrap_or(Path::new(""));
-    let folder = copy.join(below);
+/// The root of the workspace that the check's folder is in; none where cargo cannot say it.
+fn workspace_root(context: &Context<'_>) -> Result<Option<PathBuf>> {
+    let question = context.cargo().args(["locate-project", "--workspace", "--message-format=plain"]);
+    let answer = process::capture(&question)?;
+    let manifest = answer.status.success().then(|| PathBuf::from(answer.text().trim_end_matches('\n')));
+    Ok(manifest.as_deref().and_then(Path::parent).and_then(|root| dunce::canonicalize(root).ok()))
+}
+
+/// Makes the lock file of a folder, in a copy of what is around it.
+fn made_lock(context: &mut Context<'_>, folder: &Path, copy: &Path) -> Result<PathBuf> {
     let mut words = Vec::new();
-    let command = context.cargo().arg("generate-lockfile").dir(&folder);
+    let command = context.cargo().arg("generate-lockfile").dir(folder);
     let ended = context.run_reading(&command, &mut |_, line| {
         words.extend_from_slice(line);
         true
     })?;
-    if let (Ended::Exited(0), Some(lock)) = (ended, lock_above(&folder, copy)) {
+    if let (Ended::Exited(0), Some(lock)) = (ended, lock_above(folder, copy)) {
         return Ok(lock);
     }
     Err(exit::infrastructure(format!("cargo could not make a Cargo.lock: {}", complaint(&words))))
@@ -173,7 +186,7 @@ fn base_knows(
     let folder = tree.join(below);
     let lock = match lock_above(&folder, &tree) {
         Some(lock) => lock,
-        None if folder.join("Cargo.toml").is_file() => made_lock(context, &tree)?,
+        None if folder.join("Cargo.toml").is_file() => made_lock(context, &folder, &tree)?,
         // The base has no such crate: all of it is new.
         None => return Ok(Ok(BTreeSet::new())),
     };

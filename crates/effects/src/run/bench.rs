@@ -95,7 +95,7 @@ fn compare(
         OnBase::Ended(ran) => ran.failure("the base's benchmarks fail", &str::to_owned).map_or_else(
             || Ok(passed(String::new())),
             |failure| {
-                if failure.verdict == Verdict::Cancelled {
+                if matches!(failure.verdict, Verdict::Cancelled | Verdict::Broken) {
                     return Ok(failure);
                 }
                 let words = failure.findings.iter().filter_map(|f| f.rendered.as_deref()).collect::<String>();
@@ -166,6 +166,9 @@ impl Ran {
         let ended = self.ended;
         if ended == Ended::Exited(0) {
             return None;
+        }
+        if let Some(reason) = self.words.outage() {
+            return Some(Judgement::broken(reason));
         }
         let findings = self
             .words

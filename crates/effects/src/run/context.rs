@@ -35,7 +35,7 @@ pub struct Context<'a> {
     pub os: Os,
     /// cargo without arguments, called without rustup's proxy where that is possible.
     pub cargo: Command,
-    /// Variables for the check's work.
+    /// Variables for the check's work, and for every question that is asked for it.
     pub env: &'a [(String, String)],
     /// When the check must have ended.
     pub deadline: Option<Instant>,
@@ -70,7 +70,7 @@ impl Context<'_> {
 
     fn with_env(&self, command: Command) -> Command {
         let command = if command.dir.is_none() { command.dir(&self.directory) } else { command };
-        self.env.iter().fold(command, |command, (name, value)| command.env(name, value))
+        with_variables(command, self.env)
     }
 
     /// Adds the command to the check's log, as a person would type it in the repository's root to get the
@@ -167,6 +167,11 @@ impl Context<'_> {
     }
 }
 
+/// A command with variables set.
+pub fn with_variables(command: Command, variables: &[(String, String)]) -> Command {
+    variables.iter().fold(command, |command, (name, value)| command.env(name, value))
+}
+
 /// Passes a block on with one call, and keeps its memory for the next one.
 fn pass_on(block: &mut Vec<u8>, log: &mut dyn FnMut(&[u8])) {
     if !block.is_empty() {
@@ -221,6 +226,12 @@ impl Judgement {
         let failed = findings.iter().any(|finding| finding.level == rust_vmm_ci_core::report::Level::Error);
         let verdict = if failed { Verdict::Failed } else { Verdict::Passed };
         Self { verdict, findings, ..Self::default() }
+    }
+
+    /// A judgement on a check that could not do its work because something of the machine or of the network
+    /// is out of order.
+    pub fn broken(reason: String) -> Self {
+        Self { verdict: Verdict::Broken, reason: Some(reason), ..Self::default() }
     }
 
     /// A judgement on a check that could not do its work because a tool is missing. The scheduler makes it

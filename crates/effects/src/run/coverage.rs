@@ -10,7 +10,7 @@ mod tests;
 
 use super::JobFacts;
 use super::base;
-use super::cargo::LastWords;
+use super::cargo::{LastWords, configuration};
 use super::context::{Context, Judgement};
 use super::instrument::Instrumentation;
 use super::llvm::{Llvm, Report};
@@ -23,6 +23,7 @@ use anyhow::{Context as _, Result};
 use cargo_metadata::{Message, Metadata, TargetKind};
 use rust_vmm_ci_core::checks::coverage::{self, AddedLines, FileCoverage, Sources};
 use rust_vmm_ci_core::checks::messages::Messages;
+use rust_vmm_ci_core::checks::outage;
 use rust_vmm_ci_core::checks::test_output::{Packages, TestOutput};
 use rust_vmm_ci_core::exit;
 use rust_vmm_ci_core::predecessor::coverage_file::{self, CrateFeatures};
@@ -178,7 +179,8 @@ impl Measurement<'_, '_> {
             CrateFeatures::Default => cargo,
             CrateFeatures::List(list) => cargo.arg(format!("--features={list}")),
         };
-        self.instrumentation.apply(cargo, &self.profiles())
+        let config = configuration::of(&self.scope.dir, self.context.env, &[]);
+        self.instrumentation.apply(cargo, &self.profiles(), &config)
     }
 
     fn build(&mut self, features: &CrateFeatures) -> Result<(Ended, Vec<Finding>, Objects, Packages)> {
@@ -203,8 +205,14 @@ impl Measurement<'_, '_> {
         let packages = messages.take_packages();
         let mut findings = messages.findings();
         findings.retain(|finding| finding.level == Level::Error);
-        if ended != Ended::Exited(0) && findings.is_empty() {
-            findings.extend(words.finding(ended, &|file| self.located(file)));
+        if ended != Ended::Exited(0) {
+            let outage = if findings.is_empty() { words.outage() } else { outage::of_findings(&findings) };
+            if let Some(reason) = outage {
+                return Err(exit::infrastructure(reason));
+            }
+            if findings.is_empty() {
+                findings.extend(words.finding(ended, &|file| self.located(file)));
+            }
         }
         Ok((ended, findings, objects, packages))
     }

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 pub struct Llvm {
     cov: PathBuf,
     profdata: PathBuf,
+    /// The version of LLVM in rustc.
+    of_rustc: Option<String>,
 }
 
 impl Llvm {
@@ -29,6 +31,7 @@ impl Llvm {
         Some(Self {
             cov: variable("LLVM_COV").or_else(|| toolchain.llvm_tool("llvm-cov"))?,
             profdata: variable("LLVM_PROFDATA").or_else(|| toolchain.llvm_tool("llvm-profdata"))?,
+            of_rustc: toolchain.llvm.clone(),
         })
     }
 
@@ -42,20 +45,16 @@ impl Llvm {
 
     /// The judgement where a tool failed because it is of another LLVM than rustc; `None` where it is
     /// not.
-    fn of_another_version(tool: &Path, captured: &Captured) -> Option<Judgement> {
+    fn of_another_version(&self, tool: &Path, captured: &Captured) -> Option<Judgement> {
         const SIGNS: [&str; 3] =
             ["version mismatch", "unsupported instrumentation profile", "unsupported coverage format"];
         let said = captured.complaint();
         let sign = said.lines().find(|line| SIGNS.iter().any(|sign| line.contains(sign)))?;
-        let rustc = process::capture(&Command::new("rustc").args(["--version", "--verbose"])).ok();
-        let ours = rustc.and_then(|answer| {
-            answer.text().lines().find_map(|line| line.strip_prefix("LLVM version: ").map(str::to_owned))
-        });
         Some(Judgement::missing(
             format!(
                 "`{}` is of another LLVM than rustc's ({}): {sign}",
                 tool.display(),
-                ours.as_deref().unwrap_or("not known")
+                self.of_rustc.as_deref().unwrap_or("not known")
             ),
             "rustup component add llvm-tools, or set LLVM_COV and LLVM_PROFDATA to tools of rustc's LLVM",
         ))
@@ -94,7 +93,7 @@ impl<'a> Report<'a> {
             Command::new(&llvm.profdata).args(["merge", "-sparse", "-f"]).arg(&list).arg("-o").arg(&profile);
         let merged = process::capture(&merge)?;
         if !merged.status.success() {
-            return match Llvm::of_another_version(&llvm.profdata, &merged) {
+            return match llvm.of_another_version(&llvm.profdata, &merged) {
                 Some(judgement) => Ok(Err(judgement)),
                 None => Err(refused(&llvm.profdata, &merged)),
             };
@@ -108,7 +107,7 @@ impl<'a> Report<'a> {
                 let findings = vec![Finding { rendered: Some(exported.complaint()), ..finding }];
                 return Ok(Err(Judgement { verdict: Verdict::Failed, findings, ..Judgement::default() }));
             }
-            return match Llvm::of_another_version(&llvm.cov, &exported) {
+            return match llvm.of_another_version(&llvm.cov, &exported) {
                 Some(judgement) => Ok(Err(judgement)),
                 None => Err(refused(&llvm.cov, &exported)),
             };

@@ -23,6 +23,7 @@ mod testing;
 
 pub use cargo::facts::{JobFacts, WorkspaceError};
 pub use cargo::instrument;
+pub use cargo::toolchain::Toolchain;
 use cargo::{stopwatch, toolchain};
 pub use context::{Context, Judgement, Part};
 pub use scheduler::{Settings, at_once, run};

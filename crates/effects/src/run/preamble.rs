@@ -6,6 +6,8 @@ use super::cargo::words::refusal;
 use super::context::{Context, Judgement};
 use anyhow::Result;
 use cargo_metadata::Metadata;
+use rust_vmm_ci_core::checks::outage;
+use rust_vmm_ci_core::exit;
 use rust_vmm_ci_core::report::Finding;
 use rust_vmm_ci_core::workspace::path::from_folder;
 use std::sync::Arc;
@@ -53,12 +55,13 @@ pub fn in_workspace(
     work: impl FnOnce(&mut Context<'_>, &Toolchain, &Metadata) -> Result<Judgement>,
 ) -> Result<Judgement> {
     let mut run = || {
-        let toolchain = toolchain(facts)?;
-        let metadata = workspace(context, facts)?;
+        let toolchain = toolchain(context, facts)?;
+        require_platform(context, &toolchain)?;
+        let metadata = workspace(context, facts, [])?;
         Ok((toolchain, metadata))
     };
     match run() {
-        Ok((toolchain, metadata)) => work(context, toolchain, &metadata),
+        Ok((toolchain, metadata)) => work(context, &toolchain, &metadata),
         Err(stop) => Stop::settle(Err(stop)),
     }
 }
@@ -69,26 +72,48 @@ pub fn lacks_subcommand(name: &str, said: &[u8]) -> bool {
     ["command", "subcommand"].iter().any(|word| said.contains(&format!("no such {word}: `{name}`")))
 }
 
-/// The toolchain.
+/// The toolchain of the check's folder.
 ///
 /// # Errors
 /// A judgement where none is installed; an error where rustc gave no answer in time.
-pub fn toolchain(facts: &JobFacts) -> Result<&Toolchain, Stop> {
-    facts.toolchain().map_err(|reason| {
+pub fn toolchain(context: &Context<'_>, facts: &JobFacts) -> Result<Arc<Toolchain>, Stop> {
+    facts.toolchain(&context.directory, context.env).map_err(|reason| {
         if reason.is_missing() {
-            Stop::judged(Judgement::missing(reason, "install Rust: https://rustup.rs"))
+            Stop::judged(Judgement::missing(&reason, "install Rust: https://rustup.rs"))
         } else {
-            Stop::Error(reason.0.clone().into())
+            Stop::Error(reason.0.into())
         }
     })
 }
 
-/// What `cargo metadata` says in the check's folder.
+/// Refuses a toolchain that compiles for another platform than the check's. A verdict on another platform's
+/// code would be a wrong one.
+///
+/// # Errors
+/// Exit 3, with what to do.
+pub fn require_platform(context: &Context<'_>, toolchain: &Toolchain) -> Result<()> {
+    if toolchain.platform() == Some(context.platform) {
+        return Ok(());
+    }
+    Err(exit::infrastructure(format!(
+        "this check is for {}, and {} compiles for {}: install a toolchain whose host is {}, or run the job \
+         on a machine or in an image of that platform",
+        context.platform, toolchain.version, toolchain.host, context.platform
+    )))
+}
+
+/// What `cargo metadata` says in the check's folder. `flags` are those of the check's command that are about
+/// the lock file and the network.
 ///
 /// # Errors
 /// A judgement where cargo refuses the workspace; an error where it cannot be asked.
-pub fn workspace(context: &mut Context<'_>, facts: &JobFacts) -> Result<Arc<Metadata>, Stop> {
-    facts.workspace(&context.cargo(), &context.directory).map_err(|error| unknown(context, error))
+pub fn workspace<'f>(
+    context: &mut Context<'_>,
+    facts: &JobFacts,
+    flags: impl IntoIterator<Item = &'f str>,
+) -> Result<Arc<Metadata>, Stop> {
+    let workspace = facts.workspace(&context.cargo(), &context.directory, flags);
+    workspace.map_err(|error| unknown(context, error))
 }
 
 /// Ends a check where a fact about the workspace is not known. What cargo says goes to the log.
@@ -96,6 +121,9 @@ pub fn unknown(context: &mut Context<'_>, error: WorkspaceError) -> Stop {
     let finding = match error {
         WorkspaceError::Refused(words) => {
             context.say(&words);
+            if let Some(reason) = outage::of_cargo(&words) {
+                return Stop::judged(Judgement::broken(reason));
+            }
             let first = words.lines().find(|line| line.starts_with("error"));
             let finding = refusal(first.unwrap_or("cargo cannot read the workspace"), &words);
             let from_root = |file: String| from_folder(context.root, &context.directory, &file);

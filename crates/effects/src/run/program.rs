@@ -19,7 +19,7 @@ pub fn run(context: &mut Context<'_>, program: &Program, job: &JobFacts) -> Resu
     let missing = || Judgement::missing(format!("{name} is not installed"), program.install);
     let command = match program.tool {
         Tool::CargoSubcommand(subcommand) => {
-            if let Err(stop) = preamble::toolchain(job) {
+            if let Err(stop) = preamble::toolchain(context, job) {
                 return Stop::settle(Err(stop));
             }
             let command = context.cargo().arg(subcommand).args(&program.args);

@@ -1,14 +1,51 @@
-//! Copies as much of a workspace as cargo needs to resolve its dependencies: manifests and configuration
-//! unchanged, and empty sources. What cargo writes into the copy never reaches the checkout.
+//! Makes a place in which cargo resolves a workspace's dependencies and writes its lock file. What cargo
+//! writes there never reaches the checkout.
 
+use super::instrument::link;
 use crate::files;
 use anyhow::{Context as _, Result};
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// cargo's lock file.
+pub const LOCK: &str = "Cargo.lock";
+
+/// Shows the whole file system again below `to`, and returns the place of `folder` in it. The folders from
+/// the top down to `folder` and to the workspace's root are real ones, without a lock file. Everything else
+/// in them is a link. So cargo finds what it finds in the checkout: path dependencies anywhere, links, and
+/// every file of its configuration.
+///
+/// # Errors
+/// Exit 3 where a folder or a link cannot be made.
+pub fn shadow(folder: &Path, workspace_root: &Path, to: &Path) -> Result<PathBuf> {
+    let real: BTreeSet<&Path> = folder.ancestors().chain(workspace_root.ancestors()).collect();
+    // A folder comes after those that it is in.
+    for from in &real {
+        let here = below(to, from);
+        std::fs::create_dir_all(&here).with_context(|| format!("making {}", here.display()))?;
+        // A folder of another user may be one to pass through and not to list.
+        for entry in std::fs::read_dir(from).into_iter().flatten().filter_map(Result::ok) {
+            let path = entry.path();
+            if entry.file_name() != LOCK && !real.contains(path.as_path()) {
+                let linked = link(&path, &here.join(entry.file_name()));
+                linked.with_context(|| format!("linking {}", path.display()))?;
+            }
+        }
+    }
+    Ok(below(to, folder))
+}
+
+/// The place of an absolute path below a folder.
+fn below(to: &Path, path: &Path) -> PathBuf {
+    let parts = path.components().filter(|part| matches!(part, std::path::Component::Normal(_)));
+    parts.fold(to.to_owned(), |place, part| place.join(part))
+}
 
 /// Files that are copied by their names. Others are copied by their extensions.
 const NAMES: [&str; 2] = ["config", ".cargo-checksum.json"];
 
-/// Copies the workspace below a folder.
+/// Copies as much of the workspace below a folder as cargo needs: manifests and configuration unchanged, and
+/// empty sources. This is for systems where a link needs a privilege.
 ///
 /// # Errors
 /// Exit 3 where a file cannot be read or written, or is refused by [`files`].
@@ -56,6 +93,27 @@ fn copy_below(top: &Path, from: &Path, to: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg_attr(windows, ignore = "links need a privilege")]
+    fn a_shadow_leads_to_all_that_is_around_a_folder_and_has_no_lock_file() {
+        let from = tempfile::tempdir().unwrap();
+        let root = dunce::canonicalize(from.path()).unwrap();
+        let to = tempfile::tempdir().unwrap();
+        for file in ["beside/lib.rs", "top/Cargo.toml", "top/Cargo.lock", "top/a/b/c.rs", "top/other/d.rs"] {
+            let path = root.join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, file).unwrap();
+        }
+        let folder = shadow(&root.join("top/a"), &root.join("top"), to.path()).unwrap();
+        let read = |file: &str| std::fs::read_to_string(folder.join(file)).ok();
+        for file in ["../Cargo.toml", "b/c.rs", "../other/d.rs", "../../beside/lib.rs"] {
+            assert!(read(file).is_some(), "{file}");
+        }
+        assert_eq!(read("../Cargo.lock"), None);
+        std::fs::write(folder.join("../Cargo.lock"), "new").unwrap();
+        assert_eq!(std::fs::read_to_string(root.join("top/Cargo.lock")).unwrap(), "top/Cargo.lock");
+    }
 
     #[test]
     fn a_skeleton_has_manifests_and_empty_sources_only() {

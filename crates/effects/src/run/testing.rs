@@ -18,7 +18,7 @@ pub fn judged(
     let mut context = Context {
         root,
         directory: root.to_owned(),
-        platform: Platform::X86_64,
+        platform: Platform::of_this_machine().unwrap_or(Platform::X86_64),
         os: Os::Linux,
         cargo: Command::new("cargo").env("CARGO_NET_OFFLINE", "true"),
         env: &[],

@@ -252,6 +252,7 @@ fn environment(report: &Report) -> Markup {
         ("Branch", report.branch.clone()),
         ("Commit", report.commit.clone()),
         ("Toolchain", report.toolchain.clone()),
+        ("Compiled for", report.host.clone()),
         ("Container", report.container.clone()),
         ("Began", began(report.started)),
         ("rust-vmm-ci", Some(report.tool.clone())),

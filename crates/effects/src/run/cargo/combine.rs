@@ -1,6 +1,6 @@
 //! The runs that a cargo check consists of: one for each distinct result of feature resolution.
 
-use super::facts::{CARGO_ANSWERS_WITHIN, WorkspaceError};
+use super::facts::{CARGO_ANSWERS_WITHIN, WorkspaceError, surroundings};
 use super::once_map::OnceMap;
 use crate::process::{self, Command};
 use cargo_metadata::Metadata;
@@ -39,7 +39,15 @@ impl CargoRun {
 /// packages for the same target.
 #[derive(Debug, Default)]
 pub struct Resolutions {
-    answers: OnceMap<(PathBuf, Vec<String>), Result<Arc<str>, process::Error>>,
+    answers: OnceMap<(PathBuf, String), Result<Arc<str>, process::Error>>,
+}
+
+/// How cargo is asked what it would build.
+pub struct Asking<'a> {
+    /// cargo, with the variables of the check.
+    pub cargo: Command,
+    /// What else than features can make what cargo does in a folder differ from what it does in another.
+    pub place: &'a dyn Fn(&Path) -> String,
 }
 
 impl Resolutions {
@@ -50,15 +58,14 @@ impl Resolutions {
     ///
     /// Where cargo refuses, the answer is what it says. It names what it refuses, and so two refusals are
     /// seldom the same. At worst a run fails that need not have been run.
-    fn resolve(&self, cargo: &Command, dir: &Path, flags: Vec<String>) -> Result<Arc<str>, process::Error> {
+    fn resolve(&self, cargo: Command, dir: &Path, flags: &[String]) -> Result<Arc<str>, process::Error> {
         let command = cargo
-            .clone()
-            .args(["tree", "--edges=normal,build,dev", "--prefix=depth", "--format={p} {f}"])
-            .args(&flags)
+            .args(["tree", "--prefix=depth", "--format={p} {f}"])
+            .args(flags)
             .dir(dir)
             .within(CARGO_ANSWERS_WITHIN);
         let refused = format!("refused {flags:?}: ");
-        self.answers.get_or_make((dir.to_owned(), flags), || {
+        self.answers.get_or_make((dir.to_owned(), surroundings(&command)), || {
             let captured = process::ask(&command)?;
             let succeeded = captured.status.success();
             Ok(if succeeded { captured.text() } else { refused + &captured.complaint() }.into())
@@ -76,7 +83,7 @@ pub fn runs(
     mode: FeatureMode,
     metadata: &Metadata,
     dir: &Path,
-    cargo: &Command,
+    asking: &Asking<'_>,
     resolutions: &Resolutions,
 ) -> Result<Vec<CargoRun>, WorkspaceError> {
     let plain = |features: &str, flags: &[&str]| CargoRun {
@@ -90,29 +97,40 @@ pub fn runs(
         return Ok(vec![plain("", &[])]);
     }
     match mode {
-        FeatureMode::All => return Ok(vec![plain("all features", &["--all-features"])]),
+        FeatureMode::All => {
+            let flags: Vec<&str> = command.unless_given("--all-features").into_iter().collect();
+            return Ok(vec![plain("all features", &flags)]);
+        }
         FeatureMode::Default => return Ok(vec![plain("default features", &[])]),
         FeatureMode::Powerset | FeatureMode::PowersetAll | FeatureMode::Each => {}
     }
     if let Some(contradiction) = features::contradiction(&metadata.packages) {
         return Err(WorkspaceError::Uncombinable(contradiction));
     }
-    let members = members_in(metadata, dir);
+    let in_root = dir == metadata.workspace_root.as_std_path();
+    let mut members = members_in(metadata, dir);
     if members.is_empty() {
         let reason = format!("{} is no package of the workspace and not its root", dir.display());
         return Err(WorkspaceError::Uncombinable(reason));
     }
-    if members.iter().all(|member| features::is_skipped(member)) {
+    // Cargo refuses the features of a package that the command does not select.
+    members.retain(|member| command.selects(&member.name));
+    if members.is_empty() {
+        let reason = "`packages` and `exclude` leave out every package: nothing would be checked";
+        return Err(WorkspaceError::Uncombinable(reason.into()));
+    }
+    if in_root && members.iter().all(|member| features::is_skipped(member)) {
         // The predecessor's tool fails too.
         let reason = "every package is left out by `skip_package`: nothing would be checked";
         return Err(WorkspaceError::Uncombinable(reason.into()));
     }
     let mut all = Vec::new();
     for member in &members {
-        let sets = features::sets(member, mode).map_err(WorkspaceError::Uncombinable)?;
+        let sets = features::sets(member, mode, in_root).map_err(WorkspaceError::Uncombinable)?;
         let member_dir = member.manifest_path.parent().map_or(dir, |parent| parent.as_std_path());
         all.extend(sets.into_iter().map(|set| {
-            let mut flags = vec!["--no-default-features".to_owned()];
+            let mut flags: Vec<String> =
+                command.unless_given("--no-default-features").map(str::to_owned).into_iter().collect();
             let features = set.join(",");
             if !features.is_empty() {
                 flags.extend(["--features".to_owned(), features.clone()]);
@@ -124,24 +142,27 @@ pub fn runs(
     if mode == FeatureMode::PowersetAll {
         return Ok(all);
     }
-    Ok(distinct(all, command, cargo, resolutions)?)
+    Ok(distinct(all, command, asking, resolutions)?)
 }
 
 /// Of the runs that resolve to the same, the first: it stands for the others.
 fn distinct(
     all: Vec<CargoRun>,
     command: &CargoCommand,
-    cargo: &Command,
+    asking: &Asking<'_>,
     resolutions: &Resolutions,
 ) -> Result<Vec<CargoRun>, process::Error> {
     let selection = selection(command);
+    // Without `--workspace` cargo builds the package of the folder that it is started in. An argument with a
+    // relative path can mean another file in each folder.
+    let same_everywhere = command.has("--workspace") && !command.args.iter().any(|arg| names_a_file(arg));
     let mut by_result: HashMap<(Arc<str>, String), usize> = HashMap::new();
     let mut kept: Vec<CargoRun> = Vec::new();
     for run in all {
-        let flags = selection.iter().chain(&run.flags).cloned().collect();
-        // Without `--workspace` cargo builds the package of the folder that it is started in.
-        let folder = if command.has("--workspace") { String::new() } else { run.dir.display().to_string() };
-        let key = (resolutions.resolve(cargo, &run.dir, flags)?, folder);
+        let flags: Vec<String> = selection.iter().chain(&run.flags).cloned().collect();
+        let folder = if same_everywhere { String::new() } else { run.dir.display().to_string() };
+        let place = format!("{folder}\n{}", (asking.place)(&run.dir));
+        let key = (resolutions.resolve(asking.cargo.clone(), &run.dir, &flags)?, place);
         match by_result.get(&key) {
             Some(&first) => kept[first].stands_for.push(run.name()),
             None => {
@@ -153,24 +174,34 @@ fn distinct(
     Ok(kept)
 }
 
-/// The flags that choose packages and target. `cargo tree` spells them as the commands do that build.
+/// The flags that choose packages, features, target and the kinds of dependencies. `cargo tree` spells them
+/// as the commands do that build.
 fn selection(command: &CargoCommand) -> Vec<String> {
-    let mut flags = Vec::new();
+    const ALONE: [&str; 6] =
+        ["--workspace", "--all-features", "--no-default-features", "--locked", "--frozen", "--offline"];
+    const WITH_VALUE: [&str; 9] =
+        ["--package", "-p", "--exclude", "--target", "--features", "-F", "--config", "--manifest-path", "-Z"];
+    // Features of development dependencies count only where something is built that uses them.
+    let edges = if command.needs_dev_dependencies() { "normal,build,dev" } else { "normal,build" };
+    let mut flags = vec![format!("--edges={edges}")];
     let mut args = command.args.iter();
     while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "--workspace" | "--all" => flags.push("--workspace".into()),
-            "--package" | "-p" | "--exclude" | "--target" => {
-                flags.push(arg.clone());
-                flags.extend(args.next().cloned());
-            }
-            _ if ["--package=", "--exclude=", "--target="].iter().any(|flag| arg.starts_with(flag)) => {
-                flags.push(arg.clone());
-            }
-            _ => {}
+        let joined = || WITH_VALUE.iter().any(|flag| arg.starts_with(&format!("{flag}=")));
+        if arg == "--all" {
+            flags.push("--workspace".into());
+        } else if ALONE.contains(&arg.as_str()) || joined() {
+            flags.push(arg.clone());
+        } else if WITH_VALUE.contains(&arg.as_str()) {
+            flags.push(arg.clone());
+            flags.extend(args.next().cloned());
         }
     }
     flags
+}
+
+/// Whether an argument may name a file by a path that counts from the folder that cargo is started in.
+fn names_a_file(arg: &str) -> bool {
+    arg.contains('/') || [".toml", ".json"].iter().any(|extension| arg.ends_with(extension))
 }
 
 /// The members whose features are combined: all of them in the workspace's root, and elsewhere the folder's
@@ -190,9 +221,14 @@ mod tests {
     #[test]
     fn the_selection_of_packages_and_target_is_kept_and_nothing_else() {
         let command = CargoCommand::parse(
-            "cargo all-features build --release --workspace --exclude a --exclude=b --target t --all-targets",
+            "cargo all-features build --release --workspace --exclude a --exclude=b --target t --all-targets \
+             --features x --locked --jobs 1",
         )
         .unwrap();
-        assert_eq!(selection(&command), ["--workspace", "--exclude", "a", "--exclude=b", "--target", "t"]);
+        let expected =
+            "--edges=normal,build,dev --workspace --exclude a --exclude=b --target t --features x --locked";
+        assert_eq!(selection(&command).join(" "), expected);
+        let command = CargoCommand::parse("cargo all-features build --all").unwrap();
+        assert_eq!(selection(&command), ["--edges=normal,build", "--workspace"]);
     }
 }

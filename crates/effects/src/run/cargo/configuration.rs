@@ -1,30 +1,41 @@
-//! What is configured for cargo, in files of the repository and of the person, and in variables.
+//! Reads what is configured for cargo, in files of the repository and of the person, and in variables.
 
-use rust_vmm_ci_core::workspace::cargo_config;
+use crate::files;
+use rust_vmm_ci_core::workspace::CargoConfig;
+use rust_vmm_ci_core::workspace::cargo_config::{CargoPlace, FileText};
+use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
-/// Whether somebody has configured, for `triple` in `dir`, which program runs tests or makes documentation.
-pub(super) fn sets_test_tools(dir: &Path, triple: &str) -> bool {
-    let variables = std::env::vars_os()
-        .any(|(name, _)| cargo_config::variable_sets_test_tools(&name.to_string_lossy(), triple));
-    variables || cargo_config::sets_test_tools(files(dir).iter().map(String::as_str), triple)
+/// What cargo finds that is started in `dir`. `variables` are those that its command sets, on top of this
+/// process's, and `arguments` are its arguments before `--`.
+pub fn of(dir: &Path, variables: &[(String, String)], arguments: &[String]) -> CargoConfig {
+    // cargo sees the folder that the system knows, without links.
+    let dir = dunce::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
+    let mut all: BTreeMap<String, String> = std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+        .collect();
+    all.extend(variables.iter().cloned());
+    let home = all.get("CARGO_HOME").filter(|home| !home.is_empty()).map(|home| dir.join(home));
+    let person = || all.get("HOME").map(PathBuf::from).or_else(std::env::home_dir);
+    let home = home.or_else(|| person().map(|home| home.join(".cargo")));
+    CargoConfig::read(CargoPlace { dir: &dir, home, variables: all, arguments }, &read)
 }
 
-/// Whether somebody has configured flags for rustc that hold for code that is built for `triple` in `dir`.
-pub(super) fn has_flags(dir: &Path, triple: &str) -> bool {
-    let variables = std::env::vars_os().any(|(name, value)| {
-        !value.is_empty() && cargo_config::variable_has_flags(&name.to_string_lossy(), triple)
-    });
-    variables || cargo_config::has_flags(files(dir).iter().map(String::as_str), triple)
+fn read(path: &Path) -> FileText {
+    match text(path) {
+        Ok(text) => FileText::Text(text),
+        Err(error) if files::is_absent(&error) => FileText::Absent,
+        Err(_) => FileText::Unreadable,
+    }
 }
 
-/// The texts of the configuration files that cargo reads in a folder.
-fn files(dir: &Path) -> Vec<String> {
-    let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let homes = cargo_home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
-    let folders = dir.ancestors().map(|folder| folder.join(".cargo")).chain(homes);
-    folders
-        .flat_map(|folder| [folder.join("config.toml"), folder.join("config")])
-        .filter_map(|file| std::fs::read_to_string(file).ok())
-        .collect()
+/// The text of a file that may be anywhere, as an included one is. What is no plain file is not opened: a
+/// pipe would keep this process waiting.
+fn text(path: &Path) -> io::Result<String> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let bytes = files::bounded(&std::fs::File::open(path)?, files::LONGEST)?;
+    String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData.into())
 }

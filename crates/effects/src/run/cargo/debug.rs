@@ -1,7 +1,8 @@
 //! How much debug information the builds of CI have.
 
+use super::configuration;
 use crate::process::Command;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The variable that sets the debug information of the profile `dev`, and of `test`, which inherits it.
 const VARIABLE: &str = "CARGO_PROFILE_DEV_DEBUG";
@@ -10,30 +11,24 @@ const VARIABLE: &str = "CARGO_PROFILE_DEV_DEBUG";
 const LINES: &str = "line-tables-only";
 
 /// cargo with less debug information, where neither the repository nor the person says how much there is.
-/// `dir` is the folder that it is started in. It is for CI alone: a person's own builds share the target
-/// directory.
-pub fn with_less(cargo: Command, dir: &Path) -> Command {
-    let chosen = std::env::vars_os().any(|(name, _)| {
-        let name = name.to_string_lossy();
-        name.starts_with("CARGO_PROFILE_") && name.ends_with("_DEBUG")
-    });
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
-    if chosen || files_may_choose(dir, home.as_deref()) { cargo } else { cargo.env(VARIABLE, LINES) }
+/// `dir` is the folder that it is started in; the command sets `variables` and has `arguments`. It is for CI
+/// alone: a person's own builds share the target directory.
+pub fn with_less(
+    cargo: Command,
+    dir: &Path,
+    variables: &[(String, String)],
+    arguments: &[String],
+) -> Command {
+    let chosen = configuration::of(dir, variables, arguments).may_set_debug() || manifests_may_choose(dir);
+    if chosen { cargo } else { cargo.env(VARIABLE, LINES) }
 }
 
-/// Whether a manifest or a configuration file may say something about debug information. The variable would
-/// overrule them, so a mention of the word is enough, and a file that names further files.
-fn files_may_choose(dir: &Path, home: Option<&Path>) -> bool {
-    let mentions = |file: PathBuf, words: &[&str]| {
-        let text = std::fs::read(file).map(|text| String::from_utf8_lossy(&text).into_owned());
-        text.is_ok_and(|text| words.iter().any(|word| text.contains(word)))
-    };
-    let folders = dir.ancestors().map(|folder| folder.join(".cargo")).chain(home.map(Path::to_owned));
-    let mut configurations = folders.flat_map(|folder| [folder.join("config.toml"), folder.join("config")]);
+/// Whether a manifest may say something about debug information. The variable would overrule it, so a mention
+/// of the word is enough.
+fn manifests_may_choose(dir: &Path) -> bool {
     let mut manifests = dir.ancestors().map(|folder| folder.join("Cargo.toml"));
-    configurations.any(|file| mentions(file, &["debug", "include"]))
-        || manifests.any(|file| mentions(file, &["debug"]))
+    manifests
+        .any(|file| std::fs::read(file).is_ok_and(|text| String::from_utf8_lossy(&text).contains("debug")))
 }
 
 #[cfg(test)]
@@ -48,24 +43,32 @@ mod tests {
         fs::create_dir_all(member.join(".cargo")).unwrap();
         fs::write(root.path().join("Cargo.toml"), "[workspace]\nmembers = [\"member\"]\n").unwrap();
         fs::write(member.join("Cargo.toml"), "[package]\ninclude = [\"src\"]\n").unwrap();
-        assert!(!files_may_choose(&member, None));
+        let home = [("CARGO_HOME".to_owned(), root.path().join("home").to_str().unwrap().to_owned())];
+        let overrules = |more: &[(&str, &str)], arguments: &[&str]| {
+            let mut variables = home.to_vec();
+            variables.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+            let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+            with_less(Command::new("cargo"), &member, &variables, &arguments) != Command::new("cargo")
+        };
+        assert!(overrules(&[], &[]));
+        assert!(!overrules(&[("CARGO_PROFILE_TEST_DEBUG", "2")], &[]));
+        assert!(!overrules(&[], &["--config=profile.dev.debug=2"]));
         for (file, text) in [
             ("Cargo.toml", "[profile.dev]\ndebug = 2\n"),
             ("member/.cargo/config.toml", "[profile]\ndev.debug = 1\n"),
-            ("member/.cargo/config", "include = \"other.toml\"\n"),
+            ("member/.cargo/config", "include = 1\n"),
         ] {
             let file = root.path().join(file);
             let before = fs::read(&file).ok();
             fs::write(&file, text).unwrap();
-            assert!(files_may_choose(&member, None), "{text}");
+            assert!(!overrules(&[], &[]), "{text}");
             match before {
                 Some(before) => fs::write(&file, before).unwrap(),
                 None => fs::remove_file(&file).unwrap(),
             }
         }
-        let home = root.path().join("home");
-        fs::create_dir(&home).unwrap();
-        fs::write(home.join("config.toml"), "[profile.dev]\ndebug = 0\n").unwrap();
-        assert!(files_may_choose(&member, Some(&home)));
+        fs::create_dir(root.path().join("home")).unwrap();
+        fs::write(root.path().join("home/config.toml"), "[profile.dev]\ndebug = 0\n").unwrap();
+        assert!(!overrules(&[], &[]));
     }
 }

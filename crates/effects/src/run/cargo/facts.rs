@@ -1,29 +1,33 @@
 //! What the checks of a job have in common: the toolchain, the workspace, what cargo resolves.
 
-use super::combine::{CargoRun, Resolutions, runs};
+use super::combine::{Asking, CargoRun, Resolutions, runs};
 use super::once_map::OnceMap;
-use super::toolchain::{NoToolchain, Toolchain};
+use super::toolchain::{NoToolchain, Toolchain, decided_in};
 use crate::process::{self, Command};
 use cargo_metadata::Metadata;
 use rust_vmm_ci_core::checks::cargo::CargoCommand;
 use rust_vmm_ci_core::model::FeatureMode;
 use rust_vmm_ci_core::workspace::flags::Mentions;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long cargo may take to answer a question about the workspace. It may have to download the index of
 /// the registry and the dependencies first.
 pub(super) const CARGO_ANSWERS_WITHIN: Duration = Duration::from_secs(600);
 
+/// What decides about a toolchain: see [`decided_in`], and variables.
+type ToolchainKey = (Option<PathBuf>, Vec<(String, String)>);
+
 /// The facts of a job, each found when it is first asked for.
+#[derive(Debug)]
 pub struct JobFacts {
     /// The repository's root.
     pub root: PathBuf,
-    toolchain: OnceLock<Result<Toolchain, NoToolchain>>,
-    metadata: OnceMap<PathBuf, Result<Arc<Metadata>, WorkspaceError>>,
+    toolchains: OnceMap<ToolchainKey, Result<Arc<Toolchain>, NoToolchain>>,
+    metadata: OnceMap<(PathBuf, String), Result<Arc<Metadata>, WorkspaceError>>,
     resolutions: Resolutions,
-    mentions: OnceLock<Mentions>,
+    mentions: OnceMap<PathBuf, Mentions>,
 }
 
 /// Why a fact about the workspace is not known.
@@ -49,29 +53,47 @@ impl JobFacts {
     pub fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
-            toolchain: OnceLock::new(),
+            toolchains: OnceMap::default(),
             metadata: OnceMap::default(),
             resolutions: Resolutions::default(),
-            mentions: OnceLock::new(),
+            mentions: OnceMap::default(),
         }
     }
 
-    /// The toolchain.
+    /// The toolchain that a command has that is started in a folder and sets these variables.
     ///
     /// # Errors
     /// Why there is none.
-    pub fn toolchain(&self) -> Result<&Toolchain, &NoToolchain> {
-        self.toolchain.get_or_init(|| Toolchain::find(&self.root)).as_ref()
+    pub fn toolchain(
+        &self,
+        dir: &Path,
+        variables: &[(String, String)],
+    ) -> Result<Arc<Toolchain>, NoToolchain> {
+        let decide = |name: &str| {
+            const OTHERS: [&str; 3] = ["CARGO_ENCODED_", "CARGO_BUILD_", "CARGO_TARGET_"];
+            !["RUSTFLAGS", "RUSTDOCFLAGS"].contains(&name)
+                && !OTHERS.iter().any(|other| name.starts_with(other))
+        };
+        let deciding = variables.iter().filter(|(name, _)| decide(name)).cloned().collect();
+        self.toolchains.get_or_make((decided_in(dir, variables), deciding), || {
+            Toolchain::find(dir, variables).map(Arc::new)
+        })
     }
 
     /// What `cargo metadata` says in a folder. It is asked with dependencies, as `cargo all-features`
-    /// asks: that mends an outdated lock file before the first build.
+    /// asks: that mends an outdated lock file before the first build, unless `flags` say that the lock file
+    /// must stay as it is.
     ///
     /// # Errors
     /// See [`WorkspaceError`].
-    pub fn workspace(&self, cargo: &Command, dir: &Path) -> Result<Arc<Metadata>, WorkspaceError> {
-        self.metadata.get_or_make(dir.to_owned(), || {
-            let question = cargo.clone().args(["metadata", "--format-version=1"]).dir(dir);
+    pub fn workspace<'f>(
+        &self,
+        cargo: &Command,
+        dir: &Path,
+        flags: impl IntoIterator<Item = &'f str>,
+    ) -> Result<Arc<Metadata>, WorkspaceError> {
+        let question = cargo.clone().args(["metadata", "--format-version=1"]).args(flags).dir(dir);
+        self.metadata.get_or_make((dir.to_owned(), surroundings(&question)), || {
             let captured = process::ask(&question.within(CARGO_ANSWERS_WITHIN))?;
             if !captured.status.success() {
                 return Err(WorkspaceError::Refused(captured.complaint()));
@@ -79,18 +101,6 @@ impl JobFacts {
             let metadata = serde_json::from_slice(&captured.stdout);
             metadata.map(Arc::new).map_err(|error| WorkspaceError::Unreadable(Arc::new(error)))
         })
-    }
-
-    /// What [`Self::workspace`] says, with cargo's refusal as a text.
-    ///
-    /// # Errors
-    /// Where cargo cannot be asked.
-    pub fn metadata(&self, cargo: &Command, dir: &Path) -> anyhow::Result<Result<Arc<Metadata>, String>> {
-        match self.workspace(cargo, dir) {
-            Ok(metadata) => Ok(Ok(metadata)),
-            Err(WorkspaceError::Refused(words)) => Ok(Err(words)),
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// The runs of a cargo command in a folder: one for each distinct result of feature resolution.
@@ -103,29 +113,38 @@ impl JobFacts {
         mode: FeatureMode,
         metadata: &Metadata,
         dir: &Path,
-        cargo: &Command,
+        asking: &Asking<'_>,
     ) -> Result<Vec<CargoRun>, WorkspaceError> {
-        runs(command, mode, metadata, dir, cargo, &self.resolutions)
+        runs(command, mode, metadata, dir, asking, &self.resolutions)
     }
 
     /// Which words that have to do with rustc's flags stand in the files of the workspace and of its path
     /// dependencies.
     pub fn mentions(&self, metadata: &Metadata) -> Mentions {
-        *self.mentions.get_or_init(|| {
-            let own = metadata.packages.iter().filter(|package| package.source.is_none());
-            own.filter_map(|package| package.manifest_path.parent()).fold(
-                Mentions::default(),
-                |all, folder| {
-                    // A manifest may inherit its lints from that of a workspace above it.
-                    let manifests =
-                        folder.ancestors().filter_map(|above| read(above.join("Cargo.toml").as_std_path()));
-                    let manifests = manifests.map(|text| Mentions::of_manifest(&text));
-                    let target = metadata.target_directory.as_std_path();
-                    manifests.fold(all.or(in_sources(folder.as_std_path(), target)), Mentions::or)
-                },
-            )
+        self.mentions.get_or_make(metadata.workspace_root.clone().into(), || {
+            let own = || metadata.packages.iter().filter(|package| package.source.is_none());
+            let outside = own().any(|package| {
+                let folder = package.manifest_path.parent();
+                package.targets.iter().any(|t| folder.is_none_or(|folder| !t.src_path.starts_with(folder)))
+            });
+            let begin = Mentions { elsewhere: outside, ..Mentions::default() };
+            own().filter_map(|package| package.manifest_path.parent()).fold(begin, |all, folder| {
+                // A manifest may inherit its lints from that of a workspace above it.
+                let manifests =
+                    folder.ancestors().filter_map(|above| read(above.join("Cargo.toml").as_std_path()));
+                let manifests = manifests.map(|text| Mentions::of_manifest(&text));
+                let target = metadata.target_directory.as_std_path();
+                manifests.fold(all.or(in_sources(folder.as_std_path(), target)), Mentions::or)
+            })
         })
     }
+}
+
+/// What can change the answer to a question: the program, its arguments and its variables. Flags for rustdoc
+/// change none.
+pub(super) fn surroundings(question: &Command) -> String {
+    let env: Vec<_> = question.env.iter().filter(|(name, _)| name != "RUSTDOCFLAGS").collect();
+    format!("{} {:?} {env:?}", question.program.display(), question.args)
 }
 
 /// What the Rust sources below a folder mention.
@@ -137,6 +156,10 @@ fn in_sources(folder: &Path, target: &Path) -> Mentions {
         if kind.is_dir() {
             let hidden = entry.file_name().to_string_lossy().starts_with('.');
             return if hidden || path == target { all } else { all.or(in_sources(&path, target)) };
+        }
+        if kind.is_symlink() && path.is_dir() {
+            // It may lead anywhere, and in circles.
+            return Mentions { elsewhere: true, ..all };
         }
         let source = path.extension().is_some_and(|extension| extension == "rs");
         let text = if source { read(&path) } else { None };

@@ -1,10 +1,7 @@
 //! How the flags for rustc are put into effect that a check's command asks for.
 
 use rust_vmm_ci_core::checks::cargo::CargoCommand;
-use rust_vmm_ci_core::workspace::flags::{DOC_CFG, Mentions};
-
-/// The flags of a command that deny warnings.
-const DENY: &str = "-D warnings";
+use rust_vmm_ci_core::workspace::flags::{DENY, Mentions, are_known};
 
 /// How the flags of a command are put into effect.
 pub(super) struct Flags {
@@ -31,8 +28,7 @@ impl Flags {
     /// it holds flags that are not known here.
     pub fn of(command: &CargoCommand, others_in_effect: impl FnOnce() -> bool) -> Self {
         let Some(described) = command.variable("RUSTFLAGS") else { return Self::as_described(command) };
-        let known = described == DENY || described == format!("--cfg {DOC_CFG}");
-        if !known || others_in_effect() {
+        if !are_known(described) || others_in_effect() {
             return Self::as_described(command);
         }
         Self { rustflags: None, by_message: true, deny: described == DENY }
@@ -40,6 +36,9 @@ impl Flags {
 
     /// Whether sources mention something that would notice that the variable is not set.
     pub fn are_noticed(&self, mentions: Mentions) -> bool {
-        self.by_message && (mentions.variable || if self.deny { mentions.warnings } else { mentions.doc_cfg })
+        self.by_message
+            && (mentions.variable
+                || mentions.elsewhere
+                || if self.deny { mentions.warnings } else { mentions.doc_cfg })
     }
 }

@@ -34,6 +34,9 @@ pub(super) fn check(context: &mut Context<'_>, command: &CargoCommand) -> Result
     })?;
     let mut findings = output.findings();
     if ended != Ended::Exited(0) && findings.is_empty() {
+        if let Some(reason) = words.outage() {
+            return Ok(Judgement::broken(reason));
+        }
         findings.extend(words.finding(ended, &|file| from_folder(&root, &directory, file)));
     }
     Ok(Judgement::of_command(ended, findings))

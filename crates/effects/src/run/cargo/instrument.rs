@@ -4,9 +4,14 @@
 //! from what rustc compiles without it. So dependencies are compiled once for all checks, and one target
 //! directory holds the members' instrumented builds beside the usual ones. The wrapper is a link to this
 //! program, which knows by the link's name that it is the wrapper. A variable would reach the tests as well.
+//!
+//! The repository or the person may have wrappers of their own, such as sccache. cargo would call them with
+//! this program in the place of rustc, and they would ask it what only rustc can answer. So this program
+//! also takes the place of the outer wrapper, and calls theirs with rustc itself.
 
 use crate::process::{self, Command};
 use anyhow::{Context as _, Result};
+use rust_vmm_ci_core::workspace::CargoConfig;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +21,13 @@ const NAME: &str = "rustc-coverage-1";
 /// What the name ends with where the toolchain is a nightly.
 const NIGHTLY: &str = "-nightly";
 
+/// The name of the link that takes the place of a `rustc-wrapper`.
+const OUTER: &str = "rustc-outer-wrapper";
+/// The variable with the path of the `rustc-wrapper` whose place is taken.
+const WRAPPER: &str = "RUST_VMM_CI_RUSTC_WRAPPER";
+/// The variable with the path of the `rustc-workspace-wrapper` whose place is taken.
+const WORKSPACE_WRAPPER: &str = "RUST_VMM_CI_RUSTC_WORKSPACE_WRAPPER";
+
 /// The variable with the folder for the counts that the compiler itself writes while it runs a member's
 /// procedural macro. It holds one folder for each unit.
 const UNIT_PROFILES: &str = "RUST_VMM_CI_UNIT_PROFILES";
@@ -23,6 +35,7 @@ const UNIT_PROFILES: &str = "RUST_VMM_CI_UNIT_PROFILES";
 /// What makes cargo instrument a workspace's members.
 pub struct Instrumentation {
     wrapper: PathBuf,
+    outer: PathBuf,
     /// The folder of the compiler's own counts. It holds one folder for each unit: `CRATE-HASH`.
     pub unit_profiles: PathBuf,
 }
@@ -34,18 +47,34 @@ impl Instrumentation {
     /// Where the file system refuses it.
     pub fn prepare(program: &Path, folder: &Path, nightly: bool) -> Result<Self> {
         let suffix = if nightly { NIGHTLY } else { "" };
-        let wrapper = folder.join(format!("{NAME}{suffix}{}", std::env::consts::EXE_SUFFIX));
-        // A job that was killed may have left a link of any name, and in a container process ids come again.
-        let linked = std::fs::create_dir_all(folder)
-            .and_then(|()| tempfile::Builder::new().prefix(".").make_in(folder, |path| link(program, path)))
-            .and_then(|fresh| Ok(fresh.into_temp_path().persist(&wrapper)?));
-        linked.with_context(|| format!("linking {} to {}", wrapper.display(), program.display()))?;
-        Ok(Self { wrapper, unit_profiles: folder.join("units") })
+        let place = |name: String| -> Result<PathBuf> {
+            let link_to = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+            // A job that was killed may have left a link of any name, and in a container process ids come
+            // again.
+            let linked = std::fs::create_dir_all(folder)
+                .and_then(|()| {
+                    tempfile::Builder::new().prefix(".").make_in(folder, |path| link(program, path))
+                })
+                .and_then(|fresh| Ok(fresh.into_temp_path().persist(&link_to)?));
+            linked.with_context(|| format!("linking {} to {}", link_to.display(), program.display()))?;
+            Ok(link_to)
+        };
+        let (wrapper, outer) = (place(format!("{NAME}{suffix}"))?, place(OUTER.to_owned())?);
+        Ok(Self { wrapper, outer, unit_profiles: folder.join("units") })
     }
 
     /// The cargo command that instruments the members. The programs write their counts to `profiles`.
+    /// `config` is what cargo finds in the command's folder: its wrappers stay in effect.
     #[must_use]
-    pub fn apply(&self, cargo: Command, profiles: &Path) -> Command {
+    pub fn apply(&self, cargo: Command, profiles: &Path, config: &CargoConfig) -> Command {
+        let cargo = match config.rustc_wrapper() {
+            Some(theirs) => cargo.env("RUSTC_WRAPPER", &self.outer).env(WRAPPER, theirs),
+            None => cargo,
+        };
+        let cargo = match config.rustc_workspace_wrapper() {
+            Some(theirs) => cargo.env(WORKSPACE_WRAPPER, theirs),
+            None => cargo,
+        };
         let wrapper = toml::Value::String(self.wrapper.to_string_lossy().into_owned());
         cargo
             .arg(format!("--config=build.rustc-workspace-wrapper={wrapper}"))
@@ -79,19 +108,44 @@ pub fn link(program: &Path, link: &Path) -> std::io::Result<()> {
 }
 
 /// Acts as the wrapper where this process was started as one. Returns `None` otherwise.
-pub fn act_as_wrapper(mut args: impl Iterator<Item = OsString>) -> Option<Result<i32>> {
-    let name = PathBuf::from(args.next()?);
-    let rest = name.file_stem()?.to_str()?.strip_prefix(NAME)?;
-    let nightly = match rest {
-        "" => false,
-        NIGHTLY => true,
-        _ => return None,
-    };
-    let command = instrumented(args.collect(), nightly)?;
+pub fn act_as_wrapper(args: impl Iterator<Item = OsString>) -> Option<Result<i32>> {
+    let args: Vec<OsString> = args.collect();
+    let command = called(&args, &|name| std::env::var_os(name))?;
     Some(process::replace(&match (std::env::var_os(UNIT_PROFILES), unit(&command.args)) {
         (Some(folder), Some(unit)) => with_profiles(command, &Path::new(&folder).join(unit)),
         _ => command,
     }))
+}
+
+/// The command that a call of this program stands for. None where the program was called by another name.
+fn called(args: &[OsString], variable: &dyn Fn(&str) -> Option<OsString>) -> Option<Command> {
+    let (name, mut rest) = args.split_first()?;
+    let mut call: Vec<OsString> = Vec::new();
+    let mut nightly = is_wrapper(name);
+    if Path::new(name).file_stem()? == OUTER {
+        call.extend(variable(WRAPPER));
+        // cargo names the workspace wrapper first, where it calls one.
+        nightly = rest.first().and_then(|program| is_wrapper(program));
+        if nightly.is_some() {
+            rest = rest.get(1..)?;
+        } else {
+            call.extend(rest.iter().cloned());
+            return Some(Command::new(call.first()?).args(call.get(1..)?));
+        }
+    }
+    let nightly = nightly?;
+    call.extend(variable(WORKSPACE_WRAPPER));
+    call.extend(rest.iter().cloned());
+    instrumented(call, nightly)
+}
+
+/// Whether a program is the link of the workspace wrapper, and then whether it is that for a nightly.
+fn is_wrapper(program: &OsStr) -> Option<bool> {
+    match Path::new(program).file_stem()?.to_str()?.strip_prefix(NAME)? {
+        "" => Some(false),
+        NIGHTLY => Some(true),
+        _ => None,
+    }
 }
 
 /// The call of the compiler with the flags of instrumentation, which are those of cargo-llvm-cov 0.9. cargo
@@ -160,7 +214,27 @@ mod tests {
             let made = Instrumentation::prepare(&program, folder.path(), false).unwrap();
             assert_eq!(std::fs::read_link(&made.wrapper).unwrap(), program);
         }
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), left.len());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), left.len() + 1, "the other link");
+    }
+
+    #[test]
+    fn a_wrapper_of_somebodys_own_is_called_with_rustc_itself() {
+        let theirs = |name: &str| (name == WRAPPER).then(|| OsString::from("/bin/sccache"));
+        let both = |name: &str| Some(OsString::from(if name == WRAPPER { "outer" } else { "inner" }));
+        let shown = |call: &str, variable: &dyn Fn(&str) -> Option<OsString>| {
+            called(&words(call), variable).unwrap().to_string()
+        };
+        let outer = format!("/t/{OUTER}");
+        assert_eq!(shown(&format!("{outer} /t/{NAME} rustc -vV"), &theirs), "/bin/sccache rustc -vV");
+        assert_eq!(
+            shown(&format!("{outer} rustc --crate-name a"), &theirs),
+            "/bin/sccache rustc --crate-name a"
+        );
+        let member = format!("{outer} /t/{NAME}{NIGHTLY} rustc --crate-name a");
+        let flags = "-C instrument-coverage '--cfg=coverage' '--cfg=coverage_nightly'";
+        assert_eq!(shown(&member, &theirs), format!("/bin/sccache rustc --crate-name a {flags}"));
+        assert_eq!(shown(&member, &both), format!("outer inner rustc --crate-name a {flags}"));
+        assert_eq!(shown(&format!("/t/{NAME} rustc -vV"), &|_| None), "rustc -vV");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! The command runs once for each distinct set of features. All of them run, even after one has failed.
 
 mod combine;
-mod configuration;
+pub mod configuration;
 pub mod debug;
 mod divided;
 pub mod facts;
@@ -11,10 +11,12 @@ mod flags;
 mod format;
 pub mod instrument;
 mod once_map;
+mod other;
 pub mod repeats;
 pub mod stopwatch;
 mod test;
 pub mod toolchain;
+mod views;
 pub mod words;
 
 use super::context::{Context, Judgement, verdict};
@@ -22,12 +24,13 @@ use super::preamble::{self, Stop};
 use crate::process::{Command, Ended, Stream};
 use anyhow::Result;
 use cargo_metadata::Metadata;
-use combine::CargoRun;
+use combine::{Asking, CargoRun};
 use facts::JobFacts;
 use flags::Flags;
 use repeats::Repeats;
-use rust_vmm_ci_core::checks::cargo::CargoCommand;
+use rust_vmm_ci_core::checks::cargo::{CargoCommand, Kind};
 use rust_vmm_ci_core::checks::messages::Messages;
+use rust_vmm_ci_core::checks::outage;
 use rust_vmm_ci_core::checks::shard::Shard;
 use rust_vmm_ci_core::checks::test_output::Packages;
 use rust_vmm_ci_core::model::FeatureMode;
@@ -38,6 +41,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 use stopwatch::Purpose;
 use toolchain::Toolchain;
+use views::Views;
 pub use words::LastWords;
 
 /// Runs the check.
@@ -63,8 +67,8 @@ fn run_or_stop(
     shard: Option<Shard>,
     merge_examples: bool,
 ) -> Result<Judgement, Stop> {
-    let toolchain = preamble::toolchain(facts)?;
-    if let Some(missing) = missing_component(command, toolchain) {
+    let toolchain = preamble::toolchain(context, facts)?;
+    if let Some(missing) = missing_component(command, &toolchain) {
         return Ok(missing);
     }
     if shard.is_some()
@@ -72,25 +76,38 @@ fn run_or_stop(
     {
         return Ok(missing);
     }
-    if command.verb == "fmt" {
-        return Ok(format::check(context, command)?);
+    match command.kind() {
+        Kind::Format => return Ok(format::check(context, command)?),
+        Kind::Other => return Ok(other::run(context, command)?),
+        Kind::Compile | Kind::Test | Kind::Run => preamble::require_platform(context, &toolchain)?,
     }
-    let metadata = preamble::workspace(context, facts)?;
+    let metadata = preamble::workspace(context, facts, command.lock_flags())?;
+    let views = Views::new(context, command);
+    let asking = Asking { cargo: context.cargo(), place: &|dir| views.place(dir) };
     let runs = facts
-        .runs(command, mode, &metadata, &context.directory, &context.cargo())
+        .runs(command, mode, &metadata, &context.directory, &asking)
         .map_err(|error| preamble::unknown(context, error))?;
     let count = runs.len();
     let runs = part_of(runs, &context.part.combinations)?;
+    let triples = command.values_of("--target");
+    let triple = triples.first().copied().unwrap_or(&toolchain.host);
     // The folder of a member may have a configuration of its own.
-    let triple = command.value_of("--target").unwrap_or(&toolchain.host);
-    let mut flags = Flags::of(command, || runs.iter().any(|run| configuration::has_flags(&run.dir, triple)));
+    let others_in_effect =
+        || triples.len() > 1 || runs.iter().any(|run| views.of(&run.dir).has_flags(triple));
+    let mut flags = if command.kind() == Kind::Run || command.has_message_format() {
+        Flags::as_described(command)
+    } else {
+        Flags::of(command, others_in_effect)
+    };
     if flags.by_message && flags.are_noticed(facts.mentions(&metadata)) {
         flags = Flags::as_described(command);
     }
-    let repeats = test::repeats(context, command, toolchain, triple, &runs, merge_examples);
+    let own_tools = runs.iter().any(|run| views.of(&run.dir).sets_test_tools(triple));
+    let repeats =
+        if own_tools { None } else { test::repeats(context, command, &toolchain, triple, merge_examples) };
     let again = mode == FeatureMode::PowersetAll;
-    Ok(Check { context, command, flags, metadata: &metadata, facts, shard, repeats, again }
-        .run_all(runs, count)?)
+    let check = Check { context, command, flags, metadata: &metadata, facts, views, shard, repeats, again };
+    Ok(check.run_all(runs, count)?)
 }
 
 /// The runs that are named, or that stand for one that is; without names all of them.
@@ -129,7 +146,9 @@ fn missing_component(command: &CargoCommand, toolchain: &Toolchain) -> Option<Ju
         let reason = format!("`{program}` is not installed for {}", toolchain.version);
         return Some(Judgement::missing(reason, remedy));
     }
-    let target = command.value_of("--target").filter(|target| !toolchain.has_target(target))?;
+    // A target can also be a file that describes it.
+    let mut targets = command.values_of("--target").into_iter().filter(|target| !target.ends_with(".json"));
+    let target = targets.find(|target| !toolchain.has_target(target))?;
     let reason = format!("the target {target} is not installed for {}", toolchain.version);
     Some(Judgement::missing(reason, format!("rustup target add {target}")))
 }
@@ -141,6 +160,7 @@ struct Check<'a, 'c> {
     flags: Flags,
     metadata: &'a Metadata,
     facts: &'a JobFacts,
+    views: Views,
     /// The share of the tests that runs here; without one all of them run.
     shard: Option<Shard>,
     /// How test programs that passed before are left out; none where all must run.
@@ -159,6 +179,8 @@ struct RunResult {
     packages: Packages,
     /// The tests that passed before and were left out.
     passed_before: Vec<String>,
+    /// Why a failure is no verdict on the commit, where it is none.
+    outage: Option<String>,
     /// How many examples in documentation were compiled together with others.
     merged_examples: usize,
 }
@@ -171,6 +193,7 @@ impl RunResult {
             beside: BTreeSet::new(),
             packages: Packages::new(),
             passed_before: Vec::new(),
+            outage: None,
             merged_examples: 0,
         }
     }
@@ -192,8 +215,10 @@ impl Check<'_, '_> {
             }
             let verdict = match verdict(result.ended) {
                 Verdict::Passed if has_error(&result.findings) => Verdict::Failed,
+                Verdict::Failed if result.outage.is_some() => Verdict::Broken,
                 verdict => verdict,
             };
+            judgement.reason = judgement.reason.or(result.outage);
             for mut finding in result.findings {
                 if count > 1 {
                     finding.feature_sets = vec![run.name()];
@@ -211,7 +236,8 @@ impl Check<'_, '_> {
                 seconds: begin.elapsed().as_secs_f64(),
                 timings: self.context.timings.take(),
             });
-            if verdict != Verdict::Passed {
+            // A failure in one run stays one, whatever becomes of the others.
+            if verdict != Verdict::Passed && judgement.verdict != Verdict::Failed {
                 judgement.verdict = verdict;
             }
             match result.ended {
@@ -234,10 +260,11 @@ impl Check<'_, '_> {
     }
 
     fn run_one(&mut self, run: &CargoRun) -> Result<RunResult> {
-        if self.command.verb != "test" {
-            return self.compile(run, &[]);
+        match self.command.kind() {
+            Kind::Test => self.build_and_test(run),
+            Kind::Run => self.run_program(run),
+            _ => self.compile(run, &[]),
         }
-        self.build_and_test(run)
     }
 
     /// cargo with the check's variables, in the run's folder.
@@ -264,7 +291,10 @@ impl Check<'_, '_> {
         } else {
             "--message-format=json"
         };
-        let mut command = self.cargo(run, extra).arg(format);
+        let mut command = self.cargo(run, extra);
+        if !self.command.has_message_format() {
+            command = command.arg(format);
+        }
         if extra.is_empty() && !self.command.trailing.is_empty() {
             command = command.arg("--").args(&self.command.trailing);
         }
@@ -283,10 +313,32 @@ impl Check<'_, '_> {
         })?;
         let (beside, packages) = (messages.take_programs(), messages.take_packages());
         let mut findings = messages.findings();
-        if ended != Ended::Exited(0) && !has_error(&findings) {
-            findings.extend(words.finding(ended, &|file| self.located(file)));
+        let mut outage = None;
+        if ended != Ended::Exited(0) {
+            outage = if has_error(&findings) { outage::of_findings(&findings) } else { words.outage() };
+            if !has_error(&findings) {
+                findings.extend(words.finding(ended, &|file| self.located(file)));
+            }
         }
-        Ok(RunResult { beside, packages, ..RunResult::new(ended, findings) })
+        Ok(RunResult { beside, packages, outage, ..RunResult::new(ended, findings) })
+    }
+
+    /// Runs a command that prints what a program of the repository prints.
+    fn run_program(&mut self, run: &CargoRun) -> Result<RunResult> {
+        let trailing = &self.command.trailing;
+        let cargo = self.cargo(run, &[]);
+        let command = if trailing.is_empty() { cargo } else { cargo.arg("--").args(trailing) };
+        self.context.announce_with(&command, &self.command.env);
+        let mut words = LastWords::default();
+        let ended = self.context.run_cargo(&command, Purpose::Run, &mut |stream, line| {
+            if stream == Stream::Stderr {
+                words.read(line);
+            }
+            Some(line.into())
+        })?;
+        let finding =
+            if ended == Ended::Exited(0) { None } else { words.finding(ended, &|file| self.located(file)) };
+        Ok(RunResult::new(ended, finding.into_iter().collect()))
     }
 
     /// Whether documentation failed for a package that is not the repository's. Such a package may mention

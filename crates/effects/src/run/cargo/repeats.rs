@@ -72,13 +72,14 @@ impl Repeats {
         Ok(Some(Self { folder, triple: triple.to_owned(), mark }))
     }
 
-    /// The command with the shims. `beside` are the programs and dynamic libraries of the workspace.
+    /// The command with the shims. `beside` are the programs and dynamic libraries of the workspace. `place`
+    /// says what else can change a result: what cargo finds in its folder.
     ///
     /// # Errors
     /// Where the file system refuses.
-    pub fn apply(&self, cargo: Command, beside: &BTreeSet<PathBuf>) -> Result<Command> {
+    pub fn apply(&self, cargo: Command, beside: &BTreeSet<PathBuf>, place: &str) -> Result<Command> {
         let beside: String = beside.iter().map(|file| stamp(file) + "\n").collect();
-        fs::write(self.at(BESIDE), beside).context("preparing to run tests")?;
+        fs::write(self.at(BESIDE), beside + place).context("preparing to run tests")?;
         let _ = fs::remove_file(self.at(SEEN));
         let value = |name: &str| toml::Value::String(self.at(name).to_string_lossy().into_owned());
         Ok(cargo

@@ -1,7 +1,6 @@
 //! Builds and runs tests.
 
 use super::combine::CargoRun;
-use super::configuration;
 use super::repeats::{Repeats, Told};
 use super::stopwatch::Purpose;
 use super::toolchain::Toolchain;
@@ -11,29 +10,22 @@ use crate::process::{Command, Ended, Stream};
 use crate::run::context::Context;
 use anyhow::{Context as _, Result};
 use cargo_metadata::Metadata;
-use rust_vmm_ci_core::checks::cargo::CargoCommand;
+use rust_vmm_ci_core::checks::cargo::{CargoCommand, Kind};
 use rust_vmm_ci_core::checks::examples::as_documented;
 use rust_vmm_ci_core::checks::test_output::{DOC, Packages, TestOutput};
 use rust_vmm_ci_core::model::Os;
 
 /// How tests that passed before are left out of a check. All run where the command runs no tests, and where
-/// the repository or the person has configured what runs them. Leaving them out only saves time, so a
+/// it chooses the form of cargo's messages: then it is not known what is built. Leaving them out only saves time, so a
 /// check goes on without it where it cannot be prepared.
 pub(super) fn repeats(
     context: &mut Context<'_>,
     command: &CargoCommand,
     toolchain: &Toolchain,
     triple: &str,
-    runs: &[CargoRun],
     merge_examples: bool,
 ) -> Option<Repeats> {
-    let sets_tools = |run: &CargoRun| configuration::sets_test_tools(&run.dir, triple);
-    let configures = |arg: &String| arg.starts_with("--config");
-    if command.verb != "test"
-        || context.os != Os::Linux
-        || command.args.iter().any(configures)
-        || runs.iter().any(sets_tools)
-    {
+    if command.kind() != Kind::Test || context.os != Os::Linux || command.has_message_format() {
         return None;
     }
     let program = std::env::current_exe().context("finding this program's own file");
@@ -48,12 +40,14 @@ impl Check<'_, '_> {
     /// Builds tests and then runs them. These are two commands: what tests print stands on the same stream
     /// as cargo's messages, and may look like them.
     pub(super) fn build_and_test(&mut self, run: &CargoRun) -> Result<RunResult> {
-        if self.command.has("--doc") {
+        let no_run = self.command.unless_given("--no-run");
+        if self.command.has("--doc") || (self.command.has_message_format() && no_run.is_some()) {
             let nothing = RunResult::new(Ended::Exited(0), Vec::new());
             return self.test(run, &[], &nothing);
         }
-        let built = self.compile(run, &["--no-run"])?;
-        if built.ended != Ended::Exited(0) {
+        let added: Vec<&str> = no_run.into_iter().collect();
+        let built = self.compile(run, &added)?;
+        if built.ended != Ended::Exited(0) || no_run.is_none() {
             return Ok(built);
         }
         let mut tested = match self.shard {
@@ -73,17 +67,17 @@ impl Check<'_, '_> {
         }
         let whole =
             |cargo: Command| if trailing.is_empty() { cargo } else { cargo.arg("--").args(&trailing) };
-        let cargo = self.cargo(run, &["--no-fail-fast"]).args(extra);
+        let added: Vec<&str> = self.command.unless_given("--no-fail-fast").into_iter().collect();
+        let cargo = self.cargo(run, &added).args(extra);
         // The log shows what a person would type to repeat it, without what leaves tests out.
         self.context.announce_with(&whole(cargo.clone()), &self.command.env);
         let command = whole(match &self.repeats {
-            Some(repeats) => repeats.apply(cargo, &built.beside)?,
+            Some(repeats) => repeats.apply(cargo, &built.beside, &self.views.place(&run.dir))?,
             None => cargo,
         });
         let mut output = TestOutput::default();
         let mut words = LastWords::default();
-        let mut passed_before = Vec::new();
-        let mut merged_examples = 0;
+        let (mut passed_before, mut merged_examples, mut ran) = (Vec::new(), 0, false);
         let mark = self.repeats.as_ref().map(Repeats::mark);
         let ended = self.context.run_cargo(&command, Purpose::Run, &mut |stream, line| {
             let (line, told) = mark.map_or((line, None), |mark| mark.read(line));
@@ -94,6 +88,8 @@ impl Check<'_, '_> {
             }
             if is_error {
                 words.read(&line);
+            } else {
+                ran = true;
             }
             match told {
                 Some(Told::Begins(program)) => output.begins(&program, is_error),
@@ -109,15 +105,17 @@ impl Check<'_, '_> {
         {
             repeats.all_passed()?;
         }
-        let mut findings = Vec::new();
+        let (mut findings, mut outage) = (Vec::new(), None);
         if ended != Ended::Exited(0) {
             let packages = self.packages(built);
             findings = output.findings(&packages, &|file| self.located(file));
             if findings.is_empty() {
+                // What the command builds itself may fail before a test has run.
+                outage = words.outage().filter(|_| !ran);
                 findings.extend(words.finding(ended, &|file| self.located(file)));
             }
         }
-        Ok(RunResult { passed_before, merged_examples, ..RunResult::new(ended, findings) })
+        Ok(RunResult { passed_before, outage, merged_examples, ..RunResult::new(ended, findings) })
     }
 
     /// The packages of test programs and of examples in documentation.

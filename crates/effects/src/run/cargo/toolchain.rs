@@ -1,6 +1,8 @@
 //! The Rust toolchain that checks run with.
 
 use crate::process::{self, Command};
+use rust_vmm_ci_core::model::Platform;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,13 +31,15 @@ impl From<&NoToolchain> for String {
     }
 }
 
-/// The toolchain that is in effect in the repository's folder.
+/// The toolchain that is in effect in a folder, for a command with certain variables.
 #[derive(Clone, Debug)]
 pub struct Toolchain {
     /// The first line of `rustc --version`.
     pub version: String,
     /// The target triple that it builds for by default.
     pub host: String,
+    /// The version of LLVM in rustc, where rustc names one.
+    pub llvm: Option<String>,
     /// Where it is installed.
     sysroot: PathBuf,
     /// cargo, called directly where that is possible. rustup's proxy costs each call some tens of
@@ -45,28 +49,39 @@ pub struct Toolchain {
 
 impl Toolchain {
     /// Finds the toolchain that rustc on PATH answers for in `dir`: with rustup, the one that
-    /// `rust-toolchain.toml`, an override or `RUSTUP_TOOLCHAIN` names.
+    /// `RUSTUP_TOOLCHAIN`, an override or `rust-toolchain.toml` names. `variables` are those that the
+    /// command sets.
     ///
     /// # Errors
     /// Where there is no rustc, rustup refuses, or neither answers in time.
-    pub fn find(dir: &Path) -> Result<Self, NoToolchain> {
+    pub fn find(dir: &Path, variables: &[(String, String)]) -> Result<Self, NoToolchain> {
         let rustc = |words: &[&str]| -> Result<String, NoToolchain> {
             let question = Command::new("rustc").args(words).dir(dir).within(RUSTC_ANSWERS_WITHIN);
+            let question =
+                variables.iter().fold(question, |question, (name, value)| question.env(name, value));
             let answer = process::ask_for_success(&question).map_err(NoToolchain)?;
             Ok(answer.text().trim().to_owned())
         };
-        let version = rustc(&["--version", "--verbose"])?;
-        let host =
-            version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default().to_owned();
-        let version = version.lines().next().unwrap_or_default().to_owned();
+        let answer = rustc(&["--version", "--verbose"])?;
+        let value = |key: &str| answer.lines().find_map(|line| line.strip_prefix(key)).map(str::to_owned);
+        let (host, llvm) = (value("host: ").unwrap_or_default(), value("LLVM version: "));
+        let version = answer.lines().next().unwrap_or_default().to_owned();
         let sysroot = PathBuf::from(rustc(&["--print", "sysroot"])?);
         let direct = sysroot.join("bin").join(executable("cargo"));
-        let mut cargo = Command::new(if direct.is_file() { direct.into_os_string() } else { "cargo".into() });
-        if let Some(name) = rustup_name(&sysroot) {
+        let rustup = rustup_home(variables);
+        let cargo = match (&rustup, rustup.as_deref().and_then(|home| rustup_name(home, &sysroot))) {
             // What rustup's proxy would set; with it, cargo calls this toolchain's rustc without the proxy.
-            cargo = cargo.env("RUSTUP_TOOLCHAIN", name);
-        }
-        Ok(Self { version, host, sysroot, cargo })
+            (_, Some(name)) if direct.is_file() => Command::new(direct).env("RUSTUP_TOOLCHAIN", name),
+            (None, _) if direct.is_file() => Command::new(direct),
+            // rustup knows this toolchain by a name or a path that cannot be told from here.
+            _ => Command::new("cargo"),
+        };
+        Ok(Self { version, host, llvm, sysroot, cargo })
+    }
+
+    /// The platform that it builds for by default; none where this program has no checks for it.
+    pub fn platform(&self) -> Option<Platform> {
+        Platform::of_triple(&self.host)
     }
 
     /// The path at which the toolchain has a program of its own, such as `rustdoc`. It need not be there.
@@ -79,7 +94,12 @@ impl Toolchain {
         self.program(program).is_file()
             // Without rustup a component can be a package of its own, elsewhere on PATH. With rustup, a
             // proxy is on PATH whether the component is installed or not.
-            || (rustup_name(&self.sysroot).is_none() && which::which(program).is_ok())
+            || (!self.is_of_rustup() && which::which(program).is_ok())
+    }
+
+    /// Whether rustup's proxies lead to it.
+    fn is_of_rustup(&self) -> bool {
+        self.cargo.env.iter().any(|(name, _)| name == "RUSTUP_TOOLCHAIN")
     }
 
     /// Whether cargo takes configuration by `--config` (stable since 1.63).
@@ -107,10 +127,37 @@ impl Toolchain {
     }
 }
 
-/// The toolchain's name in rustup, where rustup has installed it.
-fn rustup_name(sysroot: &Path) -> Option<&std::ffi::OsStr> {
-    let in_rustup = sysroot.parent()?.file_name()? == "toolchains";
-    in_rustup.then(|| sysroot.file_name()).flatten()
+/// rustup's folder, where there is one.
+fn rustup_home(variables: &[(String, String)]) -> Option<PathBuf> {
+    let own = variables.iter().rev().find(|(name, _)| name == "RUSTUP_HOME").map(|(_, value)| value.into());
+    own.or_else(|| std::env::var_os("RUSTUP_HOME").map(PathBuf::from))
+        .or_else(|| std::env::home_dir().map(|home| home.join(".rustup")))
+        .filter(|home| home.join("toolchains").is_dir())
+}
+
+/// The name by which rustup knows the toolchain in a folder. A linked toolchain can have any name.
+fn rustup_name(home: &Path, sysroot: &Path) -> Option<OsString> {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    let sysroot = real(sysroot)?;
+    let entries = std::fs::read_dir(home.join("toolchains")).ok()?.filter_map(Result::ok);
+    let names = entries.filter(|entry| real(&entry.path()).as_ref() == Some(&sysroot));
+    // Of several names for the same folder, the folder's own comes first.
+    names.map(|entry| entry.file_name()).min_by_key(|name| (sysroot.file_name() != Some(name), name.clone()))
+}
+
+/// The folders whose entries decide which toolchain rustup takes in `dir`: the nearest one with a toolchain
+/// file, or `dir` itself where somebody has set overrides for folders. Two folders with the same answer
+/// have the same toolchain.
+pub(super) fn decided_in(dir: &Path, variables: &[(String, String)]) -> Option<PathBuf> {
+    let settings = rustup_home(variables)?.join("settings.toml");
+    let settings = std::fs::read_to_string(settings).unwrap_or_default();
+    let overrides = settings.parse::<toml::Table>().ok().and_then(|mut table| table.remove("overrides"));
+    if overrides.is_some_and(|table| table.as_table().is_none_or(|table| !table.is_empty())) {
+        return Some(dir.to_owned());
+    }
+    let names = ["rust-toolchain.toml", "rust-toolchain"];
+    let has_file = |folder: &&Path| names.iter().any(|name| folder.join(name).exists());
+    dir.ancestors().find(has_file).map(Path::to_owned)
 }
 
 /// A program's file name on this system.
@@ -123,6 +170,42 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(windows, ignore = "links need a privilege")]
+    fn a_linked_toolchain_is_known_by_the_name_that_rustup_has_for_it() {
+        let home = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let real = elsewhere.path().join("toolchains/own-build");
+        std::fs::create_dir_all(&real).unwrap();
+        std::fs::create_dir_all(home.path().join("toolchains/stable")).unwrap();
+        let name = |sysroot: &Path| rustup_name(home.path(), sysroot);
+        assert_eq!(name(&real), None, "rustup does not know it");
+        crate::run::instrument::link(&real, &home.path().join("toolchains/mine")).unwrap();
+        assert_eq!(name(&real), Some("mine".into()));
+        assert_eq!(name(&home.path().join("toolchains/stable")), Some("stable".into()));
+    }
+
+    #[test]
+    fn the_nearest_toolchain_file_decides_and_an_override_may_decide_anywhere() {
+        let top = tempfile::tempdir().unwrap();
+        let (home, folder) = (top.path().join("home"), top.path().join("a/b"));
+        std::fs::create_dir_all(home.join("toolchains")).unwrap();
+        std::fs::create_dir_all(&folder).unwrap();
+        let variables = [("RUSTUP_HOME".to_owned(), home.to_str().unwrap().to_owned())];
+        let decided = || {
+            decided_in(&folder, &variables)
+                .and_then(|dir| Some(dir.strip_prefix(top.path()).ok()?.to_owned()))
+        };
+        assert_eq!(decided(), None);
+        std::fs::write(top.path().join("a/rust-toolchain"), "stable").unwrap();
+        assert_eq!(decided(), Some("a".into()));
+        std::fs::write(folder.join("rust-toolchain.toml"), "[toolchain]\nchannel = \"stable\"\n").unwrap();
+        assert_eq!(decided(), Some("a/b".into()));
+        std::fs::remove_file(folder.join("rust-toolchain.toml")).unwrap();
+        std::fs::write(home.join("settings.toml"), "[overrides]\n\"/x\" = \"nightly\"\n").unwrap();
+        assert_eq!(decided(), Some("a/b".into()));
+    }
+
+    #[test]
     fn cargo_takes_configuration_since_its_version_63() {
         for (version, expected) in [
             ("rustc 1.62.1 (e092d0b6b 2022-07-16)", false),
@@ -133,6 +216,7 @@ mod tests {
             let toolchain = Toolchain {
                 version: version.into(),
                 host: String::new(),
+                llvm: None,
                 sysroot: PathBuf::new(),
                 cargo: Command::new("cargo"),
             };

@@ -1,6 +1,7 @@
 //! A finding of what a tool says on standard error, for a failure that no message explains.
 
 use crate::process::Ended;
+use rust_vmm_ci_core::checks::outage;
 use rust_vmm_ci_core::report::Finding;
 use std::collections::VecDeque;
 
@@ -22,6 +23,11 @@ impl LastWords {
         let text = anstream::adapter::strip_str(&String::from_utf8_lossy(line)).to_string();
         let text: String = text.chars().take(LONGEST_WORDS).collect();
         self.0.push_back(text);
+    }
+
+    /// Why the lines tell of a fault of the machine or the network. None where they tell of none.
+    pub fn outage(&self) -> Option<String> {
+        outage::of_cargo(&self.0.iter().map(String::as_str).collect::<String>())
     }
 
     /// A finding with the lines. There is none where this program ended the tool. `from_root` makes a path

@@ -15,7 +15,9 @@ fn program() -> Option<PathBuf> {
     let job = JobFacts::new(Path::new("."));
     let lacks = if !program.is_file() {
         "the program is not built"
-    } else if Llvm::find(job.toolchain().unwrap(), &[]).is_none() {
+    } else if Platform::of_this_machine() != Some(Platform::X86_64) {
+        "the samples are held to the score of x86_64"
+    } else if Llvm::find(&job.toolchain(Path::new("."), &[]).unwrap(), &[]).is_none() {
         "LLVM's tools for coverage are not there (LLVM_COV, LLVM_PROFDATA)"
     } else {
         return Some(program);
@@ -208,4 +210,22 @@ fn the_figure_is_cargo_llvm_covs() {
         let expected = format!("{} of {} lines", lines["covered"], lines["count"]);
         assert!(text(&judgement).contains(&expected), "{expected}: {}", text(&judgement));
     }
+}
+
+#[test]
+#[cfg_attr(windows, ignore = "no check of Windows")]
+fn a_wrapper_of_the_repositorys_own_is_called_with_rustc_itself() {
+    let Some(program) = program() else { return };
+    let repository = sample("{\"coverage_score\": 87.5, \"exclude_path\": \"\"}");
+    // It asks what it is given, in another folder, as sccache's server does.
+    let wrapper = "#!/bin/sh\necho \"$*\" >>\"$(dirname \"$0\")/../target/calls\"\n\
+        (cd / && \"$1\" -vV) | grep -q '^rustc ' || exit 9\nexec \"$@\"\n";
+    repository.write("tools/wrapper", wrapper).write("target/calls", "");
+    let wrapper = repository.root.join("tools/wrapper");
+    assert!(process::capture(&Command::new("chmod").arg("+x").arg(wrapper)).unwrap().status.success());
+    repository.write(".cargo/config.toml", "[build]\nrustc-wrapper = \"tools/wrapper\"\n");
+    let (judgement, log) = run(&repository, None, false, &program);
+    assert_eq!(judgement.verdict, Verdict::Passed, "{log}");
+    let calls = std::fs::read_to_string(repository.root.join("target/calls")).unwrap();
+    assert!(calls.contains("-C instrument-coverage"), "{calls}");
 }

@@ -5,7 +5,7 @@ mod capacity;
 pub use capacity::at_once;
 
 use super::console::Console;
-use super::context::{Context, Judgement, Part};
+use super::context::{Context, Judgement, Part, with_variables};
 use super::{JobFacts, audit, bench, cargo, commit_format, coverage, program, shell};
 use crate::process::{self, Command};
 use anyhow::Result;
@@ -14,7 +14,9 @@ use rust_vmm_ci_core::checks::{Logic, Needs, Work};
 use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::plan::PlannedCheck;
 use rust_vmm_ci_core::report::{Outcome, Timings, Verdict};
+use rust_vmm_ci_core::workspace::flags;
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -66,6 +68,7 @@ pub fn run(
     begin: Instant,
     ended: &(dyn Fn(&Outcome) + Sync),
 ) -> Vec<Outcome> {
+    note_lock_files(plan, job, settings, console.color());
     let queue =
         Mutex::new(Queue { pending: (0..plan.len()).collect(), busy: Vec::new(), idle: None, stop: false });
     let freed = Condvar::new();
@@ -222,17 +225,9 @@ fn judge(
     run_started: Instant,
     log: &mut super::console::CheckLog<'_>,
 ) -> (Result<Judgement>, Option<Timings>) {
-    let mut cargo =
-        job.toolchain().map_or_else(|_| Command::new("cargo"), |toolchain| toolchain.cargo.clone());
-    if settings.ci && std::env::var_os("CARGO_INCREMENTAL").is_none() {
-        // Incremental compilation costs at every first build what it saves at the next one. On a person's
-        // machine the builds of the checks and of the person share what they compile only if both use it.
-        cargo = cargo.env("CARGO_INCREMENTAL", "0");
-    }
-    let directory = check.directory.as_ref().map_or_else(|| job.root.clone(), |dir| job.root.join(dir));
-    if settings.ci {
-        cargo = cargo::debug::with_less(cargo, &directory);
-    }
+    let directory = directory(check, job);
+    let env = variables(check);
+    let cargo = cargo_command(check, job, settings, color);
     // Both callbacks write to the one log; only one is ever called at a time.
     let log = std::cell::RefCell::new(log);
     let mut context = Context {
@@ -240,8 +235,8 @@ fn judge(
         directory,
         platform: settings.platform,
         os: settings.os,
-        cargo: if color { cargo.env("CARGO_TERM_COLOR", "always") } else { cargo },
-        env: &check.env,
+        cargo,
+        env: &env,
         deadline,
         run_started,
         color,
@@ -265,6 +260,54 @@ fn judge(
         Work::Logic(Logic::Program(program)) => program::run(&mut context, program, job),
     };
     (judged, context.timings)
+}
+
+/// The folder that a check works in.
+fn directory(check: &PlannedCheck, job: &JobFacts) -> PathBuf {
+    check.directory.as_ref().map_or_else(|| job.root.clone(), |dir| job.root.join(dir))
+}
+
+/// cargo for a check, without the variables that the check sets.
+fn cargo_command(check: &PlannedCheck, job: &JobFacts, settings: &Settings, color: bool) -> Command {
+    let toolchain = job.toolchain(&directory(check, job), &variables(check));
+    let mut cargo = toolchain.map_or_else(|_| Command::new("cargo"), |toolchain| toolchain.cargo.clone());
+    if settings.ci && std::env::var_os("CARGO_INCREMENTAL").is_none() {
+        // Incremental compilation costs at every first build what it saves at the next one. On a person's
+        // machine the builds of the checks and of the person share what they compile only if both use it.
+        cargo = cargo.env("CARGO_INCREMENTAL", "0");
+    }
+    if settings.ci {
+        let arguments: &[String] =
+            if let Work::Cargo { command, .. } = &check.work { &command.args } else { &[] };
+        cargo = cargo::debug::with_less(cargo, &directory(check, job), &variables(check), arguments);
+    }
+    if color { cargo.env("CARGO_TERM_COLOR", "always") } else { cargo }
+}
+
+/// Asks cargo about the workspace for each check that wants the lock file as it is. Other checks of the job
+/// may mend an outdated lock file, and what cargo says then would not be about the commit.
+fn note_lock_files(plan: &[PlannedCheck], job: &JobFacts, settings: &Settings, color: bool) {
+    for check in plan {
+        if let Work::Cargo { command, .. } = &check.work
+            && command.lock_flags().any(|flag| flag != "--offline")
+            && job.toolchain(&directory(check, job), &variables(check)).is_ok()
+        {
+            let cargo = with_variables(cargo_command(check, job, settings, color), &variables(check));
+            // The check finds the same answer, and says it.
+            let _ = job.workspace(&cargo, &directory(check, job), command.lock_flags());
+        }
+    }
+}
+
+/// The variables that a check sets. Those of a cargo command stand in the command. Flags for rustc that are
+/// known are put into effect by the check itself.
+fn variables(check: &PlannedCheck) -> Vec<(String, String)> {
+    let mut all = check.env.clone();
+    if let Work::Cargo { command, .. } = &check.work {
+        let known = |(name, value): &&(String, String)| name == "RUSTFLAGS" && flags::are_known(value);
+        all.extend(command.env.iter().filter(|variable| !known(variable)).cloned());
+    }
+    all
 }
 
 #[cfg(test)]
