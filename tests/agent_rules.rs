@@ -25,6 +25,9 @@ fn job(agent: &Path) -> Bootstrap {
     Bootstrap::new(BINARY, agent, FILES).plugin(&json!({"docker": false})).command("echo it ran")
 }
 
+/// What somebody changes in a signed step.
+type Change = fn(&mut Value);
+
 #[test]
 fn what_the_agent_may_restrict_works_or_is_refused_before_the_plugin_runs() {
     let Some(agent) = agent() else { return };
@@ -133,7 +136,6 @@ fn a_signed_build_passes() {
 #[test]
 fn a_changed_byte_in_a_signed_field_is_refused() {
     let Some(agent) = agent() else { return };
-    type Change = fn(&mut Value);
     let changes: [(&str, Change); 3] = [
         ("command", |step| step["command"] = "echo changed".into()),
         ("env", |step| step["env"]["A"] = "changed".into()),

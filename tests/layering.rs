@@ -65,7 +65,6 @@ const READERS: &[(&str, &str)] = &[
     ("crates/effects/src/run/cargo/repeats/tell.rs", "a temporary folder of this program's"),
     ("crates/effects/src/run/cargo/toolchain.rs", "the settings of rustup"),
     ("src/commands/doctor/machine.rs", "a setting of the kernel, in /sys"),
-    ("src/commands/report.rs", "the reports that a person names"),
     ("src/job/configuration.rs", "the file that a person names with --config"),
     ("src/job/machine.rs", "/proc and /sys"),
 ];
