@@ -2,6 +2,7 @@
 
 use crate::job::{PlaceRule, Request, RunOptions, Selection, Task, Verbosity};
 use crate::report_files::ReportFiles;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use rust_vmm_ci_core::model::{Os, Platform};
@@ -172,7 +173,7 @@ pub struct MigrateArgs {
     /// Say what would be done and what is left to do, and change nothing; exit 1 where something is left
     #[arg(long, conflicts_with = "dry_run")]
     pub check: bool,
-    /// Show the steps before and after the move side by side
+    /// Show the steps before and after the move side by side, and change nothing
     #[arg(long)]
     pub diff: bool,
 }
@@ -247,7 +248,7 @@ pub enum DoctorFormat {
 #[derive(Clone, Debug, Default, Args)]
 pub struct RunArgs {
     /// Names or labels of checks [default: all of the platform]
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub names: Vec<String>,
     /// Check only this package of the workspace; may be repeated
     #[arg(long, short, value_name = "NAME")]

@@ -29,7 +29,8 @@ const FOLDER: &str = "rust-vmm-ci";
 /// Exit 2 where there is nothing to move, or the repository's descriptions are wrong; exit 3 where work in the
 /// submodule would be lost, or git refuses. Nothing is changed then.
 pub fn migrate(selection: &Selection, args: MigrateArgs) -> Result<Exit> {
-    let only_says = args.dry_run || args.check;
+    // Who looks at the difference has not decided yet.
+    let only_says = args.dry_run || args.check || args.diff;
     let state = State::read(selection)?;
     if state.submodule.is_none() && !only_says {
         return Err(usage(

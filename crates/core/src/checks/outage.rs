@@ -41,6 +41,7 @@ const SIGNS: &[Sign] = &[
     sign(&["failed to get successful HTTP response from `"], Means::Network),
     sign(&["but --offline was specified"], Means::Network),
     sign(&["you are in the offline mode (--offline)"], Means::Network),
+    sign(&["you're using offline mode (--offline)"], Means::Network),
     // curl: lib/strerror.c, with the number that Cargo puts before it
     sign(&["[5] Could not resolve proxy"], Means::Network),
     sign(&["[6] Could not resolve host"], Means::Network),
@@ -66,6 +67,11 @@ const SIGNS: &[Sign] = &[
     // cargo: crates/cargo-util/src/process_error.rs. cargo asks every rustc for its version first.
     sign(&["could not execute process `", "(never executed)"], Means::Tool),
     sign(&["process didn't exit successfully: `", " -vV` ("], Means::Tool),
+    // Nothing that rustc compiles sends it SIGKILL: the system does when it has no more memory.
+    sign(
+        &["process didn't exit successfully: `", " --crate-name ", "(signal: 9, SIGKILL: kill)"],
+        Means::Tool,
+    ),
     // rustup: src/errors.rs
     sign(&["error: toolchain '", "is not installed"], Means::Tool),
     sign(&["is not installed for the ", "toolchain '"], Means::Tool),
@@ -146,6 +152,10 @@ mod tests {
             ("error: could not execute process `/w rustc -vV` (never executed)\n", "a tool"),
             ("error: process didn't exit successfully: `w /r/bin/rustc -vV` (exit status: 1)\n", "a tool"),
             ("error: toolchain 'foo' is not installed\n", "a tool"),
+            (
+                "error: could not compile `a`\n\nCaused by:\n  process didn't exit successfully: `rustc --crate-name a` (signal: 9, SIGKILL: kill)\n",
+                "a tool",
+            ),
             ("error: 'cargo-clippy' is not installed for the custom toolchain 'x'.\n", "a tool"),
             ("\nCaused by:\n  No space left on device (os error 28)\n", "the disk is full"),
         ] {
