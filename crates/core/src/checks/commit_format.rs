@@ -81,7 +81,7 @@ pub struct Judged {
     pub merges: usize,
     /// How many commits were not checked because their authors are exempt.
     pub exempt: usize,
-    /// The commands that mend all commits, if one command is not enough.
+    /// How to mend the commits, if more than one has a problem.
     pub remedy: Option<String>,
 }
 
