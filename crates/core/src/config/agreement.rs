@@ -39,7 +39,7 @@ fn generated() -> Value {
 }
 
 /// A schema without the parts that only Rust's types need: titles, defaults, formats, and `null` for an unset
-/// option. Only the descriptions of the options (`depth` 2) stay.
+/// option. Only the descriptions of the options (`depth` 1) stay.
 fn plain(schema: &Value, depth: usize) -> Value {
     let Value::Object(map) = schema else { return schema.clone() };
     let is_null = |schema: &Value| schema["type"] == "null";
