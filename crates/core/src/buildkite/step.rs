@@ -74,7 +74,7 @@ impl<'p> Step<'p> {
         ["label", "name", "key"].into_iter().find_map(|key| self.written.get(key)?.as_str())
     }
 
-    /// The steps within a group; none for other steps.
+    /// The steps within a group. None for other steps.
     pub fn steps(self) -> impl Iterator<Item = Self> {
         self.written.get("steps").into_iter().flat_map(Self::list)
     }

@@ -12,7 +12,7 @@ use crate::model::address;
 pub struct Surroundings {
     /// `BUILDKITE_BRANCH`: the branch of the build, in CI.
     pub branch: Option<String>,
-    /// Whether `BUILDKITE_PULL_REQUEST` is a number (it is `false` where there is none).
+    /// Whether `BUILDKITE_PULL_REQUEST` is a number (it is `false` if there is no pull request).
     pub pull_request: bool,
     /// `BUILDKITE_PULL_REQUEST_BASE_BRANCH`.
     pub pull_request_base: Option<String>,

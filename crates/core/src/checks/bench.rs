@@ -133,7 +133,7 @@ pub struct Comparison {
     pub base: f64,
     /// The same on this change.
     pub change: f64,
-    /// By how many percent this change is slower; below 0 where it is faster.
+    /// By how many percent this change is slower. Below 0 if it is faster.
     pub percent: f64,
     /// The range in which the difference lies, in percent, at the confidence of [`Comparison::confidence`].
     pub range: (f64, f64),

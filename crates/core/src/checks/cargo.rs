@@ -186,7 +186,7 @@ impl CargoCommand {
         values
     }
 
-    /// The value of a variable that stands before the command.
+    /// The value of a variable that is set before the command.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }

@@ -4,7 +4,7 @@ use super::work::{Logic, Needs};
 use anyhow::Result;
 use serde_json::{Map, Value};
 
-/// A check that this program knows by name. All of them stand in [`super::CHECKS`].
+/// A check that this program knows by name. All of them are in [`super::CHECKS`].
 #[derive(Debug)]
 pub struct Check {
     /// Its name: its key under the option `checks`.
@@ -48,7 +48,7 @@ pub struct OwnOption {
     pub doc: &'static str,
     /// The value if nobody sets it, for the same table.
     pub default: &'static str,
-    /// A value that it takes, as JSON.
+    /// A value that it accepts, as JSON.
     pub example: &'static str,
 }
 

@@ -22,7 +22,7 @@ pub const BASE: &str = "checks.commit-format.base";
 /// The format that git prints each commit in, for [`commits`]: full hash, hashes of the parents, the author's
 /// name and address (without mailmap), and the message as it was written.
 pub const LOG_FORMAT: &str = "%H%x00%P%x00%an%x00%ae%x00%B";
-/// How many fields [`LOG_FORMAT`] has; each ends with a NUL.
+/// How many fields [`LOG_FORMAT`] has. Each field ends with a NUL.
 const LOG_FIELDS: usize = 5;
 /// The beginning of the titles of commits that git will later combine with other commits (git-rebase(1),
 /// `--autosquash`).

@@ -141,7 +141,7 @@ pub fn read(lcov: &str, sources: &Sources) -> Result<(Vec<FileCoverage>, String)
     Ok((files, kept))
 }
 
-/// The share of lines that ran, in percent. It is 0 if there are no lines, as in LLVM.
+/// The share of lines that ran, in percent. If there are no lines it is 0, which is LLVM's rule.
 pub fn percent(lines: u64, covered: u64) -> f64 {
     // Counts of lines are far below 2^52.
     #[allow(clippy::cast_precision_loss)]

@@ -33,7 +33,7 @@ pub struct Example {
     pub args: Vec<String>,
     /// The program's text.
     pub source: String,
-    /// The documented file, as rustdoc names it.
+    /// The path that rustdoc has for the documented file.
     pub file: String,
     /// The line of the documented file at which rustdoc tells rustc to start counting.
     pub line: i64,
@@ -108,7 +108,7 @@ impl Call {
 }
 
 impl Example {
-    /// A text that is different for each example and each set of arguments.
+    /// A text that differs if any part of the example differs.
     pub fn key(&self) -> String {
         self.key_of(&self.args)
     }

@@ -57,7 +57,7 @@ const SIGNS: &[Sign] = &[
     sign(&["timed out", "class=Net"], Means::Network),
     // cargo: src/cargo/sources/git/utils.rs
     sign(&["network failure seems to have happened"], Means::Network),
-    // git: http.c, remote-curl.c and connect.c, where `net.git-fetch-with-cli` is set
+    // git: http.c, remote-curl.c and connect.c, if `net.git-fetch-with-cli` is set
     sign(&["fatal: unable to access '", "Could"], Means::Network),
     sign(&["fatal: unable to access '", "Failed to connect"], Means::Network),
     sign(&["fatal: unable to access '", "returned error: 5"], Means::Network),

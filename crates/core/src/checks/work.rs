@@ -117,7 +117,7 @@ pub struct Compiles {
 }
 
 impl Needs {
-    /// A check that compiles nothing and may run beside all others.
+    /// A check that compiles nothing and may run at the same time as all others.
     pub const NOTHING: Self = Self { compiles: None, tests: false, machine: false, manifest: false };
 
     /// The needs of a cargo command.

@@ -47,7 +47,7 @@ pub enum Use {
     /// It becomes this flag of `docker run`: once if it is true, with its text, or once for each item of its
     /// list.
     Run(&'static str),
-    /// [`super::resolve`] handles it.
+    /// The effects crate handles it by its name.
     Ours,
     /// It has no effect, whatever its value is. Its purpose is fulfilled anyway, as the text explains.
     Moot(&'static str),

@@ -230,7 +230,7 @@ pub enum DockerChoice {
     Unset,
     /// `docker: false`: on the host.
     Off,
-    /// Options of the docker plugin, and `runtime`, as they are written and checked by [`docker::read`].
+    /// Options of the docker plugin, and `runtime`, as they were written. [`docker::read`] has checked them.
     Options(Map<String, Value>),
 }
 

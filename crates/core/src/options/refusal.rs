@@ -230,7 +230,7 @@ impl Refusal {
         })
     }
 
-    /// The key path from the source; empty for the whole value.
+    /// The key path from the source. Empty for the whole value.
     pub fn path(&self) -> &str {
         self.0.path.as_deref().unwrap_or_default()
     }
@@ -317,7 +317,7 @@ fn quotes(what: &str, value: &Value) -> Option<Meant> {
     Some(Meant::Write(hint.to_owned()))
 }
 
-/// The errors of serde and of the code that it derives. [`Refusal::located`] adds the text of the JSON value.
+/// The errors of serde and of the code that it derives. The method `located` adds the text of the JSON value.
 impl de::Error for Refusal {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::new(Problem::Other(message.to_string()))

@@ -47,7 +47,7 @@ pub struct Facts {
 pub struct CrateFacts {
     /// Its package's name.
     pub name: String,
-    /// Its folder, from the root; `.` for the root.
+    /// Its folder, from the root. `.` is the root.
     pub dir: String,
     /// The platforms of its own `.platform`.
     pub platforms: Option<Vec<Platform>>,

@@ -4,7 +4,7 @@ use crate::model::Origin;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-/// A value, and where it came from.
+/// A value and its origin.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Traced<T> {
     /// The value.
@@ -63,7 +63,7 @@ impl TracedMap {
 pub struct StepSettings {
     /// Where the check is described.
     pub source: Origin,
-    /// Where its command stands.
+    /// Where its command was written.
     pub command: Origin,
     /// The agent tags.
     pub agents: TracedMap,

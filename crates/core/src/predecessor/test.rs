@@ -37,7 +37,7 @@ pub enum Scope {
 /// A test in a description. Its texts are those that the running step sees: the agent's escapes are removed.
 #[derive(Clone, Debug, Default)]
 pub struct Test {
-    /// Where it stands in its file: `tests[3]`.
+    /// Its position in its file, such as `tests[3]`.
     pub key: String,
     /// Its name.
     pub name: CheckName,

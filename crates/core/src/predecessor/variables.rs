@@ -157,7 +157,7 @@ fn example(variable: &str) -> &'static str {
     }
 }
 
-/// A change to single tests, as it is written.
+/// A change to some tests, as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {

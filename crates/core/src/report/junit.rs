@@ -137,7 +137,7 @@ fn began(report: &Report, after: f64) -> Option<chrono::DateTime<chrono::Utc>> {
         .checked_add_signed(chrono::TimeDelta::from_std(duration(after)).ok()?)
 }
 
-/// Seconds as a duration; zero if they are negative or not a number.
+/// Seconds as a duration. Zero if they are negative or not a number.
 fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

@@ -86,7 +86,7 @@ pub struct Outcome {
 pub struct Combination {
     /// The workspace member whose features were combined.
     pub package: String,
-    /// The features, joined with commas; empty for none.
+    /// The features, joined with commas. Empty if there are none.
     pub features: String,
     /// The other combinations for which cargo resolves the same features, as `PACKAGE: FEATURES`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -13,9 +13,9 @@ pub struct Repeat {
     pub job: usize,
     /// The check's name.
     pub check: String,
-    /// The combinations that failed, as [`super::Combination::name`] writes them; empty for all.
+    /// The combinations that failed, as [`super::Combination::name`] writes them. Empty for all combinations.
     pub combinations: Vec<String>,
-    /// The tests that failed, by their names; empty for all.
+    /// The names of the tests that failed. Empty for all tests.
     pub tests: Vec<String>,
 }
 

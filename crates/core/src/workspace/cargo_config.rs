@@ -76,7 +76,7 @@ impl CargoConfig {
         self.tool("RUSTC_WORKSPACE_WRAPPER", variable, "rustc-workspace-wrapper")
     }
 
-    /// A text that is the same for two places where the files and the options set the same in the same way.
+    /// A text that is the same for two places if the files and the options there contain the same settings.
     /// A setting can have any effect on a result, so the text holds all of them. It does not hold the
     /// variables.
     pub fn fingerprint(&self) -> String {

@@ -57,7 +57,7 @@ pub const CHECK: Check = Check {
 pub struct Options {
     /// Advisories that do not make the check fail, with reasons.
     pub ignore: Vec<Ignored>,
-    /// Where the advisories come from. None stands for `RustSec`'s database.
+    /// Where the advisories come from. None for `RustSec`'s database.
     #[serde(deserialize_with = "database")]
     pub database: Option<Database>,
     /// Whether an advisory that the base has too is only a warning.

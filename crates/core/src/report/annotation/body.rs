@@ -75,7 +75,7 @@ impl Body<'_> {
         push(&mut self.text, block, end)
     }
 
-    /// The end: how many findings are not shown, and where the whole report is.
+    /// The end of the text: how many findings are not shown, and where the whole report is.
     fn tail(&mut self, whole: Option<&str>) {
         if self.left_out > 0 {
             self.push(&html! { p { (text::count(self.left_out, "more finding")) " did not fit." } }, LIMIT);

@@ -139,7 +139,7 @@ impl BuildPage<'_> {
         }
     }
 
-    /// The end: how many findings are not shown, and where the whole report is.
+    /// The end of the text: how many findings are not shown, and where the whole report is.
     fn tail(&self, body: &mut String, left_out: usize) {
         if left_out > 0 {
             let block = html! {

@@ -4,7 +4,7 @@ use super::*;
 use crate::exit::Exit;
 use crate::report::Verdict;
 
-/// A report of a job that ran these checks; each has these findings and failed if it has any.
+/// A report of a job that ran these checks. Each check has these findings. It failed if it has any.
 fn report(label: &str, id: &str, started: u64, checks: &[(&str, &[Finding])]) -> Report {
     let outcome = |(name, findings): &(&str, &[Finding])| Outcome {
         label: format!("{name}-x86_64"),
