@@ -1,4 +1,4 @@
-//! Agent tags: what the agent that takes a step must have.
+//! Agent tags: the tags that an agent must have to take a step.
 
 use crate::options::{Name, Scalar, is_plain, read};
 use serde::de::{Error, MapAccess, SeqAccess, Unexpected, Visitor};
@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// Agent tags, in both forms that Buildkite takes: a map, or a list of `name=value`. In a list, blanks
-/// around the name and the value are dropped.
+/// Agent tags, in both forms that Buildkite accepts: a map, or a list of `name=value`. In a list, spaces
+/// around the name and the value are removed.
 #[derive(Debug)]
 pub struct AgentTags(pub Map<String, Value>);
 

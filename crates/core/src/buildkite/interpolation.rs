@@ -46,14 +46,14 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
-/// The name of the variable that the text behind a `$` names. None if it names no variable.
+/// The name of the variable at the beginning of the text that follows a `$`. None if there is no variable.
 fn variable(behind: &str) -> Option<&str> {
     let name = behind.strip_prefix('{').unwrap_or(behind);
     let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
     Some(&name[..end]).filter(|name| name.starts_with(char::is_alphabetic))
 }
 
-/// The first variable in a text that the agent would replace by its value.
+/// The first variable in a text that the agent would replace with its value.
 pub fn first_variable(text: &str) -> Option<&str> {
     pieces(text).find_map(|piece| match piece {
         Piece::Variable(name) => Some(name),
@@ -61,17 +61,15 @@ pub fn first_variable(text: &str) -> Option<&str> {
     })
 }
 
-/// Takes the escapes of `$` away in every text of a value, keys too, as the agent does when it uploads
-/// a pipeline. Variables stay: their values are known only in the build, where the shell replaces
-/// them. A value that is pasted in at upload, such as a branch's name, would be read as part of the
-/// command.
+/// Removes the escapes of `$` from every text in a value, keys included, as the agent does when it uploads a
+/// pipeline. Variables stay, because their values are known only in the build, where the shell replaces them.
+/// If a value such as a branch name were inserted at upload, the shell would read it as part of the command.
 pub fn unescape(value: &mut Value) {
     each_text(value, &|text| text.contains('$').then(|| unescaped(text)));
 }
 
-/// Escapes every `$` in a value, keys too, so that the agent uploads the texts as they are now. One
-/// text cannot be kept, because nothing that can be written gives it: a single `\` directly before a
-/// `$`. The `\` is lost.
+/// Escapes every `$` in a value, keys included, so that the agent uploads the texts unchanged. One text
+/// cannot be kept: a single `\` directly before a `$`. No escape produces it, and the `\` is lost.
 pub fn escape(value: &mut Value) {
     let escaped = |text: &str| text.contains('$').then(|| text.replace('$', "$$"));
     each_text(value, &escaped);
@@ -85,7 +83,7 @@ fn unescaped(text: &str) -> String {
     pieces(text).map(piece).collect()
 }
 
-/// Changes every text in a value, keys too. `change` gives none for a text that stays as it is.
+/// Changes every text in a value, keys included. `change` returns none if a text stays as it is.
 fn each_text(value: &mut Value, change: &dyn Fn(&str) -> Option<String>) {
     match value {
         Value::String(text) => {

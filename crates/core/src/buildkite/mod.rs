@@ -1,9 +1,9 @@
-//! What Buildkite itself defines, as far as this program reads or writes it: how `$` is read in a
-//! pipeline, agent tags, the kinds of steps, lists of plugins, `soft_fail`, and the attributes of a
-//! step that are options of this plugin.
+//! The parts of Buildkite's own definitions that this program reads or writes: how `$` is read in a pipeline,
+//! agent tags, the kinds of steps, lists of plugins, `soft_fail`, and the attributes of a step that are
+//! options of this plugin.
 //!
-//! Each rule stands here once, whether a value comes from the configuration, from a pipeline file or
-//! from a description of the predecessor's.
+//! Each rule is defined once, here. It holds for values from the configuration, from a pipeline file and from
+//! the predecessor's descriptions.
 
 mod agent_tags;
 mod interpolation;

@@ -10,11 +10,11 @@ const AUTOMATIC: [&str; 4] = ["exit_status", "limit", "signal", "signal_reason"]
 /// The keys of the rule for manual retries.
 const MANUAL: [&str; 3] = ["allowed", "permit_on_passed", "reason"];
 
-/// Checks the names in a value of `retry`, and that each has the right kind of value: Buildkite ignores
-/// a misspelt name. The values of the rules are passed on as they are.
+/// Checks the names in a value of `retry`, and the kind of each value. The check is needed because Buildkite
+/// ignores a misspelt name. The values of the rules are passed on unchanged.
 ///
 /// # Errors
-/// For a name that Buildkite does not know, and for a value of another kind.
+/// If Buildkite does not know a name, or if a value has the wrong kind.
 pub fn check(value: &Value) -> Result<(), Refusal> {
     let Value::Object(retry) = value else {
         return Err(Refusal::expected("a map such as {\"automatic\": true}", value));

@@ -1,13 +1,13 @@
-//! Steps of a pipeline as a person wrote them, and the values in them that have more than one form.
+//! Steps of a pipeline as a person wrote them, and values in them that can have several forms.
 
 use serde_json::{Value, json};
 
 /// The kinds of steps (Buildkite's documentation, "Step types").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It runs commands, or only plugins.
+    /// It runs commands. It may also have plugins only.
     Command,
-    /// It has steps of its own.
+    /// It contains other steps.
     Group,
     /// It waits for the steps before it.
     Wait,
@@ -17,12 +17,12 @@ pub enum Kind {
     Input,
     /// It starts a build of another pipeline.
     Trigger,
-    /// It is no step: Buildkite refuses it.
+    /// It is not a step: Buildkite refuses it.
     Unknown,
 }
 
-/// The key that only a step of this kind has; Buildkite tells the kinds apart by it. `waiter` and
-/// `manual` are other names (the agent's `go-pipeline`, `step_scalar.go` and `steps.go`).
+/// The key that only a step of this kind has. Buildkite tells the kinds apart by this key. `waiter` and
+/// `manual` are alternative names (the agent's `go-pipeline`, `step_scalar.go` and `steps.go`).
 const KEYS: [(&str, Kind); 7] = [
     ("group", Kind::Group),
     ("wait", Kind::Wait),
@@ -33,10 +33,10 @@ const KEYS: [(&str, Kind); 7] = [
     ("trigger", Kind::Trigger),
 ];
 
-/// The keys that are no step when they stand alone.
+/// The keys that are not a step when they are written alone, as a word.
 const NO_WORDS: [&str; 2] = ["group", "trigger"];
 
-/// A step, read in place: nothing of it is copied or changed, so unknown keys and the order of keys stay.
+/// A step, read in place. Nothing is copied or changed, so unknown keys and the order of keys stay.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'p> {
     /// Its kind.
@@ -45,8 +45,8 @@ pub struct Step<'p> {
 }
 
 impl<'p> Step<'p> {
-    /// The steps of a pipeline file, which is a list of steps or a map with the key `steps`. The steps
-    /// of a group are within the group's step.
+    /// The steps of a pipeline file. The file is a list of steps, or a map with the key `steps`. The steps of
+    /// a group stay inside the group's step.
     pub fn all(pipeline: &'p Value) -> impl Iterator<Item = Self> {
         Self::list(pipeline.get("steps").unwrap_or(pipeline))
     }
@@ -74,7 +74,7 @@ impl<'p> Step<'p> {
         ["label", "name", "key"].into_iter().find_map(|key| self.written.get(key)?.as_str())
     }
 
-    /// The steps within a group; none for other steps.
+    /// The steps within a group. None for other steps.
     pub fn steps(self) -> impl Iterator<Item = Self> {
         self.written.get("steps").into_iter().flat_map(Self::list)
     }
@@ -85,8 +85,8 @@ impl<'p> Step<'p> {
     }
 }
 
-/// The plugins in a step's `plugins` or in `BUILDKITE_PLUGINS`, with their options: a list of maps and
-/// of plain references, or one map. A plain reference has the options `null`.
+/// The plugins in a step's `plugins` or in `BUILDKITE_PLUGINS`, with their options. The value is one map, or
+/// a list of maps and plain references. A plain reference has the options `null`.
 pub fn plugins(value: &Value) -> Vec<(&str, &Value)> {
     match value {
         Value::Array(items) => items.iter().flat_map(plugins).collect(),
@@ -96,7 +96,7 @@ pub fn plugins(value: &Value) -> Vec<(&str, &Value)> {
     }
 }
 
-/// A step's `plugins` as a list, an item for each plugin, each as it was written.
+/// A step's `plugins` as a list with one item for each plugin, as it was written.
 pub fn plugin_list(value: &Value) -> Vec<Value> {
     match value {
         Value::Array(items) => items.clone(),
@@ -105,8 +105,8 @@ pub fn plugin_list(value: &Value) -> Vec<Value> {
     }
 }
 
-/// Whether a step's `soft_fail` makes every failure soft: `true`, also in quotes (which occurs), or a
-/// list with the exit status `*`.
+/// Whether a step's `soft_fail` makes every failure soft. The value is then `true` (some files have it in
+/// quotes), or a list with the exit status `*`.
 pub fn is_soft(value: Option<&Value>) -> bool {
     match value {
         Some(Value::Bool(soft)) => *soft,

@@ -1,9 +1,9 @@
-//! The options of this plugin that are attributes of a step: every step that an upload generates has
-//! the option's value under the attribute.
+//! The options of this plugin that are attributes of a step. Every step that an upload generates has the
+//! option's value in that attribute.
 //!
-//! A new one is an entry in [`STEP_OPTIONS`], a section in `docs/options.md` and a line in
-//! `tests/cases/config/options.yml`. `plugin.yml` is generated. All else follows from the table: reading
-//! the option, what it wins over, and what `explain` says.
+//! To add one, add an entry to [`STEP_OPTIONS`], a section to `docs/options.md` and a line to
+//! `tests/cases/config/options.yml`. `plugin.yml` is generated. Everything else follows from the table: how
+//! the option is read, which values it overrides, and what `explain` says.
 
 use super::retry;
 use crate::options::Refusal;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 /// An option that is an attribute of every generated step.
 ///
-/// Which value a step has: its own (in `steps` or in a described test), else the option's, else
+/// The value of a step is its own (in `steps` or in a described test), else the option's, else
 /// [`StepOption::default`].
 #[derive(Debug)]
 pub struct StepOption {
@@ -19,7 +19,7 @@ pub struct StepOption {
     pub name: &'static str,
     /// The attribute's name, as Buildkite writes it.
     pub attribute: &'static str,
-    /// The value where nobody gives one. None: the step does not have the attribute then.
+    /// The value if nobody sets one. None: the step then does not have the attribute.
     pub default: Option<fn() -> Value>,
     /// Checks a value.
     pub check: fn(&Value) -> Result<(), Refusal>,
@@ -29,11 +29,11 @@ pub struct StepOption {
     pub kinds: &'static [&'static str],
 }
 
-/// All of them, in the order in which a step has their attributes.
+/// All these options, in the order in which a step has their attributes.
 pub const STEP_OPTIONS: &[StepOption] = &[StepOption {
     name: "retry",
     attribute: "retry",
-    // The predecessor gave every step this one.
+    // The predecessor gave this value to every step.
     default: Some(|| json!({"automatic": false})),
     check: retry::check,
     description: "Buildkite's retry, for every generated step",

@@ -1,8 +1,9 @@
-//! Advisories against the lock file: `cargo audit --json` → findings. Pure.
+//! Compares the lock file with security advisories: turns the output of `cargo audit --json` into findings.
+//! Pure.
 //!
-//! What counts is what `cargo audit --deny warnings` fails on (predecessor's rule): vulnerabilities,
-//! and crates that are unmaintained, unsound or yanked. The JSON is cargo-audit's 0.22 (`rustsec`'s
-//! `Report`); kinds of warnings that it does not have yet count as well.
+//! A finding is whatever makes `cargo audit --deny warnings` fail (predecessor's rule): vulnerabilities, and
+//! crates that are unmaintained, unsound or yanked. The JSON is that of cargo-audit 0.22 (`rustsec`'s
+//! `Report`). New kinds of warnings in later versions count as well.
 
 mod options;
 
@@ -21,7 +22,7 @@ pub const NAME: &str = "cargo-audit";
 
 /// The key path of [`Options::base`].
 pub const BASE: &str = "checks.cargo-audit.base";
-/// What cargo-audit says where a crate's being yanked cannot be looked up.
+/// What cargo-audit prints if it cannot look up whether a crate is yanked.
 pub const YANKED_UNKNOWN: &str = "couldn't check if the package is yanked";
 
 /// What cargo-audit found.
@@ -67,8 +68,8 @@ struct Versions {
     patched: Vec<String>,
 }
 
-/// Reads what `cargo audit --json` printed; none where that is no such thing, as where it could not
-/// do its work.
+/// Reads what `cargo audit --json` printed. None if the text is not such JSON, for instance because
+/// cargo-audit could not do its work.
 pub fn parse(json: &[u8]) -> Option<Audit> {
     serde_json::from_slice(json).ok()
 }
@@ -81,28 +82,29 @@ impl Audit {
         self.vulnerabilities.list.iter().map(|entry| ("vulnerable", entry)).chain(warnings)
     }
 
-    /// What was found, by advisory and crate: what the base has of these, the change did not bring.
-    /// A yanked version is the crate's of that version only.
+    /// What was found, as pairs of advisory and crate. If the base has the same pair, the change did not
+    /// introduce it. A yanked version counts for that version of the crate only.
     pub fn known(&self) -> BTreeSet<(String, String)> {
         self.entries().map(|(_, entry)| (entry.id(), entry.package.name.clone())).collect()
     }
 }
 
-/// What a judgement goes by, beside what was found.
+/// The facts that a judgement needs, besides what was found.
 #[derive(Debug)]
 pub struct Facts<'a> {
-    /// The lock file that was looked at.
+    /// The lock file that cargo-audit read.
     pub lock: Option<&'a LockFile>,
-    /// Its path from the repository's root, where it is part of the checkout.
+    /// Its path from the repository's root, if it is part of the checkout.
     pub lock_path: Option<&'a str>,
     /// Today.
     pub today: NaiveDate,
-    /// What the base has too, where only what is new counts.
+    /// What the base has too, if only new problems count.
     pub base: Option<&'a BTreeSet<(String, String)>>,
 }
 
-/// Makes findings of what cargo-audit found: errors, but warnings for what the base has too, and
-/// notes for what is ignored. An ignored advisory that was not found is a warning: it can go.
+/// Turns what cargo-audit found into findings. They are errors, but warnings for what the base has too, and
+/// notes for what is ignored. An ignored advisory that was not found becomes a warning, because the entry can
+/// be removed.
 pub fn judge(audit: &Audit, options: &Options, facts: &Facts<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut unused: BTreeSet<&str> = options.ignore.iter().map(|ignored| ignored.id.as_str()).collect();
@@ -130,7 +132,7 @@ pub fn judge(audit: &Audit, options: &Options, facts: &Facts<'_>) -> Vec<Finding
 }
 
 impl Entry {
-    /// The advisory's id; `yanked:NAME@VERSION` for what has none.
+    /// The advisory's id, or `yanked:NAME@VERSION` if there is no advisory.
     fn id(&self) -> String {
         let yanked = || format!("yanked:{}@{}", self.package.name, self.package.version);
         self.advisory.as_ref().map_or_else(yanked, |advisory| advisory.id.clone())
@@ -165,7 +167,7 @@ impl Entry {
         }
     }
 
-    /// What there is to know about it, a line each.
+    /// Everything that is known about the entry, one fact on each line.
     fn rendered(&self, path: Option<&[String]>, patched: &str) -> String {
         let mut lines = Vec::new();
         if let Some(path) = path {
@@ -184,7 +186,7 @@ impl Entry {
 }
 
 impl Advisory {
-    /// When it was published, and how long ago that is.
+    /// When the advisory was published, and how long ago that is.
     fn published(&self, today: NaiveDate) -> String {
         let Ok(date) = self.date.parse::<NaiveDate>() else { return format!("published {}", self.date) };
         let days = (today - date).num_days();
@@ -199,10 +201,10 @@ impl Advisory {
     }
 }
 
-/// Today by a clock that says so many seconds since 1970.
+/// Today's date, from the number of seconds since 1970.
 ///
 /// # Errors
-/// Exit 3 where that is no date.
+/// Exit 3 if the number is not a date.
 pub fn date_of(seconds: u64) -> Result<NaiveDate> {
     let seconds = i64::try_from(seconds).ok();
     let time = seconds.and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0));

@@ -1,18 +1,18 @@
-//! What a change is compared with: which branch or commit, and why that one. Pure.
+//! The base of a change: the branch or commit that it is compared with, and why that one. Pure.
 //!
-//! In this order: the check's option `base`; the base of a pull request; that of a merge queue, by Buildkite's
-//! variables or by GitHub's name for the queue's branch; the predecessor's `BASE_BRANCH`; the pipeline's
-//! default branch; the remote's `HEAD`; `main`. Where the build is of that very branch, a push to it is what is
-//! looked at.
+//! The first of these that names a base is used: the check's option `base`; the base of a pull request; the
+//! base of a merge queue, from Buildkite's variables or from GitHub's name for the queue's branch; the
+//! predecessor's `BASE_BRANCH`; the pipeline's default branch; the remote's `HEAD`; `main`. If the build is
+//! of that branch itself, the change is the latest push to it.
 
 use crate::model::address;
 
-/// What is known of the surroundings; a variable that is empty is one that is not set.
+/// What is known of the environment. An empty variable counts as not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Surroundings {
     /// `BUILDKITE_BRANCH`: the branch of the build, in CI.
     pub branch: Option<String>,
-    /// Whether `BUILDKITE_PULL_REQUEST` is a number (it is `false` where there is none).
+    /// Whether `BUILDKITE_PULL_REQUEST` is a number (it is `false` if there is no pull request).
     pub pull_request: bool,
     /// `BUILDKITE_PULL_REQUEST_BASE_BRANCH`.
     pub pull_request_base: Option<String>,
@@ -36,7 +36,7 @@ pub struct Surroundings {
     pub origin_head: Option<String>,
 }
 
-/// The variables that [`Surroundings::read`] asks for: a container must be given them.
+/// The variables that [`Surroundings::read`] asks for. A container must receive them.
 pub const VARIABLES: [&str; 9] = [
     "BUILDKITE_BRANCH",
     "BUILDKITE_PULL_REQUEST",
@@ -50,8 +50,7 @@ pub const VARIABLES: [&str; 9] = [
 ];
 
 impl Surroundings {
-    /// What variables say, of which `variable` gives the values; what git knows is still to be filled
-    /// in.
+    /// Reads the variables. `variable` returns their values. The caller fills in what git knows.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let read = |name: &str| variable(name).filter(|value| !value.is_empty());
         let [
@@ -81,23 +80,23 @@ impl Surroundings {
         }
     }
 
-    /// Where a base is fetched from: a URL or a remote's name; none where there is no remote.
+    /// Where a base is fetched from: a URL or the name of a remote. None if there is no remote.
     fn source(&self) -> Option<String> {
         let only = || match self.remotes.as_slice() {
             [only] => Some(only.clone()),
             _ => self.remotes.iter().find(|remote| *remote == "origin").cloned(),
         };
         let repository = self.repository.as_deref().map(|address| {
-            // By its name, git finds the password of a remote itself.
+            // If a remote is used by its name, git itself finds the password for it.
             let named = self.addresses.iter().find(|(_, known)| address::same(known, address));
             named.map_or(address, |(name, _)| name).to_owned()
         });
         repository.or_else(|| self.remote.clone()).or_else(only)
     }
 
-    /// The base that the branch of a merge queue names, by GitHub's rule for its name:
-    /// `gh-readonly-queue/BASE/pr-NUMBER-COMMIT`, where the commit is the base's. Only a build that is of no
-    /// pull request has it: a pull request's branch can have any name.
+    /// The base that is in the name of a merge queue's branch. GitHub's rule for the name is
+    /// `gh-readonly-queue/BASE/pr-NUMBER-COMMIT`, where the commit is that of the base. Only a build without
+    /// a pull request uses it, because the branch of a pull request can have any name.
     fn queue(&self) -> Option<&str> {
         let branch = self.branch.as_deref().filter(|_| !self.pull_request)?;
         let (base, last) = branch.strip_prefix("gh-readonly-queue/")?.rsplit_once("/pr-")?;
@@ -117,23 +116,23 @@ fn is_hash(text: &str) -> bool {
 /// What a change is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Base {
-    /// A branch, as it is where it is fetched from.
+    /// A branch of the repository that it is fetched from.
     Branch {
         /// Its name there.
         name: String,
         /// Where it is fetched from.
         remote: Option<String>,
-        /// What serves where it cannot be fetched, best first.
+        /// Local names to use if it cannot be fetched, the best one first.
         local: Vec<String>,
     },
     /// A commit, by its full hash.
     Commit {
         /// The hash.
         hash: String,
-        /// Where it is fetched from if it is not here.
+        /// Where it is fetched from if the clone does not have it.
         remote: Option<String>,
     },
-    /// The branch before the push that this build is of.
+    /// The state of the branch before the push that this build is for.
     Pushed {
         /// The branch.
         name: String,
@@ -149,11 +148,11 @@ pub struct Choice {
     pub base: Base,
     /// What named it.
     pub named_by: String,
-    /// What could have named another and did not, in order.
+    /// The sources that were asked before and named no base, in order.
     pub silent: Vec<String>,
 }
 
-/// Decides what a change is compared with. `option` is the check's own option `base`; `key` its key
+/// Decides what a change is compared with. `option` is the check's own option `base`, and `key` is its key
 /// path.
 pub fn choose(option: Option<&str>, key: &str, known: &Surroundings) -> Choice {
     let variable = |index: usize| VARIABLES[index].to_owned();
@@ -180,9 +179,9 @@ pub fn choose(option: Option<&str>, key: &str, known: &Surroundings) -> Choice {
     Choice { base: base("main", buildkite, known), named_by: "the default".to_owned(), silent }
 }
 
-/// What a name stands for: a commit's full hash, or a branch. A person can also write `REMOTE/BRANCH` of a
-/// remote that there is. Buildkite and git name branches alone, and `release/1.0` is a branch although a
-/// remote may be called `release`.
+/// Reads a name: the full hash of a commit, or a branch. A person can also write `REMOTE/BRANCH` with an
+/// existing remote. Buildkite and git name branches only: there `release/1.0` is a branch, even if a remote
+/// is called `release`.
 fn base(value: &str, by_person: bool, known: &Surroundings) -> Base {
     if is_hash(value) {
         return Base::Commit { hash: value.to_ascii_lowercase(), remote: known.source() };
@@ -201,7 +200,7 @@ fn base(value: &str, by_person: bool, known: &Surroundings) -> Base {
     let tracked = remote.as_deref().filter(|remote| known.remotes.iter().any(|name| name == remote));
     let tracked = format!("refs/remotes/{}/{name}", tracked.unwrap_or("origin"));
     let mut local = vec![tracked, format!("refs/heads/{name}")];
-    // Git would take the name of a remote for that remote's `HEAD`.
+    // Git would read the name of a remote as that remote's `HEAD`.
     local.extend(known.remotes.iter().all(|remote| remote != value).then(|| value.to_owned()));
     Base::Branch { name: name.to_owned(), remote, local }
 }
@@ -210,12 +209,13 @@ fn base(value: &str, by_person: bool, known: &Surroundings) -> Base {
 mod tests {
     use super::*;
 
-    /// Option, variables, `origin/HEAD`, and what is chosen.
+    /// The option, the variables, `origin/HEAD`, and the expected choice.
     type Case<'a> = (Option<&'a str>, &'a [(&'a str, &'a str)], &'a str, String);
 
     const HASH: &str = "0123456789abcdef0123456789abcdef01234567";
 
-    /// `remote name` of a branch, `remote hash` of a commit, `pushed name`; then what named it.
+    /// The choice as text: `remote name` for a branch, `remote hash` for a commit, `pushed name`, then what
+    /// named it.
     fn chosen(option: Option<&str>, variables: &[(&str, &str)], remotes: &[&str], head: &str) -> String {
         let read = |name: &str| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())

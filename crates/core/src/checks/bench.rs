@@ -1,4 +1,4 @@
-//! Benchmarks: criterion's estimates of a change and of its base, and how far they differ.
+//! Benchmarks: criterion's estimates for a change and for its base, and the difference between them.
 
 use super::check::{Check, Membership, OwnOption, Runs};
 use super::own;
@@ -52,17 +52,17 @@ pub const CHANGE: &str = "rust-vmm-ci-change";
 /// The baseline that criterion keeps the base's measurements under.
 pub const BASE: &str = "rust-vmm-ci-base";
 
-/// The options of the check's own.
+/// The options that only this check has.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
-    /// By how many percent a benchmark may become slower before the check fails; none for any.
+    /// By how many percent a benchmark may become slower before the check fails. None for no limit.
     #[serde(deserialize_with = "percent")]
     pub threshold: Option<f64>,
-    /// The only package whose benchmarks run (predecessor's `PACKAGE`).
+    /// The only package whose benchmarks run (predecessor's `PACKAGE`). None for all.
     #[serde(deserialize_with = "own::text")]
     pub package: Option<String>,
-    /// The branch or commit to compare with, in place of the change's own base.
+    /// The branch or commit to compare with, instead of the change's usual base.
     #[serde(deserialize_with = "own::text")]
     pub base: Option<String>,
 }
@@ -86,8 +86,8 @@ fn percent<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f
     })
 }
 
-/// An estimate of criterion's of the time that one iteration takes, in nanoseconds
-/// (`estimates.json`, criterion 0.3 and newer).
+/// Criterion's estimate of the time of one iteration, in nanoseconds (`estimates.json`, criterion 0.3 and
+/// newer).
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 struct Estimate {
     confidence_interval: Interval,
@@ -101,7 +101,7 @@ struct Interval {
     upper_bound: f64,
 }
 
-/// What criterion measured of one benchmark.
+/// Criterion's measurement of one benchmark.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Measurement {
     mean: Estimate,
@@ -111,10 +111,10 @@ pub struct Measurement {
 /// Measurements by the benchmark's full name.
 pub type Measurements = BTreeMap<String, Measurement>;
 
-/// Reads a benchmark's `benchmark.json` and `estimates.json`: its name, and what was measured.
+/// Reads a benchmark's `benchmark.json` and `estimates.json`. Returns its name and its measurement.
 ///
 /// # Errors
-/// Where one is not criterion's: what the reader says.
+/// If a file is not in criterion's format: the message of the JSON reader.
 pub fn read(benchmark: &str, estimates: &str) -> Result<(String, Measurement), String> {
     #[derive(Deserialize)]
     struct Benchmark {
@@ -124,7 +124,7 @@ pub fn read(benchmark: &str, estimates: &str) -> Result<(String, Measurement), S
     Ok((benchmark.full_id, serde_json::from_str(estimates).map_err(|error| error.to_string())?))
 }
 
-/// How one benchmark differs.
+/// The difference of one benchmark.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
     /// Its full name.
@@ -133,13 +133,13 @@ pub struct Comparison {
     pub base: f64,
     /// The same on this change.
     pub change: f64,
-    /// By how many percent this change is slower; below 0 where it is faster.
+    /// By how many percent this change is slower. Below 0 if it is faster.
     pub percent: f64,
-    /// The range that the difference lies in, in percent, as sure as criterion is of both means.
+    /// The range in which the difference lies, in percent, at the confidence of [`Comparison::confidence`].
     pub range: (f64, f64),
-    /// How sure that is, in percent.
+    /// How certain that range is, in percent.
     pub confidence: f64,
-    /// The larger of both standard deviations, in percent of their means.
+    /// The larger of the two standard deviations, in percent of their means.
     pub noise: f64,
 }
 
@@ -164,7 +164,7 @@ impl Comparison {
         }
     }
 
-    /// Whether the difference is more than what measuring twice may bring.
+    /// Whether the difference is larger than what a repeated measurement can differ by.
     pub fn is_sure(&self) -> bool {
         self.range.0 > 0.0 || self.range.1 < 0.0
     }
@@ -173,16 +173,16 @@ impl Comparison {
 /// The benchmarks of a change and of its base.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Compared {
-    /// Those that both have, the one that became slowest first.
+    /// The benchmarks of both, the one that slowed down most first.
     pub both: Vec<Comparison>,
-    /// Those that the change brought.
+    /// The benchmarks that only the change has.
     pub new: Vec<String>,
-    /// Those that it took away.
+    /// The benchmarks that only the base has.
     pub gone: Vec<String>,
 }
 
 impl Compared {
-    /// Compares.
+    /// Compares two sets of measurements.
     pub fn of(base: &Measurements, change: &Measurements) -> Self {
         let only = |these: &Measurements, those: &Measurements| {
             these.keys().filter(|name| !those.contains_key(*name)).cloned().collect()
@@ -195,7 +195,7 @@ impl Compared {
         Self { both, new: only(change, base), gone: only(base, change) }
     }
 
-    /// The benchmarks that became slower than the threshold allows. What could be noise does not
+    /// The benchmarks that became slower than the threshold allows. A difference that could be noise does not
     /// count: the whole range must be above 0.
     pub fn findings(&self, threshold: Option<f64>) -> Vec<Finding> {
         let Some(threshold) = threshold else { return Vec::new() };
@@ -213,7 +213,7 @@ impl Compared {
         slower.map(finding).collect()
     }
 
-    /// The table for people; `base` says what was compared with.
+    /// The table for people. `base` names what the change was compared with.
     pub fn section(&self, base: &str) -> Section {
         let list = |what: &str, names: &[String]| {
             if names.is_empty() { String::new() } else { format!(" {what}: {}.", names.join(", ")) }
@@ -245,7 +245,7 @@ fn row(c: &Comparison) -> Vec<String> {
     ]
 }
 
-/// Nanoseconds in the unit that suits them.
+/// Nanoseconds, converted to a suitable unit.
 fn time(nanoseconds: f64) -> String {
     let units = [(1e9, "s"), (1e6, "ms"), (1e3, "µs")];
     let (size, unit) = units.into_iter().find(|(size, _)| nanoseconds >= *size).unwrap_or((1.0, "ns"));
@@ -256,7 +256,7 @@ fn time(nanoseconds: f64) -> String {
 pub(crate) mod tests {
     use super::*;
 
-    /// A measurement as criterion writes it, of a mean and a half range.
+    /// A measurement in criterion's form, from a mean and half of the range.
     pub(crate) fn measured(name: &str, mean: f64, half: f64) -> (String, Measurement) {
         let estimate = |point: f64| {
             format!(

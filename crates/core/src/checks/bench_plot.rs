@@ -1,31 +1,31 @@
-//! The plot of benchmarks: an SVG with a bar for each, and the range that it lies in.
+//! The plot of benchmarks: an SVG with a bar for each benchmark and the range of its difference.
 //!
-//! Bars, whiskers and labels are a dozen elements; the plotting libraries bring fonts and backends for
-//! them. What must not be written by hand is the XML, and that the crate of the `JUnit` report does.
+//! Bars, whiskers and labels are a dozen kinds of elements. Plotting libraries would add fonts and backends.
+//! The XML itself is not written by hand: the crate that writes the `JUnit` report also writes this XML.
 
 use super::bench::Comparison;
 use quick_xml::Writer;
 use quick_xml::events::BytesText;
 use std::io;
 
-/// Pixels: width, place of the names, height of a row, height of the head.
+/// In pixels: the width, the space for names, the height of a row, the height of the header.
 const WIDTH: f64 = 900.0;
 const NAMES: f64 = 340.0;
 const ROW: f64 = 24.0;
 const HEAD: f64 = 34.0;
-/// More bars than this are not drawn: the table has them all.
+/// The most bars that are drawn. The table has all benchmarks.
 const MOST: usize = 60;
 /// The longest name that is drawn whole, in characters.
 const LONGEST_NAME: usize = 48;
-/// Slower, faster, and what may be noise: told apart by the colour-blind as well.
+/// The colours for slower, faster and possible noise. Colour-blind people can tell them apart too.
 const SLOWER: &str = "#d55e00";
 const FASTER: &str = "#0072b2";
 const UNSURE: &str = "#999999";
 
-/// The plot. It has its own background, since pages show it on light and on dark.
+/// The plot. It has its own background, because pages show it on light and dark backgrounds.
 ///
 /// # Errors
-/// None in practice: it is written to memory.
+/// None in practice, because it writes to memory.
 pub fn svg(comparisons: &[Comparison]) -> io::Result<String> {
     let shown = &comparisons[..comparisons.len().min(MOST)];
     let reach = shown
@@ -33,7 +33,7 @@ pub fn svg(comparisons: &[Comparison]) -> io::Result<String> {
         .flat_map(|c| [c.percent.abs(), c.range.0.abs(), c.range.1.abs()])
         .filter(|percent| percent.is_finite())
         .fold(1.0, f64::max);
-    // Rows are at most MOST.
+    // There are at most `MOST` rows.
     #[allow(clippy::cast_precision_loss)]
     let row = |index: usize| HEAD + index as f64 * ROW;
     let height = row(shown.len()) + 10.0;
@@ -70,7 +70,7 @@ pub fn svg(comparisons: &[Comparison]) -> io::Result<String> {
     String::from_utf8(writer.into_inner()).map_err(io::Error::other)
 }
 
-/// Left, top, width, height.
+/// Draws a rectangle: `place` is left, top, width and height.
 fn rectangle(writer: &mut Writer<Vec<u8>>, place: [f64; 4], colour: &str) -> io::Result<()> {
     let [x, y, width, height] = place.map(|number| format!("{number:.1}"));
     let rect = writer.create_element("rect").with_attributes([
@@ -95,7 +95,7 @@ fn text(writer: &mut Writer<Vec<u8>>, x: f64, y: f64, anchor: &str, words: &str)
 }
 
 fn shortened(name: &str) -> String {
-    // XML knows no control characters, escaped or not.
+    // XML does not allow control characters, escaped or not.
     let name: String = name.chars().filter(|c| !c.is_control()).collect();
     if name.chars().count() <= LONGEST_NAME {
         return name;

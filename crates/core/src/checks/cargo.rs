@@ -1,5 +1,5 @@
-//! A check that is a cargo command, such as `RUSTFLAGS="-D warnings" cargo all-features build
-//! --release --workspace`: taken apart from the text of its description, and changed by options.
+//! A check that is a cargo command, such as `RUSTFLAGS="-D warnings" cargo all-features build --release
+//! --workspace`. The text of the description is parsed, and options can change the parts.
 
 pub use crate::model::FeatureMode;
 use std::borrow::Cow;
@@ -8,22 +8,22 @@ use std::fmt;
 /// What a check's options change in its command (design.md, option `checks`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
-    /// Arguments to add. Those from a `--` on come after the command's own `--`.
+    /// Arguments to add. Arguments from a `--` on are added after the command's own `--`.
     pub args: Vec<String>,
     /// Variables to set.
     pub env: Vec<(String, String)>,
-    /// Packages to check, in place of the whole workspace.
+    /// Packages to check, instead of the whole workspace.
     pub packages: Vec<String>,
     /// Packages to leave out.
     pub exclude: Vec<String>,
 }
 
-/// A cargo command, taken apart.
+/// A parsed cargo command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CargoCommand {
-    /// Variables that stood before it.
+    /// Variables that are set before the command.
     pub env: Vec<(String, String)>,
-    /// Whether it is run once for each set of features, as `cargo all-features` does.
+    /// Whether it runs once for each set of features, as `cargo all-features` does.
     pub all_features: bool,
     /// cargo's subcommand: `build`, `test`, `clippy`, `doc`, `fmt` …
     pub verb: String,
@@ -34,8 +34,8 @@ pub struct CargoCommand {
 }
 
 impl CargoCommand {
-    /// Takes a command's text apart; `None` where it is not one plain cargo command: where a shell
-    /// would do more with it than split it into words.
+    /// Parses a command's text. `None` if it is not one plain cargo command, that is if a shell would do more
+    /// with the text than split it into words.
     pub fn parse(text: &str) -> Option<Self> {
         if text.contains(['$', '`', ';', '&', '|', '<', '>', '(', ')', '*', '?', '#', '~', '\n']) {
             return None;
@@ -55,7 +55,7 @@ impl CargoCommand {
             command.all_features = true;
             command.verb = words.next()?;
         }
-        // A toolchain (`+nightly`) is rustup's matter, an option here cargo's own.
+        // `+nightly` is an argument of rustup. An option at this place is one of cargo itself.
         if command.verb.starts_with(['+', '-']) {
             return None;
         }
@@ -66,8 +66,8 @@ impl CargoCommand {
         Some(command)
     }
 
-    /// The command with options' changes. `packages` and `exclude` concern only commands that take a
-    /// selection of packages; `cargo fmt` takes packages and no exclusion.
+    /// The command with the changes from the options. `packages` and `exclude` apply only to commands that
+    /// select packages. `cargo fmt` accepts packages but no exclusion.
     #[must_use]
     pub fn with(mut self, overrides: &Overrides) -> Self {
         for (name, value) in &overrides.env {
@@ -94,14 +94,14 @@ impl CargoCommand {
             "build" | "check" | "clippy" | "doc" | "rustc" | "rustdoc" => Kind::Compile,
             "test" => Kind::Test,
             "fmt" => Kind::Format,
-            // These print what programs of the repository print, on the stream of Cargo's messages.
+            // These commands print what the repository's programs print, on the stream of Cargo's messages.
             "bench" | "run" => Kind::Run,
             _ => Kind::Other,
         }
     }
 
-    /// Whether Cargo builds tests, examples or benchmarks, and so resolves the features of
-    /// development dependencies too.
+    /// Whether Cargo builds tests, examples or benchmarks. It then resolves the features of development
+    /// dependencies too.
     pub fn needs_dev_dependencies(&self) -> bool {
         const TARGETS: [&str; 7] =
             ["--all-targets", "--tests", "--test", "--examples", "--example", "--benches", "--bench"];
@@ -110,28 +110,28 @@ impl CargoCommand {
             || self.value_of("--profile") == Some("test")
     }
 
-    /// The flags by which this command leaves the lock file or the network alone. Questions that this
-    /// program asks for the command pass them on.
+    /// The flags that keep this command from changing the lock file or using the network. When this program
+    /// runs other cargo commands to prepare this one, it passes the same flags.
     ///
-    /// `cargo all-features` asks `cargo metadata` without them first, which mends the lock file.
+    /// `cargo all-features` first runs `cargo metadata` without these flags, which repairs the lock file.
     pub fn lock_flags(&self) -> impl Iterator<Item = &str> {
         const FLAGS: [&str; 3] = ["--locked", "--frozen", "--offline"];
         let asks = !self.all_features;
         self.args.iter().map(String::as_str).filter(move |arg| asks && FLAGS.contains(arg))
     }
 
-    /// A flag that this program adds, where the command does not have it already.
+    /// A flag that this program adds. None if the command has the flag already.
     pub fn unless_given<'f>(&self, flag: &'f str) -> Option<&'f str> {
         (!self.has(flag)).then_some(flag)
     }
 
-    /// Whether the command chooses the form of Cargo's messages itself.
+    /// Whether the command itself sets the format of Cargo's messages.
     pub fn has_message_format(&self) -> bool {
         self.value_of("--message-format").is_some()
     }
 
-    /// Whether a package of the workspace is among those that the command selects with `--package` and
-    /// `--exclude`. Where a package is named in a way that is not understood here, the answer is yes.
+    /// Whether the command selects a package of the workspace with `--package` and `--exclude`. If a package
+    /// is named in a form that is not understood here, the answer is yes.
     pub fn selects(&self, package: &str) -> bool {
         let named =
             |specs: &[&str], unclear: bool| specs.iter().any(|s| names(s, package).unwrap_or(unclear));
@@ -143,8 +143,8 @@ impl CargoCommand {
         chosen && !named(&excluded, false)
     }
 
-    /// The command that a person would type for these sets of features; none where no single command runs
-    /// them.
+    /// The command that a person would type for these sets of features. None if no single command runs them
+    /// all.
     pub fn for_features(&self, mode: FeatureMode) -> Option<Self> {
         let mut command = self.clone();
         if !command.all_features {
@@ -186,7 +186,7 @@ impl CargoCommand {
         values
     }
 
-    /// The value of a variable that stands before the command.
+    /// The value of a variable that is set before the command.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -195,20 +195,20 @@ impl CargoCommand {
 /// What a subcommand of Cargo does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It only compiles: its standard output can be Cargo's messages alone.
+    /// It only compiles. Its standard output can consist of Cargo's messages only.
     Compile,
     /// It builds and runs tests.
     Test,
     /// It formats.
     Format,
-    /// It runs a program or benchmarks. It knows features.
+    /// It runs a program or benchmarks. It accepts feature flags.
     Run,
-    /// Another program or an alias, of whose options nothing is known.
+    /// Another program or an alias. Nothing is known about its options.
     Other,
 }
 
-/// Whether a package is meant by the value of `--package` or `--exclude`: a name, a glob, or a name with a
-/// version. None for an address of a package.
+/// Whether the value of `--package` or `--exclude` means a package. The value is a name, a glob, or a name
+/// with a version. None if it is a package's address, which is not understood here.
 fn names(spec: &str, package: &str) -> Option<bool> {
     if spec.contains(['/', '#']) {
         return None;
@@ -218,7 +218,7 @@ fn names(spec: &str, package: &str) -> Option<bool> {
 }
 
 impl fmt::Display for CargoCommand {
-    /// As a POSIX shell takes it.
+    /// Writes the command for a POSIX shell.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.env {
             write!(f, "{name}={} ", quoted(value))?;
@@ -234,7 +234,7 @@ impl fmt::Display for CargoCommand {
     }
 }
 
-/// A word in quotes where it needs them: `shell_words` puts every `=` in quotes too.
+/// A word, quoted if necessary. `shell_words` would also quote every `=`.
 fn quoted(word: &str) -> Cow<'_, str> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,+@%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -244,7 +244,7 @@ fn quoted(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// `NAME=value`, where a word is one.
+/// Reads a word of the form `NAME=value`. None if it has another form.
 fn assignment(word: &str) -> Option<(String, String)> {
     let (name, value) = word.split_once('=')?;
     let valid = !name.is_empty()

@@ -1,9 +1,9 @@
-//! The form of commit messages: git's log → commits → findings. Pure.
+//! The form of commit messages: reads git's log into commits, and checks them. Pure.
 //!
-//! The rules are the predecessor's (`integration_tests/test_commit_format.py` of rust-vmm-ci): a title
-//! of at most 60 characters, a blank second line, three lines at least, a `Signed-off-by: ` line;
-//! merges are not looked at, nor is what dependabot wrote. Its limit of 75 columns for the body has
-//! long been off.
+//! The rules are the predecessor's (`integration_tests/test_commit_format.py` of rust-vmm-ci): a title of at
+//! most 60 characters, a blank second line, at least three lines, and a `Signed-off-by: ` line. Merges and
+//! dependabot's commits are not checked. The predecessor's limit of 75 columns for the body has been disabled
+//! for a long time.
 
 mod options;
 
@@ -19,17 +19,17 @@ pub const NAME: &str = "commit-format";
 
 /// The key path of [`Options::base`].
 pub const BASE: &str = "checks.commit-format.base";
-/// What git is asked of each commit, for [`commits`]: full hash, parents' hashes, author's name and
-/// address (no mailmap), the message as it was written.
+/// The format that git prints each commit in, for [`commits`]: full hash, hashes of the parents, the author's
+/// name and address (without mailmap), and the message as it was written.
 pub const LOG_FORMAT: &str = "%H%x00%P%x00%an%x00%ae%x00%B";
-/// How many fields [`LOG_FORMAT`] has; each ends with a NUL.
+/// How many fields [`LOG_FORMAT`] has. Each field ends with a NUL.
 const LOG_FIELDS: usize = 5;
-/// What git puts before the titles of commits that are to be melted into others (git-rebase(1),
+/// The beginning of the titles of commits that git will later combine with other commits (git-rebase(1),
 /// `--autosquash`).
 const AUTOSQUASH: [&str; 3] = ["fixup! ", "squash! ", "amend! "];
 /// What a sign-off line begins with (predecessor's rule).
 const SIGN_OFF: &[u8] = b"Signed-off-by: ";
-/// The most of a title that is shown, in characters.
+/// The most characters of a title that are shown.
 const SHOWN_TITLE: usize = 80;
 
 /// A commit, as the check needs it.
@@ -43,14 +43,14 @@ pub struct Commit {
     pub author: String,
     /// The author's address.
     pub address: String,
-    /// The message, in whatever encoding it was written.
+    /// The message, in its original encoding.
     pub message: Vec<u8>,
 }
 
-/// Reads what git's log says in [`LOG_FORMAT`], each commit with a NUL at its end.
+/// Reads the output of git's log in [`LOG_FORMAT`], with a NUL after each commit.
 ///
 /// # Errors
-/// Exit 3 where it is no such thing.
+/// Exit 3 if the text does not have this format.
 pub fn commits(log: &[u8]) -> Result<Vec<Commit>> {
     let fields: Vec<&[u8]> = match log.strip_suffix(b"\0") {
         Some(log) => log.split(|byte| *byte == 0).collect(),
@@ -70,23 +70,23 @@ pub fn commits(log: &[u8]) -> Result<Vec<Commit>> {
     Ok(fields.chunks_exact(LOG_FIELDS).map(commit).collect())
 }
 
-/// What the commits of a change came to.
+/// The result for the commits of a change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Judged {
     /// Every problem of every commit, the newest commit first.
     pub findings: Vec<Finding>,
-    /// How many commits were looked at.
+    /// How many commits were checked.
     pub checked: usize,
-    /// How many were not, since they are merges.
+    /// How many commits were not checked because they are merges.
     pub merges: usize,
-    /// How many were not, since their authors are exempt.
+    /// How many commits were not checked because their authors are exempt.
     pub exempt: usize,
-    /// What mends all of it, where that is more than one command.
+    /// How to mend the commits, if more than one has a problem.
     pub remedy: Option<String>,
 }
 
-/// Looks at the commits of a change: newest first, as git lists them, the first being `HEAD`. `base`
-/// is the hash of what the change is compared with.
+/// Checks the commits of a change. They are in git's order, newest first, so the first one is `HEAD`. `base`
+/// is the hash of the commit that the change is compared with.
 pub fn judge(commits: &[Commit], base: Option<&str>, options: &Options) -> Judged {
     let mut judged = Judged::default();
     let merged_onto = base.filter(|_| commits.iter().any(|commit| commit.parents > 1));
@@ -130,16 +130,16 @@ enum Mend {
     Autosquash,
 }
 
-/// Where a commit stands in its change.
+/// The position of a commit in its change.
 struct Place<'a> {
     is_head: bool,
-    /// The base, where the change has merges: what they brought of the base is not to be written
-    /// anew, as it would be from a commit's own parent on.
+    /// The base, if the change has merges. A rebase must then start at the base: from a commit's own parent,
+    /// it would also rewrite the commits that a merge brought in from the base.
     merged_onto: Option<&'a str>,
     oldest: Option<&'a Commit>,
 }
 
-/// All that is wrong with a commit.
+/// Everything that is wrong with a commit.
 fn problems(commit: &Commit, options: &Options) -> Vec<Problem> {
     let lines = lines(&commit.message);
     let title = String::from_utf8_lossy(lines.first().copied().unwrap_or_default());
@@ -186,7 +186,7 @@ fn problems(commit: &Commit, options: &Options) -> Vec<Problem> {
     all
 }
 
-/// The lines of a message, without line ends and without the empty ones at its end.
+/// The lines of a message, without line ends and without empty lines at its end.
 fn lines(message: &[u8]) -> Vec<&[u8]> {
     let line = |line: &'_ [u8]| -> usize { line.len() - usize::from(line.ends_with(b"\r")) };
     let mut lines: Vec<&[u8]> =
@@ -197,7 +197,7 @@ fn lines(message: &[u8]) -> Vec<&[u8]> {
     lines
 }
 
-/// What stands between `<` and `>`; all of it where there are none.
+/// The text between `<` and `>`, or the whole text if it has no such brackets.
 fn address_of(signer: &[u8]) -> &[u8] {
     let begin = signer.iter().rposition(|byte| *byte == b'<').map_or(0, |at| at + 1);
     let rest = &signer[begin..];
@@ -217,8 +217,8 @@ impl Problem {
 }
 
 impl Mend {
-    /// The git command that mends a commit, for any shell: `~` is special to none within a word, `^`
-    /// is to some.
+    /// The git command that mends a commit, for any shell. It uses `~`, which no shell treats specially
+    /// inside a word. Some shells treat `^` specially.
     fn command(self, commit: &Commit, place: &Place<'_>) -> String {
         let onto = |commit: &Commit| match place.merged_onto {
             Some(base) => short(base).to_owned(),
@@ -244,8 +244,8 @@ pub fn short(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)
 }
 
-/// A title for people: cut where it is long, and with nothing that moves a terminal's cursor or
-/// turns the text's direction.
+/// A title for people. It is cut if it is long, and has no characters that move a terminal's cursor or change
+/// the direction of the text.
 fn shown(title: &str) -> String {
     match title.grapheme_indices(true).nth(SHOWN_TITLE) {
         Some((end, _)) => format!("{}\u{2026}", shown_all(&title[..end])),

@@ -1,7 +1,7 @@
-//! Line coverage: which files count, what `llvm-cov` says of them, and what follows.
+//! Line coverage: which files count, what `llvm-cov` reports for them, and the verdict.
 //!
-//! The figure is `cargo llvm-cov --json --summary-only`'s, to the line: LLVM's own count of lines
-//! (`LF` and `LH` of its lcov export), summed over the files that cargo-llvm-cov counts.
+//! The figure is exactly that of `cargo llvm-cov --json --summary-only`: LLVM's own count of lines (`LF` and
+//! `LH` of its lcov export), summed over the files that cargo-llvm-cov counts.
 
 use super::check::{Check, Membership, Runs};
 use super::own;
@@ -12,13 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::{Component, Path, PathBuf};
 
-/// How far the figure may be off the score, in percent of lines, either way (predecessor's rule).
+/// How far the figure may be above or below the score, in percent of lines (predecessor's rule).
 pub const TOLERANCE: f64 = 0.5;
 
 /// The check's name: its key under `checks`.
 pub const NAME: &str = "coverage";
 
-/// The check. Its score stands in `coverage_config_ARCH.json`, so it has no options of its own.
+/// The check. Its score is in `coverage_config_ARCH.json`, so it has no options of its own.
 pub const CHECK: Check = Check {
     name: NAME,
     holds: "line coverage is the score of `coverage_config_ARCH.json`, give or take half a percent",
@@ -27,7 +27,7 @@ pub const CHECK: Check = Check {
     runs: Runs::Logic {
         read: |own| own::read_none(NAME, own).map(|()| Logic::Coverage),
         needs: Needs {
-            // The dependencies are those of the debug tests. Only the members are instrumented.
+            // The dependencies are compiled as for the debug tests. Only the members are instrumented.
             compiles: Some(Compiles { target: None, release: false, checked: false }),
             tests: true,
             machine: false,
@@ -37,8 +37,8 @@ pub const CHECK: Check = Check {
     seconds: 19.0,
 };
 
-/// The files that count. What does not is cargo-llvm-cov's default (version 0.9): sources of tests,
-/// examples and benchmarks, what was generated, and whatever is not of the packages measured.
+/// The files that count. The other files are those that cargo-llvm-cov leaves out by default (version 0.9):
+/// sources of tests, examples and benchmarks, generated files, and everything outside the measured packages.
 #[derive(Debug)]
 pub struct Sources {
     /// The workspace's root.
@@ -47,7 +47,7 @@ pub struct Sources {
     pub foreign: Vec<PathBuf>,
     /// The folders of the workspace's members, with whether each is measured.
     pub members: Vec<(PathBuf, bool)>,
-    /// `exclude_path`.
+    /// The value of `exclude_path`.
     pub exclude: Option<Regex>,
 }
 
@@ -65,8 +65,8 @@ impl Sources {
     }
 }
 
-/// Whether a file is the standard library's, by the path that it was compiled under:
-/// `/rustc/COMMIT/…` or `/rustc/VERSION/…`.
+/// Whether a file belongs to the standard library, by the path in the compiled code: `/rustc/COMMIT/…` or
+/// `/rustc/VERSION/…`.
 fn is_standard_library(file: &Path) -> bool {
     let names: Vec<&str> = file.components().filter_map(|part| part.as_os_str().to_str()).collect();
     names.windows(2).any(|pair| {
@@ -77,7 +77,7 @@ fn is_standard_library(file: &Path) -> bool {
     })
 }
 
-/// Whether a file of the workspace is one of tests, examples or benchmarks, by its path from the root.
+/// Whether a file of the workspace belongs to tests, examples or benchmarks, by its path from the root.
 fn is_test(file: &Path) -> bool {
     let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let stem = name.strip_suffix("tests.rs").map(|stem| stem.strip_suffix(['_', '-']).ok_or(stem));
@@ -98,19 +98,19 @@ fn is_test(file: &Path) -> bool {
 pub struct FileCoverage {
     /// Its absolute path.
     pub path: PathBuf,
-    /// Its lines that could run.
+    /// The number of lines that could run.
     pub lines: u64,
-    /// Those that did.
+    /// The number of those that did run.
     pub covered: u64,
-    /// The lines that could and did not, from 1. As `llvm-cov` counts a line once for each function
-    /// that it belongs to, these need not add up to the difference.
+    /// The numbers of the lines that could run and did not, from 1. `llvm-cov` counts a line once for each
+    /// function that it belongs to, so their number can differ from `lines - covered`.
     pub uncovered: BTreeSet<u32>,
 }
 
-/// Reads the lcov export of `llvm-cov`: the files that count, and the export without the others.
+/// Reads the lcov export of `llvm-cov`. Returns the files that count, and the export without the others.
 ///
 /// # Errors
-/// Where it is no lcov: what the reader says.
+/// If the text is not lcov: the message of the reader.
 pub fn read(lcov: &str, sources: &Sources) -> Result<(Vec<FileCoverage>, String), String> {
     use lcov::Record;
     let mut files = Vec::new();
@@ -141,19 +141,20 @@ pub fn read(lcov: &str, sources: &Sources) -> Result<(Vec<FileCoverage>, String)
     Ok((files, kept))
 }
 
-/// The share of lines that ran, in percent; 0 where there is none, as LLVM has it.
+/// The share of lines that ran, in percent. If there are no lines it is 0, which is LLVM's rule.
 pub fn percent(lines: u64, covered: u64) -> f64 {
     // Counts of lines are far below 2^52.
     #[allow(clippy::cast_precision_loss)]
     if lines == 0 { 0.0 } else { covered as f64 / lines as f64 * 100.0 }
 }
 
-/// The figure of some files together, in percent.
+/// The figure for several files together, in percent.
 pub fn total(files: &[FileCoverage]) -> f64 {
     percent(files.iter().map(|f| f.lines).sum(), files.iter().map(|f| f.covered).sum())
 }
 
-/// Holds a figure to the score of the file `name`: what follows, and the finding where it is off.
+/// Compares a figure with the score in the file `name`. Returns the verdict, and a finding if they differ too
+/// much.
 pub fn judge(figure: f64, score: f64, name: &str) -> (Verdict, Option<Finding>) {
     let difference = figure - score;
     if difference.abs() <= TOLERANCE {
@@ -179,16 +180,17 @@ pub fn judge(figure: f64, score: f64, name: &str) -> (Verdict, Option<Finding>) 
     (Verdict::Failed, Some(finding))
 }
 
-/// The lines of each file that a change added, from 1, by its path from the repository's root with
-/// `/`; ranges in order.
+/// The lines that a change added to each file, from 1. The key is the file's path from the repository's root,
+/// with `/`. The ranges are in order.
 pub type AddedLines = BTreeMap<String, Vec<RangeInclusive<u32>>>;
 
-/// A path from the repository's root, with `/`; as it is where it is not below it.
+/// A path from the repository's root, with `/`. A path outside the root stays as it is.
 pub fn shown(path: &Path, root: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/")
 }
 
-/// The added lines that no test runs: a table, and a note for each stretch, which decides nothing.
+/// The added lines that no test runs: a table, and a note for each group of adjacent lines. Notes do not make
+/// the check fail.
 pub fn uncovered_additions(
     files: &[FileCoverage],
     root: &Path,
@@ -226,7 +228,7 @@ pub fn uncovered_additions(
     (section, notes)
 }
 
-/// Lines in order → first and last of each unbroken stretch.
+/// The first and last line of each group of adjacent lines. `lines` is sorted.
 fn stretches(lines: &[u32]) -> Vec<(u32, u32)> {
     lines.chunk_by(|a, b| a + 1 == *b).map(|chunk| (chunk[0], chunk[chunk.len() - 1])).collect()
 }
@@ -235,7 +237,7 @@ fn stretch_text((first, last): (u32, u32)) -> String {
     if first == last { first.to_string() } else { format!("{first}–{last}") }
 }
 
-/// The table of coverage by file, least covered first.
+/// The table of coverage by file, the least covered file first.
 pub fn by_file(files: &[FileCoverage], root: &Path, held_to: Option<f64>) -> Section {
     let (lines, covered): (u64, u64) =
         (files.iter().map(|f| f.lines).sum(), files.iter().map(|f| f.covered).sum());

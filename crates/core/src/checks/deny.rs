@@ -1,7 +1,7 @@
 //! `cargo-deny`: advisories, bans, licenses and sources of all dependencies, as `deny.toml` says.
 //!
 //! The format is the JSON lines that cargo-deny 0.20 prints on standard error (its book, "Diagnostics"):
-//! diagnostics, log messages and one summary at the end.
+//! diagnostics, log messages, and one summary at the end.
 
 use super::check::{Check, Membership, OwnOption, Runs};
 use super::own;
@@ -38,18 +38,18 @@ pub const CHECK: Check = Check {
 /// What cargo-deny can check.
 const SUBJECTS: [&str; 4] = ["advisories", "bans", "licenses", "sources"];
 
-/// The names under which cargo-deny looks for its configuration, in the package's folder and in those
-/// above it, in this order.
+/// The names of cargo-deny's configuration file, in the order in which it looks for them. It looks in the
+/// package's folder and in the folders above it.
 const CONFIGURATIONS: [&str; 3] = ["deny.toml", ".deny.toml", ".cargo/deny.toml"];
 
-/// The codes of diagnostics whose first label is in the configuration. The lines of other labels are of
-/// a list of packages that cargo-deny makes itself, or of a manifest that it does not name.
+/// The codes of diagnostics whose first label is in the configuration. The labels of other diagnostics are in
+/// a list of packages that cargo-deny makes itself, or in a manifest that it does not name.
 const OF_CONFIGURATION: &str = "advisory-ignored advisory-not-detected allowed banned deprecated \
     license-exception-not-encountered license-not-encountered skipped skipped-by-root unknown-advisory \
     unmatched-organization unmatched-skip unmatched-skip-root unmatched-source unnecessary-skip \
     unused-wrapper yanked-ignored yanked-not-detected";
 
-/// The options of the check's own.
+/// The options that only this check has.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Options {
@@ -69,7 +69,7 @@ fn subjects<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D
 fn read(own: &Map<String, Value>) -> Result<Logic> {
     let Options { which } = own::read(NAME, own)?;
     let args = "--format json --color never --log-level warn --all-features --workspace check";
-    // In cargo-deny's order, each once.
+    // In the order of cargo-deny, without duplicates.
     let which = SUBJECTS.iter().filter(|subject| which.iter().any(|name| name == *subject));
     let args = args.split(' ').chain(which.copied()).map(str::to_owned).collect();
     Ok(Logic::Program(Program {
@@ -81,7 +81,7 @@ fn read(own: &Map<String, Value>) -> Result<Logic> {
     }))
 }
 
-/// A line of cargo-deny.
+/// A line that cargo-deny printed.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", content = "fields", rename_all = "lowercase")]
 enum Line {
@@ -136,7 +136,7 @@ fn parse(line: &[u8]) -> Option<Line> {
     serde_json::from_slice(line).ok()
 }
 
-/// A line for the log. What is no JSON line is shown as it is.
+/// A line for the log. A line that is not JSON is shown as it is.
 fn show(line: &[u8]) -> Option<String> {
     match parse(line) {
         Some(Line::Diagnostic(diagnostic)) => {
@@ -151,9 +151,9 @@ fn show(line: &[u8]) -> Option<String> {
     }
 }
 
-/// Reads cargo-deny's answer. Without a summary it did not come to an end: an error in its
-/// configuration is the repository's and makes the check fail; everything else, such as an advisory
-/// database that cannot be fetched, makes it broken.
+/// Reads cargo-deny's answer. If there is no summary, cargo-deny did not finish. If the reason is an error in
+/// its configuration, the repository is at fault and the check fails. With any other reason, such as an
+/// advisory database that cannot be fetched, the check is broken.
 fn findings(answer: &Answer<'_>) -> Result<Vec<Finding>> {
     let lines: Vec<Line> = answer.stderr.split(|byte| *byte == b'\n').filter_map(parse).collect();
     let ended = lines.iter().any(|line| matches!(line, Line::Summary(_)));
@@ -198,7 +198,7 @@ fn findings(answer: &Answer<'_>) -> Result<Vec<Finding>> {
     Err(exit::infrastructure(format!("cargo-deny could not do its work: {}", shown::block(&said))))
 }
 
-/// The first of these files in the check's folder, else in a folder above it within the repository.
+/// The first of these files in the check's folder, else in a folder above it, up to the repository's root.
 fn nearest(answer: &Answer<'_>, names: &[&str]) -> Option<String> {
     let folders = std::iter::successors(Some(answer.folder), |folder| match folder.rsplit_once('/') {
         Some((above, _)) => Some(above),
@@ -225,7 +225,7 @@ impl Diagnostic {
         let label = self.labels.first().filter(|_| has_place && file.is_some());
         let rendered = self.rendered();
         let package = self.graphs.iter().find_map(|graph| graph.package.as_ref());
-        // Some messages leave out whose license, source or version is meant.
+        // Some messages do not say which package's license, source or version they mean.
         let message = match package {
             Some(package) if !self.message.contains(&package.name) => {
                 format!("{} {}: {}", package.name, package.version, self.message)
@@ -244,7 +244,7 @@ impl Diagnostic {
         }
     }
 
-    /// What it says besides its message, a line each.
+    /// The details besides the message, one on each line.
     fn rendered(&self) -> String {
         let mut lines = Vec::new();
         for label in self.labels.iter().filter(|label| !label.message.is_empty()) {
@@ -259,7 +259,8 @@ impl Diagnostic {
 }
 
 impl Graph {
-    /// One way from a package that nothing depends on to this one, as far as it is printed.
+    /// One dependency path, from a package that nothing depends on to this one, as far as cargo-deny prints
+    /// it.
     fn way(&self) -> Vec<String> {
         let graphs = std::iter::successors(Some(self), |graph| {
             graph.parents.iter().find(|parent| parent.package.is_some())
@@ -277,7 +278,7 @@ mod tests {
     use super::*;
     use crate::exit::{Exit, of};
 
-    /// What it says of a package whose license nobody allowed, and of one that is banned.
+    /// The diagnostics for a package with a license that is not allowed, and for a banned package.
     const REJECTED: &str = r#"{"fields":{"code":"rejected","graphs":[{"Krate":{"name":"anyhow","version":"1.0.105"},"parents":[{"Krate":{"name":"x","version":"0.1.0"}}]}],"labels":[{"column":12,"line":35,"message":"","span":"MIT OR Apache-2.0"},{"column":12,"line":35,"message":"rejected: license is not explicitly allowed","span":"MIT"}],"message":"failed to satisfy license requirements","notes":["MIT - MIT License:"],"severity":"error"},"type":"diagnostic"}"#;
     const BANNED: &str = r#"{"fields":{"code":"banned","graphs":[{"Krate":{"name":"anyhow","version":"1.0.105"}}],"labels":[{"column":14,"line":2,"message":"banned here","span":"anyhow"}],"message":"crate 'anyhow = 1.0.105' is explicitly banned","severity":"error"},"type":"diagnostic"}"#;
     const DUPLICATE: &str = r#"{"fields":{"code":"duplicate","graphs":[{"Krate":{"name":"base64","version":"0.22.1"}}],"labels":[{"column":1,"line":12,"message":"lock entries","span":"base64 0.22.1\nbase64 0.23.1"}],"message":"found 2 duplicate entries for crate 'base64'","severity":"warning"},"type":"diagnostic"}"#;
@@ -288,7 +289,7 @@ mod tests {
     const WRONG_KEY: &str = r#"{"fields":{"code":"unexpected-keys","labels":[{"column":1,"line":5,"message":"","span":"bogus"}],"message":"found 1 unexpected keys","severity":"error"},"type":"diagnostic"}"#;
     const NOT_READ: &str = r#"{"fields":{"level":"ERROR","message":"failed to deserialize config from '/x/deny.toml'","timestamp":"2026-01-01T00:00:00Z"},"type":"log"}"#;
 
-    /// The findings in these lines, in a repository with these files.
+    /// The findings from these lines, for a repository with these files.
     fn read_in(folder: &str, files: &[&str], status: i32, lines: &[&str]) -> Result<Vec<Finding>> {
         let is_file = |path: &str| files.contains(&path);
         let stderr = lines.join("\n");
@@ -303,7 +304,7 @@ mod tests {
         assert_eq!(finding.lint.as_deref(), Some("rejected"));
         assert_eq!(finding.package.as_deref(), Some("anyhow"));
         assert_eq!(finding.message, "anyhow 1.0.105: failed to satisfy license requirements");
-        // The line is of anyhow's own manifest, which is in no repository.
+        // The line is in the manifest of anyhow, which is not in the repository.
         assert_eq!(finding.place().as_deref(), Some("Cargo.lock"));
         let rendered = finding.rendered.as_deref().unwrap();
         assert!(rendered.contains("rejected: license is not explicitly allowed: MIT"), "{rendered}");

@@ -1,21 +1,22 @@
-//! Checks on an emulated platform: one script for all of them, and what is read of its output.
+//! Checks on an emulated platform: one script for all of them, and how its output is read.
 //!
-//! Nothing of the host is in the virtual machine, so cargo speaks there as it does to people. The
-//! verdict is the script's exit status; its words only say which check to look at, and where.
+//! The virtual machine has none of the host's files, so cargo prints its output for people there. The verdict
+//! is the script's exit status. The output only says which check to look at, and where.
 
 use super::test_output::{Packages, TestOutput};
 use crate::report::{Finding, Findings, Verdict};
 use regex_lite::Regex;
 use std::sync::LazyLock;
 
-/// More findings than this are not kept.
+/// The most findings that are kept.
 const MOST_FINDINGS: usize = 500;
-/// How much of the compiler's words a finding keeps, in bytes.
+/// The most bytes of the compiler's output that a finding keeps.
 const MOST_WORDS: usize = 8 << 10;
 /// Where the checkout is in the virtual machine, and in the container around it
 /// (`start_in_qemu.sh` of rust-vmm-container).
 const CHECKOUTS: [&str; 2] = ["/root/workdir/", "/workdir/"];
-/// What begins the script's line for a check, and its last words on those that failed.
+/// The beginning of the line that the script prints before a check, and of its last line, which names the
+/// checks that failed.
 const SECTION: &str = "--- ";
 const FAILED: &str = "failed:";
 const FAILED_SOFTLY: &str = "failed softly:";
@@ -27,12 +28,12 @@ pub struct Item<'a> {
     pub label: &'a str,
     /// Its command, for a shell.
     pub command: &'a str,
-    /// Whether a failure of it is only shown.
+    /// Whether its failure is shown but does not fail the job.
     pub soft_fail: bool,
 }
 
-/// The commands as one script for `/bin/sh` that runs them all, each as a step of its own would be run
-/// (`/bin/sh -e -c`, predecessor's rule), and fails where one of them did.
+/// Combines the commands into one script for `/bin/sh`. The script runs every command as a step of its own
+/// would run it (`/bin/sh -e -c`, predecessor's rule). It fails if one of them failed.
 pub fn script(items: &[Item<'_>]) -> String {
     let quote = |text: &str| shell_words::quote(text).into_owned();
     let mut lines = vec!["failed=".to_owned()];
@@ -52,8 +53,8 @@ pub fn script(items: &[Item<'_>]) -> String {
     lines.join("\n")
 }
 
-/// The labels of a script's checks, each with whether a failure of it is only shown; none where it is
-/// no [`script`].
+/// The labels of a script's checks, each with whether its failure does not fail the job. None if the text is
+/// not a [`script`].
 pub fn labels(script: &str) -> Vec<(String, bool)> {
     let label = |line: &str| shell_words::split(line.strip_prefix("echo '---' ")?).ok()?.pop();
     let soft = |label: &String| {
@@ -68,8 +69,8 @@ pub fn labels(script: &str) -> Vec<(String, bool)> {
         .collect()
 }
 
-/// The folder in which the command of a check works, by the script: the command begins with `cd FOLDER &&`.
-/// Empty for the root.
+/// The folder in which the command of a check works. It is read from the script: the command begins with `cd
+/// FOLDER &&`. Empty for the root.
 pub fn directory(script: &str, label: &str) -> String {
     let list = shell_words::quote(&format!(" {label}")).into_owned();
     let is_its = |line: &&str| {
@@ -85,20 +86,20 @@ pub fn directory(script: &str, label: &str) -> String {
     folder.and_then(|mut words| words.pop()).unwrap_or_default()
 }
 
-/// What the output says of one check.
+/// What the output says about one check.
 #[derive(Debug)]
 pub struct Told {
-    /// The check's label; none where the command is no script of ours.
+    /// The check's label. None if the command is not one of our scripts.
     pub label: Option<String>,
-    /// What it came to.
+    /// How it ended.
     pub verdict: Verdict,
-    /// Why nothing is known of it, where that is so.
+    /// Why nothing is known about it, if that is so.
     pub reason: Option<String>,
     /// What was found.
     pub findings: Vec<Finding>,
-    /// When it began, in seconds after the job's command did.
+    /// When it began, in seconds after the job's command began.
     pub started: f64,
-    /// What it took, in seconds.
+    /// How long it took, in seconds.
     pub seconds: f64,
 }
 
@@ -125,7 +126,7 @@ struct Part {
 }
 
 impl Output {
-    /// Takes a line of standard output, or of standard error, `at` so many seconds after the command
+    /// Reads a line of standard output or of standard error. `at` is the time in seconds since the command
     /// began.
     pub fn read(&mut self, line: &[u8], standard_error: bool, at: f64) {
         let text = anstream::adapter::strip_str(&String::from_utf8_lossy(line)).to_string();
@@ -146,23 +147,23 @@ impl Output {
         }
     }
 
-    /// What is known once the command has ended with this status, `at` so many seconds after it began.
-    /// `labels` are the script's checks; empty where the command is one of a person's own. `soft` are those
-    /// whose failure is only shown. Of a status other than 0 at least one check is told that failed or is
-    /// broken and is not among `soft`, whatever the output looks like.
+    /// The results, once the command has ended with this status. `at` is the time in seconds since the
+    /// command began. `labels` are the script's checks, or empty if the command is a person's own. `soft` are
+    /// the checks whose failure does not fail the job. If the status is not 0, at least one check outside
+    /// `soft` is reported as failed or broken, whatever the output looks like.
     pub fn told(self, status: i32, labels: &[&str], soft: &[&str], at: f64) -> Vec<Told> {
         let named = |list: &Option<String>, label: &str| {
             list.as_ref().is_some_and(|list| format!("{list} ").contains(&format!(" {label} ")))
         };
         let failed = self.failed.clone();
-        // The script's own end: a test may print what looks like its last words.
+        // Whether the script itself ended. Its last line alone does not prove it: a test may print similar text.
         let ended = status == 0 || (status == 1 && labels.iter().any(|label| named(&self.failed, label)));
-        // Of before the first check, or of a command that is no script of ours.
+        // Findings from before the first check, or from a command that is not one of our scripts.
         let mut unplaced: Vec<Finding> = Vec::new();
         let mut all: Vec<Told> = Vec::new();
         for part in self.parts {
             let Some(label) = part.label.as_deref().filter(|label| labels.contains(label)) else {
-                // A line of the job's own may look like a section.
+                // A line that the job itself prints may look like the heading of a check.
                 let place = all.last_mut().map_or(&mut unplaced, |told| &mut told.findings);
                 place.extend(part.findings());
                 continue;
@@ -199,9 +200,9 @@ impl Output {
     }
 }
 
-/// Adds what must not be missing from what is told of a script that ended with a status other than 0: the
-/// checks that its last words name and whose headings were not seen, because text without a line end stood
-/// before them; and, where no check that counts is told as failed, that one of them did.
+/// Adds failures that must not be missing if the script ended with a status other than 0. First, the checks
+/// that its last line names and whose headings were not seen, because text without a line end was before the
+/// heading. Second, if no check outside `soft` is reported as failed, a note that one of them did fail.
 fn add_unplaced(
     all: &mut Vec<Told>,
     failed: Option<&str>,
@@ -245,12 +246,12 @@ impl Part {
     }
 }
 
-/// A path from the repository's root, of a path in the virtual machine.
+/// Turns a path in the virtual machine into a path from the repository's root.
 fn in_checkout(file: &str) -> String {
     CHECKOUTS.iter().find_map(|root| file.strip_prefix(root)).unwrap_or(file).to_owned()
 }
 
-/// Reads rustc's and cargo's errors as they are told to people.
+/// Reads the errors of rustc and cargo in the form for people.
 #[derive(Debug, Default)]
 struct Compiler {
     block: Option<Finding>,
@@ -275,7 +276,7 @@ impl Compiler {
             }
             return;
         }
-        // A warning, or cargo's next step: nothing more is said of the error.
+        // A warning, or cargo's next step: the text of the error has ended.
         if text.is_empty() || text.starts_with("warning") {
             return self.end();
         }

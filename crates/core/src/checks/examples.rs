@@ -1,13 +1,13 @@
 //! Examples in documentation, compiled as one program.
 //!
-//! Before edition 2024 rustdoc makes a program of each example, and linking it takes most of the time. A
-//! *bundle* is one program with many examples. Each example still runs in a process of its own. rustdoc
-//! still finds, names, filters, runs and judges the examples. Only what it calls in the place of rustc
-//! answers with the bundle.
+//! Before edition 2024, rustdoc makes a program of each example. Linking these programs takes most of the
+//! time. A *bundle* is one program with many examples. Each example still runs in a process of its own.
+//! rustdoc still finds, names, filters, runs and judges the examples. Only the program that it calls instead
+//! of rustc uses the bundle for its answer.
 //!
-//! A pass must be a proof. An example may only be merged where it would compile, link and run alone as it
-//! does in the bundle. So this module merges an example only where nothing in its text could tell the
-//! difference ([`Example::may_merge`]).
+//! If an example passes, that must prove that it works. An example may be merged only if it would compile,
+//! link and run alone exactly as it does in the bundle. So this module merges an example only if nothing in
+//! its text could notice the difference ([`Example::may_merge`]).
 
 mod bundle;
 mod text;
@@ -20,8 +20,8 @@ use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// From how many examples on a bundle costs less than a program for each of them. A bundle costs one more
-/// run of rustdoc (vmm-sys-util: 0.1 s of CPU time), and an example alone costs 0.09 s.
+/// The smallest number of examples for which a bundle costs less than a program for each of them. A bundle
+/// costs one more run of rustdoc (vmm-sys-util: 0.1 s of CPU time), and an example alone costs 0.09 s.
 pub const FEWEST: usize = 4;
 
 /// An example as rustdoc gives it to rustc.
@@ -33,9 +33,9 @@ pub struct Example {
     pub args: Vec<String>,
     /// The program's text.
     pub source: String,
-    /// The documented file, as rustdoc names it.
+    /// The path that rustdoc has for the documented file.
     pub file: String,
-    /// The line of the documented file that rustdoc tells rustc to count from.
+    /// The line of the documented file at which rustdoc tells rustc to start counting.
     pub line: i64,
 }
 
@@ -46,15 +46,15 @@ pub struct Call {
     pub compiler: String,
     /// The arguments, without the output, the source, and what only rustdoc's unstable options add.
     pub args: Vec<String>,
-    /// The path of the program that is to be made, where one is named.
+    /// The path of the program to create, if the call names one.
     pub output: Option<String>,
     /// Whether the source comes on standard input.
     pub from_input: bool,
 }
 
 impl Call {
-    /// Reads a call. `read` returns the text of a file that holds arguments, one in each line (`@FILE`).
-    /// There is no answer where a word is missing or a file cannot be read.
+    /// Reads a call. `read` returns the text of a file that holds arguments, one on each line (`@FILE`). None
+    /// if a word is missing or a file cannot be read.
     pub fn read(words: &[String], read: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let (compiler, words) = words.split_first()?;
         let mut all = Vec::new();
@@ -70,7 +70,7 @@ impl Call {
             match word.as_str() {
                 "-o" => call.output = Some(words.next()?),
                 "-" => call.from_input = true,
-                // These two are this program's own. A call with others is never looked at.
+                // This program added these two itself. A call with other unstable options is never read.
                 "-Zunstable-options" | "-Zallow-features=" => {}
                 "-Z" => {
                     let option = words.next()?;
@@ -92,8 +92,8 @@ impl Call {
         self.args.iter().cloned().chain(added).collect()
     }
 
-    /// Whether rustdoc itself lets the call use unstable features: the program that runs what rustdoc has
-    /// merged, in edition 2024. It has no code of an example in it.
+    /// Whether rustdoc itself lets the call use unstable features. That is so for the program that runs the
+    /// examples that rustdoc has merged, in edition 2024. This program has no code of an example in it.
     pub fn makes_rustdocs_runner(&self) -> bool {
         self.args.iter().any(|arg| {
             let name = Path::new(arg).file_name().unwrap_or_default().to_string_lossy();
@@ -108,12 +108,12 @@ impl Call {
 }
 
 impl Example {
-    /// A text that differs where anything of the example differs.
+    /// A text that differs if any part of the example differs.
     pub fn key(&self) -> String {
         self.key_of(&self.args)
     }
 
-    /// A text that is the same for the example with another set of features.
+    /// A text for the example that does not depend on the set of features.
     pub fn key_without_args(&self) -> String {
         self.key_of(&[])
     }
@@ -125,12 +125,12 @@ impl Example {
             hash.update(part.len().to_le_bytes());
             hash.update(part.as_bytes());
         }
-        // It becomes a file's name, so it has no `/`.
+        // It becomes a file's name, so it must not contain `/`.
         base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, hash.finalize())
     }
 
-    /// Whether the example behaves the same in a bundle as alone, as far as its text tells.
-    /// `documentation` is the text of the documented file. It says how the example is marked.
+    /// Whether the example behaves the same in a bundle as alone, as far as its text shows. `documentation`
+    /// is the text of the documented file, which shows the marks of the example.
     pub fn may_merge(&self, documentation: &str) -> bool {
         let edition = |arg: &String| {
             ["2018", "2021"].iter().any(|edition| arg == edition || *arg == format!("--edition={edition}"))
@@ -142,7 +142,7 @@ impl Example {
             && text::cannot_tell(&self.source)
     }
 
-    /// The libraries among those that the call names which the example mentions. Only these are linked.
+    /// The libraries in the call that the example mentions. Only these are linked.
     fn mentioned(&self) -> BTreeSet<&str> {
         let words: BTreeSet<&str> = text::words(&self.source).collect();
         let mut mentioned = BTreeSet::new();
@@ -157,9 +157,9 @@ impl Example {
     }
 }
 
-/// Puts examples into groups that can be one program each: those of one group are compiled with the same
-/// arguments and mention the same libraries. Otherwise one example could be linked with the help of a
-/// library that only another one uses.
+/// Groups examples that can share one program. The examples of a group are compiled with the same arguments
+/// and mention the same libraries. Otherwise an example could link only because of a library that another
+/// example uses.
 pub fn groups(examples: Vec<Example>) -> Vec<Vec<Example>> {
     let mut groups: BTreeMap<(String, Vec<String>, Vec<String>), Vec<Example>> = BTreeMap::new();
     for example in examples {

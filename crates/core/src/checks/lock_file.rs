@@ -1,7 +1,7 @@
-//! How a package came into a lock file: by which members and dependencies. Pure.
+//! Finds out how a package came into a lock file: through which members and dependencies. Pure.
 //!
-//! The form is cargo's, all versions of it: a dependency is a package's name, with its version where
-//! there are several, with its source where that does not tell them apart either.
+//! The format is cargo's, in all its versions. A dependency is the name of a package. Its version is added if
+//! there are several packages of that name, and its source if the version is not enough.
 
 use serde::Deserialize;
 use std::collections::VecDeque;
@@ -24,12 +24,12 @@ struct Package {
 }
 
 impl LockFile {
-    /// Reads a lock file; none where it is none.
+    /// Reads a lock file. None if the text is not a lock file.
     pub fn parse(text: &str) -> Option<Self> {
         toml::from_str(text).ok()
     }
 
-    /// The crates of registries: the name of the file that cargo keeps, and its SHA-256 as hexadecimal digits.
+    /// The crates from registries: the name of the file that cargo keeps, and its SHA-256 in hexadecimal.
     pub fn crates(&self) -> impl Iterator<Item = (String, &str)> {
         self.packages.iter().filter_map(|package| {
             let file = format!("{}-{}.crate", package.name, package.version);
@@ -37,8 +37,8 @@ impl LockFile {
         })
     }
 
-    /// The shortest way from one of the repository's own packages to a package, both included, each as
-    /// `NAME VERSION`; none where nothing leads there.
+    /// The shortest path from one of the repository's own packages to a package. Both are included, each as
+    /// `NAME VERSION`. None if there is no path.
     pub fn path_to(&self, name: &str, version: &str) -> Option<Vec<String>> {
         let is_meant = |package: &Package| package.name == name && package.version == version;
         let own = (0..self.packages.len()).filter(|index| self.packages[*index].source.is_none());
@@ -64,7 +64,7 @@ impl LockFile {
         None
     }
 
-    /// The package that a dependency's words stand for.
+    /// The package that the text of a dependency means.
     fn find(&self, dependency: &str) -> Option<usize> {
         let mut words = dependency.splitn(3, ' ');
         let (name, version) = (words.next()?, words.next());

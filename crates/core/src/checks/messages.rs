@@ -10,19 +10,19 @@ use std::path::{Path, PathBuf};
 
 /// Reads the messages of one cargo command.
 ///
-/// Warnings are denied here and not by a flag: a flag would give the unit its own place in the cache
-/// (facts: the same code built for the build check and for the tests), replace the repository's own
-/// rustflags, and hide what comes after the first warning. What is denied is what `RUSTFLAGS="-D
-/// warnings"` denies: lints, in every package that is no registry's (cargo caps those), in host code
-/// (build scripts, procedural macros) only where no `--target` is given. Where a source or a manifest
-/// sets the level of `warnings` itself, messages do not tell, and the flag is given
-/// ([`crate::workspace::flags`]).
+/// This reader denies warnings itself, without a flag. A flag would have three disadvantages. It would give
+/// the unit its own place in the cache (facts: the same code built for the build check and for the tests). It
+/// would replace the repository's own rustflags. It would hide everything after the first warning. The reader
+/// denies what `RUSTFLAGS="-D warnings"` denies: lints in every package that is not from a registry (cargo
+/// caps the lints of those), and in host code (build scripts, procedural macros) only if there is no
+/// `--target`. If a source or a manifest sets the level of `warnings` itself, the messages do not show it.
+/// Then the flag is given ([`crate::workspace::flags`]).
 pub struct Messages<'a> {
-    /// Folder that rustc's relative paths are relative to: the workspace's root.
+    /// The folder that rustc's relative paths start at: the workspace's root.
     workspace_root: &'a Path,
-    /// Folder that findings' paths are relative to: the repository's root.
+    /// The folder that findings' paths start at: the repository's root.
     root: &'a Path,
-    /// The triple of `--target`, where warnings are denied and one is given.
+    /// The triple of `--target`, if warnings are denied and a triple is given.
     target: Option<&'a str>,
     deny_warnings: bool,
     seen: Vec<Seen>,
@@ -32,15 +32,16 @@ pub struct Messages<'a> {
     packages: Packages,
 }
 
-/// The greatest number of messages of one unit and level that are kept, so that memory stays bounded. The
-/// report has fewer.
+/// The most messages of one unit and level that are kept, so that memory stays bounded. The report keeps
+/// fewer.
 const MOST_OF_UNIT: usize = 2000;
 
-/// Lints of what the linker says. Where they are on by default, `-D warnings` leaves them alone; where
-/// somebody asked for them, it does not (seen with 1.95, in which they are off by default).
+/// The lints about the linker's output. If they are on by default, `-D warnings` does not deny them. If
+/// somebody turned them on, it does (seen with 1.95, in which they are off by default).
 const OF_THE_LINKER: [&str; 2] = ["linker_messages", "linker_info"];
 
-/// Package and target, as cargo names a unit; it does not say for which machine.
+/// The package and the target, which cargo uses to name a unit. The name does not say for which machine the
+/// unit is.
 type UnitName = (String, String);
 
 struct Seen {
@@ -70,8 +71,8 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// The files of programs, examples and libraries for other linkers, which cargo puts where anything
-    /// may start or load them; not the programs of tests.
+    /// The files of programs, examples and libraries for other linkers. cargo puts them where anything may
+    /// start or load them. The programs of tests are not included.
     pub fn take_programs(&mut self) -> BTreeSet<PathBuf> {
         std::mem::take(&mut self.programs)
     }
@@ -81,8 +82,8 @@ impl<'a> Messages<'a> {
         std::mem::take(&mut self.packages)
     }
 
-    /// Takes a line of standard output. The text is what a person should see of it: a message as
-    /// rustc renders it, a line that is no message as it is, nothing of messages for machines.
+    /// Reads a line of standard output. Returns what a person should see: a message as rustc renders it,
+    /// nothing for other JSON messages, and any other line as it is.
     pub fn read<'l>(&mut self, line: &'l [u8]) -> Option<std::borrow::Cow<'l, [u8]>> {
         match serde_json::from_slice(line) {
             Ok(Message::CompilerMessage(message)) => {
@@ -172,8 +173,8 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// The place in the repository that a span stands for: a macro's where it was called, if it was
-    /// defined elsewhere.
+    /// The place in the repository that a span stands for. If a macro was defined elsewhere, it is the place
+    /// that called the macro.
     fn in_repository<'s>(&self, span: &'s DiagnosticSpan) -> Option<(String, &'s DiagnosticSpan)> {
         let mut span = span;
         loop {
@@ -187,7 +188,7 @@ impl<'a> Messages<'a> {
     }
 
     fn located(&self, file: &str) -> String {
-        // `<macro>` and the like are no files.
+        // Names such as `<macro>` are not files.
         if file.starts_with('<') {
             file.to_owned()
         } else {
@@ -195,11 +196,11 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// The findings, merged, once the command has ended.
+    /// The merged findings, after the command has ended.
     pub fn findings(self) -> Vec<Finding> {
         let mut findings = Findings::default();
         for Seen { unit, denied_if_built_for_target, mut finding } in self.seen {
-            // A package that was built for the host alone never saw the flags that go with --target.
+            // If a package was built for the host only, it never got the flags that go with `--target`.
             let for_target = self.built_for_target.get(&unit).copied().unwrap_or(true);
             if denied_if_built_for_target && (self.target.is_none() || for_target) {
                 finding.level = Level::Error;
@@ -213,7 +214,7 @@ impl<'a> Messages<'a> {
     }
 }
 
-/// rustc's last words of a crate, which repeat what was said.
+/// Whether this is rustc's last message about a crate, which repeats earlier messages.
 fn is_summary(diagnostic: &Diagnostic) -> bool {
     let text = &diagnostic.message;
     diagnostic.spans.is_empty()
@@ -225,7 +226,7 @@ fn is_summary(diagnostic: &Diagnostic) -> bool {
             || text.ends_with("warnings emitted"))
 }
 
-/// Text without the escape sequences that colour it.
+/// The text without the escape sequences for colours.
 fn plain(text: &str) -> String {
     anstream::adapter::strip_str(text).to_string()
 }

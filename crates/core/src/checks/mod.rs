@@ -1,10 +1,10 @@
-//! The checks that this program knows by name: what each holds, what it runs, and how the answer is
-//! read. Data and pure functions; the other crate does the running.
+//! The checks that this program knows by name: what each one guarantees, what it runs, and how the result is
+//! read. This crate has the data and pure functions. The effects crate runs the checks.
 //!
-//! [`CHECKS`] is the table of all of them. A new check is a file of its own in this folder and a line in
-//! the table; the rest of the program reads the table. A check that runs a command of cargo's is a line
-//! in the table and its commands in `standard.json`, which lists the standard checks for each platform
-//! and system in the predecessor's format. The parser of a repository's own files reads it too.
+//! [`CHECKS`] is the table of all checks. To add one, add a file to this folder and a line to the table. The
+//! rest of the program reads the table. A check that runs a cargo command needs a line in the table and its
+//! commands in `standard.json`. That file lists the standard checks for each platform and system in the
+//! predecessor's format, so the parser of a repository's own files can read it.
 
 pub mod audit;
 pub mod base;
@@ -34,7 +34,7 @@ use crate::exit::usage;
 use anyhow::Result;
 use serde_json::{Map, Value};
 
-/// The descriptions of the standard checks, in the predecessor's format with our key `os`.
+/// The descriptions of the standard checks, in the predecessor's format with our additional key `os`.
 pub const STANDARD: &str = include_str!("standard.json");
 
 /// Every check that this program knows by name.
@@ -64,23 +64,23 @@ const fn command(name: &'static str, holds: &'static str, seconds: f64) -> Check
     Check { name, holds, membership: Membership::Standard, options: &[], runs, seconds }
 }
 
-/// The same for unit tests, which can be divided over jobs.
+/// The same for unit tests, which can be divided among jobs.
 const fn tests(name: &'static str, holds: &'static str, seconds: f64) -> Check {
     let runs = Runs::Command { check_options: shard::check_options };
     Check { name, holds, membership: Membership::Standard, options: shard::OPTIONS, runs, seconds }
 }
 
-/// The check of a name.
+/// The check with this name.
 pub fn find(name: &str) -> Option<&'static Check> {
     CHECKS.iter().find(|check| check.name == name)
 }
 
-/// The checks that are in only where somebody asks for them.
+/// The checks that run only if somebody asks for them.
 pub fn opt_in() -> impl Iterator<Item = &'static Check> {
     CHECKS.iter().filter(|check| check.is_opt_in())
 }
 
-/// Checks the own options of a check or of a step of the repository, which has none.
+/// Checks the own options of a check, or of a step of the repository. A step must not have any.
 ///
 /// # Errors
 /// Exit 2 with the key path and what was meant, for an unknown option or a wrong value.

@@ -1,19 +1,19 @@
-//! Tells a fault of the machine or of the network from a fault of the commit, by the words of Cargo, rustc
-//! and rustup. All that says so stands in this file.
+//! Distinguishes a fault of the machine or the network from a fault of the commit, by the messages of Cargo,
+//! rustc and rustup. All messages that show such a fault are in this file.
 //!
-//! The words are those of Cargo 1.95 and rustup 1.29, as they were observed, and of the sources that each
-//! entry names. What is not known here counts as a fault of the commit, and the check fails.
+//! The messages are those of Cargo 1.95 and rustup 1.29, as they were observed, and those in the sources that
+//! each entry names. An unknown message counts as a fault of the commit, and the check fails.
 
 use crate::report::{Finding, Level};
 
-/// What one text means.
+/// The meaning of one message.
 struct Sign {
-    /// Every one of these texts is in one line.
+    /// Texts that must all be in one line.
     texts: &'static [&'static str],
     means: Means,
 }
 
-/// What is out of order.
+/// What does not work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Means {
     Network,
@@ -58,13 +58,14 @@ const SIGNS: &[Sign] = &[
     sign(&["timed out", "class=Net"], Means::Network),
     // cargo: src/cargo/sources/git/utils.rs
     sign(&["network failure seems to have happened"], Means::Network),
-    // git: http.c, remote-curl.c and connect.c, where `net.git-fetch-with-cli` is set
+    // git: http.c, remote-curl.c and connect.c, if `net.git-fetch-with-cli` is set
     sign(&["fatal: unable to access '", "Could"], Means::Network),
     sign(&["fatal: unable to access '", "Failed to connect"], Means::Network),
     sign(&["fatal: unable to access '", "returned error: 5"], Means::Network),
     sign(&["ssh: connect to host "], Means::Network),
     sign(&["ssh: Could not resolve hostname "], Means::Network),
-    // cargo: crates/cargo-util/src/process_error.rs. cargo asks every rustc for its version first.
+    // cargo: crates/cargo-util/src/process_error.rs. Before anything else, cargo asks every rustc for its
+    // version.
     sign(&["could not execute process `", "(never executed)"], Means::Tool),
     sign(&["process didn't exit successfully: `", " -vV` ("], Means::Tool),
     // Nothing that rustc compiles sends it SIGKILL: the system does when it has no more memory.
@@ -78,21 +79,21 @@ const SIGNS: &[Sign] = &[
     sign(&["error: rustup could not choose a version of"], Means::Tool),
     // sccache: src/main.rs
     sign(&["sccache: error: "], Means::Tool),
-    // The system's own words: ENOSPC and EDQUOT on Linux, ERROR_DISK_FULL on Windows
+    // The operating system's messages: ENOSPC and EDQUOT on Linux, ERROR_DISK_FULL on Windows.
     sign(&["No space left on device (os error 28)"], Means::Disk),
     sign(&["Disk quota exceeded (os error 122)"], Means::Disk),
     sign(&["There is not enough space on the disk. (os error 112)"], Means::Disk),
 ];
 
-/// Why what Cargo says on standard error is no verdict on the commit. None where it is one.
+/// Why Cargo's standard error is not a verdict on the commit. None if it is a verdict.
 ///
-/// Cargo shows what a build script printed below `--- stdout` and `--- stderr`. That is not read.
+/// Below `--- stdout` and `--- stderr` Cargo shows what a build script printed. That text is not read.
 pub fn of_cargo(words: &str) -> Option<String> {
     let own = words.lines().take_while(|line| !line.trim_start().starts_with("--- std"));
     let (mut found, mut failed) = (None, false);
     for line in own {
         failed |= line.starts_with("error");
-        // A warning tells of a try that Cargo has repeated.
+        // A warning is about an attempt that Cargo has repeated.
         let is_own = line.starts_with("error") || line.starts_with(' ') || is_of_a_tool(line);
         if found.is_none() && is_own {
             let sign = SIGNS.iter().find(|sign| sign.texts.iter().all(|text| line.contains(text)));
@@ -102,13 +103,13 @@ pub fn of_cargo(words: &str) -> Option<String> {
     found.filter(|_| failed)
 }
 
-/// Whether a line is one of git, ssh or sccache, which Cargo passes on.
+/// Whether a line is from git, ssh or sccache. Cargo passes such lines on.
 fn is_of_a_tool(line: &str) -> bool {
     ["fatal: ", "ssh: ", "sccache: "].iter().any(|start| line.starts_with(start))
 }
 
-/// Why findings are no verdict on the commit: none of the errors among them has a place in a source, and
-/// all of them say that something of the machine is out of order. None where they are one.
+/// Why findings are not a verdict on the commit. That is so if no error has a place in a source, and all
+/// errors say that something on the machine does not work. None if they are a verdict.
 pub fn of_findings(findings: &[Finding]) -> Option<String> {
     let errors = findings.iter().filter(|finding| finding.level == Level::Error);
     let reasons: Option<Vec<String>> = errors.map(of_error).collect();

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 /// Reads a check's own options into its type. The type must deny unknown fields.
 ///
 /// # Errors
-/// Exit 2, with the key path, what was expected and what was meant.
+/// Exit 2, with the key path, what was expected, and what the person probably meant.
 pub fn read<T: DeserializeOwned>(check: &str, own: &Map<String, Value>) -> Result<T> {
     options::read(&Value::Object(own.clone())).map_err(|refusal| {
         let key = own.keys().find(|key| options::key(key) == refusal.path());
@@ -23,10 +23,10 @@ pub fn read<T: DeserializeOwned>(check: &str, own: &Map<String, Value>) -> Resul
     })
 }
 
-/// Checks that a check without options of its own is given none.
+/// Refuses options for a check that has no options of its own.
 ///
 /// # Errors
-/// Exit 2 with the key path of the first.
+/// Exit 2 with the key path of the first option.
 pub fn read_none(check: &str, own: &Map<String, Value>) -> Result<()> {
     match own.keys().next() {
         None => Ok(()),
@@ -37,7 +37,7 @@ pub fn read_none(check: &str, own: &Map<String, Value>) -> Result<()> {
     }
 }
 
-/// Reads a limit: a whole number from 1, or `false` for none.
+/// Reads a limit: a whole number from 1, or `false` for no limit.
 ///
 /// # Errors
 /// For any other value.
@@ -52,7 +52,7 @@ pub fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>
     })
 }
 
-/// Reads a name or a path, without the blanks around it.
+/// Reads a name or a path, and removes spaces around it.
 ///
 /// # Errors
 /// For any other value.

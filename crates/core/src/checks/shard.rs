@@ -1,9 +1,9 @@
-//! Unit tests divided over the jobs of a step with Buildkite's `parallelism`, by cargo-nextest.
+//! Unit tests, divided among the jobs of a step with Buildkite's `parallelism`. cargo-nextest runs them.
 //!
-//! The name of a test alone decides its share (`--partition hash:K/N`). So every test is in exactly one
-//! share, even where two machines have different tests because a build script found different things.
-//! With the partitions that count (`slice`, `count`) one more test on one machine would move all tests
-//! after it.
+//! Only the name of a test decides its share (`--partition hash:K/N`). So every test is in exactly one share,
+//! even if two machines have different tests because a build script found different things. The partitions
+//! that count tests (`slice`, `count`) would be different: one additional test on one machine would move all
+//! later tests.
 
 use super::cargo::CargoCommand;
 use super::check::OwnOption;
@@ -32,10 +32,10 @@ pub const OPTIONS: &[OwnOption] = &[OwnOption {
     example: "4",
 }];
 
-/// nextest's profile for these runs, which a repository's configuration does not have.
+/// The nextest profile for these runs. No repository has a profile of this name.
 pub const PROFILE: &str = "rust-vmm-ci";
 
-/// cargo's options that choose targets: with one of them `cargo test` runs no doctests.
+/// cargo's options that select targets. With one of them, `cargo test` runs no doctests.
 const TARGETS: [&str; 10] = [
     "--lib",
     "--bin",
@@ -49,11 +49,11 @@ const TARGETS: [&str; 10] = [
     "--all-targets",
 ];
 
-/// The options of the check's own.
+/// The options that only such a check has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Options {
-    /// Over how many jobs the tests are divided.
+    /// The number of jobs that the tests are divided among.
     #[serde(deserialize_with = "own::limit")]
     parallelism: Option<usize>,
 }
@@ -61,17 +61,18 @@ struct Options {
 /// Checks the own options of a check whose tests can be divided.
 ///
 /// # Errors
-/// Exit 2 with the key path, for a number of jobs below 1 and for an unknown option.
+/// Exit 2 with the key path, for a number of jobs below 1 or an unknown option.
 pub fn check_options(name: &str, own: &Map<String, Value>) -> Result<()> {
     own::read::<Options>(name, own).map(drop)
 }
 
-/// Over how many jobs the tests of a check are divided, by its own options; none where they are not.
+/// The number of jobs that the tests of a check are divided among, from its own options. None if they are not
+/// divided.
 pub fn parallelism(own: &Map<String, Value>) -> Option<u64> {
     own.get(OPTION)?.as_u64().filter(|jobs| *jobs > 1)
 }
 
-/// Why the tests of a command cannot be divided; none where they can.
+/// Why the tests of a command cannot be divided. None if they can be.
 pub fn refusal(command: Option<&CargoCommand>) -> Option<&'static str> {
     match command {
         Some(command) if command.verb != "test" => Some("its command runs no tests"),
@@ -84,21 +85,21 @@ pub fn refusal(command: Option<&CargoCommand>) -> Option<&'static str> {
     }
 }
 
-/// Which of a step's jobs this is.
+/// The number of this job among the jobs of its step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// From 1.
+    /// The number, from 1.
     index: u64,
-    /// How many there are, 2 at least.
+    /// The number of jobs, at least 2.
     count: u64,
 }
 
 impl Shard {
-    /// The job by `BUILDKITE_PARALLEL_JOB`, from 0, and `BUILDKITE_PARALLEL_JOB_COUNT`; none where the
-    /// step has one job, or this is no job.
+    /// Reads `BUILDKITE_PARALLEL_JOB`, which counts from 0, and `BUILDKITE_PARALLEL_JOB_COUNT`. None if the
+    /// step has one job, or if this is not a job.
     ///
     /// # Errors
-    /// Exit 2 where they are no such numbers: a share by guess could leave tests out.
+    /// Exit 2 if the values are not such numbers. A guessed share could leave tests out.
     pub fn of_job(job: Option<&str>, count: Option<&str>) -> Result<Option<Self>> {
         let (Some(job), Some(count)) = (job, count) else { return Ok(None) };
         let numbers = job.trim().parse::<u64>().ok().zip(count.trim().parse::<u64>().ok());
@@ -114,7 +115,7 @@ impl Shard {
         }
     }
 
-    /// Whether it is the first, which runs what cannot be divided.
+    /// Whether it is the first job. The first job also runs what cannot be divided.
     pub fn is_first(self) -> bool {
         self.index == 1
     }
@@ -125,12 +126,12 @@ impl Shard {
     }
 }
 
-/// nextest's configuration for a run: failures go to a `JUnit` file, and a test that is asked to end ends
-/// within the time that this program gives a check's processes. Nothing of what a repository sets for
-/// its own runs of nextest may leave a test out or repeat it: the flags of [`arguments`] see to that.
+/// nextest's configuration for a run. It writes failures to a `JUnit` file. A test that is asked to stop must
+/// stop within the time that this program gives to a check's processes. The repository's own nextest settings
+/// must not leave a test out or repeat it: the flags of [`arguments`] prevent that.
 ///
 /// # Errors
-/// Where the path is no text.
+/// If the path is not valid text.
 pub fn configuration(junit: &Path) -> Result<String> {
     let path = junit.to_str().ok_or_else(|| anyhow::anyhow!("{} is no text", junit.display()))?;
     let configuration = serde_json::json!({"profile": {PROFILE: {
@@ -140,8 +141,8 @@ pub fn configuration(junit: &Path) -> Result<String> {
     Ok(toml::to_string(&configuration)?)
 }
 
-/// The arguments of `cargo nextest run` for those of a `cargo test`: the same, but where nextest has
-/// the name for something of its own.
+/// The arguments of `cargo nextest run` that correspond to those of a `cargo test`. They are the same, except
+/// where nextest gives a name another meaning.
 pub fn arguments(command: &CargoCommand, shard: Shard) -> Vec<String> {
     let mut arguments: Vec<String> = Vec::new();
     for arg in &command.args {
@@ -152,7 +153,7 @@ pub fn arguments(command: &CargoCommand, shard: Shard) -> Vec<String> {
             "--profile" => Some("--cargo-profile"),
             "--quiet" | "-q" => Some("--cargo-quiet"),
             "--verbose" | "-v" | "-vv" => Some("--cargo-verbose"),
-            // Given below; a flag twice is an error.
+            // It is added below. nextest refuses a flag that is given twice.
             "--no-fail-fast" => continue,
             _ => None,
         };
@@ -169,8 +170,8 @@ pub fn arguments(command: &CargoCommand, shard: Shard) -> Vec<String> {
     arguments
 }
 
-/// Whether `cargo test` would run doctests in a folder: cargo refuses `--doc` where no selected package
-/// has a library.
+/// Whether `cargo test` would run doctests in a folder. The question is needed because cargo refuses `--doc`
+/// if no selected package has a library.
 pub fn has_doctests(command: &CargoCommand, metadata: &Metadata, dir: &Path) -> bool {
     let chooses = |arg: &String| TARGETS.contains(&arg.split('=').next().unwrap_or_default());
     if command.args.iter().any(chooses) {
@@ -197,7 +198,7 @@ pub fn has_doctests(command: &CargoCommand, metadata: &Metadata, dir: &Path) -> 
     })
 }
 
-/// The values of an option that may be given more than once, as patterns of packages' names.
+/// The values of an option that may be repeated, as patterns for names of packages.
 fn values(command: &CargoCommand, options: &[&str]) -> Vec<Pattern> {
     let mut values = Vec::new();
     let mut args = command.args.iter();
@@ -207,15 +208,15 @@ fn values(command: &CargoCommand, options: &[&str]) -> Vec<Pattern> {
         } else {
             arg.split_once('=').filter(|(name, _)| options.contains(name)).map(|(_, value)| value)
         };
-        // `name@version` and `name:version` select by name here.
+        // Here the name in `name@version` and `name:version` is enough to select a package.
         let name = value.map(|value| value.split(['@', ':']).next().unwrap_or_default());
         values.extend(name.and_then(|name| Pattern::new(name).ok()));
     }
     values
 }
 
-/// The tests that failed, by nextest's `JUnit` report; nothing where that is none. `from_root` makes a path
-/// from the repository's root of a path in the output.
+/// The tests that failed, from nextest's `JUnit` report. Empty if the text is not such a report. `from_root`
+/// turns a path in the output into a path from the repository's root.
 pub fn findings(junit: &str, from_root: &dyn Fn(&str) -> String) -> Vec<Finding> {
     let Ok(report) = Report::deserialize_from_str(junit) else { return Vec::new() };
     let cases =

@@ -1,4 +1,4 @@
-//! What `cargo fmt -- --check` prints → findings.
+//! Turns the output of `cargo fmt -- --check` into findings.
 
 use crate::report::Finding;
 use crate::workspace::path::from_root;
@@ -8,15 +8,15 @@ use std::path::Path;
 #[derive(Debug, Default)]
 pub struct StyleOutput {
     findings: Vec<Finding>,
-    /// Whether the lines of the last difference so far are those before its first changed line.
+    /// Whether the latest difference has no changed line so far.
     is_before_the_change: bool,
 }
 
 impl StyleOutput {
-    /// Takes a line of standard output: `Diff in FILE:LINE:` begins a difference, what follows shows
-    /// it. `root` is the repository's root.
+    /// Reads a line of standard output. `Diff in FILE:LINE:` begins a difference, and the next lines show it.
+    /// `root` is the repository's root.
     pub fn read(&mut self, line: &[u8], root: &Path) {
-        // rustfmt colours into pipes too.
+        // rustfmt prints colours even to a pipe.
         let text = anstream::adapter::strip_str(&String::from_utf8_lossy(line)).to_string();
         if let Some((file, line)) = text.strip_prefix("Diff in ").and_then(place) {
             self.findings.push(Finding {
@@ -29,7 +29,7 @@ impl StyleOutput {
             });
             self.is_before_the_change = true;
         } else if let Some(finding) = self.findings.last_mut() {
-            // Lines before the first changed one only show where it is.
+            // The lines before the first changed one only show its surroundings.
             self.is_before_the_change &= !text.starts_with(['-', '+']);
             if let (true, Some(line)) = (self.is_before_the_change, &mut finding.line) {
                 *line += 1;
@@ -46,7 +46,7 @@ impl StyleOutput {
     }
 }
 
-/// `FILE:LINE:`, or `FILE at line LINE:` as rustfmt before 1.6 had it.
+/// Reads `FILE:LINE:`, or `FILE at line LINE:`, the form before rustfmt 1.6.
 fn place(text: &str) -> Option<(&str, u32)> {
     let text = text.trim_end().strip_suffix(':')?;
     let (file, line) = text.rsplit_once(" at line ").or_else(|| text.rsplit_once(':'))?;

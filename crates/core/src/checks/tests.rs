@@ -1,5 +1,5 @@
-//! What the table of checks says is held against the types, the list of standard checks and the pages of
-//! documentation. A check that forgets one of them is named here.
+//! Compares the table of checks with the types, with the list of standard checks and with the pages of
+//! documentation. A failing test names the check that is missing somewhere.
 
 use super::*;
 use crate::config::{COMMON_CHECK_KEYS, Config};
@@ -16,7 +16,7 @@ fn one(name: &str, value: Value) -> Map<String, Value> {
     [(name.to_owned(), value)].into_iter().collect()
 }
 
-/// The names that the error for an unknown option lists, without those of every check.
+/// The names in the error for an unknown option, without those that every check has.
 fn known_to_the_reader(check: &Check) -> Set {
     let told = check.check_options(&one("?", json!(1))).unwrap_err().to_string();
     let names = told.split_once("one of: ").unwrap().1.split(", ").map(str::to_owned);
@@ -100,7 +100,7 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// The rows of the page's table of own options that a check must have there.
+/// The rows that a check must have in the page's table of own options.
 fn rows(name: &str, check: &Check) -> Vec<String> {
     let cell = |index| if index == 0 { format!("`{name}`") } else { String::new() };
     let rows = check.options.iter().enumerate();
@@ -115,7 +115,7 @@ fn rows(name: &str, check: &Check) -> Vec<String> {
 fn the_page_of_options_has_a_row_for_every_option_of_a_check() {
     let mut held = 0;
     for check in CHECKS.iter().filter(|check| !check.options.is_empty()) {
-        // The unit tests have one row for all of them.
+        // All unit tests share one row.
         if check.has_option(shard::OPTION) && check.name != "unittests-gnu" {
             continue;
         }
@@ -142,7 +142,7 @@ fn the_plugins_schema_takes_true_and_options_for_a_check() {
     let plugin = serde_saphyr::from_str::<Value>(PLUGIN_YML).unwrap();
     let of_checks = &plugin["configuration"]["properties"]["checks"]["additionalProperties"];
     assert_eq!(of_checks["type"], json!(["boolean", "object"]));
-    // The schema leaves the options of single checks to the program.
+    // The schema does not list the options of single checks. The program checks them.
     assert!(of_checks.get("additionalProperties").is_none());
 }
 

@@ -1,4 +1,4 @@
-//! How long checks take: by the reports of earlier runs, else by the times in the table of checks.
+//! How long checks take: from the reports of earlier runs, else from the table of checks.
 
 use crate::exit::usage;
 use crate::model::Origin;
@@ -8,14 +8,14 @@ use crate::workspace::{Files, path};
 use anyhow::Result;
 use std::collections::HashMap;
 
-/// The seconds of a check that is not in the table: a step of the repository, which is seldom long.
+/// The seconds for a check that is not in the table. It is a step of the repository, which usually is short.
 const UNKNOWN: f64 = 30.0;
 
-/// How a times file comes to be.
+/// How to create a file of times.
 const HOW: &str = "write one with `rust-vmm-ci run --jobs 1 --report FILE` and commit it, or leave `times` \
                    out for the built-in times";
 
-/// How long a check takes, and the origin of the number.
+/// How long a check takes, and where the number comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Time {
     /// Wall seconds.
@@ -24,7 +24,7 @@ pub struct Time {
     pub origin: Origin,
 }
 
-/// What was measured.
+/// The measured times.
 #[derive(Clone, Debug, Default)]
 pub struct Times {
     by_label: HashMap<String, Time>,
@@ -32,12 +32,12 @@ pub struct Times {
 }
 
 impl Times {
-    /// Reads reports of earlier runs (docs/report.md), from the repository's root. Of a check that is
-    /// in several, the last counts. Only checks that passed are measures: one that failed may have
-    /// ended early.
+    /// Reads the reports of earlier runs (docs/report.md). Paths start at the repository's root. If a check
+    /// is in several reports, the last one counts. Only checks that passed count, because a failed check may
+    /// have ended early.
     ///
     /// # Errors
-    /// Exit 2 for a file that is not there or no report, or has no check that passed, with what to do.
+    /// Exit 2 if a file is missing, is not a report, or has no check that passed. The error says what to do.
     pub fn read(files: &dyn Files, paths: &[String]) -> Result<Self> {
         let mut times = Self::default();
         for (index, given) in paths.iter().enumerate() {
@@ -65,7 +65,7 @@ impl Times {
         Ok(times)
     }
 
-    /// Takes a report's times; whether it had any.
+    /// Adds a report's times. Returns whether it had any.
     fn add(&mut self, file: &str, report: &Report) -> bool {
         let mut any = false;
         for (index, outcome) in report.outcomes.iter().enumerate() {
@@ -80,8 +80,8 @@ impl Times {
         any
     }
 
-    /// The time of a check: measured under its label, else under its name (on another platform), else
-    /// the default.
+    /// The time of a check: the measured time of its label, else of its name (on another platform), else the
+    /// default.
     pub fn of(&self, label: &str, name: &str) -> Time {
         let measured = self.by_label.get(label).or_else(|| self.by_name.get(name));
         measured.cloned().unwrap_or_else(|| {

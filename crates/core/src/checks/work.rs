@@ -14,7 +14,7 @@ pub enum Work {
         command: CargoCommand,
         /// The sets of features.
         features: FeatureMode,
-        /// Whether its tests are divided over the jobs of its step.
+        /// Whether its tests are divided among the jobs of its step.
         divided: bool,
         /// Whether examples in documentation may be compiled as one program.
         merge_examples: bool,
@@ -32,12 +32,11 @@ pub enum Logic {
     Coverage,
     /// The form of the change's commit messages.
     CommitFormat(commit_format::Options),
-    /// Advisories against the lock file.
+    /// Compares the lock file with security advisories.
     Audit(audit::Options),
     /// Benchmarks of this change and of its base.
     Bench(bench::Options),
-    /// One program, whose answer a pure function reads. A check that needs no more than this is one
-    /// file in this crate.
+    /// One program. A pure function reads its result. A check that needs only this is one file in this crate.
     Program(Program),
 }
 
@@ -48,13 +47,13 @@ pub struct Program {
     pub tool: Tool,
     /// Its arguments.
     pub args: Vec<String>,
-    /// The command that installs it, for where it is missing.
+    /// The command that installs it, shown if it is missing.
     pub install: &'static str,
-    /// What the log shows of a line that it printed; none for nothing.
+    /// What the log shows for a line that it printed. None for nothing.
     pub show: fn(&[u8]) -> Option<String>,
-    /// Reads what it said into findings: an error among them makes the check fail.
+    /// Turns its result into findings. An error among them makes the check fail.
     ///
-    /// Errors: exit 3 where the program could not do its work, with its words; the check is broken.
+    /// Errors: exit 3 with the program's message if it could not do its work. The check is then broken.
     pub read: fn(&Answer<'_>) -> Result<Vec<Finding>>,
 }
 
@@ -77,7 +76,7 @@ impl Tool {
     }
 }
 
-/// What a [`Program`] answered.
+/// The result of a [`Program`].
 pub struct Answer<'a> {
     /// Its exit status.
     pub status: i32,
@@ -85,7 +84,7 @@ pub struct Answer<'a> {
     pub stdout: &'a [u8],
     /// What it printed on standard error.
     pub stderr: &'a [u8],
-    /// The folder that it worked in, from the repository's root, with `/`; empty for the root.
+    /// The folder in which it worked, from the repository's root, with `/`. Empty for the root.
     pub folder: &'a str,
     /// Whether the repository has a file, by its path from the root, with `/`.
     pub is_file: &'a dyn Fn(&str) -> bool,
@@ -94,12 +93,12 @@ pub struct Answer<'a> {
 /// What a check needs while other checks run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// What it compiles in the job's target directory; none for nothing, or in another place.
+    /// What it compiles in the job's target directory. None if it compiles nothing, or only in another place.
     pub compiles: Option<Compiles>,
-    /// Whether it runs tests. They may use a port, a device or a folder of a fixed name, so no two
-    /// checks run tests at the same time (no two do in the predecessor's jobs).
+    /// Whether it runs tests. Tests may use a port, a device or a folder with a fixed name, so two checks
+    /// never run tests at the same time (nor do they in the predecessor's jobs).
     pub tests: bool,
-    /// Whether it needs the whole machine: it measures, or nobody knows what it does.
+    /// Whether it needs the whole machine, because it measures or because nothing is known about it.
     pub machine: bool,
     /// Whether it needs a `Cargo.toml` in its folder.
     pub manifest: bool,
@@ -108,17 +107,17 @@ pub struct Needs {
 /// Where cargo keeps what a check compiles, within one target directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compiles {
-    /// The target triple, where the command names one.
+    /// The target triple, if the command names one.
     pub target: Option<String>,
-    /// Whether the profile is `release`, else `dev`. Cargo locks the folder of a profile: a second check
-    /// with the same profile only waits.
+    /// Whether the profile is `release`. Otherwise it is `dev`. Cargo locks the folder of a profile, so a
+    /// second check with the same profile would only wait.
     pub release: bool,
-    /// Whether crates are only checked. A build cannot use what `cargo check` made.
+    /// Whether crates are only checked. A build cannot use the results of `cargo check`.
     pub checked: bool,
 }
 
 impl Needs {
-    /// A check that compiles nothing and may run beside all others.
+    /// A check that compiles nothing and may run at the same time as all others.
     pub const NOTHING: Self = Self { compiles: None, tests: false, machine: false, manifest: false };
 
     /// The needs of a cargo command.
@@ -140,7 +139,7 @@ impl Needs {
         }
     }
 
-    /// The needs of a command for the shell, of which nothing is known.
+    /// The needs of a shell command. Nothing is known about it.
     pub fn of_shell() -> Self {
         Self { machine: true, ..Self::NOTHING }
     }

@@ -1,6 +1,6 @@
-//! Holds together the places that list the options: the type [`Config`], `plugin.yml` and
-//! `docs/options.md`. `plugin.yml` gets its schema from the type:
-//! `UPDATE=1 cargo test -p rust-vmm-ci-core --lib agreement` writes it.
+//! Compares the places that list the options: the type [`Config`], `plugin.yml` and `docs/options.md`. The
+//! schema in `plugin.yml` is generated from the type: `UPDATE=1 cargo test -p rust-vmm-ci-core --lib
+//! agreement` writes it.
 
 use super::{Config, text};
 use crate::buildkite::{STEP_OPTIONS, StepOption};
@@ -15,8 +15,9 @@ const VALUES: &str = include_str!("../../../../tests/cases/config/options.yml");
 
 type Set = BTreeSet<String>;
 
-/// The schema of the options. It has only keywords that draft-07 and draft 2019-09 share: the plugin
-/// linter reads the one, the agent the other. The linter refuses `$schema`, `format` and unknown keywords.
+/// The schema of the options. It uses only keywords that are the same in draft-07 and draft 2019-09, because
+/// the plugin linter reads the former and the agent the latter. The linter refuses `$schema`, `format` and
+/// unknown keywords.
 fn generated() -> Value {
     let settings = SchemaSettings::draft07().with(|settings| {
         settings.meta_schema = None;
@@ -37,13 +38,13 @@ fn generated() -> Value {
     schema
 }
 
-/// A schema without what only Rust's types need: titles, defaults, formats, `null` for an unset option.
-/// The descriptions are those of the options (`depth` 2).
+/// A schema without the parts that only Rust's types need: titles, defaults, formats, and `null` for an unset
+/// option. Only the descriptions of the options (`depth` 1) stay.
 fn plain(schema: &Value, depth: usize) -> Value {
     let Value::Object(map) = schema else { return schema.clone() };
     let is_null = |schema: &Value| schema["type"] == "null";
     let mut plain_map = Map::new();
-    // A person reads the description first.
+    // The description comes first, because a person reads it first.
     let description = map.iter().filter(|(key, _)| *key == "description");
     for (key, value) in description.chain(map.iter().filter(|(key, _)| *key != "description")) {
         let value = match key.as_str() {
@@ -70,7 +71,7 @@ fn plain(schema: &Value, depth: usize) -> Value {
             "anyOf" | "oneOf" => {
                 let all = value.as_array().unwrap().iter().filter(|schema| !is_null(schema));
                 let all: Vec<Value> = all.map(|schema| plain(schema, depth + 2)).collect();
-                // Each variant of an enum with comments is a schema of its own.
+                // In the schema, each variant of an enum with comments is a separate schema.
                 let words: Vec<Value> =
                     all.iter().filter_map(|schema| schema.get("const").cloned()).collect();
                 let rest = all.iter().filter(|schema| schema.get("const").is_none());
@@ -104,7 +105,7 @@ pub fn names() -> Vec<String> {
     generated()["properties"].as_object().unwrap().keys().cloned().collect()
 }
 
-/// The same as a set.
+/// The same keys as a set.
 pub fn known() -> Set {
     names().into_iter().collect()
 }
@@ -127,7 +128,7 @@ fn plugin_yml_has_the_schema_of_the_types() {
     assert_eq!(written, schema, "write plugin.yml with UPDATE=1");
 }
 
-/// The values that an option takes, one at least of each kind, for options and for checks' options.
+/// The values to try, for options and for checks' options: at least one of each kind that an option accepts.
 fn values() -> (Map<String, Value>, Map<String, Value>) {
     let mut values = text::yaml(VALUES).unwrap().as_object().unwrap().clone();
     let of_checks = values.shift_remove("checks.style").unwrap().as_object().unwrap().clone();
@@ -159,8 +160,8 @@ fn kinds_in_schema(schema: &Value) -> Set {
     kinds.map(|kind| kind.as_str().unwrap().to_owned()).collect()
 }
 
-/// Holds an option's kinds of values against the schema. The given values are accepted, every other kind
-/// is refused, and the schema says the same.
+/// Compares an option's kinds of values with the schema. The given values must be accepted, every other kind
+/// must be refused, and the schema must say the same.
 fn assert_kinds(key: &str, schema: &Value, values: &Value, parse: &dyn Fn(&Value) -> bool) {
     let values = values.as_array().unwrap();
     for value in values {

@@ -1,4 +1,4 @@
-//! What differs for one check, as it is written under `checks`.
+//! The options of one check, as they are written under `checks`.
 
 use super::CheckOptions;
 use super::form::{Agents, Names, Platforms};
@@ -27,11 +27,11 @@ pub const COMMON_CHECK_KEYS: [&str; 12] = [
 ];
 
 impl CheckOptions {
-    /// Refuses what is left in [`CheckOptions::own`] and is none of the `known` options that only the
-    /// check of this `name` has.
+    /// Refuses the options in [`CheckOptions::own`], except the `known` ones. `known` are the options that
+    /// only the check of this `name` has.
     ///
     /// # Errors
-    /// Exit 2 with the key path and what was meant.
+    /// Exit 2 with the key path and what the person probably meant.
     pub fn refuse_unknown(&self, name: &str, known: &[&str]) -> Result<()> {
         match self.own.keys().find(|key| !known.contains(&key.as_str())) {
             None => Ok(()),
@@ -43,8 +43,8 @@ impl CheckOptions {
     }
 }
 
-/// A key of a check. A common key that is written with `_` for `-` is refused here. Whether an unknown
-/// key is an option of its own, the check itself knows.
+/// A key of a check. A common key with `_` instead of `-` is refused here. Only the check itself knows
+/// whether any other unknown key is an option of its own.
 struct Key(String);
 
 impl<'de> Deserialize<'de> for Key {
@@ -126,7 +126,7 @@ fn texts(OneOrMany(texts): OneOrMany<AnyText>) -> Vec<String> {
     texts.into_iter().map(|AnyText(text)| text).collect()
 }
 
-/// The name of an environment variable: one that a process can be given.
+/// The name of an environment variable that a process can receive.
 #[derive(PartialEq, Eq, Hash)]
 struct VariableName(String);
 

@@ -1,8 +1,8 @@
-//! The container's options, as data: those of the docker plugin (its README and `plugin.yml`,
-//! version 5.13), and `runtime`, which also knows Podman.
+//! The container's options, as data. They are the options of the docker plugin (its README and `plugin.yml`,
+//! version 5.13), and `runtime`, which can also be Podman.
 //!
-//! A name that [`OPTIONS`] does not list is refused. An option whose [`Use`] is `Run` becomes that flag of
-//! `docker run` and nothing else. The effects crate works with the others by name.
+//! A name that is not in [`OPTIONS`] is refused. If the [`Use`] of an option is `Run`, the option becomes
+//! that flag of `docker run` and nothing else. The effects crate handles the other options by name.
 
 use super::DockerChoice;
 use crate::options::{self, AnyText, Positive, Refusal};
@@ -16,20 +16,20 @@ use std::fmt;
 pub struct Entry {
     /// Its name, as users write it.
     pub name: &'static str,
-    /// What may be written there.
+    /// Which values it accepts.
     pub kind: Kind,
     /// What it does.
     pub does: Use,
 }
 
-/// What may be written for an option.
+/// Which values an option accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `true` or `false`.
     Flag,
-    /// Text, or a number that is meant as text (`cpus: 0.5`).
+    /// Text. A number is read as text (`cpus: 0.5`).
     Text,
-    /// Texts, or one text that is meant as a list of one, or `false` for none.
+    /// A list of texts. One text is read as a list of one, and `false` as an empty list.
     List,
     /// A whole number, at least one.
     Count,
@@ -44,16 +44,16 @@ pub enum Kind {
 /// What an option does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
-    /// The flag of `docker run` that it becomes: once where it is true, with its text, or once for
-    /// each item of its list.
+    /// It becomes this flag of `docker run`: once if it is true, with its text, or once for each item of its
+    /// list.
     Run(&'static str),
-    /// [`super::resolve`] works with it.
+    /// The effects crate handles it by its name.
     Ours,
-    /// Nothing, whatever is written: what it is for is so without it, as the text says.
+    /// It has no effect, whatever its value is. Its purpose is fulfilled anyway, as the text explains.
     Moot(&'static str),
-    /// Only this boolean makes sense here, for this reason.
+    /// Only this boolean is allowed here, for this reason.
     Only(bool, &'static str),
-    /// It makes no sense here, for this reason.
+    /// It is not allowed here, for this reason.
     Refused(&'static str),
 }
 
@@ -70,7 +70,8 @@ pub const OPTIONS: [Entry; 62] = [
     option("add-host", List, Run("--add-host")),
     option("additional-groups", List, Run("--group-add")),
     option("always-pull", Flag, Ours),
-    // Not the docker plugin's: an upload also writes the attribute `image` of the steps, for Kubernetes.
+    // The docker plugin does not have this option. It makes an upload write the attribute `image` of the
+    // steps, for Kubernetes.
     option("as", Image, Ours),
     option("chown", Flag, Moot("what a job writes always belongs to the agent's user afterwards")),
     option("chown-image", Text, Refused("no second image is needed to change owners")),
@@ -139,7 +140,7 @@ pub const OPTIONS: [Entry; 62] = [
     option("workdir", Text, Ours),
 ];
 
-/// A value of the right kind.
+/// A value of the right kind, after reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Given {
     /// `true` or `false`.
@@ -175,7 +176,7 @@ const NAMES: [&str; OPTIONS.len()] = {
 };
 
 impl Kind {
-    /// What is expected of a value.
+    /// What kind of value is expected.
     const fn expected(self) -> &'static str {
         match self {
             Flag => "true or false",
@@ -188,7 +189,7 @@ impl Kind {
         }
     }
 
-    /// The value as this kind takes it; none where it does not.
+    /// The value, read as this kind. None if it has another kind.
     fn given(self, value: &Value) -> Option<Given> {
         let text = |value: &Value| match value {
             Value::Number(number) => Some(number.to_string()),
@@ -211,11 +212,10 @@ impl Kind {
 }
 
 impl Entry {
-    /// The value as this option takes it.
+    /// Reads the value for this option.
     ///
     /// # Errors
-    /// The refusal of a value that is of another kind or makes no sense here. Its path is that of the
-    /// value.
+    /// If the value has another kind or is not allowed here. The refusal's path is that of the value.
     fn read(&self, value: &Value) -> Result<Given, Refusal> {
         if let Refused(reason) = self.does {
             return Err(Refusal::because(format!("has no place here: {reason}")));
@@ -230,11 +230,11 @@ impl Entry {
     }
 }
 
-/// The option of this name and the value that is written for it.
+/// The option with this name, and the value that was written for it.
 ///
 /// # Errors
-/// The option is unknown, the value is of another kind or makes no sense here. The refusal's path begins
-/// with the option's name.
+/// If the option is unknown, or if the value has another kind or is not allowed here. The refusal's path
+/// begins with the option's name.
 pub fn read(name: &str, value: &Value) -> Result<(&'static Entry, Given), Refusal> {
     let entry =
         OPTIONS.iter().find(|entry| entry.name == name).ok_or_else(|| Refusal::unknown(name, NAMES))?;
@@ -281,7 +281,7 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
-/// Reads the option's value, which stays as it is written.
+/// Reads the option's value and keeps it as it is written.
 impl<'de> DeserializeSeed<'de> for &Entry {
     type Value = Value;
 

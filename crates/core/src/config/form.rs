@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 #[cfg(test)]
 pub use schemas::{Choice, Hypervisor, OsName, Selection};
 
-/// Names: one, or a list of them.
+/// Names: one name or a list of names.
 pub type Names = OneOrMany<Name>;
 
 /// Reads names.
@@ -20,8 +20,8 @@ pub fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, 
     Ok(names.into_iter().map(|Name(name)| name).collect())
 }
 
-/// Platforms: at least one, since no platform would make a green build of nothing, and each once, since
-/// two steps would have the same label.
+/// Platforms. There must be at least one, because a build without a platform would be green without checking
+/// anything. Each may occur once, because two steps would otherwise have the same label.
 #[derive(Debug)]
 pub struct Platforms(pub Vec<Platform>);
 
@@ -44,7 +44,8 @@ pub fn platforms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ve
     Platforms::deserialize(deserializer).map(|Platforms(platforms)| Some(platforms))
 }
 
-/// Reads the names in `only`: at least one, since no check would make a green build of nothing.
+/// Reads the names in `only`. There must be at least one, because a build without a check would be green
+/// without checking anything.
 pub fn selection<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
     let names = names(deserializer)?;
     if names.is_empty() {
@@ -58,7 +59,8 @@ pub fn minutes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>
     Positive::deserialize(deserializer).map(|Positive(minutes)| Some(minutes))
 }
 
-/// Reads the agent tag `hypervisor`: one that agents have, since no agent would take a step with another.
+/// Reads the agent tag `hypervisor`. Only values that agents have are accepted, because no agent would take a
+/// step with another value.
 pub fn hypervisor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let name = String::deserialize(deserializer)?;
     if HYPERVISORS.contains(&name.as_str()) {
@@ -68,7 +70,7 @@ pub fn hypervisor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<S
     }
 }
 
-/// Reads a requirement on a version.
+/// Reads a version requirement.
 pub fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<VersionReq>, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map(Some).map_err(|error| {
@@ -82,7 +84,7 @@ pub fn agents<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Map<S
     Agents::deserialize(deserializer).map(|Agents(tags)| Some(tags))
 }
 
-/// The schemas of what is read by code of its own.
+/// The schemas of values that hand-written code reads.
 #[cfg(test)]
 mod schemas {
     use super::{Agents, HYPERVISORS, Platforms};

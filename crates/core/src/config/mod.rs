@@ -1,7 +1,8 @@
-//! The plugin's configuration: its options, where they come from, and the agent's policy.
+//! The plugin's configuration: its options, their sources, and the agent's policy.
 //!
-//! An option may be written in several ways, such as a name or a list of names. Here it has one form.
-//! An option whose default depends on facts of the repository or the machine is `None` while it is unset.
+//! An option may be written in several ways, such as a name or a list of names. The types here have one form
+//! for each option. If an option's default depends on facts about the repository or the machine, the option
+//! is `None` while it is unset.
 
 #[cfg(test)]
 mod agreement;
@@ -40,9 +41,9 @@ use serde_json::{Map, Value};
 
 /// The plugin's configuration, as read and checked (design.md, "Options").
 ///
-/// This type is the one list of the options. A field's name in kebab-case is the option's key, unless it is
-/// renamed, and its comment is the description in `plugin.yml`. The test module `agreement` writes
-/// `plugin.yml` from it and compares it with docs/options.md.
+/// This type is the only list of the options. A field's name in kebab-case is the option's key, unless the
+/// field is renamed. The field's comment is the description in `plugin.yml`. The test module `agreement`
+/// generates `plugin.yml` from this type, and compares the type with docs/options.md.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -127,7 +128,7 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// The configuration of a step that names the plugin and gives no option.
+    /// The configuration of a step that names the plugin without options.
     fn default() -> Self {
         Self {
             source: Source::default(),
@@ -180,7 +181,7 @@ pub enum WorkspaceMode {
     /// One step for the whole workspace.
     #[default]
     Whole,
-    /// One for each crate, gated on its files.
+    /// One step for each crate. It runs only if the crate's files change.
     Selective,
 }
 
@@ -211,7 +212,7 @@ pub enum Cache {
 }
 
 impl Cache {
-    /// As users write it.
+    /// The word that users write.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -229,52 +230,52 @@ pub enum DockerChoice {
     Unset,
     /// `docker: false`: on the host.
     Off,
-    /// Options of the docker plugin, and `runtime`, as they are written and checked by [`docker::read`].
+    /// Options of the docker plugin, and `runtime`, as they were written. [`docker::read`] has checked them.
     Options(Map<String, Value>),
 }
 
-/// A step of the repository's own, from the option `steps`.
+/// The repository's own step, from the option `steps`.
 #[derive(Clone, Debug, Default)]
 pub struct ExtraStep {
     /// Its label, before a platform is added.
     pub label: String,
     /// The command that it runs.
     pub command: String,
-    /// The platforms that it is for, with a step for each. Without platforms it is one step.
+    /// The platforms that it is for. Each platform gets a step. Without platforms there is one step.
     pub platforms: Option<Vec<Platform>>,
-    /// Any other attribute of a Buildkite command step, as written.
+    /// Every other attribute of a Buildkite command step, as written.
     pub attributes: Map<String, Value>,
 }
 
-/// What differs for one check, from the option `checks`.
+/// The options of one check, from the option `checks`.
 #[derive(Clone, Debug, Default)]
 pub struct CheckOptions {
-    /// Another command.
+    /// The command that replaces the check's own command.
     pub command: Option<String>,
     /// Arguments to add.
     pub args: Vec<String>,
     /// Variables to set.
     pub env: IndexMap<String, String>,
-    /// The packages to check.
+    /// The packages to check. Empty for all.
     pub packages: Vec<String>,
     /// The packages to leave out.
     pub exclude: Vec<String>,
-    /// The sets of features.
+    /// The sets of features. None for those of the configuration.
     pub features: Option<FeatureMode>,
     /// The folder to work in, from the repository's root.
     pub working_directory: Option<String>,
     /// Changes to the container.
     pub docker: DockerChoice,
-    /// Agent tags in place of all others.
+    /// Agent tags that replace all others.
     pub agents: Option<Map<String, Value>>,
     /// The time limit in minutes.
     pub timeout_in_minutes: Option<u32>,
-    /// Whether a failure is only shown.
+    /// Whether its failure is shown but does not fail the job.
     pub soft_fail: Option<bool>,
     /// The platforms that the check is for.
     pub platforms: Option<Vec<Platform>>,
-    /// Whether it is written as `true`: a check that is opt-in is then in.
+    /// Whether the option's value is `true`, which adds a check that is opt-in.
     pub added: bool,
-    /// What the check has of its own, as written: its file in `checks/` knows the names.
+    /// The options that only this check has, as written. The check's file in `checks/` knows their names.
     pub own: Map<String, Value>,
 }

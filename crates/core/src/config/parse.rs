@@ -1,4 +1,4 @@
-//! Reads a configuration, or says where it is wrong and how to mend it.
+//! Reads a configuration. If it is wrong, the error says where and how to mend it.
 
 use super::{Config, Jobs};
 use crate::buildkite::STEP_OPTIONS;
@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 impl Config {
-    /// Reads the plugin's options as they stand in a step; `null` is the default configuration.
+    /// Reads the plugin's options from a step. `null` is the default configuration.
     ///
     /// # Errors
     /// As [`Config::read`], with exit 2.
@@ -17,11 +17,11 @@ impl Config {
         Self::read(value, Source::Step).map_err(usage)
     }
 
-    /// Reads the plugin's options as they stand in this source; `null` is the default configuration.
+    /// Reads the plugin's options from this source. `null` is the default configuration.
     ///
     /// # Errors
-    /// For what no option allows. For a nested `null`, for which the agent drops the whole
-    /// configuration. For an option that has no effect without another.
+    /// If a value is not allowed. If a nested value is `null`, because the agent then drops the whole
+    /// configuration. If an option has no effect without another option.
     pub fn read(value: &Value, source: Source) -> Result<Self, Refusal> {
         let read = || {
             if value.is_null() {
@@ -45,7 +45,7 @@ impl Config {
     }
 }
 
-/// The options that are attributes of every step, and the rest of the options.
+/// Splits the options into those that are attributes of every step, and the rest.
 fn take_step_options(value: &Value) -> Result<(IndexMap<&'static str, Value>, Value), Refusal> {
     let mut taken = IndexMap::new();
     let mut rest = value.clone();
@@ -59,7 +59,7 @@ fn take_step_options(value: &Value) -> Result<(IndexMap<&'static str, Value>, Va
     Ok((taken, rest))
 }
 
-/// The refusal of an option's name, which may be meant for one of the step options.
+/// The refusal of an unknown option. It also suggests step options that the person may have meant.
 fn with_step_options(refusal: Refusal, options: &Value) -> Refusal {
     let mut keys = options.as_object().into_iter().flat_map(|options| options.keys());
     let Some(key) = keys.find(|key| options::key(key) == refusal.path()) else { return refusal };
@@ -70,7 +70,7 @@ fn with_step_options(refusal: Refusal, options: &Value) -> Refusal {
 /// Refuses nested `null`s.
 ///
 /// # Errors
-/// The refusal names the key path of each.
+/// The refusal names the key path of each `null`.
 pub fn refuse_nulls(value: &Value) -> Result<(), Refusal> {
     let paths = nulls(value);
     if paths.is_empty() { Ok(()) } else { Err(Refusal::without_value(&paths)) }

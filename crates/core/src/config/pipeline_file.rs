@@ -1,5 +1,5 @@
-//! This plugin's entries in a repository's pipeline file, for a person who runs the same checks away
-//! from Buildkite.
+//! Finds this plugin's entries in a repository's pipeline file, so that a person can run the same checks
+//! without Buildkite.
 
 use super::reference::{is_ours, is_this_repository};
 use super::{Mode, Wanted};
@@ -11,38 +11,38 @@ use serde_json::Value;
 /// One use of the plugin in a pipeline file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// The step's label in quotes, or its number from 1 in the file.
+    /// The step's label in quotes, or the step's number in the file, counted from 1.
     pub step: String,
     /// The same without quotes.
     plain: String,
     /// The plugin's reference as written.
     pub reference: String,
-    /// The options, as the plugin would be given them; `null` for none.
+    /// The options as the plugin would receive them. `null` if there are none.
     pub options: Value,
 }
 
-/// How well an entry fits what is wanted, the best last.
+/// How well an entry fits the request. The best value is the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fit {
     /// An entry of the other mode.
     OtherMode,
     /// An entry of this mode, for another platform or system.
     OtherMachine,
-    /// An entry that says nothing of platforms.
+    /// An entry that names no platform.
     AnyMachine,
     /// An entry for this platform.
     Exact,
 }
 
-/// Every use of this plugin, in the order of the file. `own` says that the repository is this plugin's
-/// own, so that `.` names it.
+/// Every use of this plugin, in the order of the file. `own` says that the repository is that of this plugin,
+/// so that `.` means this plugin.
 pub fn entries(pipeline: &Value, own: bool) -> Vec<Entry> {
     let mut found = Vec::new();
     collect(Step::all(pipeline).collect(), own, &mut 0, &mut found);
     found
 }
 
-/// Walks steps, and the steps of groups, counting them.
+/// Visits all steps, also those in groups, and counts them.
 fn collect(steps: Vec<Step<'_>>, own: bool, count: &mut usize, found: &mut Vec<Entry>) {
     for step in steps {
         *count += 1;
@@ -70,13 +70,13 @@ impl Entry {
         self.options.get("mode").and_then(Value::as_str) == Some("upload")
     }
 
-    /// Whether the entry is for this platform and this system, where it names some.
+    /// Whether the entry is for this platform and this system. An entry that names none is for all.
     pub fn is_for(&self, platform: Option<Platform>, os: Option<Os>) -> bool {
         names(self.options.get("platform"), platform.map(Platform::as_str))
             && names(self.options.get("os"), os.map(Os::as_str))
     }
 
-    /// How well the entry fits. It is read loosely here: what is wrong in it is told once it is chosen.
+    /// How well the entry fits. Wrong values are ignored here: they are reported after an entry is chosen.
     pub fn fit(&self, wanted: Wanted) -> Fit {
         if self.is_upload() != (wanted.mode == Mode::Upload) {
             return Fit::OtherMode;
@@ -89,8 +89,8 @@ impl Entry {
     }
 }
 
-/// Whether an option that is a name or a list of names has the name in it; unset, or with nothing
-/// wanted, it does.
+/// Whether an option with a name or a list of names contains the name. The answer is also yes if the option
+/// is unset or no name is wanted.
 fn names(option: Option<&Value>, wanted: Option<&str>) -> bool {
     let (Some(option), Some(wanted)) = (option, wanted) else { return true };
     match option {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Policy {
-    /// The file that it stands in, for messages.
+    /// The path of the policy's file, for messages.
     #[serde(skip)]
     pub file: String,
     /// Defaults for the option `docker`.
@@ -22,29 +22,29 @@ pub struct Policy {
     /// Flags that every `docker run` gets as they are, such as `--cpuset-cpus=0-3`.
     #[serde(deserialize_with = "flags")]
     pub run_options: Vec<String>,
-    /// The registry, with a port where it needs one, that Docker Hub's images are taken from.
+    /// The address of the registry that replaces Docker Hub, with a port if it needs one.
     #[serde(deserialize_with = "mirror")]
     pub registry_mirror: Option<String>,
-    /// The image in which the hooks build this program on a machine without Cargo. `hooks/lib/build` reads it, with
-    /// sed: so it is plain text without escapes.
+    /// The image in which the hooks build this program on a machine without Cargo. `hooks/lib/build` reads
+    /// this value with sed, so it must be plain text without escapes.
     #[serde(deserialize_with = "plain_image")]
     pub install_image: Option<String>,
-    /// What is kept between jobs, where the repository does not say.
+    /// What is kept between jobs, if the repository does not set it.
     pub cache: Option<Cache>,
-    /// What all target directories that are kept may take together, in gigabytes (10⁹ bytes).
+    /// The limit for all kept target directories together, in gigabytes (10⁹ bytes).
     pub target_gigabytes: Option<u64>,
-    /// The changes that are not trusted. A job that builds one is in a container that is not privileged,
+    /// The changes that are not trusted. A job that builds one runs in a container that is not privileged,
     /// and leaves nothing for other jobs.
     pub untrusted: Untrusted,
-    /// The key paths whose value here wins over the repository's: `docker`, `docker.NAME`, `cache`.
+    /// The key paths whose value in the policy overrides the repository's: `docker`, `docker.NAME`, `cache`.
     forced: Vec<String>,
 }
 
 impl Policy {
-    /// The policy in a file's text.
+    /// Reads the policy from the text of a file.
     ///
     /// # Errors
-    /// Exit 3 with the file and the key: the mistake is the administrator's and not the repository's.
+    /// Exit 3 with the file and the key, because the administrator made the mistake, not the repository.
     pub fn parse(file: &str, text: &str) -> Result<Self> {
         let read = || {
             let policy: Self = options::read(&options::json(text).map_err(Refusal::because)?)?;
@@ -58,12 +58,12 @@ impl Policy {
         })
     }
 
-    /// Whether the policy's value of a key path wins over the repository's.
+    /// Whether the policy's value of a key path overrides the repository's.
     pub fn forces(&self, key: &str) -> bool {
         self.forced.iter().any(|forced| forced == key)
     }
 
-    /// Refuses a key path in `forced` that cannot be forced or has no value in this policy.
+    /// Refuses a key path in `forced` if it cannot be forced, or if this policy has no value for it.
     fn check_forced(&self, key: &str) -> Result<(), Refusal> {
         let name = key.strip_prefix("docker.");
         let is_set = match (key, name) {
@@ -84,7 +84,7 @@ impl Policy {
     }
 }
 
-/// Reads flags for `docker run`, each in one word with its value.
+/// Reads flags for `docker run`. Each flag is one word that includes its value.
 fn flags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let flags = Vec::<Flag>::deserialize(deserializer)?;
     Ok(flags.into_iter().map(|Flag(flag)| flag).collect())
@@ -108,7 +108,7 @@ fn mirror<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, 
     Name::deserialize(deserializer).map(|Name(mirror)| Some(mirror.trim_end_matches('/').to_owned()))
 }
 
-/// Reads the name of an image that needs no escapes in JSON.
+/// Reads the name of an image. It must need no escapes in JSON.
 fn plain_image<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let Name(image) = Name::deserialize(deserializer)?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@-".contains(&byte);

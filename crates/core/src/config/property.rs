@@ -1,4 +1,4 @@
-//! What holds for any value that a person may write.
+//! Properties that must hold for every value that a person may write.
 
 use super::agreement::known;
 use super::{Config, Policy, docker};
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use std::sync::LazyLock;
 
-/// Keys that have a meaning somewhere.
+/// Keys that mean something in some place.
 const KEYS: [&str; 10] =
     ["jobs", "times", "label", "command", "platform", "env", "image", "style", "docker", "agents"];
 

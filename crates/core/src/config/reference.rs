@@ -1,8 +1,8 @@
 //! References to plugins: `rust-vmm/rust-vmm-ci#v1.0.0`, `file:///path/to/plugin#sha`, `.`,
 //! `https://host/repository.git/folder#v1`.
 
-/// The names under which the agent knows this plugin: its own, and what is left of a URL that ends
-/// in `.git` without `-buildkite-plugin` before it.
+/// The names that the agent can have for this plugin: its own name, and the name that the agent derives from
+/// a URL that ends in `.git` without `-buildkite-plugin` before it.
 const NAMES: [&str; 2] = ["rust-vmm-ci", "rust-vmm-ci-git"];
 
 /// Whether a reference names this plugin.
@@ -10,13 +10,13 @@ pub fn is_ours(reference: &str) -> bool {
     NAMES.contains(&name(reference).as_str())
 }
 
-/// Whether a reference names the plugin whose hook runs, by the agent's `BUILDKITE_PLUGIN_NAME`: the
-/// name in capitals, with `_`.
+/// Whether a reference names the plugin whose hook is running. `running` is the agent's
+/// `BUILDKITE_PLUGIN_NAME`: the name in capitals, with `_`.
 pub fn is_running(reference: &str, running: &str) -> bool {
     name(reference).to_uppercase().replace('-', "_") == running
 }
 
-/// Whether a reference is the repository itself, which is how a plugin's own pipeline uses it.
+/// Whether a reference means the repository itself. A plugin's own pipeline refers to the plugin in this way.
 pub fn is_this_repository(reference: &str) -> bool {
     matches!(location(reference), "." | "./")
 }
@@ -25,8 +25,8 @@ fn location(reference: &str) -> &str {
     reference.split_once('#').map_or(reference, |(location, _)| location)
 }
 
-/// A plugin's name as the agent derives it (its `Plugin.Name`): the last segment of the location,
-/// in lower case, with `-` for what is neither letter nor digit, and without `-buildkite-plugin`.
+/// A plugin's name, as the agent derives it (its `Plugin.Name`). It is the last segment of the location in
+/// lower case, without `-buildkite-plugin`. Characters that are neither letters nor digits become `-`.
 fn name(reference: &str) -> String {
     let location = location(reference).replace('\\', "/");
     let segment = location.trim_end_matches('/').rsplit('/').next().unwrap_or_default();

@@ -7,34 +7,34 @@ use crate::exit::usage;
 use crate::model::did_you_mean;
 use anyhow::Result;
 
-/// What a command does with the steps of a pipeline file that use the plugin.
+/// What a command does with the plugin's steps in a pipeline file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// It runs the checks that are for this machine.
     Run,
     /// It prints what would be uploaded.
     Upload,
-    /// It speaks of all of them.
+    /// It shows all of them.
     Show,
 }
 
-/// The configurations that hold, and what a person should know of the others.
+/// The configurations to use, and notes about the others.
 #[derive(Clone, Debug)]
 pub struct All {
-    /// The configurations, in the order of the file; at least one.
+    /// The configurations, in the order of the file. There is at least one.
     pub found: Vec<Found>,
     /// A sentence for each step of the file that is left out.
     pub left_out: Vec<String>,
 }
 
 impl Given<'_> {
-    /// Every configuration that a command takes. From elsewhere than a pipeline file it is one, as
-    /// [`Given::find`] finds it. `step` chooses one step of the file, by its label or number.
+    /// Every configuration that a command uses. Outside a pipeline file there is only one, the one that
+    /// [`Given::find`] finds. `step` selects one step of the file by its label or number.
     ///
-    /// `wanted` names a platform and a system where the command is for one.
+    /// `wanted` names a platform and a system if the command is for one.
     ///
     /// # Errors
-    /// As [`Given::find`]; and exit 2 where no step of the file has the label.
+    /// As [`Given::find`]. Also exit 2 if no step of the file has the label.
     pub fn all(&self, purpose: Purpose, step: Option<&str>) -> Result<All> {
         let one = || Ok(All { found: vec![self.find()?], left_out: Vec::new() });
         let Some(file) = self.is_in_the_file()? else {
@@ -67,7 +67,8 @@ impl Given<'_> {
         };
         if !entries.iter().any(is_taken) {
             let found = match purpose {
-                // None is for what the command line names: it takes the place of what they say.
+                // No entry is for the platform and the system on the command line. These replace what the
+                // entries say.
                 Purpose::Show => entries.iter().map(|entry| of_the_entry(file.path, entry)).collect(),
                 _ => Ok(Vec::new()),
             }?;
@@ -80,7 +81,7 @@ impl Given<'_> {
         })
     }
 
-    /// Why an entry is left out, and what to do to have it.
+    /// Why an entry is left out, and how to include it.
     fn why_left_out(&self, path: &str, entry: &Entry) -> String {
         let (step, plain) = (&entry.step, entry.plain_step());
         if entry.is_for(self.wanted.platform, self.wanted.os) {
@@ -94,7 +95,7 @@ impl Given<'_> {
 }
 
 impl Purpose {
-    /// The mode of the entry that is taken where none fits.
+    /// The mode of the entry to use if no entry fits.
     pub const fn mode(self) -> Mode {
         match self {
             Self::Run | Self::Show => Mode::Run,

@@ -1,5 +1,5 @@
-//! Where the configuration comes from: a file that a person names, the agent, or the repository's
-//! pipeline file. Pure: what the environment and the files say comes in as values.
+//! Finds the configuration: in a file that a person names, from the agent, or in the repository's pipeline
+//! file. Pure: the caller passes in the environment and the texts of the files.
 
 use super::parse::refuse_nulls;
 use super::pipeline_file::{self, Entry, Fit};
@@ -12,16 +12,16 @@ use crate::options::{self, Refusal, Source};
 use anyhow::Result;
 use serde_json::Value;
 
-/// A file's text and the path to name it by.
+/// A file's text, and the path that messages show.
 #[derive(Clone, Copy, Debug)]
 pub struct Text<'a> {
-    /// The path as the person knows it.
+    /// The path, as the person knows it.
     pub path: &'a str,
     /// What the file holds.
     pub text: &'a str,
 }
 
-/// What a person is about to do: it decides between several entries of a pipeline file.
+/// What a person wants to do. It selects one of several entries in a pipeline file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wanted {
     /// Run, or print what would be uploaded.
@@ -32,50 +32,53 @@ pub struct Wanted {
     pub os: Option<Os>,
 }
 
-/// All that may hold a configuration.
+/// Everything that may contain a configuration.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Given<'a> {
     /// The file of `--config`, JSON or YAML.
     pub file: Option<Text<'a>>,
-    /// `BUILDKITE_PLUGIN_CONFIGURATION`: the running plugin's options, during its hooks only.
+    /// `BUILDKITE_PLUGIN_CONFIGURATION`: the options of the plugin that is running. It exists only while a
+    /// hook runs.
     pub plugin_configuration: Option<&'a str>,
-    /// `BUILDKITE_PLUGIN_NAME`: the running plugin's name, during its hooks only.
+    /// `BUILDKITE_PLUGIN_NAME`: the name of the plugin that is running. It exists only while a hook runs.
     pub plugin_name: Option<&'a str>,
     /// `BUILDKITE_PLUGINS`: all plugins of the job, with their options.
     pub plugins: Option<&'a str>,
     /// `.buildkite/pipeline.yml` or `.yaml`.
     pub pipeline: Option<Text<'a>>,
-    /// The `plugin.yml` in the repository's root, where it is a plugin.
+    /// The `plugin.yml` in the repository's root, if the repository is a plugin.
     pub plugin_yml: Option<&'a str>,
     /// What the configuration is for.
     pub wanted: Wanted,
 }
 
-/// A configuration, and where it was.
+/// A configuration, and where it was found.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The configuration.
     pub config: Config,
-    /// Where it was, in words for the log.
+    /// Where it was found, in words for the log.
     pub from: String,
-    /// The plugin's reference: resolved, where the agent told it; as written, from a pipeline file.
+    /// The plugin's reference. It is resolved if it comes from the agent, and as written if it comes from a
+    /// pipeline file.
     pub reference: Option<String>,
-    /// The step of the pipeline file that it was in: its label, or its number from 1.
+    /// The step of the pipeline file that contains it: its label, or its number from 1.
     pub step: Option<String>,
 }
 
 impl Found {
-    /// Where the running plugin's options are from.
+    /// The source of the options of the plugin that is running.
     pub const RUNNING: &str = "BUILDKITE_PLUGIN_CONFIGURATION";
 }
 
 impl Given<'_> {
-    /// The configuration that holds: of `--config`; else of the running plugin; else of the only entry
-    /// that the job has of it; else of the pipeline file's entry that fits best; else the default.
+    /// The configuration to use. It is the first that exists of these: the file of `--config`; the options of
+    /// the plugin that is running; the job's only entry of this plugin; the best entry in the pipeline file;
+    /// the default.
     ///
     /// # Errors
-    /// Exit 2 where what holds cannot be read or is wrong, and where the job has several entries and
-    /// the agent does not say which one runs.
+    /// Exit 2 if the configuration cannot be read or is wrong. Exit 2 also if the job has several entries and
+    /// the agent does not say which one is running.
     pub fn find(&self) -> Result<Found> {
         let job = self.job_entries()?;
         if let Some(file) = self.file {
@@ -91,9 +94,9 @@ impl Given<'_> {
         if let Some(told) = self.running_configuration(&job) {
             let value =
                 options::json(told).map_err(|error| not_read(&Source::Variable(Found::RUNNING), error))?;
-            // The author knows the options and never wrote the variable, so an error does not name it.
+            // The author wrote options, and never this variable. So an error does not name the variable.
             let config = Config::parse(&value)?;
-            // A step may use the plugin twice: the entry with these options is the one that runs.
+            // A step may use the plugin twice. The entry with these options is the one that is running.
             let running = job.iter().find(|(_, options)| *options == value).or(job.first());
             let reference = running.map(|(reference, _)| reference.clone());
             return Ok(Found { config, from: Found::RUNNING.into(), reference, step: None });
@@ -107,8 +110,8 @@ impl Given<'_> {
         }
     }
 
-    /// This plugin's entries in `BUILDKITE_PLUGINS`, with their options. Where none has its name, it
-    /// runs under another, which the agent says.
+    /// This plugin's entries in `BUILDKITE_PLUGINS`, with their options. If no entry has this plugin's name,
+    /// the plugin runs under another name, which the agent gives in a variable.
     fn job_entries(&self) -> Result<Vec<(String, Value)>> {
         let Some(told) = self.plugins.filter(|told| !told.trim().is_empty()) else { return Ok(Vec::new()) };
         let value =
@@ -124,7 +127,8 @@ impl Given<'_> {
         }
     }
 
-    /// The running plugin's options, unless it is another one that started us (docker's `command`).
+    /// The options of the plugin that is running, unless it is another plugin that started this program (for
+    /// instance with docker's `command`).
     fn running_configuration(&self, job: &[(String, Value)]) -> Option<&str> {
         let is_ours = match self.plugin_name {
             Some(running) if !job.is_empty() => job.iter().any(|(name, _)| is_running(name, running)),
@@ -147,7 +151,7 @@ impl Given<'_> {
         let mut found = of_the_entry(file.path, entry)?;
         found.from += &others;
         if best == Fit::OtherMachine {
-            // It is taken for its other options.
+            // The entry is for another machine, but its other options are used.
             found.config.platforms = None;
             found.config.os = None;
         }
@@ -161,14 +165,14 @@ impl Given<'_> {
         Ok(pipeline_file::entries(&pipeline, self.is_the_plugins_own()))
     }
 
-    /// Whether the configuration is in the pipeline file, if anywhere.
+    /// The pipeline file, if only that file can contain the configuration.
     pub(super) fn is_in_the_file(&self) -> Result<Option<Text<'_>>> {
         let job = self.job_entries()?;
         let elsewhere = self.file.is_some() || !job.is_empty() || self.running_configuration(&job).is_some();
         Ok(self.pipeline.filter(|_| !elsewhere))
     }
 
-    /// Whether the repository is this plugin's own, by the name in its `plugin.yml`.
+    /// Whether the repository is that of this plugin, by the name in its `plugin.yml`.
     fn is_the_plugins_own(&self) -> bool {
         let value = self.plugin_yml.and_then(|text| text::yaml(text).ok());
         value.is_some_and(|value| value.get("name").and_then(Value::as_str) == Some("rust-vmm-ci"))
@@ -184,9 +188,9 @@ pub(super) fn of_the_entry(path: &str, entry: &Entry) -> Result<Found> {
     Ok(Found { config, from, reference: Some(reference.clone()), step: Some(entry.plain_step().to_owned()) })
 }
 
-/// The configuration of a job whose agent has not told the running plugin's.
+/// The configuration of a job, if the agent does not give the options of the plugin that is running.
 fn of_the_job(entries: &[(String, Value)]) -> Result<Found> {
-    // A null is why the agent has not.
+    // The agent gives no options if one of the values is null.
     for (reference, options) in entries {
         if !options.is_null() {
             refuse_nulls(options)
@@ -212,7 +216,7 @@ fn default() -> Found {
     Found { config: Config::default(), from: "the defaults".into(), reference: None, step: None }
 }
 
-/// The error for a text that is no JSON or YAML.
+/// The error for a text that is not JSON or YAML.
 fn not_read(source: &Source, reason: String) -> anyhow::Error {
     usage(Refusal::because(reason).at_source(source.clone()))
 }

@@ -7,12 +7,12 @@ use serde::de::{Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 
-/// Over how many jobs a platform's checks are divided, and by what.
+/// The number of jobs that a platform's checks are divided among, and the times used for that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
     /// The number of jobs, at least 1.
     pub jobs: u32,
-    /// Reports of earlier runs, from the repository's root; none for the built-in times.
+    /// Reports of earlier runs, from the repository's root. Empty for the built-in times.
     pub times: Vec<String>,
 }
 

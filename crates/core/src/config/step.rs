@@ -1,5 +1,5 @@
-//! A step of the repository's own, as it is written under `steps`. This plugin reads `label`, `command`
-//! and `platform`. The other attributes of a Buildkite command step pass through as they are written.
+//! The repository's own step, as it is written under `steps`. This plugin reads `label`, `command` and
+//! `platform`. The other attributes of a Buildkite command step are passed on as they are written.
 
 use super::ExtraStep;
 use super::form::{Agents, Platforms};
@@ -44,7 +44,7 @@ impl<'de> Deserialize<'de> for Key {
     }
 }
 
-/// A step's `timeout_in_minutes`, as it is written: Buildkite also takes a number in quotes.
+/// A step's `timeout_in_minutes`, as it is written: Buildkite also accepts a number in quotes.
 struct StepMinutes(Value);
 
 impl<'de> Deserialize<'de> for StepMinutes {
@@ -78,7 +78,7 @@ impl<'de> Visitor<'de> for StepVisitor {
         while let Some(key) = map.next_key()? {
             match key {
                 Key::Label => once(&mut step.label, "label", map.next_value::<Name>()?.0)?,
-                // Buildkite makes one script of a list, with a command on each line.
+                // Buildkite combines a list into one script, with a command on each line.
                 Key::Command => {
                     let lines = map.next_value::<OneOrMany<Command>>()?.0;
                     let lines: Vec<String> = lines.into_iter().map(|Command(line)| line).collect();
@@ -106,7 +106,7 @@ impl<'de> Visitor<'de> for StepVisitor {
     }
 }
 
-/// Sets what may be given under either of two spellings (`label`, `name`), but not under both.
+/// Sets a value that has two possible keys (`label`, `name`). An error if both are used.
 fn once<E: Error>(slot: &mut String, what: &str, value: String) -> Result<(), E> {
     if !slot.is_empty() {
         return Err(E::custom(format!("the {what} is given twice")));

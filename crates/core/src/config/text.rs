@@ -1,16 +1,15 @@
-//! JSON and YAML texts → values; texts of others → texts that can be shown.
+//! Reads JSON and YAML texts, and makes texts from outside safe to show.
 
 use serde_json::Value;
 
-/// Reads JSON, also what an editor on Windows put a mark (U+FEFF) before, as the YAML parser does. An
-/// error is a sentence with line and column.
+/// Reads JSON. The text may begin with the mark that editors on Windows write (U+FEFF), as for the YAML
+/// parser. An error is a sentence with line and column.
 pub fn json(text: &str) -> Result<Value, String> {
     serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| printable(&error.to_string()))
 }
 
-/// Reads YAML, of which JSON is a part, with anchors and merge keys resolved. An error is a sentence
-/// with line and column. Only `true` and `false` are booleans, as for the agent's parser: `on` and
-/// `no` stay text.
+/// Reads YAML, which includes JSON. Anchors and merge keys are resolved. An error is a sentence with line and
+/// column. Only `true` and `false` are booleans, as in the agent's parser: `on` and `no` are text.
 pub fn yaml(text: &str) -> Result<Value, String> {
     let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
@@ -19,7 +18,7 @@ pub fn yaml(text: &str) -> Result<Value, String> {
     })
 }
 
-/// The text with its control characters written out: a terminal or a log would obey them.
+/// The text with escapes for its control characters, because a terminal or a log would obey them.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,14 +1,14 @@
-//! What a job may ask for that builds a change which the agent's administrator does not trust.
+//! Limits for a job that builds a change which the agent's administrator does not trust.
 //!
-//! The policy's key `untrusted` names these changes. Such a job is in a container that is not privileged, it
-//! has nothing of the host's that the policy does not give it, and it leaves nothing for other jobs.
+//! The policy's key `untrusted` names these changes. The job runs in a container that is not privileged. It
+//! has access to the host only as far as the policy allows. It leaves nothing for other jobs.
 
 use super::docker::Given;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 
-/// Whose change a job builds, as Buildkite's variables say.
+/// Where the change of a job comes from, according to Buildkite's variables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Change {
     /// A commit of a branch of the repository, or a person's working tree.
@@ -16,18 +16,18 @@ pub enum Change {
     Own,
     /// A pull request from a branch of the same repository.
     PullRequest,
-    /// A pull request from another repository, or from one that is not known.
+    /// A pull request from another repository, or from an unknown one.
     Fork,
 }
 
-/// The variables that [`Change::read`] asks for. Buildkite lets no pipeline change them.
+/// The variables that [`Change::read`] asks for. A pipeline cannot change them.
 pub const VARIABLES: [&str; 3] = ["BUILDKITE_PULL_REQUEST", "BUILDKITE_PULL_REQUEST_REPO", "BUILDKITE_REPO"];
 
 impl Change {
-    /// The change that variables describe, of which `variable` gives the values.
+    /// The change that the variables describe. `variable` returns their values.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let [number, from, repository] = VARIABLES.map(|name| variable(name).filter(|text| !text.is_empty()));
-        // The variable is `false` where there is no pull request.
+        // The variable is `false` if there is no pull request.
         if number.is_none_or(|number| number == "false") {
             return Self::Own;
         }
@@ -48,12 +48,12 @@ impl fmt::Display for Change {
     }
 }
 
-/// An address of a repository in one form: `HOST/PATH` without user, port, scheme and `.git`. Hosts of
-/// repositories do not tell upper from lower case in both parts.
+/// A repository's address in a uniform form: `HOST/PATH`, without user, port, scheme and `.git`. Sites that
+/// host repositories ignore upper and lower case in both parts.
 fn repository_of(address: &str) -> String {
     let rest = match address.split_once("://") {
         Some((_, rest)) => rest.to_owned(),
-        // `git@host:path`, as ssh has it.
+        // The form of ssh: `git@host:path`.
         None => address.replacen(':', "/", 1),
     };
     let (host, path) = rest.split_once('/').unwrap_or((&rest, ""));
@@ -113,7 +113,7 @@ impl Visitor<'_> for Words {
     }
 }
 
-/// The options of a container that reach nothing of the host's, whatever their value.
+/// The options of a container that give no access to the host, whatever their value is.
 const HARMLESS: [&str; 22] = [
     "always-pull",
     "chown",
@@ -139,8 +139,8 @@ const HARMLESS: [&str; 22] = [
     "memory-swap",
 ];
 
-/// Why a repository may not set an option of the container to this value for a change that is not trusted;
-/// none where it may.
+/// Why a repository may not set an option of the container to this value if the change is not trusted. None
+/// if it may.
 pub fn refusal(name: &str, given: &Given) -> Option<&'static str> {
     let asks_for_nothing = match given {
         Given::Flag(flag) => !flag,

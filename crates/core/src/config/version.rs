@@ -1,16 +1,16 @@
-//! Whether this binary is one that the hooks, or the option `version`, can work with.
+//! Checks whether the hooks or the option `version` accept the version of this binary.
 
 use crate::exit::usage;
 use crate::model::shown;
 use anyhow::Result;
 use semver::{Version, VersionReq};
 
-/// Holds the binary's version against the option `version`; without it, against the version of the
-/// hooks (`RUST_VMM_CI_HOOKS_VERSION`, with or without `v`; unset on a person's machine): the same
-/// major version, and not older.
+/// Compares the binary's version with the option `version`. Without that option, compares it with the version
+/// of the hooks: the major version must be the same, and the binary must not be older. The hooks' version is
+/// in `RUST_VMM_CI_HOOKS_VERSION`, with or without `v`. On a person's machine it is unset.
 ///
 /// # Errors
-/// Exit 2, with what to upgrade; also for hooks whose version is none.
+/// Exit 2, with what to upgrade. Also exit 2 if the hooks' version is not a version.
 pub fn require_version(required: Option<&VersionReq>, hooks: Option<&str>, binary: &Version) -> Result<()> {
     if let Some(required) = required {
         if required.matches(binary) {
@@ -49,7 +49,7 @@ pub fn require_version(required: Option<&VersionReq>, hooks: Option<&str>, binar
 mod tests {
     use super::*;
 
-    /// What is said of a binary; empty where it will do.
+    /// The error for a binary. Empty if its version is accepted.
     fn told(required: Option<&str>, hooks: Option<&str>, binary: &str) -> String {
         let required = required.map(|text| text.parse().unwrap());
         let binary = binary.parse().unwrap();

@@ -1,15 +1,15 @@
-//! The kinds of values that options have in common.
+//! The kinds of values that several options share.
 
 use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer as _, SeqAccess, Unexpected, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Whether a text may be a name or a path: it has no control character, so it is one line.
+/// Whether a text may be a name or a path. It must not have control characters, so it is one line.
 pub fn is_plain(text: &str) -> bool {
     !text.contains(char::is_control)
 }
 
-/// A kind of text: its name and what it must hold.
+/// Defines a kind of text: its name, and which texts it accepts.
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $what:literal, $holds:expr) => {
         $(#[$doc])*
@@ -34,19 +34,19 @@ text!(
     |text| !text.trim().is_empty() && is_plain(text)
 );
 text!(
-    /// A command: text that is not blank and has no NUL, which no system passes on.
+    /// A command: text that is not blank. It has no NUL, because no operating system can pass a NUL on.
     Command,
     "text that is not blank and has no NUL",
     |text| !text.trim().is_empty() && !text.contains('\0')
 );
 text!(
-    /// Any text without NUL, the empty one too.
+    /// Any text without NUL. It may be empty.
     AnyText,
     "text without NUL",
     |text| !text.contains('\0')
 );
 
-/// A variable's value: text, or a number or boolean that is meant as text, as in Buildkite's `env`.
+/// A variable's value: text, or a number or boolean that is read as text, as in Buildkite's `env`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scalar(pub String);
 
@@ -74,7 +74,7 @@ impl Positive {
     /// What is expected of one.
     pub const WHAT: &str = "a whole number from 1 to 4294967295";
 
-    /// The number, where it is in the range.
+    /// The number, if it is in the range.
     pub fn of(number: u64) -> Option<Self> {
         u32::try_from(number).ok().filter(|number| *number > 0).map(Self)
     }

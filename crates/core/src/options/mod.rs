@@ -1,8 +1,8 @@
-//! The one reader of what people write: the plugin's options, a check's own options, the container's
+//! The only reader for values that people write: the plugin's options, a check's own options, the container's
 //! options, descriptions of tests, the predecessor's variables and the agent's policy.
 //!
-//! [`read`] takes a JSON value and gives a type that implements serde's `Deserialize`. Its error,
-//! [`Refusal`], is built from serde's typed callbacks: nobody reads the text of a serde message.
+//! [`read`] turns a JSON value into a type that implements serde's `Deserialize`. Its error, [`Refusal`], is
+//! built from serde's typed callbacks. The text of serde's messages is never parsed.
 
 mod forms;
 mod reader;

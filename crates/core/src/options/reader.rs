@@ -1,4 +1,4 @@
-//! JSON values → types, with the key path of what is wrong.
+//! Turns JSON values into types. An error has the key path of the wrong value.
 
 use super::refusal::{Refusal, joined, key_text};
 use serde::de::value::{BorrowedStrDeserializer, StrDeserializer};
@@ -12,13 +12,13 @@ use std::slice;
 /// Reads a value into a type.
 ///
 /// # Errors
-/// The first thing that the type does not allow, with its key path from this value.
+/// The first value that the type does not allow, with the key path from the root of `value`.
 pub fn read<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, Refusal> {
     let reader = Reader { value, path: &Path::Root };
     T::deserialize(reader).map_err(|refusal| refusal.located(String::new, value))
 }
 
-/// Where a value stands. The text is made for an error only.
+/// The place of a value. Its text is made only for an error.
 enum Path<'p> {
     Root,
     Key(&'p Path<'p>, &'p str),
@@ -43,14 +43,14 @@ struct Reader<'de, 'p> {
 }
 
 impl Reader<'_, '_> {
-    /// The refusal of a value that is of another kind than the type takes.
+    /// The refusal of a value that has another kind than the type accepts.
     fn expected<T>(self, what: &str) -> Result<T, Refusal> {
         let refusal = Refusal::invalid_type(Unexpected::Other("another kind"), &what);
         Err(refusal.located(|| self.path.text(), self.value))
     }
 }
 
-/// A kind of which serde's own words would be those of Rust: the check comes first.
+/// Kinds whose errors from serde would use Rust's terms. So the kind is checked first.
 macro_rules! kinds {
     ($($method:ident: $is:ident, $what:literal;)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
@@ -96,7 +96,7 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refusal> {
-        // Derived code would read a list's items as the fields in their order.
+        // Code that serde derives would also accept a list, with the items as the fields in their order.
         self.deserialize_map(visitor)
     }
 

@@ -1,4 +1,4 @@
-//! Why something that a person wrote is refused.
+//! Why something that a person wrote was refused.
 
 use crate::exit;
 use crate::model::{closest, shown};
@@ -12,7 +12,8 @@ const MOST: usize = 200;
 /// Where something was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Source {
-    /// The step's options. Its author never saw the variable that carries them, so nothing is named.
+    /// The step's options. Their author never saw the variable that contains them, so the message names no
+    /// source.
     #[default]
     Step,
     /// The file that `--config` names.
@@ -50,9 +51,8 @@ impl fmt::Display for Source {
 }
 
 impl Source {
-    /// Names this source in an error of the configuration that was found after it was read, such as a
-    /// check's name that no check has. An error of another kind than a wrong configuration, or one that
-    /// names its source already, stays as it is.
+    /// Adds this source to an error in the configuration that was found later, such as an unknown name of a
+    /// check. An error of another kind, or one that names its source already, stays as it is.
     pub fn named_in(&self, error: anyhow::Error) -> anyhow::Error {
         if *self == Self::Step || exit::of(&error) != exit::Exit::Usage {
             return error;
@@ -70,9 +70,9 @@ impl Source {
 pub enum Problem {
     /// The value is not what was expected.
     Expected(String),
-    /// Nothing has this key.
+    /// There is no option with this key.
     UnknownOption,
-    /// A key that must be there is not.
+    /// A required key is missing.
     Missing(String),
     /// The keys have no value (`null`).
     NoValue,
@@ -85,7 +85,7 @@ pub enum Problem {
 pub enum Meant {
     /// The known name that is close to the one written.
     Name(String),
-    /// No known name is close: all of them.
+    /// All known names, if none of them is close.
     OneOf(Vec<String>),
     /// What to write instead.
     Write(String),
@@ -101,28 +101,28 @@ impl fmt::Display for Meant {
     }
 }
 
-/// Something that a person wrote and that is refused. Its text says where it stands, what was
-/// expected, what stands there, and what was meant.
+/// The refusal of something that a person wrote. Its text says where the value is, what was expected, what
+/// was found, and what the person probably meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.text())]
 #[must_use]
 pub struct Refusal(Box<Details>);
 
-/// A [`Refusal`] is a pointer: most results are no error, and should not have the size of one.
+/// A [`Refusal`] is only a pointer, so that results stay small: most results are not errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Details {
     from: Source,
-    /// The key path from the source; empty for the whole value, none while it is unknown.
+    /// The key path from the source. Empty for the whole value, none while the path is unknown.
     path: Option<String>,
     problem: Problem,
     got: Option<String>,
     meant: Option<Meant>,
-    /// Whether the value is of another kind of JSON than expected: quotes may be all that is wrong.
+    /// Whether the value has another JSON kind than expected. Then only the quotes may be wrong.
     wrong_kind: bool,
 }
 
 impl Refusal {
-    /// A refusal for this reason, of a value whose place is not known yet.
+    /// A refusal with this reason. The place of the value is not known yet.
     pub fn new(problem: Problem) -> Self {
         let from = Source::Step;
         Self(Box::new(Details { from, path: None, problem, got: None, meant: None, wrong_kind: false }))
@@ -138,17 +138,17 @@ impl Refusal {
         Self::new(Problem::Expected(what.to_owned())).located(String::new, value)
     }
 
-    /// A key or value that is refused for a reason of its own: a sentence without its place.
+    /// Refuses a key or value for a specific reason: a sentence that does not name the place.
     pub fn because(reason: impl Into<String>) -> Self {
         Self::new(Problem::Other(reason.into())).at_root()
     }
 
-    /// A key that must be there and is not.
+    /// Refuses a map in which a required key is missing.
     pub fn missing(key: &str) -> Self {
         Self::new(Problem::Missing(key.to_owned())).at_root()
     }
 
-    /// A key that is none of the known ones.
+    /// Refuses an unknown key.
     pub fn unknown<'k>(key: &str, known: impl IntoIterator<Item = &'k str>) -> Self {
         Self::unknown_option(key, known).with(|details| details.path = Some(key_text(key)))
     }
@@ -163,7 +163,7 @@ impl Refusal {
         Self::new(Problem::UnknownOption).with(|details| details.meant = meant)
     }
 
-    /// A word that is none of the known ones.
+    /// Refuses an unknown word.
     pub fn unknown_word(word: &str, known: &[&str]) -> Self {
         Self::word(word, known).located(String::new, &Value::from(word))
     }
@@ -174,18 +174,18 @@ impl Refusal {
             .with(|details| details.meant = meant)
     }
 
-    /// The same, with the name that is meant, where one is close to the one written.
+    /// Adds the name that the person probably meant, if one of `names` is close to the one written.
     pub fn close_to<'k>(self, written: &str, names: impl IntoIterator<Item = &'k str>) -> Self {
         self.with(|details| details.meant = closest(written, names).map(|name| Meant::Name(name.to_owned())))
     }
 
-    /// Keys without a value.
+    /// Refuses keys that have no value.
     pub fn without_value(paths: &[String]) -> Self {
         Self::new(Problem::NoValue).with(|details| details.path = Some(paths.join(", ")))
     }
 
-    /// The same, with other names that exist where this one stands. A close one is named; a list of
-    /// known names grows by them.
+    /// Adds other names that are allowed in the same place. If one of them is close, it is suggested. If the
+    /// refusal lists all known names, they are added to the list.
     pub fn or_one_of(self, key: &str, more: &[&str]) -> Self {
         let known = match &self.0.meant {
             _ if self.0.problem != Problem::UnknownOption => return self,
@@ -197,23 +197,23 @@ impl Refusal {
         self.with(|details| details.meant = meant)
     }
 
-    /// The same refusal of a value whose key path the caller knows.
+    /// The same refusal, for a value whose key path the caller knows.
     pub fn at_root(self) -> Self {
         self.with(|details| details.path = Some(String::new()))
     }
 
-    /// The same refusal, of something that stands below this key path.
+    /// The same refusal, with this key path before its own.
     pub fn below(self, path: &str) -> Self {
         let path = joined(path, self.path());
         self.with(|details| details.path = Some(path))
     }
 
-    /// The same refusal, of something that was written there.
+    /// The same refusal, with its source.
     pub fn at_source(self, from: Source) -> Self {
         self.with(|details| details.from = from)
     }
 
-    /// The same refusal with its place and the value there, unless it knows its place already: the
+    /// Adds the place and the value there. A refusal that has a place already stays as it is, because the
     /// innermost place is the right one.
     pub(super) fn located(self, path: impl FnOnce() -> String, value: &Value) -> Self {
         if self.0.path.is_some() {
@@ -230,7 +230,7 @@ impl Refusal {
         })
     }
 
-    /// The key path from the source; empty for the whole value.
+    /// The key path from the source. Empty for the whole value.
     pub fn path(&self) -> &str {
         self.0.path.as_deref().unwrap_or_default()
     }
@@ -246,7 +246,7 @@ impl Refusal {
     }
 
     fn text(&self) -> String {
-        // A variable's name and the path within it are read as one: `TESTS_TO_SKIP[0]`.
+        // A variable's name and the path within it are written as one: `TESTS_TO_SKIP[0]`.
         let place = match &self.0.from {
             Source::Variable(name) => joined(name, self.path()),
             from => [from.to_string(), self.path().to_owned()]
@@ -275,7 +275,7 @@ impl Refusal {
     }
 }
 
-/// A key as a path has it: on one line, cut where it is long, and in quotes where it is blank.
+/// A key as a path shows it: on one line, cut if it is long, and in quotes if it is blank.
 pub fn key_text(key: &str) -> String {
     if key.trim().is_empty() {
         return shown::value(key);
@@ -285,13 +285,13 @@ pub fn key_text(key: &str) -> String {
     format!("{}{end}", shown::line(&cut))
 }
 
-/// Two parts of a key path, with the point that stands between a key and a key below it.
+/// Joins two parts of a key path. A point separates a key from a key below it.
 pub fn joined(head: &str, rest: &str) -> String {
     let point = if head.is_empty() || rest.is_empty() || rest.starts_with('[') { "" } else { "." };
     format!("{head}{point}{rest}")
 }
 
-/// A value as a message quotes it: on one line, at most 200 characters.
+/// A value as a message shows it: on one line, at most 200 characters.
 fn quoted(value: &Value) -> String {
     match value {
         Value::String(text) => shown::value(text),
@@ -299,7 +299,7 @@ fn quoted(value: &Value) -> String {
     }
 }
 
-/// The hint for a value of the wrong kind of which quotes are all that is wrong.
+/// The hint for a value of the wrong kind, if only the quotes are wrong.
 fn quotes(what: &str, value: &Value) -> Option<Meant> {
     let hint = match value {
         Value::Number(_) | Value::Bool(_) if what.contains("text") => "it in quotes",
@@ -317,7 +317,7 @@ fn quotes(what: &str, value: &Value) -> Option<Meant> {
     Some(Meant::Write(hint.to_owned()))
 }
 
-/// What serde and its derived code say. The words of the JSON value itself come from [`Refusal::located`].
+/// The errors of serde and of the code that it derives. The method `located` adds the text of the JSON value.
 impl de::Error for Refusal {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::new(Problem::Other(message.to_string()))

@@ -1,12 +1,12 @@
-//! JSON texts whose keys stand once.
+//! Reads JSON texts in which each key occurs once.
 
 use crate::model::shown;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// Reads a JSON text, also one with the mark that editors on Windows put at its begin (U+FEFF). A key
-/// that stands twice in one map is an error: one of its values would be lost without a word.
+/// Reads a JSON text. It may begin with the mark that editors on Windows write (U+FEFF). A key that occurs
+/// twice in one map is an error, because one of its values would be lost silently.
 ///
 /// # Errors
 /// A sentence with line and column.
@@ -15,7 +15,7 @@ pub fn json(text: &str) -> Result<Value, String> {
     strict.map(|Strict(value)| value).map_err(|error| shown::line(&error.to_string()).into_owned())
 }
 
-/// A value in which no key stands twice.
+/// A value in which no key occurs twice.
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {

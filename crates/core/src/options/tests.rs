@@ -15,7 +15,7 @@ struct Shape {
     list: Option<OneOrMany<Name>>,
 }
 
-/// What the reader says of a value for [`Shape`].
+/// The reader's error for a value of [`Shape`].
 fn refusal(value: &Value) -> String {
     read::<Shape>(value).unwrap_err().at_source(Source::File("f".into())).to_string()
 }

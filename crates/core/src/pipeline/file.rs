@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 pub struct Use {
     /// The step's label.
     pub label: String,
-    /// The agent tags; none if any agent may run it.
+    /// The agent tags. None if any agent may run the step.
     pub agents: Option<Value>,
     /// The plugin's options.
     pub options: Map<String, Value>,
@@ -19,11 +19,10 @@ pub struct Use {
 /// A repository's descriptions of tests: each file's path, and the names in it.
 pub type Descriptions = [(String, Vec<String>)];
 
-/// The file in a workspace's root that describes the tests of each crate (a convention of the
-/// predecessor's).
+/// The file in a workspace's root that describes the tests for each crate (the predecessor's convention).
 const OF_CRATES: &str = ".buildkite/test_description.json";
 
-/// A step for each platform, whose job runs all of its checks and of the tests described.
+/// A step for each platform. Its job runs all of the platform's checks, and the described tests for it.
 pub fn one_job_each(platforms: &[Platform], tests: &Descriptions) -> Vec<Use> {
     let step = |platform: &Platform| {
         let mut options = Map::new();
@@ -39,7 +38,7 @@ pub fn one_job_each(platforms: &[Platform], tests: &Descriptions) -> Vec<Use> {
     platforms.iter().map(step).collect()
 }
 
-/// The step of Windows: a job with its checks, or an upload of a step for each.
+/// The step for Windows: one job with all its checks, or an upload of one step for each check.
 pub fn windows(upload: bool) -> Use {
     let os = Os::Windows.as_str();
     let platform = Platform::X86_64.as_str();
@@ -55,12 +54,12 @@ pub fn windows(upload: bool) -> Use {
     Use { label: format!("{platform} {os}"), agents, options }
 }
 
-/// The steps that upload what the predecessor's generator uploaded, with the same labels. `standard` is
-/// the names of the standard checks.
+/// The steps that upload what the predecessor's generator uploaded, with the same labels. `standard` has the
+/// names of the standard checks.
 ///
-/// A file that has a standard name, or describes the tests of each crate, is a list of its own: it gets a
-/// step without the standard checks. If there is no such file, one step uploads the standard checks and
-/// the tests of all files.
+/// A file is a list of its own if it has a standard name, or if it describes the tests for each crate. Such a
+/// file gets a step without the standard checks. If there is no such file, one step uploads the standard
+/// checks and the tests of all files.
 pub fn uploads(tests: &Descriptions, standard: &[String]) -> Vec<Use> {
     let upload = |label: &str| {
         let options = Map::from_iter([("mode".to_owned(), json!("upload"))]);
@@ -99,7 +98,7 @@ pub fn uploads(tests: &Descriptions, standard: &[String]) -> Vec<Use> {
     steps
 }
 
-/// The name of a description without its folder and `.json`.
+/// The file name of a description, without its folder and `.json`.
 fn stem(path: &str) -> &str {
     let name = path.rsplit('/').next().unwrap_or(path);
     name.strip_suffix(".json").unwrap_or(name)
@@ -114,7 +113,7 @@ fn add_tests<'t>(options: &mut Map<String, Value>, tests: impl Iterator<Item = &
     }
 }
 
-/// The pipeline with these steps. Each `$` is escaped: the agent replaces no variable in it.
+/// The pipeline with these steps. Each `$` is escaped, so that the agent replaces no variable.
 pub fn pipeline(steps: &[Use]) -> Value {
     let steps = steps.iter().map(|step| {
         let plugin = Map::from_iter([(own_reference(), Value::Object(step.options.clone()))]);

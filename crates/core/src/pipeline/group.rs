@@ -1,4 +1,4 @@
-//! `jobs: per-platform`: a step for each platform, whose job runs all checks of the platform. With
+//! `jobs: per-platform`: a step for each platform, whose job runs all checks of the platform. With the option
 //! `split` a platform has several such steps.
 
 use super::options::{self, JobOptions, Machine, ManyChecks, PlanOptions};
@@ -20,30 +20,30 @@ use std::sync::Arc;
 pub struct Groups {
     /// The platforms' jobs, in order.
     pub jobs: Vec<Group>,
-    /// Checks for no platform in particular, if there is no native platform whose job could run them.
+    /// Checks that are for no particular platform, if there is no native platform whose job could run them.
     any: Vec<PlannedCheck>,
-    /// Checks whose steps have something that a job of many checks cannot have.
+    /// Checks whose steps have settings that a job with many checks cannot have.
     alone: Vec<PlannedCheck>,
 }
 
 /// The checks of a platform that one job runs.
 #[derive(Debug)]
 pub struct Group {
-    /// The label of its step: the platform's label, and ` (1/3)` and so on if it is split.
+    /// The label of its step: the platform's label, followed by ` (1/3)` and so on if the platform is split.
     pub label: String,
     /// The platform.
     platform: Platform,
-    /// The settings of the platform's first check, which hold for the step.
+    /// The settings of the platform's first check. They are used for the step.
     machine: Option<Arc<StepSettings>>,
     /// Its checks, in the plan's order.
     pub checks: Vec<PlannedCheck>,
 }
 
 impl Groups {
-    /// Sorts planned checks, and splits those of each platform by the `times` that they take.
+    /// Sorts planned checks by platform, and divides those of each platform by the `times` that they take.
     ///
     /// # Errors
-    /// Exit 2 for a check of one crate, whose step runs only if the crate's files change.
+    /// Exit 2 for a check of one crate, because its step runs only if the crate's files change.
     pub fn of(checks: Vec<PlannedCheck>, config: &Config, times: &Times) -> Result<Self> {
         let mut groups = Self { jobs: Vec::new(), any: Vec::new(), alone: Vec::new() };
         let mut platforms: IndexMap<Platform, Vec<PlannedCheck>> = IndexMap::new();
@@ -60,7 +60,7 @@ impl Groups {
                 None => groups.any.push(check),
             }
         }
-        // An emulated platform's job has another container.
+        // The job of an emulated platform has another container.
         if let Some((_, first)) = platforms.iter_mut().find(|(platform, _)| !platform.is_emulated()) {
             first.append(&mut groups.any);
         }
@@ -71,7 +71,7 @@ impl Groups {
         Ok(groups)
     }
 
-    /// The steps, in order: the platforms', then those that stand alone.
+    /// The steps, in order: first those of the platforms, then those of single checks.
     ///
     /// # Errors
     /// As [`Renderer::step`].
@@ -88,7 +88,7 @@ impl Groups {
     }
 }
 
-/// The jobs of a platform: as many as the option `split` says, but not more than there are checks.
+/// The jobs of a platform. The option `split` says how many, but there are at most as many as checks.
 fn jobs_of(platform: Platform, checks: &[PlannedCheck], config: &Config, times: &Times) -> Vec<Group> {
     let os = checks.first().map_or(Os::Linux, |check| check.os);
     let machine = checks.iter().find(|check| check.platform.is_some()).map(|check| Arc::clone(&check.step));
@@ -114,7 +114,7 @@ fn step(group: &Group, config: &Config, reference: &str) -> Result<Step<'static>
     let timeout: u32 = checks.iter().filter_map(|check| minutes(&check.step.timeout.value)).sum();
     let options = options::to_map(&ManyChecks {
         machine: Machine::of(Some(platform), os),
-        // An emulated platform's job plans nothing: its step has the checks' commands.
+        // The job of an emulated platform plans nothing, because its step contains the checks' commands.
         plan: (!platform.is_emulated()).then(|| PlanOptions::of(checks, config)),
         docker: options::docker(docker, os),
         job: JobOptions::of(config),
@@ -133,12 +133,12 @@ fn step(group: &Group, config: &Config, reference: &str) -> Result<Step<'static>
     })
 }
 
-/// Whether a step has something of its own that a job of many checks cannot have: plugins, or an
-/// attribute that not every step has.
+/// Whether a step has settings that a job with many checks cannot have: plugins, or an attribute that not
+/// every step has.
 fn is_special(settings: &StepSettings) -> bool {
     let plain = |origin: &Origin| match origin {
         Origin::Default => true,
-        // The checks of a job have one image.
+        // All checks of a job use the same image.
         Origin::Option(key) if key == AS_IMAGE => true,
         Origin::Option(key) => STEP_OPTIONS.iter().any(|option| option.name == key),
         _ => false,
@@ -146,7 +146,7 @@ fn is_special(settings: &StepSettings) -> bool {
     !settings.plugins.is_empty() || settings.attributes.iter().any(|(_, traced)| !plain(&traced.origin))
 }
 
-/// Moves the checks with other agents or another image than the first check from `checks` to `alone`.
+/// Moves checks from `checks` to `alone` if their agents or their image differ from those of the first check.
 fn part(checks: &mut Vec<PlannedCheck>, alone: &mut Vec<PlannedCheck>) {
     let Some(first) = checks.first().map(|check| Arc::clone(&check.step)) else { return };
     let fits = |check: &PlannedCheck| {
@@ -164,8 +164,8 @@ fn part(checks: &mut Vec<PlannedCheck>, alone: &mut Vec<PlannedCheck>) {
     alone.extend(others);
 }
 
-/// The container's options of all checks together: lists are joined; of other values the first that is
-/// not `false` is taken.
+/// The container's options of all checks together. Lists are joined. For other values the first one that is
+/// not `false` is used.
 fn merged_docker(checks: &[PlannedCheck]) -> Map<String, Value> {
     let mut merged = Map::new();
     let maps = checks.iter().filter_map(|check| check.step.docker.as_ref());
@@ -185,8 +185,8 @@ fn merged_docker(checks: &[PlannedCheck]) -> Map<String, Value> {
     merged
 }
 
-/// The label of a platform's step: `checks-PLATFORM`. Without the standard checks it has the name of the
-/// first file of tests, so that the steps of two uploads in a build have different labels.
+/// The label of a platform's step: `checks-PLATFORM`. Without the standard checks, the name of the first file
+/// of tests is used instead, so that the steps of two uploads in a build have different labels.
 fn label(platform: Platform, os: Os, config: &Config) -> String {
     let stem = |path: &String| {
         let name = path.rsplit('/').next().unwrap_or(path);

@@ -1,4 +1,4 @@
-//! How many jobs the steps of a pipeline make, and how the steps are divided into uploads.
+//! Counts the jobs of a pipeline's steps, and divides the steps into uploads.
 
 use super::Step;
 use anyhow::Result;
@@ -25,14 +25,14 @@ pub struct Uploads {
 impl Uploads {
     /// Adds a step, in the build's order.
     ///
-    /// # Errors
+    /// If the step cannot be written as JSON. None of our steps has this error.
     /// If the step cannot be written as JSON, which is not so for any of ours.
     pub fn add(&mut self, step: &Step<'_>) -> Result<()> {
         self.add_text(&serde_json::to_string(step)?, jobs(step));
         Ok(())
     }
 
-    /// Adds a step as JSON that makes so many jobs.
+    /// Adds a step as JSON text. `jobs` is the number of jobs that it makes.
     pub fn add_text(&mut self, step: &str, jobs: u64) {
         if self.jobs > 0 && self.jobs + jobs > JOBS_PER_UPLOAD {
             self.close();
@@ -51,7 +51,8 @@ impl Uploads {
     }
 
     /// The pipelines, in the order in which they must be uploaded: the last one first. Buildkite puts
-    /// uploaded steps directly behind the job that uploads them, before the steps of its earlier uploads.
+    /// uploaded steps directly after the job that uploads them, and so before the steps of its earlier
+    /// uploads.
     pub fn last_first(mut self) -> Vec<String> {
         if self.jobs > 0 {
             self.close();

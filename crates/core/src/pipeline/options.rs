@@ -1,4 +1,4 @@
-//! This plugin's options in a generated step: what the step's job needs, without what is the default.
+//! This plugin's options in a generated step: everything that the step's job needs, without default values.
 //!
 //! The types here are the written form of the options. serde writes them, in the order of the fields.
 
@@ -46,7 +46,7 @@ pub struct ManyChecks<'a> {
     pub job: JobOptions,
 }
 
-/// The platform and the system, where the job might take others.
+/// The platform and the system, if the job might otherwise use others.
 #[derive(Debug, Default, Serialize)]
 pub struct Machine {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,7 +61,7 @@ impl Machine {
     }
 }
 
-/// The options by which a job plans the checks that the upload planned for it.
+/// The options with which a job plans the same checks as the upload did.
 #[derive(Debug, Serialize)]
 pub struct PlanOptions<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,8 +82,9 @@ pub struct PlanOptions<'a> {
 impl<'a> PlanOptions<'a> {
     /// The options of the configuration for these checks.
     pub fn of(checks: &'a [PlannedCheck], config: &'a Config) -> Self {
-        // Named one by one, so that a new option is decided on here. Those without a name are settled in
-        // the upload: they are in the checks' labels, in the step itself, or in other parts of the options.
+        // All fields are named, so that a new option does not compile until it is handled here. The upload
+        // has already applied the fields that are not used here: their effect is in the checks' labels, in
+        // the step itself, or in other parts of the options.
         let Config {
             standard,
             features,
@@ -123,7 +124,7 @@ impl<'a> PlanOptions<'a> {
             standard: (!standard).then_some(false),
             features: not_default(*features),
             merge_examples: (!merge_examples).then_some(false),
-            // By label: the job must not decide again what the upload decided.
+            // The checks are named by label, so that the job does not repeat the upload's decisions.
             only: checks.iter().map(|check| check.label.as_str()).collect(),
             tests,
             steps: steps.iter().map(WrittenStep::of).collect(),
@@ -132,7 +133,7 @@ impl<'a> PlanOptions<'a> {
     }
 }
 
-/// The options about jobs and not about checks.
+/// The options that are about jobs, not about checks.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct JobOptions {
@@ -157,7 +158,7 @@ impl JobOptions {
     }
 }
 
-/// A step of the repository's own, as it stands under `steps`.
+/// The repository's own step, as it is written under `steps`.
 #[derive(Debug, Serialize)]
 struct WrittenStep<'a> {
     label: &'a str,
@@ -175,7 +176,7 @@ impl<'a> WrittenStep<'a> {
     }
 }
 
-/// The options of a check, as they stand under `checks`.
+/// The options of a check, as they are written under `checks`.
 #[derive(Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct WrittenCheck<'a> {
@@ -202,7 +203,7 @@ struct WrittenCheck<'a> {
 }
 
 impl<'a> WrittenCheck<'a> {
-    /// The options about the check's work. Those about its step are in the step.
+    /// The options that affect the check's work. The options that affect its step are in the step already.
     fn of_work(check: &'a CheckOptions) -> Self {
         let CheckOptions {
             args,
@@ -218,7 +219,7 @@ impl<'a> WrittenCheck<'a> {
             timeout_in_minutes: _,
             soft_fail: _,
             platforms: _,
-            // The job names the check in `only`, which adds it too.
+            // The job has the check's name in `only`, which also adds the check.
             added: _,
         } = check;
         Self {
@@ -248,7 +249,7 @@ impl<'a> WrittenCheck<'a> {
 /// The options of a check's step.
 ///
 /// # Errors
-/// If they cannot be written as JSON, which is not so for any of ours.
+/// If they cannot be written as JSON. None of our options has this error.
 pub fn of_check(config: &Config, check: &PlannedCheck) -> Result<Map<String, Value>> {
     let settings = &check.step;
     let timeout = Some(&settings.timeout).filter(|timeout| timeout.origin != Origin::Default);
@@ -266,8 +267,8 @@ pub fn of_check(config: &Config, check: &PlannedCheck) -> Result<Map<String, Val
     })
 }
 
-/// The option `checks` for the check of this name in the step's job: the options of all names that hold
-/// for it; of two values the later one.
+/// The option `checks` for the check of this name in the step's job. It combines the options of all names
+/// that apply to the check. If two set the same value, the later one wins.
 fn overrides(config: &Config, settings: &StepSettings, name: &str) -> Result<Map<String, Value>> {
     let mut own = Map::new();
     for known in settings.overrides.iter().filter_map(|name| config.checks.get(name)) {
@@ -276,7 +277,8 @@ fn overrides(config: &Config, settings: &StepSettings, name: &str) -> Result<Map
     Ok(if own.is_empty() { own } else { Map::from_iter([(name.to_owned(), Value::Object(own))]) })
 }
 
-/// The option `docker`: the container's options, or `false` on Linux, where the default is a container.
+/// The option `docker`: the container's options. Without options it is `false` on Linux, because a container
+/// is the default there.
 pub fn docker(options: Option<Map<String, Value>>, os: Os) -> Option<Value> {
     match options {
         Some(options) => Some(Value::Object(options)),
@@ -284,10 +286,10 @@ pub fn docker(options: Option<Map<String, Value>>, os: Os) -> Option<Value> {
     }
 }
 
-/// Options as the map that stands in a step.
+/// Options as a map for a step.
 ///
 /// # Errors
-/// If they cannot be written as JSON, which is not so for any of ours.
+/// If they cannot be written as JSON. None of our options has this error.
 pub fn to_map(options: &impl Serialize) -> Result<Map<String, Value>> {
     match serde_json::to_value(options)? {
         Value::Object(map) => Ok(map),
@@ -303,7 +305,7 @@ fn not_default(mode: FeatureMode) -> Option<&'static str> {
     (mode != FeatureMode::default()).then(|| feature_mode(mode))
 }
 
-/// A mode as it is written in options.
+/// The word for a mode in the options.
 const fn feature_mode(mode: FeatureMode) -> &'static str {
     match mode {
         FeatureMode::Powerset => "powerset",

@@ -1,4 +1,4 @@
-//! A command step, with the attributes that it needs and no others.
+//! A command step, with only the attributes that it needs.
 
 use super::options;
 use crate::config::Config;
@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A command step. The parts that many steps have in common are rendered once.
+/// A command step. The parts that many steps share are rendered once.
 #[derive(Debug)]
 pub struct Step<'a> {
     /// Its label.
@@ -21,11 +21,11 @@ pub struct Step<'a> {
     pub command: Cow<'a, str>,
     /// The parts that other steps have too.
     pub shared: Arc<Shared>,
-    /// The paths for whose changes it runs.
+    /// The paths whose changes make it run.
     pub if_changed: Option<Arc<RawValue>>,
 }
 
-/// The parts of a step that other steps of its check have too.
+/// The parts of a step that other steps of its check share.
 #[derive(Debug)]
 pub struct Shared {
     agents: Box<RawValue>,
@@ -40,7 +40,7 @@ impl Shared {
     /// Renders the parts. `plugins` is the whole list, with this plugin's entry.
     ///
     /// # Errors
-    /// If a value cannot be written as JSON, which is not so for any of ours.
+    /// If a value cannot be written as JSON. None of our values has this error.
     pub fn new(
         agents: &Map<String, Value>,
         plugins: &[Value],
@@ -56,7 +56,7 @@ impl Shared {
         })
     }
 
-    /// The same with a GitHub check, if the configuration asks for one.
+    /// Adds a GitHub check if the configuration asks for one.
     #[must_use]
     pub fn with_github_check(self, config: &Config) -> Self {
         Self { github_check: config.github_check, ..self }
@@ -69,7 +69,8 @@ impl Step<'_> {
         self.shared.attributes.get(name)
     }
 
-    /// The step's notifications with a GitHub check: its own, or else one that is named after the step.
+    /// The step's notifications, with a GitHub check. If the step has none of its own, one with the step's
+    /// name is added.
     fn notify(&self) -> Vec<Value> {
         let own = self.attribute(NOTIFY);
         let mut all =
@@ -84,13 +85,13 @@ impl Step<'_> {
     }
 }
 
-/// The attribute with a step's notifications.
+/// The name of the attribute for a step's notifications.
 const NOTIFY: &str = "notify";
 /// A notification that is a check on the pull request (Buildkite's documentation, "Notify").
 const GITHUB_CHECK: &str = "github_check";
 
-/// The last steps of a build: a wait for all jobs, passed or failed, and a step that makes one page of the
-/// reports that they left. `reference` is the one that the uploading job has for this plugin.
+/// The last steps of a build: a wait for all jobs, whether they passed or failed, and a step that combines
+/// their reports into one page. `reference` is the uploading job's reference to this plugin.
 pub fn summary(config: &Config, reference: &str) -> [Value; 2] {
     let mut agents = config.agents.clone().unwrap_or_default();
     if agents.is_empty() {
@@ -140,8 +141,8 @@ impl Serialize for Step<'_> {
 pub struct Renderer<'a> {
     config: &'a Config,
     reference: &'a str,
-    /// The settings that were rendered last. Checks come crate by crate, for a few platforms each, so
-    /// that a few settings are enough.
+    /// The latest rendered settings. Checks come crate by crate, for a few platforms each, so a few settings
+    /// are enough.
     recent: Vec<(Arc<StepSettings>, Arc<Shared>)>,
     /// Rendered lists of paths. The key is the address of the list, which the value keeps alive.
     paths: HashMap<*const String, (Arc<[String]>, Arc<RawValue>)>,
@@ -151,7 +152,7 @@ pub struct Renderer<'a> {
 const RECENT: usize = 4;
 
 impl<'a> Renderer<'a> {
-    /// `reference` is the one that the uploading job has for this plugin.
+    /// `reference` is the uploading job's reference to this plugin.
     pub fn new(config: &'a Config, reference: &'a str) -> Self {
         Self { config, reference, recent: Vec::new(), paths: HashMap::new() }
     }
@@ -159,7 +160,7 @@ impl<'a> Renderer<'a> {
     /// The step of a check.
     ///
     /// # Errors
-    /// Where the options cannot be written.
+    /// If the options cannot be written as JSON.
     pub fn step<'b>(&mut self, check: &'b PlannedCheck) -> Result<Step<'b>> {
         Ok(Step {
             label: check.label.as_str().into(),

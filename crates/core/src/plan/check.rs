@@ -1,4 +1,4 @@
-//! A check that is to run: what it does, and what holds for it.
+//! A planned check: its work and its settings.
 
 use super::StepSettings;
 use super::text::change_folder;
@@ -6,41 +6,41 @@ use crate::checks::{Needs, Work, emulated};
 use crate::model::{CheckName, Os, Platform, StepLabel};
 use std::sync::Arc;
 
-/// A check as it is planned for one platform, whether it will run here or become a step.
+/// A check, planned for one platform. It either runs here or becomes a step.
 #[derive(Clone, Debug)]
 pub struct PlannedCheck {
     /// The label of its step.
     pub label: StepLabel,
     /// Its name.
     pub name: CheckName,
-    /// The platform that it is for; none where it need run on no particular one.
+    /// The platform that it is for. None if any platform will do.
     pub platform: Option<Platform>,
     /// The system that it is for.
     pub os: Os,
     /// What it does.
     pub work: Work,
-    /// What a person would type to do it, and its step's command.
+    /// The command that a person would type for it. It is also the command of its step.
     pub command: String,
     /// The folder in which it works, from the repository's root.
     pub directory: Option<String>,
-    /// The package that it is restricted to, where it is.
+    /// The package that it is restricted to, if there is one.
     pub package: Option<String>,
-    /// Whether a failure of it is only shown.
+    /// Whether its failure is shown but does not fail the job.
     pub soft_fail: bool,
-    /// Its time limit in minutes, where somebody set one; none for the default of 15.
+    /// Its time limit in minutes, if somebody set one. None for the default of 15.
     pub timeout_in_minutes: Option<u32>,
     /// Variables for its work.
     pub env: Vec<(String, String)>,
     /// What it needs while other checks run.
     pub needs: Needs,
-    /// What its step says besides, the same for all crates.
+    /// The other settings of its step, the same for all crates.
     pub step: Arc<StepSettings>,
-    /// The paths of which one must have changed for the step to run; none for always.
+    /// The step runs only if one of these paths has changed. None if it always runs.
     pub if_changed: Option<Arc<[String]>>,
 }
 
 impl PlannedCheck {
-    /// What it runs, as a person would type it without this program, where that is possible.
+    /// The command that a person would type without this program, if there is one.
     pub fn plain_command(&self) -> String {
         match &self.work {
             Work::Cargo { command, features, .. } => match command.for_features(*features) {
@@ -51,8 +51,8 @@ impl PlannedCheck {
         }
     }
 
-    /// Checks as one script for an emulated platform, which has nothing of the host: this program
-    /// cannot run them there.
+    /// Combines checks into one script for an emulated platform. The virtual machine has nothing from the
+    /// host, so this program cannot run there.
     pub fn script(checks: &[Self]) -> String {
         let items = checks.iter().map(|check| emulated::Item {
             label: check.label.as_str(),

@@ -1,5 +1,5 @@
-//! What options cannot do on an emulated platform: its steps are plain cargo commands in a virtual
-//! machine that this program cannot run in.
+//! The options that have no effect on an emulated platform. Its steps are plain cargo commands in a virtual
+//! machine, where this program cannot run.
 
 use super::Planner;
 use super::item::{Item, Kind};
@@ -9,11 +9,11 @@ use crate::exit::usage;
 use crate::model::{FeatureMode, Platform};
 use anyhow::Result;
 
-/// Sets of features that are more than one command.
+/// The sets of features that need more than one command.
 const SEVERAL: [FeatureMode; 3] = [FeatureMode::Powerset, FeatureMode::PowersetAll, FeatureMode::Each];
 
 impl Planner<'_> {
-    /// Refuses sets of features that were set for a check which is for emulated platforms only.
+    /// Refuses such sets of features if they are set for a check that is for emulated platforms only.
     pub(super) fn refuse_features(&self) -> Result<()> {
         for (name, options) in &self.config.checks {
             let platforms = options.platforms.as_deref().unwrap_or_default();
@@ -28,7 +28,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// What options cannot do on the emulated platforms that have steps.
+    /// Notes on options that have no effect on the emulated platforms that have steps.
     pub(super) fn notes_on_emulated(&self) -> Vec<String> {
         let enabled = Platform::emulated().filter(|platform| self.is_enabled(*platform, None));
         enabled
@@ -61,7 +61,7 @@ impl Planner<'_> {
             let own = options.and_then(|options| options.features);
             let key = match own {
                 Some(mode) if SEVERAL.contains(&mode) => Some(format!("checks.{}.features", item.name())),
-                // The default cannot be told from `powerset` as somebody wrote it.
+                // If somebody writes `powerset`, it cannot be distinguished from the default.
                 None if [FeatureMode::PowersetAll, FeatureMode::Each].contains(&self.config.features) => {
                     Some("features".to_owned())
                 }

@@ -1,4 +1,4 @@
-//! Why a step is there or not, and where every value in it came from.
+//! Explains why a step exists or not, and where each of its values comes from.
 
 use super::facts::CrateFacts;
 use super::item::{Item, Kind, items_of_crate};
@@ -15,42 +15,43 @@ use anyhow::Result;
 pub struct Line {
     /// The key path within the step.
     pub key: String,
-    /// The value, as JSON where it is no plain text.
+    /// The value. It is JSON if it is not plain text.
     pub value: String,
     /// Where it came from.
     pub origin: Origin,
 }
 
-/// What there is to say of one step.
+/// The explanation of one step.
 #[derive(Clone, Debug)]
 pub struct Explained {
     /// Its label.
     pub label: String,
     /// Where the check is described.
     pub source: Origin,
-    /// Why it is not there; none where it is.
+    /// Why the step does not exist. None if it exists.
     pub out: Option<Out>,
-    /// Where the platforms stand that its own is among; none for a step without platform.
+    /// What enables the step's platform. None for a step without a platform.
     pub enabled_by: Option<Origin>,
-    /// Its values; of a step that is not there, those that it would have.
+    /// Its values. If the step does not exist, the values that it would have.
     pub lines: Vec<Line>,
-    /// What is planned of it; none of a step that is not there.
+    /// Its planned check. None if the step does not exist.
     pub check: Option<PlannedCheck>,
 }
 
-/// Told of an item, the platform of a step of its, and the crate that the step is for.
+/// Called with an item, with the platform of one of its steps, and with the crate that the step is for.
 type See<'s, 'a> = dyn FnMut(&Item<'a>, Option<Platform>, Option<&CrateFacts>) + 's;
 
 impl<'a> Planner<'a> {
-    /// What there is to say of the steps that go by a label or a check's name; nothing where none does.
+    /// Explains the steps with this label, or with this name of a check. Empty if there are none.
     /// `clippy-arm64` and `style-x86_64` are understood too.
     ///
     /// # Errors
-    /// Exit 2 where a step cannot be planned.
+    /// Exit 2 if a step cannot be planned.
     pub fn explain(&self, typed: &str) -> Result<Vec<Explained>> {
         let ours = with_our_word(typed);
         let plain = Platform::ALL.iter().find_map(|platform| ours.strip_suffix(&format!("-{platform}")));
-        // Only where the check has a step for all platforms: another has no step on this platform.
+        // This is only for checks that have one step for all platforms. Other checks have no step on this
+        // platform.
         let plain = plain.filter(|plain| {
             let mut found = false;
             self.each_item(&mut |item| found |= item.name() == *plain && item.slots().contains(&None));
@@ -74,14 +75,14 @@ impl<'a> Planner<'a> {
             }
         });
         let mut found: Vec<Explained> = found.into_iter().collect::<Result<_>>()?;
-        // The other system's checks say something only where this one has none of the name.
+        // Checks of the other system are shown only if this system has none with the name.
         if found.iter().any(|step| !matches!(step.out, Some(Out::OtherOs(_)))) {
             found.retain(|step| !matches!(step.out, Some(Out::OtherOs(_))));
         }
         Ok(found)
     }
 
-    /// The error for a name that no step and no check goes by, with what was meant.
+    /// The error for a name that no step and no check has. It suggests what the person probably meant.
     pub fn unknown(&self, name: &str) -> anyhow::Error {
         let mut labels = Vec::new();
         self.each_step(&mut |item, platform, of_crate| {
@@ -104,7 +105,7 @@ impl<'a> Planner<'a> {
                 "no step has the label `{ours}`: the check `{check}` is not for {platform}; {how}"
             ));
         }
-        // All of them would be a long list to read: a check's name stands for its labels.
+        // A list of all labels would be too long to read. The name of a check represents its labels.
         let meant = match closest(name, labels.iter().map(String::as_str)) {
             Some(label) => format!("; did you mean `{label}`?"),
             None => did_you_mean(name, names.iter().map(String::as_str)),
@@ -112,13 +113,14 @@ impl<'a> Planner<'a> {
         usage(format!("no step has the label `{name}`, and no check the name{meant}"))
     }
 
-    /// Whether a standard check has a step on a platform only because the repository has a file for it.
+    /// Whether a standard check has a step on a platform only because the repository has a file for that
+    /// platform.
     fn is_by_file(&self, item: &Item<'a>, platform: Platform) -> bool {
         let listed = item.test.platforms.as_deref().unwrap_or_default();
         item.kind == Kind::Standard && !listed.contains(&platform) && self.facts.coverage.contains(&platform)
     }
 
-    /// Every step that there is or could be.
+    /// Visits every step that exists or could exist.
     fn each_step(&self, see: &mut See<'_, 'a>) {
         let mut of_item = |item: &Item<'a>| {
             let crates = self.facts.crates.as_deref().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! What the repository and the predecessor's variables say, read once before planning.
+//! Facts from the repository's files and from the predecessor's variables. They are read once, before
+//! planning.
 
 use super::watch;
 use crate::checks::{self, STANDARD};
@@ -16,8 +17,8 @@ use std::sync::Arc;
 /// The folder of descriptions and pipelines, in the root and in each crate.
 const BUILDKITE: &str = ".buildkite";
 
-/// The names under which crates keep descriptions of their own. The predecessor reads the first; the
-/// second is in use for files that are uploaded by name.
+/// The names of the files in which crates describe their own tests. The predecessor reads the first one.
+/// Repositories use the second one for files that are uploaded by name.
 const CRATES_FILES: [&str; 2] = ["test_description.json", "custom-tests.json"];
 
 /// Facts for a plan.
@@ -33,11 +34,11 @@ pub struct Facts {
     pub tests: Vec<Description>,
     /// The platforms for which the root has a `coverage_config_ARCH.json`.
     pub coverage: Vec<Platform>,
-    /// The workspace, where the plan needs it.
+    /// The members of the workspace, if the plan needs them.
     pub crates: Option<Vec<CrateFacts>>,
     /// The crates' indices by folder.
     crate_in: HashMap<String, usize>,
-    /// What a person should know, though it is no error.
+    /// Notes for the person who reads the log. They are not errors.
     pub notes: Vec<String>,
 }
 
@@ -46,25 +47,25 @@ pub struct Facts {
 pub struct CrateFacts {
     /// Its package's name.
     pub name: String,
-    /// Its folder, from the root; `.` for the root.
+    /// Its folder, from the root. `.` is the root.
     pub dir: String,
     /// The platforms of its own `.platform`.
     pub platforms: Option<Vec<Platform>>,
     /// Its own descriptions.
     pub tests: Vec<Description>,
-    /// The globs of its files, and with `dependents` of those that it depends on by path.
+    /// The globs for its files. With `dependents`, also the globs for the files of the crates that it depends
+    /// on by path.
     pub watched: Arc<[String]>,
-    /// The same and the paths that concern every crate.
+    /// The same globs, and those for paths that concern every crate.
     pub watched_shared: Arc<[String]>,
 }
 
 impl Facts {
-    /// Reads what a plan needs. `variable` gives the predecessor's variables; `packages` asks for the
-    /// workspace's members, which are read in selective mode anyway.
+    /// Reads the facts that a plan needs. `variable` returns the predecessor's variables. `packages` asks for
+    /// the workspace's members. In selective mode they are always read.
     ///
     /// # Errors
-    /// Exit 2 for what is wrong in a file or variable, with its place; exit 3 for a file that cannot
-    /// be read.
+    /// Exit 2, with the place, if a file or a variable is wrong. Exit 3 if a file cannot be read.
     pub fn read(
         files: &dyn Files,
         variable: &dyn Fn(&str) -> Option<String>,
@@ -95,8 +96,8 @@ impl Facts {
             }
         }
         let selective = config.workspace == WorkspaceMode::Selective;
-        // These speak of members: the option `packages` or `exclude` of a check, and a call of the
-        // predecessor's coverage or benchmark for one crate, which becomes a check of that package.
+        // These need the workspace's members: the option `packages` or `exclude` of a check, and a call of
+        // the predecessor's coverage or benchmark for one crate. Such a call becomes a check of that package.
         let named =
             config.checks.values().any(|check| !check.packages.is_empty() || !check.exclude.is_empty());
         let scoped =
@@ -123,7 +124,7 @@ impl Facts {
             &reached,
             files.readers(),
             |(member, on)| -> Result<(CrateFacts, Option<String>)> {
-                // Only selective mode has steps of the crates' own.
+                // Only selective mode has steps for the crates' own tests.
                 let (tests, note) = match config.workspace {
                     WorkspaceMode::Selective => self.descriptions_of(files, member, &names)?,
                     WorkspaceMode::Whole => (Vec::new(), None),
@@ -157,7 +158,7 @@ impl Facts {
         Ok(())
     }
 
-    /// A crate's own descriptions, and a note on the file that is not read.
+    /// A crate's own descriptions, and a note about a file that is not read.
     fn descriptions_of(
         &self,
         files: &dyn Files,
@@ -165,10 +166,10 @@ impl Facts {
         names: &[&str],
     ) -> Result<(Vec<Description>, Option<String>)> {
         let (mut tests, mut note) = (Vec::new(), None);
-        // The root's own files are no crate's.
+        // The files in the root do not belong to a single crate.
         for name in CRATES_FILES.into_iter().filter(|_| !member.dir.is_empty()) {
             let path = file_in(&member.dir, &format!("{BUILDKITE}/{name}"));
-            // A file that `tests` names is read already.
+            // A file that `tests` names has been read already.
             let is_read = self.tests.iter().any(|file| file.path == path);
             let Some(text) = (if is_read { None } else { read(files, &path)? }) else { continue };
             if names.contains(&name) {
@@ -183,26 +184,26 @@ impl Facts {
         Ok((tests, note))
     }
 
-    /// The names of crates' files that are read: the predecessor's always, the other where `tests`
-    /// names a file like it, or none.
+    /// The names of the crates' files that are read. The predecessor's name is always read. The other name is
+    /// read if `tests` names a file with this name, or if `tests` names no file.
     fn crates_files(&self, config: &Config) -> Vec<&'static str> {
         let like = |name: &str| self.tests.iter().any(|file| file.path.ends_with(&format!("/{name}")));
         let wanted = |name: &&str| *name == CRATES_FILES[0] || config.tests.is_empty() || like(name);
         CRATES_FILES.into_iter().filter(wanted).collect()
     }
 
-    /// Every description: the standard checks', the files', the crates'.
+    /// Every description: of the standard checks, of the files in `tests`, and of the crates.
     pub fn descriptions(&self) -> impl Iterator<Item = &Description> {
         let crates = self.crates.iter().flatten().flat_map(|found| &found.tests);
         std::iter::once(&self.standard).chain(&self.tests).chain(crates)
     }
 
-    /// The crate in a folder; `.` is the root's.
+    /// The crate in a folder. `.` is the root.
     pub fn crate_in(&self, dir: &str) -> Option<&CrateFacts> {
         self.crates.as_ref()?.get(*self.crate_in.get(dir)?)
     }
 
-    /// The crate that a file stands in, by the longest folder.
+    /// The crate whose folder contains a file. If there are several, it is the one with the longest path.
     pub fn crate_of(&self, path: &str) -> Option<usize> {
         let crates = self.crates.iter().flatten().enumerate();
         let within = crates.filter(|(_, found)| found.dir != "." && is_within(path, &found.dir));
@@ -223,7 +224,7 @@ impl Facts {
     }
 }
 
-/// Whether a test of a file calls the predecessor's coverage or benchmark for one crate.
+/// Whether a test in a file calls the predecessor's coverage or benchmark for one crate.
 fn is_of_crate(path: &str, test: &Test) -> bool {
     let folder = || path.split_once(&format!("/{BUILDKITE}/")).is_some();
     match Legacy::check_of(&test.command) {
@@ -233,7 +234,7 @@ fn is_of_crate(path: &str, test: &Test) -> bool {
     }
 }
 
-/// The names in the repository's other descriptions; a file that cannot be read has none.
+/// The names of tests in the repository's other descriptions. A file that cannot be read counts as empty.
 fn elsewhere(files: &dyn Files) -> Vec<String> {
     let listed = files.list(BUILDKITE).unwrap_or_default();
     let descriptions = listed.into_iter().filter(|(name, is_folder)| {

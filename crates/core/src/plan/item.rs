@@ -1,5 +1,5 @@
-//! Everything that can become a check, in order: the standard checks, the steps of the option `steps`,
-//! the tests of the option `tests`, and the crates' own.
+//! Everything that can become a check, in order: the standard checks, the steps of the option `steps`, the
+//! tests of the option `tests`, and the crates' own tests.
 
 use super::Facts;
 use crate::checks::{self, Check, Runs, coverage};
@@ -20,22 +20,22 @@ pub enum Kind {
     Described,
 }
 
-/// A check before it is decided for which platforms and crates it is.
+/// A check before its platforms and crates are decided.
 #[derive(Clone, Debug)]
 pub struct Item<'a> {
     /// Where it was written.
     pub kind: Kind,
-    /// Its file, where it was in one.
+    /// The path of its file. Empty if it was not in a file.
     pub path: &'a str,
-    /// What was written.
+    /// The test, as it was written.
     pub test: Cow<'a, Test>,
-    /// The only crate that it is for, as an index: the one whose file it is in.
+    /// The index of the only crate that it is for: the crate whose file it is in. None for any crate.
     pub owner: Option<usize>,
-    /// The platforms that it is for, with the option `checks` applied; none for any.
+    /// The platforms that it is for, after the option `checks` is applied. None for any platform.
     pub platforms: Option<Vec<Platform>>,
-    /// The check of ours that it is; none for what the repository describes itself.
+    /// The check of this program that it is. None if the repository describes it itself.
     pub check: Option<&'static Check>,
-    /// The call of one of the predecessor's Python files, where the command is one. Its placeholders are
+    /// The call of one of the predecessor's Python files, if the command is such a call. Its placeholders are
     /// not replaced yet.
     pub legacy: Option<Legacy>,
 }
@@ -48,22 +48,22 @@ impl<'a> Item<'a> {
         Self { kind, path, test, owner, platforms, check, legacy }
     }
 
-    /// The check, where it is in only if somebody asks for it.
+    /// The check, if it runs only when somebody asks for it.
     pub fn opt_in(&self) -> Option<&'static Check> {
         self.check.filter(|check| check.is_opt_in())
     }
 
-    /// Whether the check has a file of its own in `checks/`, and so is no command of a description.
+    /// Whether the check has its own code in `checks/`, so that it is not a command in a description.
     pub fn has_logic(&self) -> bool {
         self.check.is_some_and(|check| matches!(check.runs, Runs::Logic { .. }))
     }
 
-    /// Its name, by which options and variables know it.
+    /// The name that options and variables use for it.
     pub fn name(&self) -> &str {
         self.test.name.as_str()
     }
 
-    /// The origin of one of its values: the key below the test, or the empty one for the whole.
+    /// The origin of one of its values. `key` is the key below the test, or empty for the whole test.
     pub fn origin(&self, key: &str) -> Origin {
         let key = if key.is_empty() { self.test.key.clone() } else { format!("{}.{key}", self.test.key) };
         match self.kind {
@@ -73,7 +73,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The label of its step. A written `label` stands in place of the name.
+    /// The label of its step. If a `label` was written, it is used instead of the name.
     pub fn label(&self, platform: Option<Platform>, package: Option<&str>) -> StepLabel {
         match self.test.attributes.get("label").and_then(Value::as_str) {
             Some(written) => StepLabel::of(&CheckName::new(written), platform, package),
@@ -81,7 +81,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The platforms for which it can have a step; `None` stands for a step without platform.
+    /// The platforms for which it can have a step. `None` is a step without a platform.
     pub fn slots(&self) -> Vec<Option<Platform>> {
         match &self.platforms {
             Some(platforms) => platforms.iter().copied().map(Some).collect(),
@@ -90,13 +90,13 @@ impl<'a> Item<'a> {
     }
 }
 
-/// Every item but the crates' own, in the order of their steps.
+/// Every item except the crates' own items, in the order of their steps.
 pub fn items<'a>(config: &'a Config, facts: &'a Facts) -> Vec<Item<'a>> {
     let mut items: Vec<Item<'a>> = Vec::new();
     for test in &facts.standard.tests {
         let mut item = Item::new(Kind::Standard, &facts.standard.path, Cow::Borrowed(test), None);
-        // A repository that keeps a score for another platform has it checked there (the
-        // predecessor's defect 7: Arm's scores were never looked at).
+        // If a repository has a coverage score for another platform, coverage is checked there too (the
+        // predecessor's defect 7: the scores for Arm were never used).
         if let (true, Some(platforms)) = (item.name() == coverage::NAME, &mut item.platforms) {
             let listed = test.platforms.iter().flatten();
             platforms.extend(
@@ -118,8 +118,8 @@ pub fn items<'a>(config: &'a Config, facts: &'a Facts) -> Vec<Item<'a>> {
     items
 }
 
-/// The checks of ours that are in no list: a repository asks for them by name. A test or step of the
-/// repository with the same name takes the place of one.
+/// The checks of this program that are in no list. A repository asks for them by name. If the repository has
+/// a test or step with the same name, that one is used instead.
 fn opt_in<'a>(config: &'a Config, facts: &'a Facts) -> impl Iterator<Item = Item<'a>> {
     let is_taken = |name: &str| {
         facts.descriptions().flat_map(|file| &file.tests).any(|test| test.name.as_str() == name)
@@ -146,8 +146,8 @@ pub fn items_of_crate<'a>(config: &Config, facts: &'a Facts, index: usize) -> Ve
     items
 }
 
-/// Applies `checks.NAME.platform`. A name may be written more than once, for other platforms (the
-/// standard `build-gnu` of riscv64): each platform goes to the one that is for it, else to the first.
+/// Applies `checks.NAME.platform`. A name may occur several times, for different platforms (such as the
+/// standard `build-gnu` of riscv64). Each platform goes to the item that is for it, else to the first item.
 fn override_platforms(items: &mut [Item<'_>], config: &Config) {
     for (name, options) in &config.checks {
         let Some(wanted) = &options.platforms else { continue };
@@ -158,7 +158,7 @@ fn override_platforms(items: &mut [Item<'_>], config: &Config) {
     }
 }
 
-/// The same for one name and system, as a system's list is complete by itself.
+/// The same for one name and one system. It is separate because each system's list is complete.
 fn override_platforms_of(items: &mut [Item<'_>], name: &str, os: Option<Os>, wanted: &[Platform]) {
     let is_named = |item: &Item<'_>| item.name() == name && item.test.os == os;
     let named: Vec<usize> = (0..items.len()).filter(|index| is_named(&items[*index])).collect();
@@ -177,8 +177,8 @@ fn override_platforms_of(items: &mut [Item<'_>], name: &str, os: Option<Os>, wan
     }
 }
 
-/// A step of the configuration as a test: what is written there has been interpolated once already
-/// and stays as it is.
+/// Turns a step of the configuration into a test. Its texts have been interpolated once already, so they stay
+/// as they are.
 fn test_of(step: &ExtraStep, index: usize) -> Test {
     let mut attributes = step.attributes.clone();
     let timeout = attributes.shift_remove("timeout_in_minutes");
@@ -192,7 +192,7 @@ fn test_of(step: &ExtraStep, index: usize) -> Test {
         scope: Scope::Workspace,
         ..Test::default()
     };
-    // Selective mode: one that asks for a crate is for each.
+    // In selective mode, a step that mentions the crate is planned for each crate.
     if test.command.contains("{crate}") || test.command.contains("{crate_path}") {
         test.scope = Scope::Crate;
     }

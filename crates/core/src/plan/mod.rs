@@ -1,4 +1,4 @@
-//! Makes planned checks of the configuration and the facts. Pure: it starts nothing and reads no file.
+//! Turns the configuration and the facts into planned checks. Pure: it starts no process and reads no file.
 
 mod check;
 mod emulated;
@@ -45,11 +45,11 @@ pub struct Plan {
     pub notes: Vec<String>,
 }
 
-/// The checks to run here: those that somebody asked for, else all that the configuration has for the
-/// platform.
+/// The checks to run here. They are the ones that somebody asked for, else all that the configuration has for
+/// the platform.
 ///
 /// # Errors
-/// Exit 2 for an unknown name and for a check of another platform or system, with what to do.
+/// Exit 2 for an unknown name, and for a check of another platform or system. The error says what to do.
 pub fn for_run(config: &Config, facts: &Facts, platform: Platform, os: Os, asked: &Asked) -> Result<Plan> {
     several::for_run(&[(config, facts)], platform, os, asked)
 }

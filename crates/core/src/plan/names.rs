@@ -1,4 +1,4 @@
-//! The names that options may use, and what is said of others.
+//! The names that options may use, and the errors for other names.
 
 use super::Planner;
 use super::item::{Item, Kind, items_of_crate};
@@ -10,13 +10,13 @@ use crate::predecessor::Legacy;
 use anyhow::Result;
 use std::collections::BTreeSet;
 
-/// Whether a name or a pattern with `*` and `?` means this name.
+/// Whether a name, or a pattern with `*` and `?`, matches this name.
 pub fn is_meant(wanted: &str, name: &str) -> bool {
     wanted == name || glob::Pattern::new(wanted).is_ok_and(|pattern| pattern.matches(name))
 }
 
 impl<'a> Planner<'a> {
-    /// Refuses what `checks`, `only`, `skip` and the command line name and nothing here is called.
+    /// Refuses unknown names in `checks`, `only`, `skip` and on the command line.
     pub(super) fn refuse_unknown(&self) -> Result<()> {
         self.refuse_unknown_in_options().map_err(|error| self.config.source.named_in(error))?;
         for package in &self.asked.packages {
@@ -53,14 +53,14 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Refuses what the options `packages` and `exclude` of a check name and no member of the workspace is
-    /// called. As for cargo, a name may be a pattern.
+    /// Refuses names in the options `packages` and `exclude` of a check if no member of the workspace has
+    /// them. A name may be a pattern, as for cargo.
     fn refuse_unknown_packages(&self, check: &str, options: &CheckOptions) -> Result<()> {
         let Some(crates) = &self.facts.crates else { return Ok(()) };
         let members = || crates.iter().map(|found| found.name.as_str());
         for (key, names) in [("packages", &options.packages), ("exclude", &options.exclude)] {
             for (at, name) in names.iter().enumerate() {
-                // cargo takes `NAME@VERSION` too.
+                // cargo also accepts `NAME@VERSION`.
                 let plain = name.split_once('@').map_or(name.as_str(), |(plain, _)| plain);
                 if !members().any(|member| is_meant(plain, member)) {
                     return Err(usage(format!(
@@ -73,15 +73,15 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Every name of a check or step, the crates' own among them.
+    /// Every name of a check or step, including those of the crates.
     pub fn names(&self) -> BTreeSet<String> {
         let described = self.facts.descriptions().flat_map(|file| &file.tests).map(|test| test.name.as_str());
         let steps = self.config.steps.iter().map(|step| step.label.as_str());
         described.chain(steps).chain(checks::opt_in().map(|check| check.name)).map(str::to_owned).collect()
     }
 
-    /// The name of the check whose own options hold for a name: the name itself, or the check that a
-    /// test of this name has become.
+    /// The name of the check whose own options apply to a name. It is the name itself, or the check that
+    /// replaces a test of this name.
     fn check_of<'n>(&self, name: &'n str) -> &'n str {
         if checks::find(name).is_some() {
             return name;
@@ -92,14 +92,14 @@ impl<'a> Planner<'a> {
         check.map_or(name, |check| check.name())
     }
 
-    /// Whether a step has this label, on whatever platform and for whatever crate.
+    /// Whether a step has this label, on any platform and for any crate.
     pub fn is_label(&self, label: &str) -> bool {
         let mut found = false;
         self.each_item(&mut |item| found |= self.labels_of(item).any(|known| known == label));
         found
     }
 
-    /// Calls `see` with every item, the crates' own among them.
+    /// Calls `see` with every item, including those of the crates.
     pub fn each_item(&self, see: &mut dyn FnMut(&Item<'a>)) {
         self.items.iter().for_each(&mut *see);
         for index in 0..self.facts.crates.as_ref().map_or(0, Vec::len) {
@@ -116,7 +116,7 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// Refuses the first name of the command line that none of the planned checks goes by.
+    /// Refuses the first name on the command line that no planned check has.
     pub(super) fn refuse_unplanned(&self, planned: &dyn Fn(&str) -> bool) -> Result<()> {
         let Some(name) = self.asked.names.iter().find(|name| !planned(name)) else { return Ok(()) };
         let mut reason = None;
@@ -137,7 +137,7 @@ impl<'a> Planner<'a> {
         Err(usage(told))
     }
 
-    /// Why a check that was asked for does not run here, and what to do.
+    /// Why a check that somebody asked for does not run here, and what to do.
     fn why_unplanned(&self, item: &Item<'_>, name: &str) -> String {
         let os = item.test.os;
         if os.is_some_and(|os| os != self.os) || (self.lacks_os(item) && item.kind == Kind::Standard) {
@@ -147,7 +147,7 @@ impl<'a> Planner<'a> {
         let slots: Vec<_> = item.slots().into_iter().flatten().collect();
         let labelled = slots.iter().filter(|slot| item.label(Some(**slot), None).as_str() == name);
         let labelled: Vec<&str> = labelled.map(|slot| slot.as_str()).collect();
-        // A label names one platform, a name all platforms of its steps.
+        // A label names one platform. A name stands for all platforms of its steps.
         let all = || slots.iter().map(|slot| slot.as_str()).collect();
         let platforms: Vec<&str> = if labelled.is_empty() { all() } else { labelled };
         if platforms.is_empty() {

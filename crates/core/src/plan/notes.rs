@@ -1,4 +1,4 @@
-//! Notes on a plan: what a person should know although it is no error.
+//! Notes on a plan: information for a person that is not an error.
 
 use super::item::{Item, Kind};
 use super::{Planner, watch};
@@ -7,7 +7,7 @@ use crate::model::shown;
 use serde_json::Value;
 
 impl Planner<'_> {
-    /// The notes, the facts' among them, each once.
+    /// The notes, including those of the facts, without duplicates.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = self.facts.notes.clone();
         self.each_item(&mut |item| notes.extend(of_item(item)));
@@ -18,7 +18,7 @@ impl Planner<'_> {
         notes
     }
 
-    /// Agent tags for a platform that has no step.
+    /// Notes on agent tags for a platform that has no step.
     fn idle_agent_tags(&self) -> Vec<String> {
         let crates = || self.facts.crates.iter().flatten().map(Some).chain([None]);
         let enabled = |platform| crates().any(|of_crate| self.is_enabled(platform, of_crate));

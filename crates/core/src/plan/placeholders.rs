@@ -1,4 +1,4 @@
-//! The placeholders of a command: the platform, and the crate that a step is for.
+//! The placeholders in a command: the platform, and the crate that a step is for.
 
 use super::work::Source;
 use crate::exit::usage;
@@ -12,16 +12,16 @@ const CRATE_PATH: &str = "{crate_path}";
 const PLACEHOLDERS: [&str; 3] = [PLATFORM, CRATE_PATH, "{crate}"];
 
 impl<'a> Source<'a> {
-    /// A text with its placeholders replaced. With `quote` the text is for a shell, and each value becomes
-    /// one word of it, whatever characters the name of a folder has.
+    /// Replaces the placeholders in a text. With `quote`, the text is for a shell: each value becomes one
+    /// word, whatever characters are in a folder's name.
     ///
     /// # Errors
-    /// Exit 2 for a placeholder that has no value here.
+    /// Exit 2 for a placeholder that has no value in this step.
     pub(super) fn fill<'t>(&self, text: &'t str, quote: bool) -> Result<Cow<'t, str>> {
         self.fill_at(text, quote).map_err(|what| usage(format!("{}: {what}", self.item.origin("command"))))
     }
 
-    /// As [`Self::fill`]; the error is only what is wrong, for a caller that knows where the text stands.
+    /// As [`Self::fill`], but the error does not say where the text is. The caller knows that.
     pub(super) fn fill_at<'t>(&self, text: &'t str, quote: bool) -> Result<Cow<'t, str>, String> {
         if !text.contains('{') {
             return Ok(Cow::Borrowed(text));

@@ -1,5 +1,5 @@
-//! Makes planned checks one by one. A workspace of a thousand crates has many thousands of them, and no
-//! caller needs all at the same time.
+//! Plans checks one by one. A workspace with a thousand crates has many thousands of checks, and no caller
+//! needs all of them at the same time.
 
 use super::facts::{CrateFacts, Facts};
 use super::item::{Item, Kind, items, items_of_crate};
@@ -20,9 +20,9 @@ use std::sync::Arc;
 /// What a person asked for on the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
-    /// Names or labels; none for all.
+    /// Names or labels. Empty for all checks.
     pub names: Vec<String>,
-    /// The packages to restrict the checks to; none for the whole workspace.
+    /// The packages to restrict the checks to. Empty for the whole workspace.
     pub packages: Vec<String>,
 }
 
@@ -32,23 +32,24 @@ pub struct Planner<'a> {
     pub(super) config: &'a Config,
     pub(super) facts: &'a Facts,
     pub(super) os: Os,
-    /// The platforms that are set, by the option or because the checks are to run here; none where
-    /// the repository's files say them.
+    /// The platforms, if the option sets them or if the checks are to run here. None if the repository's
+    /// files decide.
     pub(super) fixed: Option<Vec<Platform>>,
-    /// The platform of the job, where the checks are to run in one.
+    /// The platform of the job, if the checks are to run in a job.
     pub(super) job: Option<Platform>,
     pub(super) asked: Asked,
     pub(super) items: Vec<Item<'a>>,
 }
 
-/// The settings of an item's steps by platform, made when the first of them is planned.
+/// The settings of an item's steps, by platform. They are computed when the first step is planned.
 type Settings = Vec<(Option<Platform>, Arc<StepSettings>)>;
 
 impl<'a> Planner<'a> {
     /// A plan for an upload.
     ///
     /// # Errors
-    /// Exit 2 for a name or an option that nothing here has, with its key path and what was meant.
+    /// Exit 2 for a name or an option that does not exist, with its key path and what the person probably
+    /// meant.
     pub fn for_upload(config: &'a Config, facts: &'a Facts) -> Result<Self> {
         let os = config.os.unwrap_or(Os::Linux);
         Self::new(config, facts, os, config.platforms.clone(), Asked::default())
@@ -57,7 +58,7 @@ impl<'a> Planner<'a> {
     /// A plan for one platform.
     ///
     /// # Errors
-    /// As [`Planner::for_upload`], and for a package that is no member of the workspace.
+    /// As [`Planner::for_upload`]. Also for a package that is not a member of the workspace.
     pub fn for_platform(
         config: &'a Config,
         facts: &'a Facts,
@@ -76,7 +77,7 @@ impl<'a> Planner<'a> {
         asked: Asked,
     ) -> Result<Self> {
         let mut items = items(config, facts);
-        // These checks run on every platform, whatever the list says: whoever asks for one gets it.
+        // These checks run on every platform, whatever the list says. Whoever asks for one gets it.
         for item in items.iter_mut().filter(|item| item.has_logic()) {
             let asked = asked.names.iter().any(|name| name == item.name());
             if let (true, Some(here), Some(platforms)) = (asked, &fixed, &mut item.platforms) {
@@ -92,8 +93,8 @@ impl<'a> Planner<'a> {
     /// Calls `see` with every planned check, in order.
     ///
     /// # Errors
-    /// Exit 2 for a command that asks for what a step has not, for two steps of one label, and
-    /// whatever `see` says.
+    /// Exit 2 for a command with a placeholder that the step has no value for, and for two steps with one
+    /// label. Also every error that `see` returns.
     pub fn visit(&self, see: &mut dyn FnMut(PlannedCheck) -> Result<()>) -> Result<()> {
         let in_question = |item: &&Item<'_>| self.config.standard || item.kind != Kind::Standard;
         let crates = self.facts.crates.as_ref().map_or(1, Vec::len);
@@ -144,7 +145,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// One check.
+    /// Plans one check.
     pub(super) fn plan_one(
         &self,
         item: &Item<'a>,
@@ -196,7 +197,7 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// What the steps of an item on a platform say.
+    /// The settings of an item's steps on a platform.
     pub fn settings(&self, item: &Item<'_>, platform: Option<Platform>) -> StepSettings {
         let mut settings = settle(item, platform, self.os, self.config, &self.facts.variables);
         let emulated = platform.is_some_and(Platform::is_emulated);
@@ -213,13 +214,14 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// The paths for which a step runs: those written with it are in its attributes already.
+/// The paths whose changes make a step run. If the step has its own `if_changed`, that is in its attributes
+/// already.
 fn if_changed(item: &Item<'_>, of_crate: Option<&CrateFacts>) -> Option<Arc<[String]>> {
     if item.test.attributes.contains_key("if_changed") {
         return None;
     }
     let found = of_crate?;
-    // A crate's own tests are gated on its files alone (predecessor's rule).
+    // Only changes in a crate's own files make the crate's own tests run (predecessor's rule).
     let shared = item.owner.is_none();
     Some(Arc::clone(if shared { &found.watched_shared } else { &found.watched }))
 }

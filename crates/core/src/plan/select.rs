@@ -1,4 +1,4 @@
-//! Decides which items have a step on which platform and for which crate, and says why not.
+//! Decides which items have a step, on which platform and for which crate, and why others have none.
 
 use super::Planner;
 use super::facts::CrateFacts;
@@ -12,21 +12,21 @@ use crate::predecessor::Scope;
 /// Why an item has no step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Out {
-    /// The standard checks are left out.
+    /// The standard checks are turned off.
     NoStandard,
-    /// Nobody asked for it, and it is in only then: the check's name.
+    /// The check with this name runs only if somebody asks for it, and nobody did.
     OptIn(&'static str),
     /// It is for another system.
     OtherOs(Os),
-    /// Its platform is not enabled; where the enabled ones stand.
+    /// Its platform is not enabled. The origin says where the enabled platforms are set.
     Platform(Platform, Origin),
-    /// It is skipped; where that stands.
+    /// It is skipped. The origin says where.
     Skipped(Origin),
-    /// The option `only` names others.
+    /// The option `only` names other checks.
     NotOnly,
-    /// The crate is left out of the check by the option at this key.
+    /// The option with this key excludes the crate from the check.
     Crate(String),
-    /// It was not asked for on the command line.
+    /// Nobody asked for it on the command line.
     NotAsked,
 }
 
@@ -57,26 +57,26 @@ impl std::fmt::Display for Out {
     }
 }
 
-/// What an item is planned for.
+/// The scope that an item is planned for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// Once, for the whole repository.
     Whole,
-    /// Each crate.
+    /// Once for each crate.
     EachCrate,
-    /// One crate, as an index.
+    /// For one crate, given by its index.
     Crate(usize),
 }
 
 impl Planner<'_> {
-    /// What an item is planned for; none where somebody asked for packages and the item is for no package.
+    /// What an item is planned for. None if somebody asked for packages, and the item is not for packages.
     pub fn target(&self, item: &Item<'_>) -> Option<Target> {
         let selective = self.config.workspace == WorkspaceMode::Selective;
         match (item.owner, item.test.scope) {
             (Some(index), _) if selective => Some(Target::Crate(index)),
             (None, Scope::Crate) if selective => Some(Target::EachCrate),
             _ if self.asked.packages.is_empty() => Some(Target::Whole),
-            // On the command line a package restricts any standard check that can be restricted.
+            // On the command line, a package restricts every standard check that can be restricted.
             _ if item.kind == Kind::Standard
                 && (item.test.scope == Scope::Crate
                     || self.asked.names.iter().any(|name| name == item.name())) =>
@@ -87,7 +87,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Why an item has no step on a platform, for a crate; none where it has one.
+    /// Why an item has no step on a platform, for a crate. None if it has a step.
     pub fn out(
         &self,
         item: &Item<'_>,
@@ -118,7 +118,7 @@ impl Planner<'_> {
                 || item.label(platform, of_crate.map(|found| found.name.as_str())).as_str() == name
         };
         if !self.asked.names.is_empty() {
-            // A repository's own list may have the standard names: then its tests are meant.
+            // If a repository's own list uses the standard names, a typed name means the repository's tests.
             let own = |other: &Item<'_>| other.kind != Kind::Standard && other.name() == item.name();
             if item.kind == Kind::Standard && !self.config.standard && self.items.iter().any(own) {
                 return Some(Out::NoStandard);
@@ -136,7 +136,7 @@ impl Planner<'_> {
         }
         match only {
             Some(false) => Some(Out::NotOnly),
-            // An option wins over the predecessor's variable.
+            // An option overrides the predecessor's variable.
             None if self.facts.variables.skip.iter().any(|name| name == item.name()) => {
                 Some(Out::Skipped(Origin::Variable("TESTS_TO_SKIP")))
             }
@@ -144,7 +144,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Whether the options ask for a check that is in only then.
+    /// Whether the options ask for an opt-in check.
     fn is_added(&self, check: &Check) -> bool {
         let named = self.config.only.iter().flatten().any(|name| name == check.name);
         let options = self.config.checks.get(check.name);
@@ -156,13 +156,13 @@ impl Planner<'_> {
         self.items.iter().filter_map(Item::opt_in).filter(|check| !self.is_added(check))
     }
 
-    /// Whether a standard check without system of its own is Linux's, and this is Windows: the list
-    /// says `os` for Windows only, as the predecessor's format has no such key.
+    /// Whether a standard check without `os` is for Linux only, and the system is Windows. The list sets `os`
+    /// for Windows only, because the predecessor's format has no such key.
     pub(super) fn lacks_os(&self, item: &Item<'_>) -> bool {
         self.os == Os::Windows && item.test.os.is_none() && item.opt_in().is_none()
     }
 
-    /// The key of the option that leaves a crate out of a check that is planned crate by crate.
+    /// The key of the option that excludes a crate from a check that is planned for each crate.
     fn crate_left_out(&self, item: &Item<'_>, found: &CrateFacts) -> Option<String> {
         let options = self.config.checks.get(item.name())?;
         if let Some(at) = options.exclude.iter().position(|name| is_meant(name, &found.name)) {
@@ -173,8 +173,8 @@ impl Planner<'_> {
         others.then(|| format!("checks.{}.packages", item.name()))
     }
 
-    /// Whether steps are made for a platform. Of a crate its own `.platform` counts, and not the root's
-    /// (predecessor's rule); the option `platform` narrows either.
+    /// Whether a platform has steps. For a crate, its own `.platform` counts, not the root's (predecessor's
+    /// rule). The option `platform` restricts both.
     pub fn is_enabled(&self, platform: Platform, of_crate: Option<&CrateFacts>) -> bool {
         let own = match of_crate {
             Some(found) => found.platforms.as_deref(),
@@ -186,7 +186,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Where the enabled platforms stand.
+    /// Where the enabled platforms are set.
     pub fn enabled_by(&self, of_crate: Option<&CrateFacts>) -> Origin {
         let file = |dir: &str| Origin::File(format!("{dir}.platform"), "its lines".into());
         match (&self.fixed, of_crate) {

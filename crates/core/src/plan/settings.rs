@@ -1,10 +1,10 @@
-//! What a step says besides label and command, with where each value came from.
+//! The settings of a step besides its label and command, each with its origin.
 
 use crate::model::Origin;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-/// A value, and where it came from.
+/// A value and its origin.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Traced<T> {
     /// The value.
@@ -14,7 +14,7 @@ pub struct Traced<T> {
 }
 
 impl<T> Traced<T> {
-    /// A value of an origin.
+    /// A value with this origin.
     pub fn new(value: impl Into<T>, origin: Origin) -> Self {
         Self { value: value.into(), origin }
     }
@@ -25,24 +25,24 @@ impl<T> Traced<T> {
 pub struct TracedMap(IndexMap<String, Traced<Value>>);
 
 impl TracedMap {
-    /// Sets one value; what was there is gone.
+    /// Sets a value. It replaces an earlier one.
     pub fn set(&mut self, name: &str, value: impl Into<Value>, origin: Origin) {
         self.0.insert(name.to_owned(), Traced::new(value, origin));
     }
 
-    /// Lays a map over this one; `origin` says where each key stands.
+    /// Adds the values of a map, which replace earlier ones. `origin` returns the origin of each key.
     pub fn lay_over(&mut self, map: &Map<String, Value>, origin: impl Fn(&str) -> Origin) {
         for (name, value) in map {
             self.set(name, value.clone(), origin(name));
         }
     }
 
-    /// Takes a value away.
+    /// Removes a value.
     pub fn remove(&mut self, name: &str) -> Option<Traced<Value>> {
         self.0.shift_remove(name)
     }
 
-    /// The value of a name.
+    /// The value with this name.
     pub fn get(&self, name: &str) -> Option<&Traced<Value>> {
         self.0.get(name)
     }
@@ -58,25 +58,25 @@ impl TracedMap {
     }
 }
 
-/// What the steps of one check on one platform say, whatever crate they are for.
+/// The settings that the steps of one check have on one platform, for all crates.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepSettings {
     /// Where the check is described.
     pub source: Origin,
-    /// Where its command stands.
+    /// Where its command was written.
     pub command: Origin,
     /// The agent tags.
     pub agents: TracedMap,
-    /// The docker plugin's options; none for the host.
+    /// The docker plugin's options. None if the step runs on the host.
     pub docker: Option<TracedMap>,
-    /// The time limit in minutes, as written: a number, or one in quotes.
+    /// The time limit in minutes, as written: a number, or a number in quotes.
     pub timeout: Traced<Value>,
-    /// Other attributes of the step, `retry` among them, untouched.
+    /// Other attributes of the step, such as `retry`, unchanged.
     pub attributes: TracedMap,
-    /// Plugins of the step's own, to stand behind this one.
+    /// The step's own plugins. They follow this plugin.
     pub plugins: Vec<Value>,
-    /// The names in the option `checks` that hold for the step's job; the last wins.
+    /// The names in the option `checks` that apply to the step's job. The last one wins.
     pub overrides: Vec<String>,
-    /// What the job's check is called: `rust-vmm-ci run` knows it by this name.
+    /// The name of the job's check, as `rust-vmm-ci run` knows it.
     pub check: Option<String>,
 }

@@ -1,6 +1,6 @@
-//! The settings of a check's step. They come from the defaults, the check's description, the
-//! predecessor's variables and the options; a later one wins over an earlier one, unless a function
-//! here says otherwise.
+//! The settings of a check's step. They come from the defaults, the check's description, the predecessor's
+//! variables and the options, in this order. A later value replaces an earlier one, unless a function here
+//! says otherwise.
 
 use super::item::{Item, Kind};
 use super::{StepSettings, Traced, TracedMap};
@@ -14,10 +14,10 @@ use serde_json::{Map, Value};
 /// The predecessor's time limit in minutes.
 const TIMEOUT: u32 = 15;
 
-/// Attributes that do not pass on as they are: other functions here make them.
+/// The attributes that are not passed on unchanged, because other functions here create them.
 const SETTLED: [&str; 3] = ["label", "agents", "plugins"];
 
-/// The option by which the steps have the attribute `image`.
+/// The option that gives the steps the attribute `image`.
 pub const AS_IMAGE: &str = "docker.as";
 
 /// The settings of the steps of an item on a platform.
@@ -71,7 +71,8 @@ impl Sources<'_> {
             return tags;
         }
         if let Some(Value::Object(agents)) = self.item.test.attributes.get("agents") {
-            // A step for several platforms needs an agent of its platform, whatever other tags it has.
+            // A check for several platforms has a step for each. The step needs an agent with its platform,
+            // whatever other tags it has.
             if let (false, Some(platform)) = (agents.contains_key("platform"), self.platform) {
                 tags.set("platform", self.agent_platform(platform), Origin::Default);
             }
@@ -127,8 +128,8 @@ impl Sources<'_> {
         if self.os == Os::Windows { platform.as_str() } else { platform.agent_tag() }
     }
 
-    /// The agent tags of a variable, which is for Linux steps only. As in the predecessor, the variable of
-    /// x86-64 also holds for riscv64, whose steps run on the same machines.
+    /// The agent tags from a variable. They are for Linux steps only. As in the predecessor, the variable for
+    /// x86-64 also applies to riscv64, whose steps run on the same machines.
     fn variable_agents(&self) -> Option<(&'static str, &Map<String, Value>)> {
         if self.os != Os::Linux {
             return None;
@@ -148,7 +149,7 @@ impl Sources<'_> {
         let check =
             self.config.checks.get(self.item.name()).map_or(&DockerChoice::Unset, |check| &check.docker);
         let used = match (check, &self.config.docker) {
-            // The emulator is in the image. On the host, the step would check another platform.
+            // The emulator is in the image. Without the image, the step would check the host's platform.
             _ if emulated => true,
             (DockerChoice::Off, _) | (DockerChoice::Unset, DockerChoice::Off) => false,
             (DockerChoice::Unset, DockerChoice::Unset) => self.os == Os::Linux,
@@ -172,7 +173,7 @@ impl Sources<'_> {
         if let DockerChoice::Options(map) = &self.config.docker {
             options.lay_over(map, |key| Origin::Option(format!("docker.{key}")));
         }
-        // The option's image for all steps has no emulator.
+        // The image that the option sets for all steps has no emulator.
         if let (true, Some(image)) = (emulated, image) {
             options.set("image", image.value, image.origin);
         }
@@ -219,7 +220,8 @@ impl Sources<'_> {
         }
         let check = self.config.checks.get(self.item.name());
         if let (Os::Windows, Some(check)) = (self.os, check.filter(|_| self.item.kind != Kind::Standard)) {
-            // On Linux the command's text sets the variables. `cmd` cannot quote every value.
+            // On Linux, the text of the command sets the variables. On Windows, `cmd` cannot quote every
+            // value.
             let own = attributes.remove("env").and_then(|env| env.value.as_object().cloned());
             let mut env = own.unwrap_or_default();
             env.extend(check.env.iter().map(|(name, value)| (name.clone(), value.as_str().into())));
@@ -228,12 +230,14 @@ impl Sources<'_> {
             }
         }
         let divided = check.and_then(|check| shard::parallelism(&check.own));
-        // An emulated platform's step is a plain cargo command: each of its jobs would run every test.
+        // The step of an emulated platform is a plain cargo command. If it had several jobs, each would run
+        // every test.
         let emulated = self.platform.is_some_and(Platform::is_emulated);
         if let (Some(jobs), Kind::Standard, false) = (divided, self.item.kind, emulated) {
             attributes.set(shard::OPTION, jobs, self.option(shard::OPTION));
         }
-        // Kubernetes starts the job in the image of this attribute. An emulator's image does not run there.
+        // Kubernetes starts the job in the image that this attribute names. An image with an emulator does
+        // not run there.
         if let (Some(docker), false) = (self.docker(), emulated)
             && docker.get("as").is_some()
             && let Some(image) = docker.get("image")

@@ -1,5 +1,5 @@
-//! The checks of a run, of one configuration or of several: a pipeline file may use the plugin in several
-//! steps. Names are taken as people type them.
+//! The checks of a run, from one or several configurations: a pipeline file may use the plugin in several
+//! steps. People may type names in several ways.
 
 use super::names::is_meant;
 use super::{Asked, Facts, Plan, PlannedCheck, Planner};
@@ -8,16 +8,17 @@ use crate::model::{Os, Platform, with_our_word};
 use anyhow::Result;
 use std::collections::HashSet;
 
-/// A configuration and the facts that were read for it.
+/// A configuration, and the facts that were read for it.
 type Part<'a> = (&'a Config, &'a Facts);
 
-/// The checks to run here, of all configurations together: those that somebody asked for, else all that the
-/// configurations have for the platform. Of two checks with one label, the first is taken.
+/// The checks to run here, from all configurations together. They are the ones that somebody asked for, else
+/// all that the configurations have for the platform. If two checks have the same label, the first one is
+/// used.
 ///
 /// A name may be a check's name, a step's label, the beginning of one, or a pattern with `*` and `?`.
 ///
 /// # Errors
-/// Exit 2 for an unknown name and for a check of another platform or system, with what to do.
+/// Exit 2 for an unknown name, and for a check of another platform or system. The error says what to do.
 pub fn for_run(parts: &[Part<'_>], platform: Platform, os: Os, asked: &Asked) -> Result<Plan> {
     let run = Run { parts, platform, os, asked };
     let mut plan = Plan { checks: Vec::new(), notes: Vec::new() };
@@ -53,7 +54,7 @@ impl<'a> Run<'a> {
         Planner::for_platform(config, facts, self.platform, self.os, asked)
     }
 
-    /// Adds the checks of a configuration that have these names; all of them without names.
+    /// Adds the checks of a configuration that have these names. Without names, adds all of them.
     fn take(&self, part: Part<'a>, names: Vec<String>, plan: &mut Plan) -> Result<()> {
         let planner = self.planner(part, names)?;
         planner.visit(&mut |check| {
@@ -64,8 +65,9 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// What is asked of each configuration. A name goes to those that have a check for it in their plan, else
-    /// to the first that knows it; a name that none knows goes to the first.
+    /// Divides the names on the command line among the configurations. A name goes to each configuration that
+    /// has planned a check for it. If there is none, it goes to the first one that knows the name, or else to
+    /// the first one.
     fn names_by_part(&self) -> Result<Vec<Vec<String>>> {
         let mut wanted: Vec<Vec<String>> = vec![Vec::new(); self.parts.len()];
         for name in &self.asked.names {
@@ -74,7 +76,8 @@ impl<'a> Run<'a> {
             for (index, part) in self.parts.iter().enumerate() {
                 let planner = self.planner(*part, Vec::new())?;
                 let exact = spellings(name, self.platform, &planner);
-                // One configuration is asked for what it knows, whether it is in its plan or not.
+                // If there is only one configuration, it gets every name that it knows, even if it has
+                // planned no check for it.
                 if let (Some(exact), 1) = (&exact, self.parts.len()) {
                     wanted[index].push(exact.clone());
                     is_found = true;
@@ -121,21 +124,22 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Whether a name on the command line means a planned check, in whatever way.
+/// Whether a name on the command line means a planned check.
 fn is_asked(name: &str, platform: Platform, check: &PlannedCheck) -> bool {
     let ours = with_our_word(name);
     let plain = ours.strip_suffix(&format!("-{platform}"));
     is_typed(name, check) || is_typed(&ours, check) || plain == Some(check.name.as_str())
 }
 
-/// Whether a name is the beginning of a check's name or label, or a pattern for it.
+/// Whether a name is the beginning of a check's name or label, or a pattern that matches one.
 fn is_typed(name: &str, check: &PlannedCheck) -> bool {
     let known = [check.name.as_str(), check.label.as_str()];
     known.into_iter().any(|known| known.starts_with(name) || is_meant(name, known))
 }
 
-/// A name or label of the planner's that a typed one stands for: itself, the same with another word for the
-/// platform (`clippy-arm64`), or without the platform where the check has none (`style-x86_64`).
+/// The planner's name or label that a typed name stands for. It is the same name, or the name with our word
+/// for the platform (`clippy-arm64`), or the name without the platform if the check has none
+/// (`style-x86_64`).
 fn spellings(typed: &str, platform: Platform, planner: &Planner<'_>) -> Option<String> {
     let names = planner.names();
     let knows = |name: &str| names.contains(name) || planner.is_label(name);
@@ -203,9 +207,9 @@ mod tests {
         let parts = [json!({"only": ["style", "doc"]}), extra("mine"), json!({"only": "style"})];
         assert_eq!(planned(&parts, &[]).unwrap(), ["style", "doc", "mine"]);
         assert_eq!(planned(&parts, &["mine"]).unwrap(), ["mine"]);
-        // What no configuration has in its plan is still known by its name.
+        // A name is known even if no configuration has planned a check for it.
         assert_eq!(planned(&parts, &["clippy"]).unwrap(), ["clippy-x86_64"]);
-        // A configuration with a check of its own is asked before one that only knows the name.
+        // A configuration that has its own check of that name goes before one that only knows the name.
         let own = json!({"standard": false, "steps": [{"label": "clippy", "command": "make"}]});
         assert_eq!(planned(&[json!({"only": "style"}), own], &["clippy"]).unwrap(), ["clippy"]);
     }

@@ -1,15 +1,15 @@
-//! What a check shares with other checks of its job. Cargo keeps what it compiles in one target
-//! directory, in a folder for each target, profile and purpose.
+//! Finds what a check shares with other checks of its job. Cargo keeps what it compiles in one target
+//! directory, in a separate folder for each target, profile and purpose.
 
 use super::PlannedCheck;
 use crate::checks::Compiles;
 
-/// What checks have in common.
+/// What some checks share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shared {
-    /// What is compiled once.
+    /// The part that is compiled only once.
     pub what: &'static str,
-    /// The labels of the others.
+    /// The labels of the other checks.
     pub with: Vec<String>,
 }
 
@@ -23,26 +23,26 @@ pub struct Place<'c> {
 }
 
 impl<'c> Place<'c> {
-    /// The place of a check; none for one that compiles nothing, or in another target directory.
+    /// The place of a check. None if it compiles nothing, or compiles into another target directory.
     pub fn of(check: &'c PlannedCheck) -> Option<Self> {
         let compiles = check.needs.compiles.as_ref()?;
         Some(Self { directory: check.directory.as_deref(), compiles })
     }
 
-    /// Whether the host's own code (build scripts, procedural macros) is the same.
+    /// Whether both compile the host's code (build scripts, procedural macros) in the same way.
     fn has_host_code_of(&self, other: &Self) -> bool {
         self.directory == other.directory && self.compiles.release == other.compiles.release
     }
 }
 
-/// Whether two checks are ever in one job: one without platform goes with any.
+/// Whether two checks can be in one job. A check without a platform can be in any platform's job.
 fn may_share_a_job(one: &PlannedCheck, other: &PlannedCheck) -> bool {
     let platforms = one.platform.zip(other.platform);
     one.os == other.os && platforms.is_none_or(|(one, other)| one == other)
 }
 
-/// What a check shares with those of `checks` that run in one job with it, as far as both are compiled
-/// for the same features; nothing where flags of the repository's own make a check's cache its own.
+/// What a check shares with those of `checks` that run in the same job, as far as both are compiled for the
+/// same features. Empty if the repository's own flags give the check a separate cache.
 pub fn shares(check: &PlannedCheck, checks: &[PlannedCheck]) -> Vec<Shared> {
     let Some(place) = Place::of(check) else { return Vec::new() };
     let others = || {

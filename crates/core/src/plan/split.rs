@@ -1,18 +1,18 @@
-//! A platform's checks in parts of about the same time, where what shares its compilation stays
-//! together.
+//! Divides a platform's checks into parts that take about the same time. Checks that share their compilation
+//! stay together if possible.
 
 use super::PlannedCheck;
 use super::shares::Place;
 use crate::checks::times::Times;
 
-/// Divides checks into at most `jobs` parts and returns their indices: the parts in the order of their
-/// first checks, the checks in the plan's order.
+/// Divides checks into at most `jobs` parts, and returns their indices. The parts are in the order of their
+/// first checks, and the checks of a part are in the plan's order.
 ///
-/// Checks that compile to the same place are kept together as long as there are as many such bundles
-/// as jobs; beyond that the longest bundle gives its longest check away, since whoever asks for more
-/// jobs wants the answer sooner. The bundles go, longest first, each to the part that has the least to
-/// do: at most a third longer than the best division there is (Graham's rule), and the same for the
-/// same checks and times.
+/// Checks that compile to the same place form a bundle. If there are fewer bundles than jobs, the bundle that
+/// takes longest gives away its longest check, until there are enough: whoever asks for more jobs wants the
+/// result sooner. Then the bundles are assigned, longest first, each to the part with the least work. The
+/// result takes at most a third longer than the best division (Graham's rule). The same checks and times
+/// always give the same result.
 pub fn split(checks: &[PlannedCheck], jobs: u32, times: &Times) -> Vec<Vec<usize>> {
     let count = usize::try_from(jobs).unwrap_or(usize::MAX).min(checks.len());
     let seconds: Vec<f64> =
@@ -45,7 +45,7 @@ pub fn split(checks: &[PlannedCheck], jobs: u32, times: &Times) -> Vec<Vec<usize
     parts
 }
 
-/// The checks by where they compile to; what compiles nothing that is known stands alone.
+/// Groups the checks by the place that they compile to. A check without a known place is a group of its own.
 fn bundles(checks: &[PlannedCheck]) -> Vec<Vec<usize>> {
     let mut bundles: Vec<(Option<Place<'_>>, Vec<usize>)> = Vec::new();
     for (index, check) in checks.iter().enumerate() {
@@ -74,7 +74,7 @@ mod tests {
         for_run(&config, &facts, Platform::X86_64, Os::Linux, &Asked::default()).unwrap().checks
     }
 
-    /// The parts as names.
+    /// The parts, as the names of their checks.
     fn names(checks: &[PlannedCheck], jobs: u32) -> Vec<Vec<&str>> {
         let parts = split(checks, jobs, &Times::default());
         parts.iter().map(|part| part.iter().map(|index| checks[*index].name.as_str()).collect()).collect()

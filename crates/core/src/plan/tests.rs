@@ -1,4 +1,4 @@
-//! What is planned to run here.
+//! Tests of the plan for a run on this machine.
 
 mod opt_in;
 
@@ -11,7 +11,7 @@ use crate::workspace::MemoryFiles;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-/// Plans with these options, files and variables.
+/// The options, files and variables of a plan.
 struct Case {
     config: Value,
     files: Vec<(&'static str, &'static str)>,
@@ -178,7 +178,7 @@ fn a_repositorys_own_list_may_have_the_standard_names() {
     assert!(
         matches!(&plan.checks[..], [check] if matches!(&check.work, Work::Shell(text) if text == "cargo clippy"))
     );
-    // A standard check that the list has not can still be asked for.
+    // A standard check that is not in the list can still be asked for.
     assert_eq!(case.labels(&["style"]), ["style"]);
 }
 

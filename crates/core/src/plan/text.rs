@@ -1,8 +1,8 @@
-//! Commands as text: what a person copies from a step, and what a virtual machine is given.
+//! Commands as text: for people who copy them from a step, and for virtual machines.
 
 use crate::model::Os;
 
-/// A command after a change of folder.
+/// The command with a change of folder before it.
 pub fn change_folder(os: Os, folder: Option<&str>, text: &str) -> String {
     match (folder, os) {
         (None, _) => text.to_owned(),
@@ -11,8 +11,8 @@ pub fn change_folder(os: Os, folder: Option<&str>, text: &str) -> String {
     }
 }
 
-/// A command with variables set for all of it. On Windows the step's own `env` has them: `cmd` has no
-/// way to quote every value.
+/// The command with variables that are set for all of it. On Windows the step's own `env` sets them, because
+/// `cmd` cannot quote every value.
 pub fn set_variables(os: Os, env: &[(String, String)], text: String) -> String {
     if env.is_empty() || os == Os::Windows {
         return text;

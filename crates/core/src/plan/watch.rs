@@ -1,12 +1,12 @@
 //! The globs of `if_changed` in selective mode.
 //!
-//! The agent matches a glob against the whole path: `crate/*` matches no file in a folder of the
+//! The agent matches a glob against the whole path. So `crate/*` matches no file in the subfolders of the
 //! crate (shared facts of the agent).
 
 use crate::workspace::{Crates, Outside};
 
-/// What concerns every crate: the predecessor's paths without its submodule, and those that it
-/// forgot (its defect 5).
+/// The paths that concern every crate: the predecessor's paths without its submodule, and those that it left
+/// out (its defect 5).
 const SHARED: [&str; 8] = [
     "Cargo.toml",
     "Cargo.lock",
@@ -18,8 +18,8 @@ const SHARED: [&str; 8] = [
     ".clippy.toml",
 ];
 
-/// The folders of a package that cargo knows; in the root they are watched even while they are not
-/// there, since a change may remove them.
+/// The folders of a package that cargo knows. In the root they are watched even if they do not exist, because
+/// a change may remove them.
 const CARGOS: [&str; 4] = ["benches", "examples", "src", "tests"];
 
 /// The globs for what concerns every crate.
@@ -32,7 +32,7 @@ pub fn of_folder(dir: &str) -> String {
     escaped(dir) + "/**"
 }
 
-/// A path as a glob that matches it alone.
+/// A glob that matches only this path.
 fn escaped(path: &str) -> String {
     const SPECIAL: &[u8] = b"*?[]{}\\";
     let mut glob = String::with_capacity(path.len() + 3);
@@ -47,7 +47,7 @@ fn escaped(path: &str) -> String {
     glob
 }
 
-/// The globs for what a crate is made of besides its folder.
+/// The globs for the parts of a crate that are outside its folder.
 pub fn of_outside(outside: &Outside) -> String {
     match outside {
         Outside::Folder(folder) if folder.is_empty() => "**".into(),
@@ -58,8 +58,8 @@ pub fn of_outside(outside: &Outside) -> String {
     }
 }
 
-/// The globs for the root's own package: its files, and its folders but for those of other members.
-/// `listed` is what the root holds.
+/// The globs for the package in the root: its files, and its folders without those of other members. `listed`
+/// is the content of the root.
 pub fn of_root(listed: &[(String, bool)], crates: &Crates) -> Vec<String> {
     let members = crates.members();
     let is_anothers = |name: &str| {
@@ -71,8 +71,8 @@ pub fn of_root(listed: &[(String, bool)], crates: &Crates) -> Vec<String> {
     std::iter::once("*".to_owned()).chain(CARGOS.into_iter().chain(own).map(of_folder)).collect()
 }
 
-/// Whether a hand-written glob looks as if it meant a folder's whole content, and does not: what to
-/// write instead.
+/// What to write instead of a hand-written glob that looks as if it matched a folder's whole content, but
+/// does not. None for other globs.
 pub fn too_shallow(glob: &str) -> Option<String> {
     let folder = glob.strip_suffix("/*")?;
     (!folder.is_empty() && !folder.ends_with("**")).then(|| format!("{folder}/**"))

@@ -1,4 +1,4 @@
-//! Makes a check's work from its description and its options, and the command that a person would type
+//! Determines a check's work from its description and its options, and the command that a person would type
 //! for it.
 
 use super::Work;
@@ -16,12 +16,12 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
-/// What is planned of a check's work.
+/// The result of planning a check's work.
 #[derive(Clone, Debug)]
 pub struct Made {
     /// What it does here.
     pub work: Work,
-    /// What a person types, and the step's command.
+    /// The command that a person would type. It is also the step's command.
     pub command: String,
     /// The folder that it works in.
     pub directory: Option<String>,
@@ -33,18 +33,18 @@ pub struct Made {
     pub needs: Needs,
 }
 
-/// What work is made from.
+/// The input from which the work is determined.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
-    /// What was written.
+    /// The item, as it was written.
     pub item: &'a Item<'a>,
     /// The platform of the step.
     pub platform: Option<Platform>,
-    /// The platform that `{target_platform}` stands for: the step's, else the job's.
+    /// The platform that `{target_platform}` stands for: that of the step, else that of the job.
     pub target: Option<Platform>,
     /// The system.
     pub os: Os,
-    /// The crate, where the step is for one.
+    /// The crate, if the step is for one crate.
     pub of_crate: Option<&'a CrateFacts>,
     /// The configuration.
     pub config: &'a Config,
@@ -68,7 +68,7 @@ impl<'a> Source<'a> {
     /// The work.
     ///
     /// # Errors
-    /// Exit 2 for a placeholder without meaning here, and for options that do not fit the command.
+    /// Exit 2 for a placeholder that has no value here, and for options that do not fit the command.
     pub fn make(&self) -> Result<Made> {
         let overridden = self.options().command.as_deref();
         if let (Some(legacy), None) = (&self.item.legacy, overridden) {
@@ -107,7 +107,7 @@ impl<'a> Source<'a> {
         let options = self.options();
         let env = self.variables()?;
         let (packages, exclude) = match self.of_crate.filter(|_| self.item.kind == Kind::Standard) {
-            // Without a workspace to choose from there is nothing to leave out.
+            // Without a workspace there are no packages to exclude.
             Some(found) => (vec![found.name.clone()], Vec::new()),
             None => (options.packages.clone(), options.exclude.clone()),
         };
@@ -159,7 +159,7 @@ impl<'a> Source<'a> {
         let directory = self.directory();
         let package = self.of_crate.map(|found| found.name.clone());
         let command = if emulated {
-            // Nothing of the host is in the virtual machine, this program neither.
+            // The virtual machine has nothing from the host, and so it does not have this program either.
             let text = if typed == plain_of(text) { text.to_owned() } else { typed };
             change_folder(self.os, directory.as_deref(), &set_variables(self.os, &env, text))
         } else {
@@ -168,7 +168,7 @@ impl<'a> Source<'a> {
         Ok(Made { work, command, directory, package, env, needs })
     }
 
-    /// The first option that only a cargo command can take.
+    /// The first option that only a cargo command accepts.
     fn cargo_option(&self) -> Option<&'static str> {
         let options = self.options();
         [
@@ -181,8 +181,8 @@ impl<'a> Source<'a> {
         .find_map(|(key, given)| given.then_some(key))
     }
 
-    /// A command for the shell. What the options change in it must be changed in its text, since the
-    /// step shows it and a person may copy it.
+    /// Plans a shell command. The options must change its text, because the step shows the text and a person
+    /// may copy it.
     fn shell(&self, text: String) -> Result<Made> {
         let options = self.options();
         if options.features.is_some() {
@@ -213,7 +213,7 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// A call of one of the predecessor's Python files is a check of ours.
+    /// A call of one of the predecessor's Python files becomes a check of this program.
     fn legacy(&self, legacy: &Legacy) -> Result<Made> {
         let options = self.options();
         let name = legacy.check.name();
@@ -229,11 +229,12 @@ impl<'a> Source<'a> {
         };
         let folder =
             options.working_directory.clone().map_or_else(|| fill(&legacy.directory), |dir| Ok(Some(dir)))?;
-        // A path out of the repository stays as it is: the step will say that it is not there.
+        // A path that leads out of the repository stays as it is. The step will report that it does not
+        // exist.
         let folder = folder.map(|dir| path::join("", &dir).unwrap_or(dir)).filter(|dir| !dir.is_empty());
         let is_bench = legacy.check == LegacyCheck::Bench;
         let of_folder = || match folder.as_deref() {
-            // The benchmarks of a crate, by the folder of the call or of the description.
+            // The benchmarks of a crate. The folder of the call or of the description says which crate.
             _ if is_bench => self.crate_of_call(folder.as_deref()),
             folder if legacy.crate_scope => self.package_in(folder),
             _ => None,
@@ -245,7 +246,7 @@ impl<'a> Source<'a> {
         command += &run_command(name, package.as_deref(), folder.as_deref());
         let changes_folder = legacy.around.as_ref().is_some_and(|(before, _)| before.contains("cd "));
         if changes_folder && legacy.check == LegacyCheck::Coverage {
-            // Without this, the program would work on the whole repository.
+            // Without this, the program would check the whole repository.
             command += " -C .";
         }
         if legacy.update {
@@ -265,28 +266,28 @@ impl<'a> Source<'a> {
         Ok(Made { work, command: text, directory: None, package: None, env: Vec::new(), needs })
     }
 
-    /// The package in a folder: a member's, else the step's crate's.
+    /// The package in a folder: that of a member, else that of the step's crate.
     fn package_in(&self, folder: Option<&str>) -> Option<String> {
         let dir = folder.unwrap_or(".");
         let found = self.facts.crate_in(dir).or(self.of_crate).or_else(|| self.owner());
         found.map(|found| found.name.clone())
     }
 
-    /// The package of a call that names none: the member in the folder that it changed into, else the
-    /// step's crate, else the crate whose description it stands in.
+    /// The package for a call that names none: the member in the folder that the call changed into, else the
+    /// step's crate, else the crate whose description contains the call.
     fn crate_of_call(&self, folder: Option<&str>) -> Option<String> {
         let in_folder = folder.and_then(|dir| self.facts.crate_in(dir.trim_end_matches('/')));
         let found = in_folder.or(self.of_crate).or_else(|| self.owner());
         found.map(|found| found.name.clone())
     }
 
-    /// The crate whose description the check stands in.
+    /// The crate whose description contains the check.
     fn owner(&self) -> Option<&'a CrateFacts> {
         self.facts.crates.as_ref()?.get(self.item.owner?)
     }
 }
 
-/// What a check does that has a file of its own in `checks/`, and what it needs; none for another.
+/// The work and the needs of a check that has its own code in `checks/`. None for another check.
 fn logic(check: &'static Check, own: &Map<String, Value>) -> Result<Option<(Logic, Needs)>> {
     match &check.runs {
         Runs::Logic { read, needs } => Ok(Some((read(own)?, needs.clone()))),
@@ -294,7 +295,7 @@ fn logic(check: &'static Check, own: &Map<String, Value>) -> Result<Option<(Logi
     }
 }
 
-/// The command by which a person runs one check: for a package, else in a folder.
+/// The command with which a person runs one check, for a package or else in a folder.
 fn run_command(check: &str, package: Option<&str>, folder: Option<&str>) -> String {
     match (package, folder) {
         (Some(package), _) => format!("rust-vmm-ci run {check} --package {}", shell_words::quote(package)),
@@ -303,7 +304,8 @@ fn run_command(check: &str, package: Option<&str>, folder: Option<&str>) -> Stri
     }
 }
 
-/// A cargo command's text as it is written from its parts, to see whether options have changed it.
+/// The text of a cargo command after it is parsed and written again. A comparison with it shows whether
+/// options have changed the command.
 fn plain_of(text: &str) -> String {
     CargoCommand::parse(text).map_or_else(|| text.to_owned(), |command| command.to_string())
 }

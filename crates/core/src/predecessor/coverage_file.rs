@@ -1,9 +1,9 @@
-//! `coverage_config_ARCH.json`: the score that a crate's line coverage is held to.
+//! `coverage_config_ARCH.json`: the score that a crate's line coverage must reach.
 //!
-//! The format is the predecessor's. `coverage_score` is a number of percent. `exclude_path` is a regular
-//! expression; an empty one excludes nothing. `crate_features` is a list with commas; an empty one stands
-//! for the default features, and without the key all features count. A key may stand twice, and the last
-//! one counts: linux-loader has such a file. Other keys have no effect.
+//! The format is the predecessor's. `coverage_score` is a number, in percent. `exclude_path` is a regular
+//! expression. An empty one excludes nothing. `crate_features` is a list with commas. If it is empty, the
+//! default features are measured. Without the key, all features are measured. A key may occur twice, and the
+//! last one counts: linux-loader has such a file. Other keys have no effect.
 
 use crate::model::Platform;
 use crate::options::{self, Refusal};
@@ -30,20 +30,21 @@ pub enum CrateFeatures {
 /// What a coverage file says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CoverageFile {
-    /// The line coverage that is held to, in percent.
+    /// The required line coverage, in percent.
     pub score: f64,
-    /// The files that do not count, as a regular expression over their absolute paths; none for none.
+    /// The files that do not count, as a regular expression for their absolute paths. None if all files
+    /// count.
     pub exclude: Option<String>,
     /// The features to measure with.
     pub features: CrateFeatures,
 }
 
-/// A file's name for a platform.
+/// The name of the file for a platform.
 pub fn name(platform: Platform) -> String {
     format!("coverage_config_{platform}.json")
 }
 
-/// The text of a file for a crate that has none: all features, nothing left out.
+/// The text of a new file for a crate that has none: all features, no excluded files.
 pub fn new_text(score: f64) -> String {
     format!("{{\n  \"coverage_score\": {score:.2},\n  \"exclude_path\": \"\"\n}}\n")
 }
@@ -52,7 +53,7 @@ impl CoverageFile {
     /// Reads a file's text.
     ///
     /// # Errors
-    /// For a text that is not of the format. The caller adds the file.
+    /// If the text is not in the format. The caller adds the file's name.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         let entries = entries(text)?;
         Ok(Self {
@@ -63,20 +64,20 @@ impl CoverageFile {
     }
 }
 
-/// A file's text with another score, in two decimals; every other byte as it was.
+/// The text of a file with another score, in two decimals. Every other byte stays as it was.
 ///
 /// # Errors
-/// Where the text is not of the format.
+/// If the text is not in the format.
 pub fn with_score(text: &str, score: f64) -> Result<String, Refusal> {
     let entries = entries(text)?;
     let value = entries.last(SCORE).ok_or_else(|| Refusal::missing(SCORE))?.get();
-    // The value borrows from the text, so its place there is the difference of the addresses.
+    // The value borrows from the text, so the difference of the addresses is its position in the text.
     let begin = value.as_ptr() as usize - text.as_ptr() as usize;
     let (before, after) = (&text[..begin], &text[begin + value.len()..]);
     Ok(format!("{before}{score:.2}{after}"))
 }
 
-/// The keys of a file's object in their order, twice where they stand twice.
+/// The keys of a file's object, in order. A key that occurs twice is in it twice.
 struct Entries<'t>(Vec<(String, &'t RawValue)>);
 
 impl<'t> Entries<'t> {

@@ -1,4 +1,5 @@
-//! Descriptions of tests: `{"tests": [ … ]}`, a repository's own and the standard list.
+//! Descriptions of tests: `{"tests": [ … ]}`. A repository has its own, and the standard list has the same
+//! format.
 
 use super::test::Test;
 use crate::exit::usage;
@@ -16,17 +17,17 @@ pub struct Description {
 }
 
 impl Description {
-    /// Reads a file's text. Where a key stands twice, the last value counts, as in the predecessor.
+    /// Reads a file's text. If a key occurs twice, the last value counts, as in the predecessor.
     ///
     /// # Errors
-    /// Exit 2 with file and key path for everything that the predecessor would have ignored or failed
-    /// on.
+    /// Exit 2 with file and key path for everything that the predecessor would have ignored, or that would
+    /// have made it fail.
     pub fn read(path: &str, text: &str) -> Result<Self> {
         let tests = tests(text).map_err(|refusal| usage(refusal.at_source(Source::File(path.to_owned()))))?;
         Ok(Self { path: path.to_owned(), tests })
     }
 
-    /// The tests' names in a file that may be wrong in other ways.
+    /// The names of the tests in a file. The file may be wrong in other ways.
     pub fn names(text: &str) -> Vec<String> {
         let value: Value = serde_json::from_str(without_mark(text)).unwrap_or_default();
         let tests = value.get("tests").and_then(Value::as_array);
@@ -35,7 +36,7 @@ impl Description {
     }
 }
 
-/// A text without the mark of byte order at its beginning.
+/// The text without a byte order mark at its beginning.
 pub(super) fn without_mark(text: &str) -> &str {
     text.trim_start_matches('\u{feff}')
 }

@@ -1,5 +1,5 @@
-//! What the predecessor's generator printed: the steps of its own list, which a submodule holds at the commit
-//! that it is pinned to.
+//! Reconstructs the output of the predecessor's generator: the steps of its own list. The list is in the
+//! submodule, at the commit that the repository pins.
 
 use super::description::without_mark;
 use crate::model::{CheckName, Platform, StepLabel};
@@ -22,11 +22,11 @@ pub struct Generated {
 /// A change of the standard list's labels between versions of the generator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// When it came: a month.
+    /// The month of the change.
     pub since: &'static str,
-    /// The labels that came.
+    /// The labels that were added.
     pub new: &'static [&'static str],
-    /// The labels that went.
+    /// The labels that were removed.
     pub gone: &'static [&'static str],
 }
 
@@ -57,8 +57,9 @@ pub const CHANGES: [Change; 4] = [
     },
 ];
 
-/// The steps that the generator printed for a list. `enabled` is the platforms of `.platform`, or the default.
-/// None where the text is no list. It is read loosely: an old list may hold what a new one must not.
+/// The steps that the generator printed for a list. `enabled` has the platforms of `.platform`, or the
+/// default platforms. None if the text is not a list. The text is read loosely, because an old list may
+/// contain what a new list must not.
 pub fn generated(text: &str, enabled: &[Platform]) -> Option<Vec<Generated>> {
     let value: Value = serde_json::from_str(without_mark(text)).ok()?;
     let mut steps = Vec::new();
@@ -66,7 +67,7 @@ pub fn generated(text: &str, enabled: &[Platform]) -> Option<Vec<Generated>> {
         let (Some(name), Some(command)) = (text_of(test, "test_name"), text_of(test, "command")) else {
             continue;
         };
-        // The predecessor had no key for the system: its steps were Linux's.
+        // The predecessor had no key for the system. Its steps were for Linux.
         if text_of(test, "os").is_some_and(|os| os != "linux") {
             continue;
         }
@@ -99,7 +100,7 @@ pub fn generated(text: &str, enabled: &[Platform]) -> Option<Vec<Generated>> {
     Some(steps)
 }
 
-/// The version of the container that a generator's text names.
+/// The version of the container in the text of a generator.
 pub fn container_version(generator: &str) -> Option<&str> {
     let line = generator.lines().find_map(|line| line.strip_prefix("CONTAINER_VERSION = "))?;
     Some(line.trim().trim_matches('"')).filter(|version| !version.is_empty())

@@ -1,8 +1,8 @@
 //! Commands that call one of the predecessor's Python files. This program has a check for each file.
 //!
-//! The forms that occur in repositories: `pytest [-s] FILE`, `pytest $(find . -name "FILE")`, `cd CRATE && …`, `ROOT=$PWD && …`,
-//! `PACKAGE=name pytest …`, `--test-scope=crate`, `--profile=devel`. A shell runs
-//! whatever else stands around the call.
+//! Repositories use these forms: `pytest [-s] FILE`, `pytest $(find . -name "FILE")`, `cd CRATE && …`,
+//! `ROOT=$PWD && …`, `PACKAGE=name pytest …`, `--test-scope=crate`, `--profile=devel`. If there is anything
+//! else around the call, a shell runs that part.
 
 use std::ops::Range;
 
@@ -71,7 +71,8 @@ impl Legacy {
         FILES.into_iter().find(|(file, _)| command.contains(file)).map(|(_, check)| check)
     }
 
-    /// Reads the call in a command whose placeholders are replaced. None if it calls none of the files.
+    /// Reads the call in a command whose placeholders are replaced. None if the command calls none of the
+    /// files.
     pub fn parse(command: &str) -> Option<Self> {
         let (file, check) = FILES.into_iter().find(|(file, _)| command.contains(file))?;
         let segments = segments(command);
@@ -106,7 +107,7 @@ impl Legacy {
         Some(legacy)
     }
 
-    /// Reads the call itself. False if a shell must run what stands behind it.
+    /// Reads the call itself. False if a shell must run the text after it.
     fn read_call(&mut self, text: &str) -> bool {
         let end = call_end(text);
         let Ok(words) = shell_words::split(&text[..end]) else { return false };
@@ -134,7 +135,7 @@ impl Legacy {
         text[end..].trim().is_empty()
     }
 
-    /// Reads a command before the call. False if a shell must run it.
+    /// Reads a command before the call. False if a shell must run that command.
     fn read_before(&mut self, text: &str) -> bool {
         let Ok(words) = shell_words::split(text) else { return false };
         match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -149,7 +150,7 @@ impl Legacy {
                 }
                 _ => false,
             },
-            // `ROOT=$PWD` only helps to find the file.
+            // `ROOT=$PWD` is only used to find the file.
             [assignment] => assignment
                 .split_once('=')
                 .is_some_and(|(name, value)| is_name(name) && matches!(value, "$PWD" | "$(pwd)" | "`pwd`")),

@@ -1,10 +1,11 @@
-//! Lines of a repository that speak of the predecessor's submodule, which will not be there any more.
+//! Finds lines of a repository that mention the predecessor's submodule. They must change, because the
+//! submodule will be removed.
 
 use super::Legacy;
 use std::borrow::Cow;
 
-/// Names that continue `rust-vmm-ci` and are not the submodule: this plugin's repository, a reference to this
-/// plugin, and this program's commands.
+/// Endings after which `rust-vmm-ci` does not mean the submodule, but this plugin's repository, a reference
+/// to this plugin, or a command of this program.
 const OURS: [&str; 14] = [
     "-buildkite-plugin",
     "#v",
@@ -22,7 +23,8 @@ const OURS: [&str; 14] = [
     " --",
 ];
 
-/// Words by which files speak of submodules in general: dependabot, renovate, GitHub's checkout, git.
+/// Words with which files mention submodules in general, for dependabot, renovate, GitHub's checkout, and
+/// git.
 const GENERAL: [&str; 9] = [
     "gitsubmodule",
     "git-submodules",
@@ -38,20 +40,21 @@ const GENERAL: [&str; 9] = [
 /// The predecessor's files that other files call.
 const FILES: [&str; 3] = ["autogenerate_pipeline.py", "test_run.py", "test_description.json"];
 
-/// What a line says of the submodule.
+/// How a line mentions the submodule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mention {
-    /// It speaks of submodules in general: it has nothing to do where no other submodule is left.
+    /// It mentions submodules in general. It has no effect if the repository has no other submodule.
     General,
-    /// It calls one of the predecessor's Python files, which are checks of this program now.
+    /// It calls one of the predecessor's Python files. The value is the check of this program that replaces
+    /// the file.
     Call(&'static str),
     /// It names a file or folder of the submodule.
     Path,
-    /// It speaks of the submodule, such as a link to its page.
+    /// It mentions the submodule in another way, such as a link to its page.
     Name,
 }
 
-/// The texts that lines are searched for, for a submodule in this folder.
+/// The texts to search for in lines. `folder` is the folder of the submodule.
 pub fn texts(folder: &str) -> Vec<Cow<'static, str>> {
     let mut texts: Vec<Cow<'static, str>> = GENERAL.into_iter().map(Cow::Borrowed).collect();
     texts.extend(FILES[..2].iter().map(|file| Cow::Borrowed(*file)));
@@ -63,7 +66,7 @@ pub fn texts(folder: &str) -> Vec<Cow<'static, str>> {
     texts
 }
 
-/// What a line says of the submodule in this folder; none where it says nothing of it.
+/// How a line mentions the submodule in this folder. None if it does not.
 pub fn mention(line: &str, folder: &str) -> Option<Mention> {
     let own_folder = !folder.contains("rust-vmm-ci") && is_path(line, folder);
     let named = names(line, "rust-vmm-ci");
@@ -79,14 +82,14 @@ pub fn mention(line: &str, folder: &str) -> Option<Mention> {
     named.then_some(Mention::Name)
 }
 
-/// Whether a line has the name, other than as a part of one of ours.
+/// Whether a line contains the name, except as part of one of [`OURS`].
 fn names(line: &str, name: &str) -> bool {
     let is_ours = |rest: &str| OURS.iter().any(|ours| rest.starts_with(ours));
     line.match_indices(name).any(|(at, _)| !is_ours(&line[at + name.len()..]))
 }
 
-/// Whether a line has the path of the folder, or of something in it. A page of the predecessor's own
-/// repository is none.
+/// Whether a line contains the path of the folder or of something in it. The address of the predecessor's own
+/// repository does not count.
 fn is_path(line: &str, folder: &str) -> bool {
     let is_in_path = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
     line.match_indices(folder).any(|(at, _)| {

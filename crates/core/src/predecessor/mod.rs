@@ -1,5 +1,6 @@
-//! The predecessor's formats, read here and nowhere else: descriptions of tests, `.platform`, the six
-//! variables, coverage files, and commands that call its Python files (shared facts of rust-vmm-ci, 2026-08-14).
+//! The predecessor's formats. Only this module reads them: descriptions of tests, `.platform`, the six
+//! variables, coverage files, and commands that call its Python files (shared facts of rust-vmm-ci,
+//! 2026-08-14).
 
 pub mod coverage_file;
 mod description;

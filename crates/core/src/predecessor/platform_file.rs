@@ -1,16 +1,16 @@
-//! `.platform`: the platforms of a repository or crate, one a line.
+//! `.platform`: the platforms of a repository or crate, one on each line.
 
 use crate::exit::usage;
 use crate::model::Platform;
 use crate::options::{self, Refusal, Source};
 use anyhow::Result;
 
-/// The platforms of a file's text, each once, in the file's order. The text may have blank lines, no
-/// newline at its end, and the line ends of Windows (as files of the predecessor's users have).
+/// The platforms in a file's text, without duplicates, in the file's order. The text may have blank lines, no
+/// newline at its end, and the line ends of Windows. Files of the predecessor's users have all of these.
 ///
 /// # Errors
-/// Exit 2 for a name that is no platform, with its line, and for a file without a platform. The
-/// predecessor took both for "no platform" and printed three steps.
+/// Exit 2, with the line, for a name that is not a platform. Exit 2 for a file without a platform. The
+/// predecessor read both as "no platform" and printed three steps.
 pub fn platforms(path: &str, text: &str) -> Result<Vec<Platform>> {
     let mut found = Vec::new();
     for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {

@@ -6,7 +6,7 @@ use crate::options::{self, Command, Name, Positive, Refusal};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// The keys of a test that are not a Buildkite step's own, and ours, `os`.
+/// The keys of a test that are not keys of a Buildkite step, and our key `os`.
 const KEYS: [&str; 9] = [
     "test_name",
     "platform",
@@ -19,8 +19,8 @@ const KEYS: [&str; 9] = [
     "crate_path",
 ];
 
-/// Keys of a Buildkite step that have the same meaning as a test's key. They are refused: one of the two
-/// would be lost without a word.
+/// Keys of a Buildkite step that have the same meaning as a key of a test. They are refused, because one of
+/// the two values would be lost silently.
 const SAID_OTHERWISE: [(&str, &str); 2] = [("commands", "command"), ("name", "label")];
 
 /// What a test covers in selective mode.
@@ -34,34 +34,35 @@ pub enum Scope {
     Workspace,
 }
 
-/// A test as a description has it. Its texts are those of the running step: the agent's escapes are gone.
+/// A test in a description. Its texts are those that the running step sees: the agent's escapes are removed.
 #[derive(Clone, Debug, Default)]
 pub struct Test {
-    /// Where it stands in its file: `tests[3]`.
+    /// Its position in its file, such as `tests[3]`.
     pub key: String,
     /// Its name.
     pub name: CheckName,
     /// The command, with its placeholders.
     pub command: String,
-    /// A variable in the command that the predecessor's upload replaced by its value there.
+    /// A variable in the command that the predecessor's upload replaced with its value.
     pub interpolated: Option<String>,
-    /// The platforms that it is for, with a step for each. Without platforms it is one step.
+    /// The platforms that it is for. Each platform gets a step. Without platforms there is one step.
     pub platforms: Option<Vec<Platform>>,
-    /// The system that it is for; none for any.
+    /// The system that it is for. None for any system.
     pub os: Option<Os>,
-    /// `kvm` or `mshv`.
+    /// The agent tag `hypervisor`: `kvm` or `mshv`.
     pub hypervisor: Option<String>,
     /// Options of the docker plugin.
     pub docker: Map<String, Value>,
-    /// The time limit in minutes, as it is written: Buildkite also takes a number in quotes.
+    /// The time limit in minutes, as it is written: Buildkite also accepts a number in quotes.
     pub timeout: Option<Value>,
     /// The agent tag `queue`.
     pub queue: Option<String>,
-    /// Selective mode: what it covers.
+    /// What it covers in selective mode.
     pub scope: Scope,
-    /// What `{crate_path}` stands for, in place of the crate's own path.
+    /// The text for `{crate_path}`, instead of the crate's own path.
     pub crate_path: Option<String>,
-    /// The attributes of a Buildkite step that it gives, as they are written. `conditional` is `if` here.
+    /// The attributes of a Buildkite step that it sets, as they are written. `conditional` is called `if`
+    /// here.
     pub attributes: Map<String, Value>,
 }
 
@@ -69,7 +70,8 @@ impl Test {
     /// Reads one test.
     ///
     /// # Errors
-    /// For everything that the predecessor would have ignored or failed on. The path begins with `key`.
+    /// For everything that the predecessor would have ignored, or that would have made it fail. The path
+    /// begins with `key`.
     pub fn read(key: String, value: Value) -> Result<Self, Refusal> {
         let Value::Object(map) = value else {
             let what = "a test: {\"test_name\": …, \"command\": …}";
@@ -93,7 +95,7 @@ impl Test {
         }
         unescape(value);
         let known = KEYS.contains(&key);
-        // The predecessor took a null for a key that is not there.
+        // The predecessor treated a null like a missing key.
         if value.is_null() && (known || matches!(key, "command" | "timeout_in_minutes")) {
             return Ok(());
         }
@@ -104,7 +106,7 @@ impl Test {
             "os" => self.os = Some(options::read(value)?),
             "hypervisor" => self.hypervisor = Some(one_of(value, &HYPERVISORS)?),
             "docker_plugin" => self.docker = without_nulls(value)?,
-            // A test may have either; the predecessor made an `if` of a `conditional`.
+            // A test may have either key. The predecessor turned a `conditional` into an `if`.
             "conditional" | "if" => {
                 let condition = options::read::<Command>(value)?.0;
                 if self.attributes.insert("if".into(), condition.into()).is_some() {
@@ -155,11 +157,11 @@ fn platforms(value: &Value) -> Result<Option<Vec<Platform>>, Refusal> {
             platforms.push(platform);
         }
     }
-    // For the predecessor an empty list stands for a step without platform.
+    // The predecessor treated an empty list as a step without a platform.
     Ok(Some(platforms).filter(|platforms| !platforms.is_empty()))
 }
 
-/// A map that goes into the options of a step's plugin, where the agent allows no `null`.
+/// A map for the options of a step's plugin. The agent allows no `null` there.
 pub fn without_nulls(value: &Value) -> Result<Map<String, Value>, Refusal> {
     let map: Map<String, Value> = options::read(value)?;
     match map.iter().find(|(_, value)| value.is_null()) {

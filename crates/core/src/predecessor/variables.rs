@@ -1,4 +1,4 @@
-//! The six variables by which the predecessor was configured.
+//! The six variables that configured the predecessor.
 
 use super::test::without_nulls;
 use crate::buildkite::unescape;
@@ -20,45 +20,45 @@ const HYPERVISOR: &str = "DEFAULT_AGENT_TAG_HYPERVISOR";
 /// The variables that [`Variables::read`] asks for.
 pub const NAMES: [&str; 6] = [SKIP, TIMEOUTS, X86_AGENTS, AARCH64_AGENTS, DOCKER, HYPERVISOR];
 
-/// A change to single tests: `{"tests": [ … ], "cfg": { … }}`.
+/// A change to some tests: `{"tests": [ … ], "cfg": { … }}`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selected {
     /// The tests' names.
     pub tests: Vec<String>,
-    /// What changes for them.
+    /// The values that change for them.
     pub config: Map<String, Value>,
 }
 
 impl Selected {
-    /// Whether the change is for the test of this name.
+    /// Whether the change is for the test with this name.
     pub fn is_for(&self, name: &str) -> bool {
         self.tests.iter().any(|test| test == name)
     }
 }
 
-/// What the variables say.
+/// The values of the variables.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Variables {
     /// `TESTS_TO_SKIP`.
     pub skip: Vec<String>,
-    /// `TIMEOUTS_MIN`: minutes by name. Without effect in the predecessor (its defect 1).
+    /// `TIMEOUTS_MIN`: minutes by name. It had no effect in the predecessor (its defect 1).
     pub timeouts: IndexMap<String, u32>,
-    /// `X86_LINUX_AGENT_TAGS`: in place of all tags of x86-64 steps.
+    /// `X86_LINUX_AGENT_TAGS`: replaces all tags of x86-64 steps.
     pub x86_agents: Option<Selected>,
     /// `AARCH64_LINUX_AGENT_TAGS`: the same for Arm.
     pub aarch64_agents: Option<Selected>,
     /// `DOCKER_PLUGIN_CONFIG`: merged over the container's options.
     pub docker: Option<Selected>,
-    /// `DEFAULT_AGENT_TAG_HYPERVISOR`; set and empty, it takes the tag away.
+    /// `DEFAULT_AGENT_TAG_HYPERVISOR`. If it is set to an empty value, the tag is removed.
     pub hypervisor: Option<String>,
 }
 
 impl Variables {
-    /// Reads the variables. An empty variable counts as unset, except for the hypervisor's.
+    /// Reads the variables. An empty variable counts as unset, except for that of the hypervisor.
     ///
     /// # Errors
-    /// Exit 2 for what is not JSON or of another shape, with the shape that was expected. The
-    /// predecessor searched a text for names where a list belongs.
+    /// Exit 2, with the expected form, for a value that is not JSON or has another form. If there was a text
+    /// instead of a list, the predecessor searched the text for names.
     pub fn read(get: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
         let hypervisor = get(HYPERVISOR).map(|name| name.trim().to_owned());
         if let Some(name) =
@@ -94,7 +94,7 @@ impl Variables {
         Ok(())
     }
 
-    /// Every name of a test in a variable, with the variable's.
+    /// Every name of a test in a variable, with the name of the variable.
     pub fn mentioned(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let selected =
             [(X86_AGENTS, &self.x86_agents), (AARCH64_AGENTS, &self.aarch64_agents), (DOCKER, &self.docker)];
@@ -105,12 +105,12 @@ impl Variables {
         skip.chain(self.timeouts.keys().map(|test| (TIMEOUTS, test.as_str()))).chain(selected)
     }
 
-    /// Holds the names against `known`, which are this upload's, and `elsewhere`, which are the
-    /// repository's other files'. One variable often serves several uploads, so a name of none is a
+    /// Compares the names with `known`, the names of this upload, and `elsewhere`, the names in the
+    /// repository's other files. One variable often serves several uploads, so an unknown name is only a
     /// note.
     ///
     /// # Errors
-    /// Exit 2 for a name that is within a slip of a known one.
+    /// Exit 2 for a name that is probably a typing error for a known name.
     pub fn note_unknown_names(
         &self,
         known: &[&str],
@@ -133,8 +133,8 @@ impl Variables {
     }
 }
 
-/// The name that is a slip of the hand away: one in a short name, two in a longer one. Closer than
-/// for our options, where a name that is unknown is an error anyway.
+/// The name that differs by a typing error: by one in a short name, by two in a longer one. This is stricter
+/// than for our options, because there an unknown name is an error anyway.
 fn slip_of<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const LONG: usize = 8;
     let allowed = if given.chars().count() < LONG { 1 } else { 2 };
@@ -157,7 +157,7 @@ fn example(variable: &str) -> &'static str {
     }
 }
 
-/// A change to single tests, as it is written.
+/// A change to some tests, as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {

@@ -1,21 +1,21 @@
-//! A report as short as a value in the meta-data of a build: each job leaves one there, and the annotation of
-//! the build is made of all of them. Buildkite takes values of at most 100 KB and asks for small ones, so
-//! this text is far smaller. The whole report is an artifact of the job.
+//! A short form of a report, for the meta-data of a build. Each job leaves one there, and the build's
+//! annotation is made from all of them. Buildkite accepts values of at most 100 KB and recommends small ones,
+//! so this text is far smaller. The whole report is an artifact of the job.
 
 use super::{Artifact, Finding, Job, Outcome, Report, Section, Verdict, text};
 use serde::{Deserialize, Serialize};
 
-/// The most bytes of the text. The build page of many jobs reads all of them again and again.
+/// The most bytes of the text. In a build with many jobs, all texts are read again and again.
 pub const LONGEST: usize = 16_000;
 
 /// What a job leaves in the meta-data of its build.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Brief {
-    /// The report without what only its readers at length need.
+    /// The report without the details that only the whole report needs.
     pub report: Report,
-    /// How the run ended, as the program's exit code. The short report may lack the checks that passed.
+    /// How the run ended, as the program's exit code. It is stored because the short report may lack checks.
     pub exit: i32,
-    /// How many checks of the whole report have which verdict.
+    /// The number of checks in the whole report for each verdict.
     pub tally: String,
     /// How many findings are only in the whole report.
     #[serde(default)]
@@ -25,16 +25,16 @@ pub struct Brief {
     pub whole: Option<String>,
 }
 
-/// How much is kept: the findings of a check, the bytes of each text, and the bytes of each frame. Of several
-/// measures the first whose result is short enough is taken.
+/// How much is kept: the findings of a check, the bytes of each text, and the bytes of each frame. Several
+/// measures are tried, and the first one whose result is short enough is used.
 #[derive(Clone, Copy)]
 struct Measure {
     findings: usize,
     text: usize,
     frame: usize,
-    /// The tables of a check.
+    /// The number of tables of a check.
     sections: usize,
-    /// Whether checks that passed are named one by one.
+    /// Whether checks that passed are kept.
     passed: bool,
 }
 
@@ -54,7 +54,7 @@ const ROWS: usize = 15;
 const CHECKS: usize = 40;
 
 impl Brief {
-    /// The report of a job, made short. `whole` is the name of the artifact that has all of it.
+    /// Shortens the report of a job. `whole` is the name of the artifact with the whole report.
     pub fn of(report: &Report, whole: Option<&str>) -> Self {
         let made = MEASURES.iter().map(|measure| Self::by(report, whole, *measure));
         let mut last = Self::default();
@@ -64,7 +64,7 @@ impl Brief {
             }
             last = brief;
         }
-        // The checks that decide stand first; the others are in the artifact alone.
+        // The checks that decide come first. The others are only in the artifact.
         let outcomes = &mut last.report.outcomes;
         outcomes.sort_by_key(|outcome| outcome.soft_fail || outcome.verdict != Verdict::Failed);
         outcomes.truncate(CHECKS);
@@ -74,14 +74,14 @@ impl Brief {
         last
     }
 
-    /// The text that is left in the meta-data.
+    /// The text for the meta-data.
     pub fn text(&self) -> String {
-        // A brief has no map with keys that JSON cannot have, so it can always be written.
+        // JSON can express every value in a brief, so writing cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Reads a text from the meta-data. Any job of the build can write there: what is too long or is no brief
-    /// is left out.
+    /// Reads a text from the meta-data. Any job of the build can write there, so a text that is too long or
+    /// is not a brief gives none.
     pub fn read(text: &str) -> Option<Self> {
         if text.len() > 2 * LONGEST {
             return None;
@@ -155,13 +155,13 @@ impl Brief {
     }
 }
 
-/// Whether a file's name needs no quotes in any shell.
+/// Whether a file name needs no quotes in any shell.
 fn is_plain(name: &str) -> bool {
     name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !name.starts_with(['-', '.'])
 }
 
-/// The name of the artifact with a job's whole report: it has the label of the job's step and the job's id,
-/// so that the reports of several jobs do not hide each other. `extension` has no dot.
+/// The name of the artifact with a job's whole report. It contains the label of the job's step and the job's
+/// id, so that the reports of several jobs have different names. `extension` has no dot.
 pub fn artifact_name(label: Option<&str>, id: Option<&str>, extension: &str) -> String {
     const LONGEST_NAME: usize = 60;
     let plain = |text: &str| {
@@ -180,7 +180,7 @@ fn pictures(outcome: &Outcome) -> Vec<Artifact> {
     outcome.artifacts.iter().filter(short).take(2).cloned().collect()
 }
 
-/// The beginning of a table.
+/// The first rows of a table.
 fn first_rows(section: &Section) -> Section {
     let cells = |cells: &Vec<String>| cells.iter().take(6).map(|cell| cut(cell, 80)).collect();
     Section {
@@ -191,7 +191,7 @@ fn first_rows(section: &Section) -> Section {
     }
 }
 
-/// A finding, made short.
+/// Shortens a finding.
 fn short(finding: &Finding, measure: Measure) -> Finding {
     let mut sets: Vec<String> =
         finding.feature_sets.iter().take(SETS).map(|set| cut(set, measure.text)).collect();
@@ -214,7 +214,7 @@ fn cut_some(text: Option<&String>, most: usize) -> Option<String> {
     text.map(|text| cut(text, most))
 }
 
-/// The text. If it has more than `most` bytes, its beginning and ` …`.
+/// The text. If it has more than `most` bytes, only its beginning, followed by ` …`.
 pub fn cut(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! One thing that is wrong, at one place.
+//! One problem, at one place.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -10,7 +10,7 @@ pub enum Level {
     /// It makes its check fail.
     #[default]
     Error,
-    /// It is shown, and does not make its check fail.
+    /// It is shown, but does not make its check fail.
     Warning,
     /// It explains another finding.
     Note,
@@ -20,12 +20,12 @@ pub enum Level {
 /// [`Finding::feature_sets`] of both ([`super::Findings`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// How serious it is for this check: a warning that the check denies is an error.
+    /// How serious it is for this check. A warning that the check denies is an error.
     pub level: Level,
-    /// The lint's, rule's or advisory's name, such as `clippy::undocumented_unsafe_blocks`.
+    /// The name of the lint, rule or advisory, such as `clippy::undocumented_unsafe_blocks`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lint: Option<String>,
-    /// What is wrong, in a sentence, without colours.
+    /// What is wrong, as a sentence without colours.
     pub message: String,
     /// The package that it is in, if it is in one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,7 +39,7 @@ pub struct Finding {
     /// The column, from 1, in characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<u32>,
-    /// What the tool printed, with the frame around the code, without colours.
+    /// The tool's own text without colours, with the excerpt of the code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rendered: Option<String>,
     /// How to mend it: a sentence or a command.
@@ -83,11 +83,11 @@ impl Finding {
     }
 }
 
-/// What makes two findings the same finding: the place, the message, the lint and the level, and for a
-/// failed test its package. The frame, the remedy and the feature sets may differ, and otherwise the
-/// package too: two packages may have a source file in common.
+/// What makes two findings the same finding: the place, the message, the lint and the level, and for a failed
+/// test also its package. The frame, the remedy and the feature sets may differ. For other findings the
+/// package may differ too, because two packages may share a source file.
 ///
-/// The order is the order on a page: by place, then by message. A finding in no file comes last.
+/// The order is that of a page: by place, then by message. A finding without a file comes last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity<'f> {
     /// [`Finding::file`].
@@ -122,7 +122,7 @@ impl PartialOrd for Identity<'_> {
     }
 }
 
-/// A place in a file, as tools write it: `FILE:LINE:COLUMN` or `FILE:LINE`.
+/// A place in a file, in the form that tools write: `FILE:LINE:COLUMN` or `FILE:LINE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The file, with `/` between folders.
@@ -134,8 +134,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// Reads `FILE:LINE:COLUMN` or `FILE:LINE`. A colon may follow, as in rustfmt's output and in
-    /// panics. The file may have colons in its name, as `C:\\x.rs` has. None if there is no line.
+    /// Reads `FILE:LINE:COLUMN` or `FILE:LINE`. A colon may follow, as in rustfmt's output and in panics. The
+    /// file name may contain colons, as in `C:\\x.rs`. None if there is no line number.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim_end();
         let text = text.strip_suffix(':').unwrap_or(text);
@@ -159,10 +159,10 @@ impl fmt::Display for Place {
     }
 }
 
-/// Splits `TEXT:NUMBER`. None if the text is empty or the number is none.
+/// Splits `TEXT:NUMBER`. None if the text is empty or the number is missing.
 fn number_at_end(text: &str) -> Option<(&str, u32)> {
     let (before, number) = text.rsplit_once(':')?;
-    // `parse` takes a sign too.
+    // Without this, `parse` would also accept a sign.
     let plain = !before.is_empty() && number.starts_with(|c: char| c.is_ascii_digit());
     Some((before, number.parse().ok()?)).filter(|_| plain)
 }

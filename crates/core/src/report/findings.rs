@@ -1,13 +1,13 @@
-//! Many findings, each once and within bounds.
+//! Collects findings without duplicates, and limits their number.
 
 use super::{Finding, Level};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-/// The greatest number of findings of one level that are kept. Warnings do not take the room of errors.
+/// The most findings of one level that are kept. Warnings do not take space from errors.
 pub const MOST: usize = 1000;
 
-/// Findings of which each is there once, in the order in which they came. To add one takes the same time
+/// Findings without duplicates, in the order in which they were added. Adding one takes the same time,
 /// however many there are.
 #[derive(Debug, Default)]
 pub struct Findings {
@@ -15,12 +15,12 @@ pub struct Findings {
     /// Indices into `all`, by the hash of the identity.
     index: HashMap<u64, Vec<usize>>,
     hasher: RandomState,
-    /// How many are kept of each level, and how many are not.
+    /// For each level: how many findings are kept, and how many are left out.
     counts: [(usize, usize); 3],
 }
 
 impl Findings {
-    /// Adds a finding. If one with the same identity is there, only the feature sets are added to that one.
+    /// Adds a finding. If there is one with the same identity, only the feature sets are added to it.
     pub fn add(&mut self, finding: Finding) {
         let hash = self.hasher.hash_one(finding.identity());
         let same = self.index.entry(hash).or_default();
@@ -44,7 +44,7 @@ impl Findings {
         self.all.push(finding);
     }
 
-    /// Counts a finding that somebody else has left out.
+    /// Counts a finding that was left out elsewhere.
     pub fn leave_out(&mut self, level: Level) {
         self.counts[level as usize].1 += 1;
     }

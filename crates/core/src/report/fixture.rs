@@ -1,4 +1,4 @@
-//! A report with a value in every field, for the tests of all forms. Tests here compare it, and the
+//! A report with a value in every field, for the tests of all formats. The tests here compare it, and the
 //! description of the format (`docs/report.md`), with the types.
 
 use super::{Artifact, Combination, Finding, Job, Outcome, Report, Section, Seen, Timings, Usage, VERSION};
@@ -15,7 +15,7 @@ pub fn full() -> Report {
 }
 
 /// Compares a text with the snapshot of this name in `tests/cases/report`. `cargo insta review`, or
-/// `INSTA_UPDATE=always cargo test`, takes a new text over.
+/// `INSTA_UPDATE=always cargo test`, accepts a new text.
 pub fn assert_text(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../../../../tests/cases/report");
@@ -24,7 +24,7 @@ pub fn assert_text(name: &str, text: &str) {
     settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
-/// A deserializer that notes the fields of a struct and gives no values.
+/// A deserializer that records the names of a struct's fields and returns no values.
 struct Asked<'a>(&'a mut Vec<&'static str>);
 
 impl<'de> Deserializer<'de> for Asked<'_> {
@@ -73,14 +73,14 @@ fn all_fields() -> [(&'static str, Vec<&'static str>); 11] {
     ]
 }
 
-/// The fields that the description names under a type's heading.
+/// The fields that the description lists under the heading of a type.
 fn described(name: &str) -> Vec<&'static str> {
     let (_, rest) = DESCRIPTION.split_once(&format!("\n## {name}\n")).unwrap();
     let section = rest.split("\n## ").next().unwrap();
     section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect()
 }
 
-/// Every name of a field in a value.
+/// Collects every name of a field in a value.
 fn names<'v>(value: &'v Value, all: &mut BTreeSet<&'v str>) {
     match value {
         Value::Object(fields) => {

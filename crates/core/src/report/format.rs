@@ -1,27 +1,27 @@
-//! The forms in which a report is written to a file.
+//! The formats in which a report is written to a file.
 //!
-//! A new form is a type in a file of its own that implements [`Format`], an entry in
-//! [`super::FORMATS`], and a section in `docs/report.md`. `run` has a flag for each form.
+//! To add a format, add a type in a file of its own that implements [`Format`], an entry to
+//! [`super::FORMATS`], and a section to `docs/report.md`. `run` has a flag for each format.
 
 use super::{Artifact, Report};
 use anyhow::{Context, Result};
 use std::fmt::Debug;
 
-/// Gives the bytes of an artifact that is an image; none if the file cannot be read.
+/// Returns the bytes of an artifact that is an image. None if the file cannot be read.
 pub type ReadImage<'a> = &'a dyn Fn(&Artifact) -> Option<Vec<u8>>;
 
-/// A form in which a report is written to a file.
+/// A format in which a report is written to a file.
 pub trait Format: Debug + Sync {
-    /// The flag of `run` that asks for it, without the dashes.
+    /// The flag of `run` for this format, without the dashes.
     fn flag(&self) -> &'static str;
 
-    /// What `run --help` says of the flag.
+    /// The text of `run --help` for the flag.
     fn help(&self) -> &'static str;
 
     /// The file's text.
     ///
     /// # Errors
-    /// If the text cannot be written, for which no case is known.
+    /// If the text cannot be written. No such case is known.
     fn render(&self, report: &Report, image: ReadImage<'_>) -> Result<String>;
 }
 

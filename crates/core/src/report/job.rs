@@ -1,16 +1,16 @@
-//! The job that a report is about, and the facts of a run that a merged report keeps for each job.
+//! The job that a report is about, and the facts about a run that a merged report keeps for each job.
 
 use serde::{Deserialize, Serialize};
 
-/// A job with what its report says about the run as a whole. A report of one run has at most one; a merged
-/// report has one for each report that it was made of.
+/// A job, and what its report says about the whole run. The report of one run has at most one job. A merged
+/// report has one for each report that it was made from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Job {
-    /// The label of its step (`BUILDKITE_LABEL`). Each job of a matrix has another one.
+    /// The label of its step (`BUILDKITE_LABEL`). The jobs of a matrix have different labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Its id (`BUILDKITE_JOB_ID`): each try of a job has another one.
+    /// Its id (`BUILDKITE_JOB_ID`). Each try of a job has a different id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The id of its step (`BUILDKITE_STEP_ID`): the same for all tries and all parallel jobs of a step.
@@ -49,15 +49,15 @@ pub struct Job {
 }
 
 impl Job {
-    /// Whether the two are tries of the same job: the same step, and the same one of its jobs. A run that
-    /// was in no job is like no other.
+    /// Whether the two are tries of the same job: the same step, and the same one of the step's jobs. A run
+    /// that was not in a job is never a try of another one.
     pub fn is_try_of(&self, other: &Self) -> bool {
         self.step.is_some()
             && (&self.step, &self.label, &self.parallel) == (&other.step, &other.label, &other.parallel)
     }
 
-    /// The name for people: the label of the step, with the number of a parallel job, else the platform
-    /// and the operating system.
+    /// The name for people. It is the label of the step, with a number if the job is a parallel one. Without
+    /// a label it is the platform and the operating system.
     pub fn name(&self) -> String {
         let number = self.parallel.as_ref().map_or(String::new(), |number| format!(" #{number}"));
         match &self.label {
@@ -66,8 +66,8 @@ impl Job {
         }
     }
 
-    /// The page of the job, on the page of its build. None where the report says no such page, or something
-    /// that is no plain address: a report may come from a stranger.
+    /// The address of the job, on the page of its build. None if the report has no such address, or if the
+    /// address is not a plain one: a report may come from a stranger.
     pub fn url(&self) -> Option<String> {
         let (build, id) = (self.build.as_ref()?, self.id.as_ref()?);
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/%".contains(c);

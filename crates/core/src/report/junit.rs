@@ -1,5 +1,5 @@
-//! The report as `JUnit` XML, for Buildkite's Test Engine and other programs. Each check is a suite, and
-//! each of its combinations a case. A check without combinations has one case.
+//! The report as `JUnit` XML, for Buildkite's Test Engine and other programs. Each check is a suite, and each
+//! of its combinations is a case. A check without combinations has one case.
 
 use super::{Combination, Finding, Format, Outcome, ReadImage, Report, Verdict, text};
 use anyhow::{Context, Result};
@@ -24,8 +24,8 @@ impl Format for JUnit {
     }
 }
 
-/// The report as XML. `quick-junit` leaves out control characters, such as the codes of colours, and
-/// [`allowed`] the other characters that XML does not allow.
+/// The report as XML. `quick-junit` removes control characters, such as colour codes. Other characters that
+/// XML does not allow ([`allowed`]) are replaced with U+FFFD.
 fn render(report: &Report) -> Result<String> {
     let mut junit = quick_junit::Report::new("rust-vmm-ci");
     junit.set_time(duration(report.seconds));
@@ -65,7 +65,7 @@ fn suite(report: &Report, outcome: &Outcome) -> TestSuite {
     }
     suite.add_test_cases(outcome.combinations.iter().map(|combination| one_of(outcome, combination)));
     suite.add_test_cases(outcome.findings.iter().filter_map(|finding| failed_test(outcome, finding)));
-    // A check may fail although all of its combinations pass: by a score, or by a rule for all of them.
+    // A check may fail although all its combinations pass, because of a score or of a rule for all of them.
     let told = match outcome.verdict {
         Verdict::Passed => !outcome.combinations.is_empty(),
         verdict => outcome.combinations.iter().any(|combination| combination.verdict == verdict),
@@ -80,7 +80,7 @@ fn suite(report: &Report, outcome: &Outcome) -> TestSuite {
     suite
 }
 
-/// A combination of a check, with the combination's findings.
+/// A combination of a check, with the findings of the combination.
 fn one_of(outcome: &Outcome, combination: &Combination) -> TestCase {
     let name = combination.name();
     let shows = |finding: &&Finding| finding.feature_sets.is_empty() || finding.feature_sets.contains(&name);
@@ -90,8 +90,8 @@ fn one_of(outcome: &Outcome, combination: &Combination) -> TestCase {
     case
 }
 
-/// A test that failed, with what it wrote; none for a finding that is about no test. cargo does not say how
-/// long a test took, nor are the tests that passed in the report.
+/// A failed test with its output. None for a finding that is not about a test. The time of a test is missing
+/// because cargo does not report it. Tests that passed are not in the report.
 fn failed_test(outcome: &Outcome, finding: &Finding) -> Option<TestCase> {
     if finding.lint.as_deref() != Some("test") {
         return None;
@@ -104,7 +104,7 @@ fn failed_test(outcome: &Outcome, finding: &Finding) -> Option<TestCase> {
     Some(case)
 }
 
-/// A verdict as `JUnit` has it.
+/// The `JUnit` status for a verdict.
 fn status(verdict: Verdict, outcome: &Outcome, findings: &[&Finding]) -> TestCaseStatus {
     let mut status = match verdict {
         Verdict::Passed => return TestCaseStatus::success(),
@@ -122,7 +122,7 @@ fn status(verdict: Verdict, outcome: &Outcome, findings: &[&Finding]) -> TestCas
     status
 }
 
-/// A finding as the tool printed it, else its place and message.
+/// A finding as the tool printed it, or else its place and message.
 fn words(finding: &Finding) -> String {
     let place = finding.place().map_or(String::new(), |place| format!("{place}: "));
     let own = || format!("{place}{}", finding.message);
@@ -137,7 +137,7 @@ fn began(report: &Report, after: f64) -> Option<chrono::DateTime<chrono::Utc>> {
         .checked_add_signed(chrono::TimeDelta::from_std(duration(after)).ok()?)
 }
 
-/// Seconds as a duration; zero if they are negative or not a number.
+/// Seconds as a duration. Zero if they are negative or not a number.
 fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

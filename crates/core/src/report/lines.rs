@@ -1,6 +1,6 @@
-//! The findings on the lines of a pull request: the annotations of a GitHub check, as Buildkite's agent takes
-//! them in `step update notify.github_check.output.annotations` (Buildkite's documentation, "Notify", "GitHub
-//! Check annotations").
+//! Shows findings on the lines of a pull request. They are the annotations of a GitHub check, as Buildkite's
+//! agent accepts them in `step update notify.github_check.output.annotations` (Buildkite's documentation,
+//! "Notify", "GitHub Check annotations").
 
 use super::brief::cut;
 use super::{Level, SharedFinding, text};
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// The attribute of the step.
 pub const ATTRIBUTE: &str = "notify.github_check.output.annotations";
-/// The most annotations. GitHub takes 50 in one request ("Update a check run" in its REST API).
+/// The most annotations. GitHub accepts 50 in one request ("Update a check run" in its REST API).
 pub const MOST: usize = 50;
 /// The most bytes of a message.
 const MESSAGE: usize = 2_000;
@@ -30,10 +30,11 @@ struct Line<'f> {
     message: String,
 }
 
-/// The annotations as JSON: each finding that is at a line, once. `[]` takes away what an earlier try showed.
+/// The annotations as JSON. Each finding that has a line occurs once. `[]` removes what an earlier try
+/// showed.
 pub fn annotations(findings: &[SharedFinding]) -> String {
     let lines: Vec<Line> = findings.iter().filter_map(line).take(MOST).collect();
-    // There is no value in it that JSON cannot have.
+    // JSON can express every value here, so writing cannot fail.
     serde_json::to_string(&lines).unwrap_or_else(|_| "[]".into())
 }
 
@@ -66,7 +67,7 @@ fn line(shared: &SharedFinding) -> Option<Line<'_>> {
     })
 }
 
-/// Whether a path is one from the repository's root, and stays in it.
+/// Whether a path starts at the repository's root and stays inside the repository.
 fn is_in_repository(path: &str) -> bool {
     !path.is_empty()
         && !path.starts_with('/')

@@ -1,24 +1,24 @@
-//! Makes one report of many: of all jobs of a build, or of files that a person names. Each finding is there
-//! once, with every check of every job that showed it.
+//! Merges several reports into one: those of all jobs of a build, or the files that a person names. Each
+//! finding occurs once, with every check of every job that has it.
 
 use super::{Finding, Job, Level, Outcome, Report, VERSION};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// A finding, and the checks that showed it. Two findings are the same here if their place and message are
-/// the same and their lints do not differ: a lint that one check denies and another one only warns of is one
-/// finding, and the level is the worst one.
+/// A finding, and the checks that have it. Two findings are the same here if their place and message are the
+/// same and their lints do not differ. The levels may differ: if one check denies a lint and another check
+/// only warns, it is one finding with the worse level.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SharedFinding {
     /// The finding, with the feature sets of all checks.
     #[serde(flatten)]
     pub finding: Finding,
-    /// An entry for each check of each job that showed it.
+    /// One entry for each check of each job that has it.
     #[serde(default)]
     pub seen_by: Vec<Seen>,
 }
 
-/// A check that showed a finding.
+/// A check that has a finding.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seen {
     /// The name of the job, if the check ran in a job.
@@ -43,23 +43,23 @@ pub struct Seen {
     pub soft_fail: bool,
     /// The command that repeats the check.
     pub command: String,
-    /// The combinations of features of this check that have it.
+    /// The combinations of features of this check that have the finding.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub feature_sets: Vec<String>,
 }
 
 impl Report {
-    /// The job of an outcome; none for a run that was in no job.
+    /// The job of an outcome. None if the run was not in a job.
     pub fn job_of(&self, outcome: &Outcome) -> Option<&Job> {
         self.jobs.get(outcome.job.unwrap_or_default())
     }
 
-    /// Whether it was made of several reports.
+    /// Whether the report was made from several reports.
     pub fn is_merged(&self) -> bool {
         self.outcomes.iter().any(|outcome| outcome.job.is_some())
     }
 
-    /// Every finding once: first the errors, then warnings and notes, each in the order of places.
+    /// Every finding once: first errors, then warnings, then notes. Each group is sorted by place.
     pub fn shared_findings(&self) -> Vec<SharedFinding> {
         let mut all: Vec<SharedFinding> = Vec::new();
         let mut known: HashMap<_, Vec<usize>> = HashMap::new();
@@ -87,7 +87,7 @@ impl Report {
         all
     }
 
-    /// The report with [`Report::findings`] made of its outcomes, whatever was there before.
+    /// The report with [`Report::findings`] made from its outcomes. Earlier values are replaced.
     #[must_use]
     pub fn with_findings(&self) -> Self {
         Self { findings: self.shared_findings(), ..self.clone() }
@@ -114,7 +114,7 @@ impl Report {
 }
 
 impl SharedFinding {
-    /// Adds the same finding as another check showed it.
+    /// Adds the same finding from another check.
     fn add(&mut self, finding: &Finding, seen: Seen) {
         let own = &mut self.finding;
         own.level = own.level.min(finding.level);
@@ -141,21 +141,21 @@ impl SharedFinding {
         }
     }
 
-    /// Whether it makes a check fail that decides.
+    /// Whether the finding makes a check fail whose failure makes the run fail.
     pub fn decides(&self) -> bool {
         self.finding.level == Level::Error && self.seen_by.iter().any(|seen| !seen.soft_fail)
     }
 }
 
-/// Takes over a value that is missing.
+/// Sets a missing value from another one.
 fn fill(own: &mut Option<String>, other: Option<&String>) {
     if own.is_none() {
         *own = other.cloned();
     }
 }
 
-/// Makes one report of all. Of two tries of a job only the later one counts: what a retry mended is gone.
-/// The facts of the whole are those on which all reports agree.
+/// Merges all reports into one. Of two tries of a job only the later one counts, so problems that a retry
+/// solved disappear. The merged report has those facts about the run that all reports agree on.
 pub fn merge(reports: Vec<Report>) -> Report {
     let mut runs: Vec<(Job, Report)> = Vec::new();
     for (job, run) in reports.into_iter().flat_map(runs_of) {
@@ -204,7 +204,7 @@ pub fn merge(reports: Vec<Report>) -> Report {
     report
 }
 
-/// The names, each once, with commas between.
+/// The names without duplicates, separated by commas.
 fn several<'n>(names: impl Iterator<Item = &'n str>) -> String {
     let mut all: Vec<&str> = Vec::new();
     for name in names.filter(|name| !name.is_empty()) {
@@ -215,8 +215,8 @@ fn several<'n>(names: impl Iterator<Item = &'n str>) -> String {
     all.join(", ")
 }
 
-/// Adds the outcomes of a further report of the same job. An outcome with the same label takes the place of
-/// the earlier one.
+/// Adds the outcomes of another report of the same job. If a label occurs again, the new outcome replaces the
+/// earlier one.
 fn add_outcomes(whole: &mut Report, outcomes: Vec<Outcome>) {
     for outcome in outcomes {
         match whole.outcomes.iter_mut().find(|known| known.label == outcome.label) {
@@ -226,7 +226,7 @@ fn add_outcomes(whole: &mut Report, outcomes: Vec<Outcome>) {
     }
 }
 
-/// The runs that a report is about, each with its job: one, or those that a merged report was made of.
+/// The runs in a report, each with its job. It is one run, or those that a merged report was made from.
 fn runs_of(mut report: Report) -> Vec<(Job, Report)> {
     let outcomes = std::mem::take(&mut report.outcomes);
     let mut jobs = std::mem::take(&mut report.jobs);
@@ -261,7 +261,7 @@ fn runs_of(mut report: Report) -> Vec<(Job, Report)> {
     };
     let mut runs: Vec<(Job, Report)> = jobs.into_iter().map(run).collect();
     for outcome in outcomes {
-        // An index beyond the jobs can only come from a report that was not written by this program.
+        // Only a report from another program can have an index that is too large.
         let Some((job, run)) = runs.get_mut(outcome.job.unwrap_or_default()) else { continue };
         #[allow(clippy::cast_precision_loss, reason = "seconds since 1970 are exact in 53 bits")]
         let after = job.started.saturating_sub(begin) as f64;

@@ -1,8 +1,8 @@
-//! What a run found, and the texts for people and programs that are made of it.
+//! The result of a run, and the texts for people and programs that are made from it.
 //!
-//! The types here are also the report's format (`docs/report.md`, version [`VERSION`]): `--report`
-//! writes [`Report`] as JSON, and every other form is made of a [`Report`]. To render returns text and
-//! does nothing else.
+//! The types here are also the report's format (`docs/report.md`, version [`VERSION`]). `--report` writes
+//! [`Report`] as JSON, and every other format is made from a [`Report`]. Rendering returns text and has no
+//! other effect.
 
 pub mod annotation;
 pub mod brief;
@@ -35,16 +35,16 @@ pub use timings::{Timings, Usage};
 use crate::exit::Exit;
 use serde::{Deserialize, Serialize};
 
-/// The version of the report's format. A new field keeps it, any other change raises it.
+/// The version of the report's format. A new field does not change it. Any other change increases it.
 pub const VERSION: u32 = 1;
 
-/// Every form in which a report is written to a file.
+/// Every format in which a report is written to a file.
 pub const FORMATS: &[&dyn Format] = &[&Json, &junit::JUnit, &html::Html];
 
 /// A run: the outcomes of its checks, and where it took place.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Report {
-    /// [`VERSION`] of the program that wrote it.
+    /// The value of [`VERSION`] in the program that wrote the report.
     pub version: u32,
     /// The program's own version.
     pub tool: String,
@@ -52,8 +52,8 @@ pub struct Report {
     pub platform: String,
     /// The operating system that the checks were for.
     pub os: String,
-    /// Every finding once, with the checks that showed it. [`Report::with_findings`] makes them of the
-    /// outcomes when a report is written. What a report that is read says here is not used.
+    /// Every finding once, with the checks that have it. When a report is written, [`Report::with_findings`]
+    /// makes these from the outcomes. When a report is read, they are ignored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<SharedFinding>,
     /// The job of the run, if it was in one. In a merged report: all jobs.
@@ -82,18 +82,18 @@ pub struct Report {
     pub started: u64,
     /// How long the run took, in seconds.
     pub seconds: f64,
-    /// Whether it was cancelled before its end.
+    /// Whether the run was cancelled before its end.
     pub cancelled: bool,
-    /// The CPU time and memory that it used, if the system counts them.
+    /// The CPU time and memory that the run used, if the system measures them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
-    /// One for each check, in the plan's order.
+    /// One outcome for each check, in the plan's order.
     pub outcomes: Vec<Outcome>,
 }
 
 impl Report {
-    /// How the run as a whole ended. A failed check counts more than a broken or cancelled one. A run in
-    /// which no check ran did not pass.
+    /// How the whole run ended. A failed check has priority over a broken or cancelled one. A run without any
+    /// check that ran has not passed.
     pub fn exit(&self) -> Exit {
         let hard = |verdict| self.outcomes.iter().any(|o| o.verdict == verdict && !o.soft_fail);
         if hard(Verdict::Failed) {
@@ -106,12 +106,12 @@ impl Report {
         }
     }
 
-    /// Whether any check came to a verdict.
+    /// Whether any check passed or failed.
     pub fn anything_ran(&self) -> bool {
         self.outcomes.iter().any(|o| matches!(o.verdict, Verdict::Passed | Verdict::Failed))
     }
 
-    /// The outcomes that failed or are broken, softly or not.
+    /// The outcomes that failed or are broken, including those whose failure does not make the run fail.
     pub fn failures(&self) -> impl Iterator<Item = &Outcome> {
         self.outcomes.iter().filter(|o| matches!(o.verdict, Verdict::Failed | Verdict::Broken))
     }

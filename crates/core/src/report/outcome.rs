@@ -16,7 +16,7 @@ pub enum Verdict {
     /// It did not run, and the report says so.
     #[default]
     Skipped,
-    /// The job was cancelled before it ended.
+    /// The job was cancelled before the check ended.
     Cancelled,
 }
 
@@ -39,7 +39,7 @@ pub struct Outcome {
     /// In a merged report: the index of its job in [`super::Report::jobs`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<usize>,
-    /// The label that the check's step has.
+    /// The label of the check's step.
     pub label: String,
     /// The check's name.
     pub name: String,
@@ -48,7 +48,7 @@ pub struct Outcome {
     /// Whether its failure does not make the run fail.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub soft_fail: bool,
-    /// The reason for the verdict in a sentence, if the findings do not tell it.
+    /// The reason for the verdict as a sentence, if the findings do not show it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What to do about it: a command, or a sentence if there is no command.
@@ -60,11 +60,11 @@ pub struct Outcome {
     pub started: f64,
     /// How long it took, in seconds.
     pub seconds: f64,
-    /// How long a free lane waited for it before it began, in seconds: it needed something that a running
-    /// check was using.
+    /// How long a free lane waited before it could start this check, in seconds. The check needed something
+    /// that another check was using.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub queued: f64,
-    /// What cargo spent its part of that time on.
+    /// How cargo spent its part of that time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timings: Option<Timings>,
     /// Its runs, if it runs once for each combination of features.
@@ -73,7 +73,7 @@ pub struct Outcome {
     /// What it found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
-    /// Tables that it shows besides its findings, such as the coverage by file.
+    /// Tables to show besides its findings, such as the coverage by file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sections: Vec<Section>,
     /// Files that it made for people or other tools.
@@ -86,7 +86,7 @@ pub struct Outcome {
 pub struct Combination {
     /// The workspace member whose features were combined.
     pub package: String,
-    /// The features, joined with commas; empty for none.
+    /// The features, joined with commas. Empty if there are none.
     pub features: String,
     /// The other combinations for which cargo resolves the same features, as `PACKAGE: FEATURES`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -104,26 +104,26 @@ pub struct Combination {
     pub started: f64,
     /// How long it took, in seconds.
     pub seconds: f64,
-    /// What cargo spent its part of that time on.
+    /// How cargo spent its part of that time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timings: Option<Timings>,
 }
 
-/// Whether serde leaves a time out.
+/// Whether serde omits a time.
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
 fn is_zero(seconds: &f64) -> bool {
     *seconds == 0.0
 }
 
-/// Whether serde leaves a count out.
+/// Whether serde omits a count.
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
 fn is_zero_count(count: &usize) -> bool {
     *count == 0
 }
 
 impl Combination {
-    /// `PACKAGE: FEATURES`, or `FEATURES` if it has no package. The empty set of features is called
-    /// `no features`.
+    /// `PACKAGE: FEATURES`, or `FEATURES` if it has no package. The name of the empty set of features is `no
+    /// features`.
     pub fn name(&self) -> String {
         combination_name(&self.package, &self.features)
     }
@@ -146,7 +146,7 @@ pub struct Section {
     /// The columns' names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
-    /// The rows, a cell for each column.
+    /// The rows. Each row has a cell for each column.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<Vec<String>>,
 }
@@ -158,7 +158,7 @@ pub struct Artifact {
     pub name: String,
     /// Where it is, from the repository's root, with `/`.
     pub path: String,
-    /// Whether it is an image that is shown in place.
+    /// Whether it is an image, to be shown on the page.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub image: bool,
 }

@@ -1,5 +1,5 @@
-//! What a run's time was spent on: the parts of each check's time, as a table for terminals, logs and
-//! pipes, and as rows for the HTML page.
+//! How a run spent its time: the parts of each check's time, as a table for terminals, logs and pipes, and as
+//! rows for the HTML page.
 
 use super::{Combination, Outcome, Report, Timings, text};
 use comfy_table::{CellAlignment, Table, presets};
@@ -8,17 +8,17 @@ use comfy_table::{CellAlignment, Table, presets};
 pub const COLUMNS: [&str; 6] = ["waiting", "compile", "link", "run", "other", "sum"];
 
 /// The parts of a time in seconds, in the order of [`COLUMNS`], without the sum. A part is none if it is
-/// not known or did not occur. Without `--timings`, linking is not known and counts as compiling.
+/// unknown or did not occur. Without `--timings` the time for linking is unknown and counts as compiling.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Parts(pub [Option<f64>; 5]);
 
 impl Parts {
-    /// The parts of a check's time. The time before it began, in which a free lane waited for it, counts.
+    /// The parts of a check's time. They include the time that a free lane waited before the check began.
     pub fn of_check(outcome: &Outcome) -> Self {
         Self::of(outcome.queued, outcome.seconds, outcome.timings)
     }
 
-    /// The parts of a check's time, from its beginning.
+    /// The parts of a check's time, without the time before it began.
     pub fn of_work(outcome: &Outcome) -> Self {
         Self::of(0.0, outcome.seconds, outcome.timings)
     }
@@ -62,8 +62,9 @@ pub fn rows(report: &Report) -> (Vec<(&Outcome, Parts)>, Parts) {
     (rows, sum)
 }
 
-/// The table of `--timings`: a line for each check that took time, and the sum; then how many examples in
-/// documentation were merged, and the CPU time and memory of the run, if they are known. Combinations are not in it: there may be hundreds of them.
+/// The table of `--timings`: a line for each check that took time, and the sum. After it come the number of
+/// merged examples in documentation, and the CPU time and memory of the run, if they are known. Combinations
+/// are left out, because there may be hundreds.
 pub fn table(report: &Report) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -96,14 +97,14 @@ pub fn table(report: &Report) -> String {
     out
 }
 
-/// How many examples in documentation were compiled together with others. An example counts for each run of
-/// a check.
+/// How many examples in documentation were compiled together with others. An example is counted again for
+/// each run of a check.
 fn merged_examples(report: &Report) -> usize {
     let combinations = report.outcomes.iter().flat_map(|outcome| &outcome.combinations);
     combinations.map(|combination| combination.merged_examples).sum()
 }
 
-/// The CPU time and memory of the run in a sentence; none if they are not known.
+/// The CPU time and memory of the run as a sentence. None if they are unknown.
 pub fn used(report: &Report) -> Option<String> {
     let usage = report.usage?;
     let share = if usage.cpu > 0.0 { usage.own_cpu / usage.cpu * 100.0 } else { 0.0 };

@@ -1,12 +1,12 @@
-//! Takes secrets out of a report before anything is made of it.
+//! Removes secrets from a report before any text is made from it.
 
 use super::{Artifact, Combination, Finding, Job, Outcome, Report, Section};
 use crate::model::secrets::Redactor;
 use std::borrow::Cow;
 
 impl Report {
-    /// Takes secrets out of every text of the report, except for the paths of artifacts: the agent uploads by
-    /// them.
+    /// Removes secrets from every text of the report, except for the paths of artifacts: the agent needs
+    /// these paths to upload the artifacts.
     pub fn redact(&mut self, redactor: &Redactor) {
         let hide = &mut |text: &mut String| {
             if let Cow::Owned(without) = redactor.text(text) {
@@ -32,7 +32,7 @@ impl Report {
             cancelled: _,
             usage: _,
         } = self;
-        // They are made again of the outcomes.
+        // They are made again from the outcomes.
         findings.clear();
         let some = [repository, branch, commit, toolchain, host, container].into_iter().flatten();
         [tool, platform, os].into_iter().chain(some).for_each(&mut *hide);
@@ -67,7 +67,8 @@ fn redact_job(job: &mut Job, hide: &mut dyn FnMut(&mut String)) {
     }
 }
 
-// A field that is added to one of these types does not compile until it is dealt with here.
+// `Section`, `Artifact` and `Finding` are taken apart without `..`, so a new field in them does not compile
+// until it is handled here. For a new text in `Outcome` or `Combination`, the test below fails.
 fn redact_outcome(outcome: &mut Outcome, hide: &mut dyn FnMut(&mut String)) {
     let Outcome { label, name, reason, remedy, command, combinations, findings, sections, artifacts, .. } =
         outcome;

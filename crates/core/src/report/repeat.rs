@@ -1,7 +1,7 @@
-//! What of a report is to be repeated: the checks that failed, with the combinations and the tests that failed
-//! and no others.
+//! Finds what to repeat from a report: the checks that failed, with only the combinations and tests that
+//! failed.
 //!
-//! A report may come from a stranger. Only names are taken from it: of checks, combinations and tests. The
+//! A report may come from a stranger. So only names are read from it: of checks, combinations and tests. The
 //! commands are planned anew.
 
 use super::{Finding, Outcome, Report, Verdict};
@@ -13,19 +13,19 @@ pub struct Repeat {
     pub job: usize,
     /// The check's name.
     pub check: String,
-    /// The combinations that failed, as [`super::Combination::name`] writes them; empty for all.
+    /// The combinations that failed, as [`super::Combination::name`] writes them. Empty for all combinations.
     pub combinations: Vec<String>,
-    /// The tests that failed, by their names; empty for all.
+    /// The names of the tests that failed. Empty for all tests.
     pub tests: Vec<String>,
 }
 
 impl Repeat {
-    /// The checks of a report that failed or are broken, in its order.
+    /// The checks of a report that failed or are broken, in the report's order.
     pub fn of(report: &Report) -> Vec<Self> {
         report.failures().map(Self::of_outcome).collect()
     }
 
-    /// What repeats one check.
+    /// How to repeat one check.
     pub fn of_outcome(outcome: &Outcome) -> Self {
         let failed = outcome.combinations.iter().filter(|run| run.verdict == Verdict::Failed);
         let mut combinations: Vec<String> = failed.map(super::Combination::name).collect();
@@ -42,12 +42,12 @@ impl Repeat {
             job: outcome.job.unwrap_or_default(),
             check: outcome.name.clone(),
             combinations,
-            // Where anything else failed too, all tests run.
+            // If anything other than tests failed, all tests run.
             tests: tests.unwrap_or_default(),
         }
     }
 
-    /// The command that does the same in the checkout, for a POSIX shell.
+    /// The command that repeats this in the checkout, for a POSIX shell.
     pub fn command(&self) -> String {
         let mut words = vec!["rust-vmm-ci".to_owned(), "run".to_owned(), self.check.clone()];
         words.extend(self.combinations.iter().map(|name| format!("--combination={name}")));
@@ -56,13 +56,13 @@ impl Repeat {
     }
 }
 
-/// The name of the test that a finding is about, if it is about one.
+/// The name of the test that a finding is about. None if it is not about a test.
 pub fn test_of(finding: &Finding) -> Option<&str> {
     if finding.lint.as_deref() != Some("test") {
         return None;
     }
     let name = finding.message.strip_prefix("test ")?.strip_suffix(" failed")?;
-    // rustdoc divides its `--test-args` at spaces, and the names of its tests have some.
+    // rustdoc splits its `--test-args` at spaces, and the names of its tests contain spaces.
     (!name.is_empty() && !name.starts_with('-') && !name.contains(char::is_whitespace)).then_some(name)
 }
 

@@ -6,14 +6,14 @@ use comfy_table::{CellAlignment, Table, presets};
 use std::collections::HashMap;
 use std::fmt::Write;
 
-/// The most findings that are listed for one check. The log above and the report have all of them.
+/// The most findings that are listed for one check. All findings are in the log above and in the report.
 const LISTED: usize = 10;
-/// The most lines that are shown of what a failed test wrote.
+/// The most lines of a failed test's output that are shown.
 const LAST: usize = 8;
 
-/// The summary of a run: a table of its checks, what was skipped by its remedy, and last and together what
-/// failed, with the reason, the remedy and the command that repeats it; then how many passed and failed.
-/// `color` says whether to use ANSI colours.
+/// The summary of a run. It has four parts: the table of checks; the skipped checks, by remedy; the failed
+/// checks, each with its reason, remedy and the command that repeats it; and how many checks passed and
+/// failed. `color` says whether to use ANSI colours.
 pub fn summary(report: &Report, color: bool) -> String {
     let mut out = table(&report.outcomes, color);
     skipped(&mut out, &report.outcomes, color);
@@ -34,12 +34,12 @@ pub fn summary(report: &Report, color: bool) -> String {
     }
     let cancelled = if report.cancelled { "cancelled: " } else { "" };
     let tally = text::tally(report);
-    // Writing to a String does not fail, here and below.
+    // Writing to a String cannot fail, here and below.
     let _ = writeln!(out, "\n{cancelled}{tally} in {}", text::duration(report.seconds));
     out
 }
 
-/// The checks that were skipped: one line for each remedy, or for each reason where there is no remedy.
+/// The skipped checks: one line for each remedy, or for each reason if there is no remedy.
 fn skipped(out: &mut String, outcomes: &[Outcome], color: bool) {
     let mut by_remedy: Vec<(&str, Vec<&Outcome>)> = Vec::new();
     for outcome in outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Skipped) {
@@ -63,7 +63,7 @@ fn skipped(out: &mut String, outcomes: &[Outcome], color: bool) {
     }
 }
 
-/// The table of checks. Each check is one line, however long: no line is broken.
+/// The table of checks. Each check is one line of any length.
 fn table(outcomes: &[Outcome], color: bool) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -91,15 +91,15 @@ fn table(outcomes: &[Outcome], color: bool) -> String {
     out
 }
 
-/// What makes a finding the same as one that was listed for an earlier check.
+/// Two findings with the same key are listed only once.
 type Key<'f> = (Option<&'f str>, Option<u32>, Option<u32>, &'f str);
 
 fn key(finding: &Finding) -> Key<'_> {
     (finding.file.as_deref(), finding.line, finding.column, finding.message.trim())
 }
 
-/// The lines about a check that did not pass. A finding that several checks have is listed for the first of
-/// them, with the names of the others; `listed` has the label of that check.
+/// The lines about a check that did not pass. If several checks have a finding, it is listed for the first of
+/// them, with the names of the others. `listed` has the label of that first check.
 fn details<'r>(
     out: &mut String,
     outcome: &'r Outcome,
@@ -149,7 +149,7 @@ fn details<'r>(
     }
 }
 
-/// The last lines that a failed test wrote: its panic message is among them.
+/// The last lines of a failed test's output, which include its panic message.
 fn last_lines(out: &mut String, rendered: &str) {
     let told = |line: &&str| !line.trim().is_empty() && !line.starts_with("note: run with `RUST_BACKTRACE");
     let lines: Vec<&str> = rendered.lines().filter(told).collect();

@@ -1,4 +1,4 @@
-//! Words and numbers in the form that all forms of the report have in common.
+//! Words and numbers that all formats of the report write in the same way.
 
 use super::{Outcome, Report, Verdict};
 pub use crate::model::shown::{block, line};
@@ -11,7 +11,7 @@ pub fn count(number: usize, thing: &str) -> String {
 
 /// A time for people, from seconds: `0.4 s`, `12 s`, `3 min 5 s`, `1 h 2 min`.
 pub fn duration(seconds: f64) -> String {
-    // A negative number or NaN becomes 0, and no run takes more seconds than a u32 has.
+    // A negative number or NaN becomes 0. No run takes more seconds than a u32 can hold.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let whole = seconds.round() as u32;
     match whole {
@@ -38,7 +38,7 @@ pub fn combinations(outcome: &Outcome) -> String {
     if all == 0 { String::new() } else { format!("{passed}/{all}") }
 }
 
-/// How many checks have which verdict, on one line: `11 passed, 1 failed, 1 failed (soft)`.
+/// The number of checks for each verdict, on one line: `11 passed, 1 failed, 1 failed (soft)`.
 pub fn tally(report: &Report) -> String {
     const ORDER: [&str; 7] =
         ["passed", "failed", "failed (soft)", "broken", "broken (soft)", "skipped", "cancelled"];
@@ -54,7 +54,7 @@ pub fn tally(report: &Report) -> String {
     }
 }
 
-/// The names of the sets of features that have a finding: the first three, and how many more there are.
+/// The sets of features that have a finding: the first three names, and how many more there are.
 pub fn feature_sets(sets: &[String]) -> Option<String> {
     const SHOWN: usize = 3;
     let named = sets.iter().take(SHOWN).map(|set| line(set)).collect::<Vec<_>>().join(" · ");

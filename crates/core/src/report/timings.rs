@@ -1,12 +1,12 @@
-//! What a run's time was spent on.
+//! How a run spent its time.
 
 use serde::{Deserialize, Serialize};
 
-/// The parts of the time that cargo took for a check or for one of its combinations, in seconds by the
-/// clock. The rest of the check's time is other work: resolving features, LLVM's tools, git.
+/// The parts of the time that cargo took for a check or for one of its combinations, in seconds of real time.
+/// The rest of the check's time is other work: resolving features, LLVM's tools, git.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timings {
-    /// Building, and finding that there is nothing to build. It includes linking if `link` is not known.
+    /// Building, or finding out that there is nothing to build. It includes linking if `link` is unknown.
     pub compile: f64,
     /// Linking. An estimate from samples: if a linker and compilers run at the same time, linking gets its
     /// share of that time.
@@ -25,7 +25,7 @@ impl Timings {
         [("waiting", self.waiting), ("compile", self.compile), ("link", link), ("run", self.run)]
     }
 
-    /// The sum over several pieces of work; none if none of them has timings.
+    /// The sum over several pieces of work. None if no piece has timings.
     pub fn total(pieces: impl Iterator<Item = Option<Self>>) -> Option<Self> {
         pieces.flatten().reduce(|mut all, piece| {
             all += piece;

@@ -1,9 +1,10 @@
-//! The one view of Cargo's configuration: what Cargo would find when it is started in a folder, with
-//! certain variables and arguments. Everybody who must know a setting asks this view.
+//! The only view of Cargo's configuration. It is what Cargo finds if it is started in a folder, with certain
+//! variables and arguments. All code that needs a setting asks this view.
 //!
 //! The rules are those of the Cargo Book, "Configuration": files from the folder up to the root of the file
-//! system, the file in `CARGO_HOME`, what they include, variables, and `--config`. A file that cannot be
-//! read or parsed counts as one that sets everything. That is the careful answer: it only costs time.
+//! system, the file in `CARGO_HOME`, the files that they include, variables, and `--config`. If a file cannot
+//! be read or parsed, this view assumes that it sets everything. That is the safe answer, because it only
+//! costs time.
 
 mod sources;
 
@@ -69,13 +70,13 @@ impl CargoConfig {
         self.tool("RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER", "rustc-wrapper")
     }
 
-    /// The same for the workspace's members only.
+    /// The same, but only for the workspace's members.
     pub fn rustc_workspace_wrapper(&self) -> Option<PathBuf> {
         let variable = "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER";
         self.tool("RUSTC_WORKSPACE_WRAPPER", variable, "rustc-workspace-wrapper")
     }
 
-    /// A text that is the same for two places where the files and the options set the same in the same way.
+    /// A text that is the same for two places if the files and the options there contain the same settings.
     /// A setting can have any effect on a result, so the text holds all of them. It does not hold the
     /// variables.
     pub fn fingerprint(&self) -> String {
@@ -109,9 +110,10 @@ impl CargoConfig {
         })
     }
 
-    /// The path of a wrapper. `first` wins over everything, then `--config`, then `second`, then files. An
-    /// empty value means that there is no wrapper. A name without `/` is searched on PATH. A variable's
-    /// path counts from the folder that Cargo is started in, a file's from the folder with `.cargo`.
+    /// The path of a wrapper. `first` overrides everything, then comes `--config`, then `second`, then files.
+    /// An empty value means that there is no wrapper. A name without `/` is searched on PATH. A relative path
+    /// in a variable starts at the folder that Cargo is started in. A relative path in a file starts at the
+    /// folder that contains `.cargo`.
     fn tool(&self, first: &str, second: &str, key: &str) -> Option<PathBuf> {
         let variable = |name: &str| self.variables.get(name).map(|value| at(&self.dir, value));
         let set = |source: &Source| {
@@ -127,7 +129,7 @@ impl CargoConfig {
     }
 }
 
-/// A program as Cargo finds it that is written in a file or a variable.
+/// A program from a file or a variable, as Cargo finds it.
 fn at(base: &Path, program: &str) -> PathBuf {
     if program.contains(['/', std::path::MAIN_SEPARATOR]) { base.join(program) } else { program.into() }
 }

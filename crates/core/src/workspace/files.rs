@@ -40,8 +40,8 @@ pub trait Files: Sync {
     }
 }
 
-/// The error of a file that cannot be read: exit 2 where the file itself is at fault (it is no text, no plain
-/// file, too long, or it leads out of the repository), exit 3 where the system does not let it be read.
+/// The error for a file that cannot be read. Exit 2 if the file itself is at fault: it is not text, not a
+/// plain file, too long, or it leads out of the repository. Exit 3 if the system does not allow reading it.
 pub fn unreadable(path: &str, error: &io::Error) -> anyhow::Error {
     match error.kind() {
         ErrorKind::InvalidData | ErrorKind::InvalidInput => exit::usage(format!(

@@ -29,8 +29,8 @@ pub struct Crate {
     pub dir: String,
     /// Whether it is a member of the workspace. If not, it is only a path dependency.
     pub member: bool,
-    /// What it is made of besides its folder: the folder that a link leads to, and source files that the
-    /// manifest names elsewhere.
+    /// The parts of it that are outside its folder: the folder that a link leads to, and source files that
+    /// the manifest names elsewhere.
     pub outside: BTreeSet<Outside>,
     /// Its direct path dependencies, as indices into [`Crates::all`].
     depends_on: Vec<usize>,
@@ -138,8 +138,8 @@ impl Crates {
     }
 }
 
-/// Finds all path dependencies of a crate, direct and indirect. Use one value for many crates: it reuses
-/// its list of visited crates without clearing it.
+/// Finds all path dependencies of a crate, direct and indirect. One value can be used for many crates: it
+/// reuses its list of visited crates without clearing it.
 #[derive(Debug)]
 pub struct Reach<'a> {
     crates: &'a Crates,

@@ -1,5 +1,5 @@
-//! What a crate is made of that is not in its folder. A change there changes the crate too, but git shows it at
-//! another path.
+//! The parts of a crate that are not in its folder. A change to them changes the crate too, but git shows it
+//! at another path.
 
 use super::Files;
 use super::manifest::Manifest;
@@ -32,7 +32,7 @@ pub fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
-/// What a crate in the folder `dir` is made of besides that folder.
+/// The parts of a crate in the folder `dir` that are outside that folder.
 ///
 /// # Errors
 /// Exit 3 if a folder or a file cannot be read; exit 2 if a manifest does not parse.
@@ -58,7 +58,8 @@ pub fn of_crate(
         let links = files.links(&folder).map_err(|error| infrastructure(format!("{folder}: {error}")))?;
         for link in links {
             let Some(to) = link.to.filter(|to| !is_within(to, dir)) else { continue };
-            // In the root there may be links of any kind. Those of a crate are a part of it.
+            // The root may have links of any kind. Links in the folder of another crate are a part of that
+            // crate.
             if dir.is_empty()
                 && own.is_empty()
                 && link.name != "Cargo.toml"
@@ -86,8 +87,8 @@ fn add_source(outside: &mut BTreeSet<Outside>, dir: &str, path: String) {
     outside.insert(Outside::File(path));
 }
 
-/// The manifest of the workspace that a crate belongs to which is no member of the root's: the crate may
-/// inherit from it.
+/// The manifest of the workspace that a crate belongs to, if the crate is not a member of the root's
+/// workspace. The crate may inherit from that manifest.
 fn workspace_above(files: &dyn Files, dir: &str, own: &Manifest) -> Result<Option<String>> {
     if own.workspace.is_some() || dir.is_empty() {
         return Ok(None);
@@ -95,7 +96,7 @@ fn workspace_above(files: &dyn Files, dir: &str, own: &Manifest) -> Result<Optio
     if let Some(named) = own.package.as_ref().and_then(|package| package.workspace.as_deref()) {
         return Ok(join(dir, named).map(|folder| file_in(&folder, "Cargo.toml")));
     }
-    // The root's manifest concerns every crate anyway.
+    // The manifest in the root concerns every crate anyway.
     let mut folder = parent(dir);
     while !folder.is_empty() {
         if manifest(files, folder)?.is_some_and(|found| found.workspace.is_some()) {
@@ -106,11 +107,12 @@ fn workspace_above(files: &dyn Files, dir: &str, own: &Manifest) -> Result<Optio
     Ok(None)
 }
 
-/// The folders from which Cargo's configuration takes crates: `paths`, `[patch]`, and the folders that replace
-/// registries.
+/// The folders from which Cargo's configuration takes crates: `paths`, `[patch]`, and the folders that
+/// replace registries.
 ///
 /// # Errors
-/// Exit 3 if a file cannot be read. A file that does not parse has none: Cargo will say so.
+/// Exit 3 if a file cannot be read. A file that does not parse counts as empty, because Cargo itself will
+/// report it.
 pub fn configured(files: &dyn Files) -> Result<BTreeSet<Outside>> {
     let mut folders = BTreeSet::new();
     for path in CONFIGURATION {

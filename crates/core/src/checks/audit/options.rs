@@ -1,4 +1,4 @@
-//! What cargo-audit's check says of itself, and the options that only it has.
+//! The description of the check `cargo-audit`, and the options that only it has.
 
 use super::NAME;
 use crate::checks::check::{Check, Membership, OwnOption, Runs};
@@ -51,24 +51,24 @@ pub const CHECK: Check = Check {
     seconds: 5.0,
 };
 
-/// What the check has of its own, under `checks.cargo-audit`.
+/// The options that only this check has, under `checks.cargo-audit`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Options {
-    /// Advisories that decide nothing, with reasons.
+    /// Advisories that do not make the check fail, with reasons.
     pub ignore: Vec<Ignored>,
-    /// Where the advisories come from; none for `RustSec`'s database.
+    /// Where the advisories come from. None for `RustSec`'s database.
     #[serde(deserialize_with = "database")]
     pub database: Option<Database>,
-    /// Whether an advisory that the base has too only warns.
+    /// Whether an advisory that the base has too is only a warning.
     pub new_only: bool,
-    /// With `new-only`, what the change is compared with: a branch, `REMOTE/BRANCH`, or a commit's
-    /// full hash.
+    /// With `new-only`: what the change is compared with. It is a branch, `REMOTE/BRANCH`, or the full hash
+    /// of a commit.
     #[serde(deserialize_with = "own::text")]
     pub base: Option<String>,
 }
 
-/// An advisory that was looked at and found not to matter here.
+/// An advisory that somebody examined and found harmless in this repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ignored {
     /// Its id, such as `RUSTSEC-2020-0001`, or `yanked:NAME@VERSION`.
@@ -82,7 +82,7 @@ pub struct Ignored {
 pub enum Database {
     /// A folder, from the repository's root.
     Path(String),
-    /// A mirror's address. cargo-audit takes `https://` alone.
+    /// The address of a mirror. cargo-audit accepts `https://` only.
     Mirror(String),
 }
 
@@ -115,7 +115,7 @@ fn database<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Databas
 /// Reads the check's own options.
 ///
 /// # Errors
-/// Exit 2, with the key path, for an unknown option or a value that is none.
+/// Exit 2, with the key path, for an unknown option or a wrong value.
 pub fn options(own: &Map<String, Value>) -> Result<Options> {
     own::read(NAME, own)
 }

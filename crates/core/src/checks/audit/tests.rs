@@ -1,4 +1,4 @@
-//! The judgement, on answers that are written down.
+//! Tests of the judgement, with written answers of cargo-audit.
 
 use super::*;
 use crate::exit::{self, Exit};
@@ -20,7 +20,7 @@ const LOCK: &str = r#"
     dependencies = ["aa"]
 "#;
 
-/// An answer in cargo-audit's form, of a vulnerability, a crate without maintainer, and a yanked one.
+/// An answer in cargo-audit's form, with a vulnerability, an unmaintained crate and a yanked crate.
 fn answer() -> Audit {
     let advisory = |id: &str, title: &str, date: &str| json!({"id": id, "title": title, "date": date, "url": null, "aliases": ["CVE-1"]});
     let package = |name: &str, version: &str| json!({"name": name, "version": version, "source": "registry"});

@@ -1,4 +1,4 @@
-//! What commit-format says of itself, and the options that only it has.
+//! The description of the check `commit-format`, and the options that only it has.
 
 use super::NAME;
 use crate::checks::check::{Check, Membership, OwnOption, Runs};
@@ -8,9 +8,9 @@ use anyhow::Result;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// The addresses under which dependabot writes commits on GitHub: the app's, and that of its
-/// predecessor, which older histories have. The number is the account's, which cannot be had by
-/// choosing a name; its sign-off (`support@github.com`) is another address.
+/// The addresses that dependabot uses for commits on GitHub: that of the app, and that of its predecessor,
+/// which is in older histories. The number is that of the account, so nobody can get it by choosing a name.
+/// Dependabot's sign-off has another address (`support@github.com`).
 pub(super) const DEPENDABOT: [&str; 2] = [
     "49699333+dependabot[bot]@users.noreply.github.com",
     "27856297+dependabot-preview[bot]@users.noreply.github.com",
@@ -81,28 +81,28 @@ pub const CHECK: Check = Check {
     runs: Runs::Logic { read: |own| options(own).map(Logic::CommitFormat), needs: Needs::NOTHING },
     seconds: 1.0,
 };
-/// What the check has of its own, under `checks.commit-format`.
+/// The options that only this check has, under `checks.commit-format`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a rule that is on or off, as users write it")]
 pub struct Options {
-    /// The longest title, in characters as a person counts them; none for any.
+    /// The most characters of a title, as a person counts them. None for no limit.
     #[serde(deserialize_with = "own::limit")]
     pub title: Option<usize>,
     /// Whether the second line must be blank.
     pub blank_line: bool,
-    /// The fewest lines of a message; none for any.
+    /// The fewest lines of a message. None for no limit.
     #[serde(deserialize_with = "own::limit")]
     pub lines: Option<usize>,
-    /// Whether a message must be signed off.
+    /// Whether a message needs a sign-off.
     pub sign_off: bool,
     /// Whether a sign-off must have the author's address.
     pub sign_off_matches_author: bool,
     /// Whether `fixup!`, `squash!` and `amend!` commits are refused.
     pub no_fixup: bool,
-    /// Authors' addresses whose commits are not looked at.
+    /// The addresses of authors whose commits are not checked.
     pub exempt: Vec<String>,
-    /// What the change is compared with: a branch, `REMOTE/BRANCH`, or a commit's full hash.
+    /// What the change is compared with: a branch, `REMOTE/BRANCH`, or the full hash of a commit.
     #[serde(deserialize_with = "own::text")]
     pub base: Option<String>,
 }
@@ -125,7 +125,7 @@ impl Default for Options {
 /// Reads the check's own options.
 ///
 /// # Errors
-/// Exit 2, with the key path, for an unknown option or a value that is none.
+/// Exit 2, with the key path, for an unknown option or a wrong value.
 pub fn options(own: &Map<String, Value>) -> Result<Options> {
     own::read(NAME, own)
 }

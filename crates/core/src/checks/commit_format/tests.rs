@@ -1,4 +1,4 @@
-//! The rules, on commits that are written down.
+//! Tests of the rules, with written commits.
 
 use super::*;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ fn the_predecessors_rules_hold_by_default() {
         ("Title\r\n\r\nSigned-off-by: Ada <ada@example.org>\r\n".into(), &[]),
         (long("a", 60), &[]),
         (long("a", 61), &["title"]),
-        // e with an accent of its own, a family of four, a flag: one character each to a person.
+        // An e with a combining accent, a family of four, a flag: a person sees each as one character.
         (long("e\u{301}", 60), &[]),
         (long("\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}\u{200d}\u{1f466}", 60), &[]),
         (long("\u{1f1e9}\u{1f1ea}", 61), &["title"]),

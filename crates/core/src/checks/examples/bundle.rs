@@ -1,4 +1,4 @@
-//! The files of a bundle, and what rustc says of them.
+//! The files of a bundle, and how rustc's messages about them are read.
 
 use super::Example;
 use cargo_metadata::diagnostic::{Diagnostic, DiagnosticLevel, DiagnosticSpan};
@@ -11,11 +11,11 @@ use std::sync::LazyLock;
 /// How the name of an example's module begins.
 const BEFORE: &[u8] = b"__example_";
 
-/// The exit status of a bundle that is started for the number of no example.
+/// The exit status of a bundle that is started with a number that belongs to no example.
 pub const NO_EXAMPLE: u8 = 7;
 
-/// The bundle's main file. Example NUMBER is the module in the file that [`module_file`] names. A program
-/// `FILE` of the bundle is started for the example whose number is in `FILE.example`.
+/// The bundle's main file. Example NUMBER is the module in the file that [`module_file`] names. To run one
+/// example, a program `FILE` of the bundle is started, and `FILE.example` holds the example's number.
 pub fn main_file(examples: &[Example]) -> String {
     let mut text = String::new();
     let mut arms = String::new();
@@ -23,7 +23,7 @@ pub fn main_file(examples: &[Example]) -> String {
         let (file, _) = module_file(number, example);
         let module = module(number);
         text.push_str(&format!("#[path = {file:?}]\nmod {module};\n"));
-        // A bundle in which one example stood for another would prove nothing.
+        // If one example could stand in for another, the bundle would prove nothing.
         text.push_str(&format!("const _: () = ::core::assert!({module}::__EXAMPLE == {number});\n"));
         arms.push_str(&format!("        {number} => {module}::__run_example(),\n"));
     }
@@ -36,8 +36,8 @@ pub fn main_file(examples: &[Example]) -> String {
         + &format!("        _ => ::std::process::ExitCode::from({NO_EXAMPLE}),\n    }}\n}}\n")
 }
 
-/// The path of an example's file, from the bundle's folder, and its text. The lines and columns are those of
-/// the example alone, and [`Example::shown_as`] gives the path that rustc shows.
+/// The path of an example's file, from the bundle's folder, and its text. Lines and columns are the same as
+/// for the example alone. [`Example::shown_as`] sets the path that rustc shows.
 pub fn module_file(number: usize, example: &Example) -> (String, String) {
     let name = Path::new(&example.file).file_name().unwrap_or_default().to_string_lossy();
     let text = format!(
@@ -53,9 +53,9 @@ fn module(number: usize) -> String {
 }
 
 impl Example {
-    /// The option that lets rustc show the example's file beside the documented one. The name is another for
-    /// each example, because rustc takes two files of one name for the same. [`as_documented`] undoes it in
-    /// what the example prints. `root` is the bundle's folder.
+    /// The option that makes rustc show the example's file as if it were beside the documented file. Each
+    /// example has a different name, because rustc treats two files of the same name as one.
+    /// [`as_documented`] restores the name in what the example prints. `root` is the bundle's folder.
     pub fn shown_as(&self, number: usize, root: &str) -> String {
         format!("--remap-path-prefix={root}/{number}={}", self.shown_folder(number))
     }
@@ -71,8 +71,8 @@ impl Example {
     }
 }
 
-/// A line that a test wrote, with the names of documented files in place of those that [`Example::shown_as`]
-/// gives.
+/// A line that a test wrote. The names that [`Example::shown_as`] sets are replaced with the names of the
+/// documented files.
 pub fn as_documented(line: &[u8]) -> Cow<'_, [u8]> {
     static FOLDER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("__example_[0-9]+_/").ok());
     if !line.windows(BEFORE.len()).any(|window| window == BEFORE) {
@@ -84,8 +84,8 @@ pub fn as_documented(line: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// The examples that rustc's messages (`--error-format=json`) are about, by number. There is no answer where
-/// an error cannot be assigned, for instance the linker's.
+/// The numbers of the examples that rustc's messages (`--error-format=json`) are about. None if an error
+/// belongs to no known example, for instance an error of the linker.
 pub fn blamed(said: &[u8], examples: &[Example]) -> Option<BTreeSet<usize>> {
     let mut blamed = BTreeSet::new();
     for line in String::from_utf8_lossy(said).lines().filter(|line| !line.is_empty()) {
@@ -109,7 +109,7 @@ pub fn blamed(said: &[u8], examples: &[Example]) -> Option<BTreeSet<usize>> {
     Some(blamed)
 }
 
-/// Adds the examples that a place is in, and those that the macros were called in.
+/// Adds the examples that contain a place, and those that called the macros there.
 fn blame(span: &DiagnosticSpan, examples: &[Example], found: &mut BTreeSet<usize>) {
     let here = |(number, example): &(usize, &Example)| span.file_name == example.shown_file(*number);
     found.extend(examples.iter().enumerate().filter(here).map(|(number, _)| number));
@@ -118,8 +118,8 @@ fn blame(span: &DiagnosticSpan, examples: &[Example], found: &mut BTreeSet<usize
     }
 }
 
-/// The examples whose module's name is in the program as text: `module_path!()` or `type_name()` that a
-/// macro or a function hides. Alone, their text would be another one.
+/// The examples whose module's name is in the program as text. The cause is `module_path!()` or `type_name()`
+/// inside a macro or a function. If such an example ran alone, its text would be different.
 pub fn shows_its_module(program: &[u8]) -> BTreeSet<usize> {
     let path = [b"::", BEFORE].concat();
     let mut found = BTreeSet::new();

@@ -1,13 +1,13 @@
-//! What the text of an example tells about how it may be compiled.
+//! What the text of an example says about how it may be compiled.
 
 use regex_lite::Regex;
 use std::sync::LazyLock;
 
-/// What an example must not mention to be merged. Each of these could behave differently in a bundle:
-/// it names the crate's root or the place of the code, it concerns the whole program or its linking, or it
-/// looks at the running program.
+/// Words that an example must not mention if it is to be merged. With each of them it could behave
+/// differently in a bundle: the word names the crate's root or the place of the code, it affects the whole
+/// program or its linking, or it inspects the running program.
 const TELLING: &[&str] = &[
-    // Names of the root and its surroundings. `crate` itself has a rule of its own.
+    // Names of the root and its surroundings. `crate` has a rule of its own.
     "super",
     "macro_export",
     "macro_use",
@@ -44,30 +44,30 @@ const TELLING: &[&str] = &[
     "linkme",
     "ctor",
     "dtor",
-    // What `main` of a program may not have, and a function may.
+    // Attributes that a function may have, but not the `main` of a program.
     "track_caller",
     "target_feature",
 ];
 
-/// What registers something with the whole program, as a word in a source file.
+/// Names in a source file that register something with the whole program.
 const REGISTERING: &[&str] =
     &["no_mangle", "export_name", "link_section", "global_asm", "distributed_slice", "inventory", "ctor"];
 
-/// The marks of an example that change nothing about how it is compiled, or that rustdoc handles alone.
+/// The marks of an example that do not change how it is compiled, or that rustdoc handles by itself.
 const ORDINARY_MARKS: &[&str] = &["rust", "no_run", "should_panic", "ignore", "edition2018", "edition2021"];
 
-/// How many lines rustdoc puts before an example, at most, where the example may be merged.
+/// The most lines that rustdoc puts before an example that may be merged.
 const PRELUDE: usize = 5;
 
-/// The words of a text: what looks like an identifier.
+/// The words of a text: everything that looks like an identifier.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
 
-/// Whether the example is marked as one of the ordinary kinds. `line` is where rustdoc lets rustc count from.
-/// The mark stands some lines further, as rustdoc has put lines before the example. It is the mark before the
-/// line that begins the example. Where there is none, for instance because a macro wrote the documentation,
-/// nothing is known.
+/// Whether the example has ordinary marks only. `line` is the line at which rustdoc lets rustc start
+/// counting. The mark is some lines after it, because rustdoc has put lines before the example. The mark of
+/// the example is directly before its first line. There may be no mark, for instance if a macro wrote the
+/// documentation. Then nothing is known, and the answer is no.
 pub(super) fn is_marked_as_ordinary(documentation: &str, line: i64, source: &str) -> bool {
     let first = usize::try_from(line.max(1) - 1).unwrap_or(0);
     let last = usize::try_from(line).unwrap_or(0).saturating_add(PRELUDE);
@@ -77,7 +77,7 @@ pub(super) fn is_marked_as_ordinary(documentation: &str, line: i64, source: &str
         else {
             return false;
         };
-        // A line that begins with `# ` is hidden on the page, and part of the example.
+        // A line that begins with `# ` is hidden on the page, but it is part of the example.
         let written = written.strip_prefix("# ").unwrap_or(written).trim();
         source.lines().take(PRELUDE + 2).any(|line| line.trim() == written)
     };
@@ -97,13 +97,13 @@ pub(super) fn is_marked_as_ordinary(documentation: &str, line: i64, source: &str
     found
 }
 
-/// A line of documentation without what makes it one.
+/// A line of documentation without its comment characters.
 fn content(line: &str) -> &str {
     let line = line.trim();
     ["///", "//!", "/**", "/*!", "*"].iter().find_map(|start| line.strip_prefix(start)).unwrap_or(line).trim()
 }
 
-/// What stands after the three backticks or tildes of a line of documentation.
+/// The text after the three backticks or tildes of a line of documentation.
 fn mark(line: &str) -> Option<&str> {
     let at = line.find("```").or_else(|| line.find("~~~"))?;
     let before = &line[..at];
@@ -111,17 +111,17 @@ fn mark(line: &str) -> Option<&str> {
     before.chars().all(documentation).then(|| line[at..].trim_start_matches(['`', '~']).trim())
 }
 
-/// Whether the example's `main` is one that a program and a module may have alike.
+/// Whether the example's `main` is allowed both in a program and in a module.
 pub(super) fn has_an_ordinary_main(source: &str) -> bool {
     static MAIN: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r"(?m)^\s*(pub\s+)?fn\s+main\s*\(\s*\)\s*(\{|->\s*([A-Za-z_:]+::)?Result\b)").ok()
     });
-    // With another word, for instance in a comment, it is not known which of both is the one.
+    // If the words occur twice, for instance in a comment, it is unknown which of the two is the function.
     words(source).zip(words(source).skip(1)).filter(|pair| *pair == ("fn", "main")).count() == 1
         && MAIN.as_ref().is_some_and(|main| main.is_match(source))
 }
 
-/// Whether the example has nothing that could tell the bundle from a program of its own.
+/// Whether nothing in the example could distinguish the bundle from a separate program.
 pub(super) fn cannot_tell(source: &str) -> bool {
     let code = code(source);
     let telling = words(&code).any(|word| TELLING.contains(&word) || word.starts_with("__example_"));
@@ -145,7 +145,8 @@ fn code(source: &str) -> String {
     })
 }
 
-/// Whether `crate` stands for the example's own root: elsewhere than in `pub(crate)` and `extern crate`.
+/// Whether `crate` means the example's own root: it is used elsewhere than in `pub(crate)` and `extern
+/// crate`.
 fn mentions_its_root(code: &str) -> bool {
     static OTHER: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"pub\s*\(\s*crate\s*\)|extern\s+crate\b").ok());
@@ -153,7 +154,7 @@ fn mentions_its_root(code: &str) -> bool {
     words(&other.replace_all(code, "")).any(|word| word == "crate")
 }
 
-/// Whether an attribute chooses a file, a library, or what a linker keeps.
+/// Whether an attribute selects a file, a library, or what a linker keeps.
 fn has_telling_attribute(code: &str) -> bool {
     static ATTRIBUTE: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r"#\s*\[\s*(unsafe\s*\(\s*)?(path|link|used|lang|start|naked|rustc_\w*)\b").ok()
@@ -161,7 +162,7 @@ fn has_telling_attribute(code: &str) -> bool {
     ATTRIBUTE.as_ref().is_none_or(|attribute| attribute.is_match(code))
 }
 
-/// Whether the code declares or defines functions of another language's linkage.
+/// Whether the code declares or defines functions with the linkage of another language.
 fn has_foreign_code(code: &str) -> bool {
     static CRATE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"extern\s+crate\b").ok());
     let Some(other) = CRATE.as_ref() else { return true };
@@ -175,9 +176,10 @@ fn calls_macro(code: &str, name: &str) -> bool {
     })
 }
 
-/// Whether the sources of a crate may have macros or functions by which its examples could tell a bundle from
-/// a program of their own, though their text does not show it: macros that register something with the
-/// whole program or name the file, and whatever asks for the place of its caller.
+/// Whether the sources of a crate may have macros or functions with which its examples could distinguish a
+/// bundle from a separate program, although the text of the examples does not show it. These are macros that
+/// register something with the whole program or that name the file, and everything that asks for the place of
+/// its caller.
 pub fn may_tell_apart<'t>(sources: impl IntoIterator<Item = &'t str>) -> bool {
     let tells = |code: &str| words(code).any(|word| REGISTERING.contains(&word)) || calls_macro(code, "file");
     sources.into_iter().any(|source| {
@@ -189,7 +191,8 @@ pub fn may_tell_apart<'t>(sources: impl IntoIterator<Item = &'t str>) -> bool {
     })
 }
 
-/// The text up to where the first bracket closes, or all of it. Brackets in string literals do not count.
+/// The text up to the bracket that closes the first one, or all of it. Brackets in string literals are
+/// ignored.
 fn first_group(text: &str) -> &str {
     let mut depth = 0_usize;
     let mut in_string = false;

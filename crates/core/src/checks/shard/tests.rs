@@ -1,4 +1,4 @@
-//! What a share of the tests is, and what nextest says of it.
+//! Tests of the shares, and of how nextest's report is read.
 
 use super::*;
 use serde_json::json;
@@ -85,7 +85,7 @@ fn the_configuration_is_toml_whatever_the_path() {
     assert_eq!(profile["slow-timeout"]["grace-period"].as_str(), Some("1s"));
 }
 
-/// A workspace of a library, in the root, and a program, as `cargo metadata` tells it.
+/// A workspace with a library in the root and a program, as in the output of `cargo metadata`.
 fn metadata() -> Metadata {
     let package = |name: &str, dir: &str, kind: &str, doctest: bool| {
         json!({"name": name, "version": "0.1.0", "id": format!("path+file://{dir}#{name}@0.1.0"),
@@ -119,7 +119,7 @@ fn doctests_run_where_cargo_would_run_them() {
     }
 }
 
-/// As cargo-nextest 0.9.151 writes it, shortened.
+/// A report of cargo-nextest 0.9.151, shortened.
 const JUNIT: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="nextest-run" tests="3" failures="2" errors="0" uuid="6a9a47b9-c050-494c-a90f-3b06a68b7d3d" timestamp="2026-11-22T23:14:21.558+00:00" time="0.176">
     <testsuite name="sample" tests="3" disabled="0" errors="0" failures="2">

@@ -1,13 +1,13 @@
-//! What stands on the standard error of a `cargo test`: cargo's words, and what programs print that is not
+//! Reads the standard error of a `cargo test`: cargo's messages, and the output of programs that is not
 //! captured.
 
 use super::excerpt::Excerpt;
 use super::panics::{Panics, may_tell};
 use crate::report::{Finding, Place};
 
-/// How much of the end of a program's standard error a finding keeps, in bytes.
+/// The most bytes from the end of a program's standard error that a finding keeps.
 const MOST_WORDS: usize = 4 << 10;
-/// The number of bytes of a line that are read.
+/// The most bytes of a line that are read.
 const LONGEST: usize = 4 << 10;
 
 /// Reads the standard error while one program runs.
@@ -19,16 +19,16 @@ pub struct Errors {
     failure: Option<Failure>,
 }
 
-/// What cargo says of a program that failed.
+/// What cargo says about a program that failed.
 #[derive(Debug)]
 struct Failure {
     /// The options that run the program again: `-p a --test b`.
     spec: String,
-    /// Why, if the program did not end by itself with the status 101 of a failed test.
+    /// The reason, unless the program ended by itself with the status 101 of a failed test.
     cause: Option<String>,
     /// Whether the next line is the cause.
     cause_follows: bool,
-    /// The end of what the program wrote before.
+    /// The end of what the program wrote before it failed.
     words: String,
 }
 
@@ -39,7 +39,7 @@ impl Default for Errors {
 }
 
 impl Errors {
-    /// Reads a line: its text without colours.
+    /// Reads a line of text without colours.
     pub fn read(&mut self, line: &str) {
         if may_tell(line.as_bytes()) || self.panics.is_open() {
             self.panics.read(line);
@@ -64,8 +64,8 @@ impl Errors {
         self.failure.as_ref().map(|failure| failure.spec.as_str())
     }
 
-    /// A finding of the program as a whole: if it was killed or ended in an unusual way, or if none of its
-    /// tests is known to have failed.
+    /// A finding about the whole program: if it was killed or ended in an unusual way, or if it failed and no
+    /// failed test of it is known.
     pub fn finding(&self, any_test_failed: bool) -> Option<Finding> {
         let failure = self.failure.as_ref()?;
         let end = failure.cause.as_deref().map(how_it_ended);
@@ -93,19 +93,19 @@ impl Errors {
     }
 }
 
-/// The options in `error: test failed, to rerun pass ...`. The last words of a program may stand before it on
-/// the line, without a line end.
+/// The options in `error: test failed, to rerun pass ...`. The program's last output may be on the same line
+/// before it, without a line end.
 fn failed_target(line: &str) -> Option<&str> {
     let rest = ["error: test failed, ", "error: doctest failed, "].into_iter().find_map(|words| {
         let at = line.rfind(words)?;
         line[at + words.len()..].strip_prefix("to rerun pass ")
     })?;
-    // Older versions of cargo have other quotation marks.
+    // Older versions of cargo use other quotation marks.
     let quoted = rest.strip_prefix(['`', '\''])?;
     quoted.strip_suffix(['`', '\''])
 }
 
-/// How a program ended, by cargo's words: ``process didn't exit successfully: `PATH` (signal: 6, SIGABRT:
+/// How a program ended, from cargo's message: ``process didn't exit successfully: `PATH` (signal: 6, SIGABRT:
 /// process abort signal)``.
 fn how_it_ended(cause: &str) -> String {
     let reason = cause.strip_suffix(')').and_then(|cause| cause.rsplit_once("` (")).map(|(_, reason)| reason);
@@ -123,7 +123,7 @@ fn how_it_ended(cause: &str) -> String {
     }
 }
 
-/// The first place that the compiler names: ` --> FILE:LINE:COLUMN`.
+/// The first place that the compiler shows: ` --> FILE:LINE:COLUMN`.
 fn compilers_place(words: &str) -> Option<Place> {
     words.lines().find_map(|line| Place::parse(line.trim_start().strip_prefix("--> ")?))
 }

@@ -1,44 +1,44 @@
-//! The begin and the end of a long text, within bounds.
+//! The beginning and the end of a long text, within bounds.
 
-/// Keeps the begin and the end of what it is given.
+/// Keeps the beginning and the end of the bytes that it receives.
 #[derive(Clone, Debug)]
 pub struct Excerpt {
     head: Vec<u8>,
     tail: Vec<u8>,
-    /// How many bytes each of both may have.
+    /// The most bytes of the beginning, and of the end.
     most: usize,
     left_out: usize,
 }
 
-/// What stands for the part that is left out.
+/// The text that replaces the part that is left out.
 const GAP: &str = "\n[…]\n";
 
 impl Excerpt {
-    /// An excerpt of at most so many bytes, half of them from the begin.
+    /// An excerpt of at most so many bytes, half of them from the beginning.
     pub fn new(most: usize) -> Self {
         let most = most.saturating_sub(GAP.len()) / 2;
         Self { head: Vec::new(), tail: Vec::new(), most, left_out: 0 }
     }
 
-    /// An excerpt of the last bytes alone.
+    /// An excerpt that keeps only the last bytes.
     pub fn of_end(most: usize) -> Self {
         Self { head: Vec::new(), tail: Vec::new(), most, left_out: 0 }.full_head()
     }
 
-    /// Without a begin: what is left out there is not marked.
+    /// Without a beginning: no mark shows what was left out there.
     fn full_head(mut self) -> Self {
         self.left_out = usize::MAX;
         self
     }
 
-    /// Takes the next part.
+    /// Adds the next part.
     pub fn push(&mut self, mut bytes: &[u8]) {
         if self.left_out == 0 && self.tail.is_empty() && self.head.len() < self.most {
             let (head, rest) = bytes.split_at(bytes.len().min(self.most - self.head.len()));
             self.head.extend_from_slice(head);
             bytes = rest;
         }
-        // What does not fit in any case is not copied.
+        // Bytes that cannot be in the result are not copied.
         let skipped = bytes.len().saturating_sub(self.most);
         self.tail.extend_from_slice(&bytes[skipped..]);
         self.left_out = self.left_out.saturating_add(skipped);
@@ -56,7 +56,7 @@ impl Excerpt {
         if self.left_out.saturating_add(cut) == 0 {
             return bounded(&[&self.head, tail].concat(), 2 * self.most);
         }
-        // A character that is cut in two is left out.
+        // A character that was cut in two is left out.
         while let Some((0x80..=0xbf, rest)) = tail.split_first() {
             tail = rest;
         }
@@ -74,7 +74,7 @@ impl Excerpt {
     }
 }
 
-/// Bytes as a text of at most so many bytes. A replaced byte takes three.
+/// The bytes as a text of at most so many bytes. A replaced byte takes three of them.
 fn bounded(bytes: &[u8], most: usize) -> String {
     let mut text = String::from_utf8_lossy(bytes).into_owned();
     let mut end = most.min(text.len());
@@ -85,7 +85,7 @@ fn bounded(bytes: &[u8], most: usize) -> String {
     text
 }
 
-/// The text without the rest of a line at its begin.
+/// The text without the incomplete line at its beginning.
 fn whole_lines(text: &str, is_cut: bool) -> &str {
     match text.split_once('\n') {
         Some((_, rest)) if is_cut && !rest.is_empty() => rest,

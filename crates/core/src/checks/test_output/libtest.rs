@@ -1,9 +1,9 @@
-//! What a test program of libtest, Rust's own harness, prints on standard output.
+//! Reads the standard output of a test program that uses libtest, Rust's own harness.
 //!
-//! libtest captures what tests print, and shows it at the end: a section for each failed test
-//! (`---- NAME stdout ----`), then the names of the failed tests after a second `failures:`, then
-//! `test result:`. That last list is taken for true, because what a test prints stands before it. Without the
-//! list, as of a program that was killed, the lines `test NAME ... FAILED` count.
+//! libtest captures what tests print and shows it at the end. First there is a section for each failed test
+//! (`---- NAME stdout ----`). Then the names of the failed tests follow after a second `failures:`, and then
+//! `test result:`. This last list is trusted, because everything that a test prints comes before it. If there
+//! is no list, for instance because the program was killed, the lines `test NAME ... FAILED` count.
 
 use super::excerpt::Excerpt;
 use super::panics::Panics;
@@ -11,7 +11,7 @@ use super::{MOST_FAILURES, MOST_OUTPUT};
 use crate::report::Place;
 use std::collections::{HashMap, HashSet};
 
-/// The number of lists that are kept, if a program prints several.
+/// The most lists that are kept, if a program prints several.
 const MOST_LISTS: usize = 50;
 
 /// Reads the standard output of one test program, or of the examples of one crate.
@@ -20,9 +20,9 @@ pub struct Libtest {
     shown: Vec<String>,
     known: HashSet<String>,
     sections: HashMap<String, Section>,
-    /// The section of which the next lines are a part.
+    /// The section that the next lines belong to.
     open: Option<String>,
-    /// Names after `failures:` that no `test result:` has confirmed yet.
+    /// The names after a `failures:` that no `test result:` has confirmed yet.
     list: Option<Vec<String>>,
     lists: Vec<Vec<String>>,
     panics: Panics,
@@ -35,7 +35,7 @@ struct Section {
     panics: Panics,
     /// Whether there was an earlier section of the same name.
     is_again: bool,
-    /// Where that one says that the test failed.
+    /// The place of the failure in that earlier section.
     earlier: Option<Place>,
 }
 
@@ -51,7 +51,7 @@ pub struct FailedTest {
 }
 
 impl Libtest {
-    /// Whether a new program begins with this line: the one before has ended, or has shown no failure yet.
+    /// Whether this line begins a new program, and the current one has ended or has shown no failure yet.
     pub fn ends_before(&self, line: &[u8]) -> bool {
         let begins =
             line.starts_with(b"running ") && (line.ends_with(b" tests\n") || line.ends_with(b" test\n"));
@@ -72,7 +72,8 @@ impl Libtest {
         }
     }
 
-    /// Reads a line that may say something. Returns whether it is a heading, and so no output of a test.
+    /// Reads a line that may be important. Returns whether it is a heading, so that it is not the output of a
+    /// test.
     fn read_word(&mut self, line: &[u8]) -> bool {
         let text = String::from_utf8_lossy(line);
         let text = text.trim_end();
@@ -101,7 +102,7 @@ impl Libtest {
     }
 
     fn note_failed(&mut self, name: &str) {
-        // libtest says how such a test was meant to end.
+        // libtest adds this to the name of a test that should panic.
         let name = name.strip_suffix(" - should panic").unwrap_or(name);
         if self.shown.len() < MOST_FAILURES && self.known.insert(name.to_owned()) {
             self.shown.push(name.to_owned());
@@ -112,7 +113,8 @@ impl Libtest {
         self.list = None;
         self.open = Some(name.to_owned());
         if let Some(section) = self.sections.get_mut(name) {
-            // One of both is what a test printed. So the place is known only if they agree.
+            // A test printed one of the two sections itself. So the place is known only if both have the
+            // same.
             let place = section.place(name);
             (section.is_again, section.earlier) = (true, place);
             section.panics = Panics::default();
@@ -138,12 +140,12 @@ impl Libtest {
     }
 
     /// The failed tests, and how many more there are. `several` says that the program prints several lists,
-    /// as rustdoc does; otherwise the last one counts alone. `errors` are the panics on standard error, where
-    /// tests are not captured.
+    /// as rustdoc does. Otherwise only the last list counts. `errors` are the panics on standard error, for
+    /// tests that are not captured.
     pub fn failed(&self, several: bool, errors: &[&Panics]) -> (Vec<FailedTest>, usize) {
         let lists =
             if several { &self.lists[..] } else { self.lists.last().map_or(&[][..], std::slice::from_ref) };
-        // The last list is the most trustworthy one, so it has its place in the report in any case.
+        // The last list is the most trustworthy one, so its tests are always in the report.
         let mut seen = HashSet::new();
         let mut names: Vec<&String> =
             lists.iter().rev().flatten().filter(|name| seen.insert(name.as_str())).collect();
@@ -170,7 +172,7 @@ impl Libtest {
         (failed.collect(), more)
     }
 
-    /// Where a test panicked whose own section does not tell it.
+    /// The place where a test panicked, if its own section does not show it.
     fn elsewhere(&self, name: &str, errors: &[&Panics], alone: bool) -> Option<Place> {
         let of = |thread: &str| {
             errors.iter().find_map(|errors| errors.of(thread)).or_else(|| self.panics.of(thread))
@@ -186,7 +188,7 @@ impl Section {
     }
 }
 
-/// Where a doctest stands, which is in its name: `src/lib.rs - add (line 5)`.
+/// The place of a doctest, which is in its name: `src/lib.rs - add (line 5)`.
 pub fn place_in_name(name: &str) -> Option<Place> {
     let (file, rest) = name.split_once(" - ")?;
     let line = rest.rsplit_once("(line ")?.1.split(')').next()?.parse().ok()?;

@@ -1,11 +1,11 @@
-//! What `cargo test` prints for people → findings.
+//! Turns the output of `cargo test` for people into findings.
 //!
-//! A verdict comes from cargo's exit status alone: a test may print anything, also what libtest and cargo
-//! print. What is read here only says which tests to look at if the status is not 0, and where.
+//! Only cargo's exit status decides the verdict, because a test may print anything, even the messages of
+//! libtest and cargo. The output only says which tests to look at if the status is not 0, and where.
 //!
-//! The output is divided into parts, one for each program that ran. On Linux this program's shim marks where
-//! a program begins ([`TestOutput::begins`]), and no test can print that mark. Elsewhere the lines of cargo
-//! and libtest divide it.
+//! The output is divided into parts, one for each program that ran. On Linux this program's shim marks the
+//! beginning of each program ([`TestOutput::begins`]), and no test can print that mark. On other systems the
+//! lines of cargo and libtest divide the output.
 
 mod errors;
 mod excerpt;
@@ -22,16 +22,17 @@ pub use libtest::place_in_name;
 use panics::Panics;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// More failed tests of one program than this are only counted.
+/// The most failed tests of one program that are listed. Further ones are only counted.
 pub const MOST_FAILURES: usize = 500;
-/// How much of one test's output a finding keeps, in bytes.
+/// The most bytes of one test's output that a finding keeps.
 pub const MOST_OUTPUT: usize = 8 << 10;
-/// The number of programs that are told apart.
+/// The most programs that are kept apart.
 const MOST_PROGRAMS: usize = 5000;
-/// How the name of the examples in the documentation of a crate begins, as [`TestOutput::begins`] takes it.
+/// The beginning of the name that [`TestOutput::begins`] receives for the examples in the documentation of a
+/// crate.
 pub const DOC: &str = "doc:";
 
-/// Which package a test program belongs to: by the program's file name, or for examples by [`DOC`] and the
+/// The package of each test program. The key is the program's file name, or for examples [`DOC`] and the
 /// crate's name.
 pub type Packages = HashMap<String, String>;
 
@@ -42,12 +43,13 @@ pub struct TestOutput {
     is_marked: bool,
     outs: Vec<Part<Libtest>>,
     errors: Vec<Part<Errors>>,
-    /// The targets that failed, by cargo's list at its end. The last list counts.
+    /// The targets that failed, from cargo's list at its end. If there are several lists, the last one
+    /// counts.
     targets: Option<BTreeSet<String>>,
     in_targets: bool,
 }
 
-/// What was read of one program on one stream.
+/// What was read from one stream of one program.
 #[derive(Debug, Default)]
 struct Part<T> {
     /// The program's path, or [`DOC`] and the name of a crate.
@@ -68,10 +70,10 @@ impl Default for TestOutput {
 }
 
 impl TestOutput {
-    /// Notes that from here on a stream has the output of another program.
+    /// Records that from here on, a stream has the output of another program.
     pub fn begins(&mut self, program: &str, standard_error: bool) {
         if !self.is_marked {
-            // What was divided before by words alone may be wrong.
+            // Everything that was divided without marks before may be wrong.
             *self = Self { is_marked: true, ..Self::default() };
         }
         let program = Some(program.to_owned());
@@ -122,8 +124,8 @@ impl TestOutput {
         }
     }
 
-    /// The findings, where `cargo test` failed. `packages` tells the package of a program; `from_root` makes
-    /// a path from the repository's root of a path in the output.
+    /// The findings of a `cargo test` that failed. `packages` has the package of each program. `from_root`
+    /// turns a path in the output into a path from the repository's root.
     pub fn findings(self, packages: &Packages, from_root: &dyn Fn(&str) -> String) -> Vec<Finding> {
         let mut found = Collected { findings: Findings::default(), keys: HashSet::new(), from_root };
         let runs = self.runs();
@@ -131,7 +133,7 @@ impl TestOutput {
         for (program, out, errors) in &runs {
             let package = program.and_then(|program| package_of(packages, program));
             let spec = errors.and_then(|errors| self.failed_spec(errors));
-            // The words of a program that passed are not true.
+            // If a program passed, failures in its output are not real.
             if errors.is_some() && spec.is_none() {
                 continue;
             }
@@ -160,7 +162,7 @@ impl TestOutput {
         self.targets.as_ref().is_none_or(listed).then_some(spec)
     }
 
-    /// The programs that ran, each with what it has on both streams. If it is not known what belongs
+    /// The programs that ran, each with its output on both streams. If it is unknown which outputs belong
     /// together, standard outputs come first.
     fn runs(&self) -> Vec<(Option<&str>, Option<&Libtest>, Option<&Errors>)> {
         if self.is_marked || self.outs.len() == self.errors.len() {
@@ -178,7 +180,7 @@ impl TestOutput {
     }
 }
 
-/// Findings of tests, each once for each program.
+/// Findings about tests. Each occurs once for each program.
 struct Collected<'a> {
     findings: Findings,
     keys: HashSet<String>,
@@ -190,7 +192,7 @@ impl Collected<'_> {
         !self.keys.is_empty()
     }
 
-    /// Adds the failed tests of a program, and says whether there are any.
+    /// Adds the failed tests of a program. Returns whether there are any.
     fn tests(
         &mut self,
         out: &Libtest,
@@ -222,7 +224,7 @@ impl Collected<'_> {
 
     fn add(&mut self, mut finding: Finding, spec: Option<&str>) {
         finding.file = finding.file.map(|file| (self.from_root)(&file));
-        // Two programs of one package may have tests of one name, whose place is not known.
+        // Two programs of one package may have tests with the same name and an unknown place.
         let key =
             |finding: &Finding| format!("{:?} {:?} {}", finding.place(), finding.package, finding.message);
         let mut number = 2;
@@ -238,7 +240,7 @@ impl Collected<'_> {
     }
 }
 
-/// Adds a part. Beyond the greatest number, the last part takes what follows.
+/// Adds a part. If the maximum is reached, the last part also receives everything that follows.
 fn add<T>(parts: &mut Vec<T>, part: T) {
     if parts.len() < MOST_PROGRAMS {
         parts.push(part);
@@ -252,13 +254,13 @@ fn with_place(finding: Finding, place: Option<Place>) -> Finding {
     }
 }
 
-/// The package of a program, by its path or [`DOC`] and a name.
+/// The package of a program. `program` is its path, or [`DOC`] and a name.
 fn package_of<'p>(packages: &'p Packages, program: &str) -> Option<&'p str> {
     let name = if program.starts_with(DOC) { program } else { program.rsplit(['/', '\\']).next()? };
     packages.get(name).map(String::as_str)
 }
 
-/// The program that cargo starts by this line: `Running tests/a.rs (target/debug/deps/a-0a1b)`, or
+/// The program that cargo announces with this line: `Running tests/a.rs (target/debug/deps/a-0a1b)`, or
 /// `Doc-tests a`.
 fn runs(text: &str) -> Option<String> {
     let text = text.strip_prefix("   ")?.trim_start();
@@ -274,7 +276,7 @@ fn is_list_of_targets(text: &str) -> bool {
     number.is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
-/// Where a test failed that ran alone, by its name and its output.
+/// Where a test failed that ran alone, from its name and its output.
 pub fn place(name: &str, output: &str) -> Option<Place> {
     let mut panics = Panics::default();
     output.lines().for_each(|line| panics.read(line));

@@ -1,22 +1,23 @@
-//! Where threads panicked, by what Rust's standard library prints of a panic.
+//! Where threads panicked, from the messages of Rust's standard library.
 //!
-//! Since Rust 1.73 the message stands on the lines after the place: `thread 'NAME' panicked at PLACE:`. Since
-//! 1.91 the thread's number follows its name: `thread 'NAME' (7) panicked at PLACE:`. Before 1.73 the
-//! message stood before the place: `thread 'NAME' panicked at 'MESSAGE', PLACE`.
+//! Since Rust 1.73 the place comes first, and the message is on the next lines: `thread 'NAME' panicked at
+//! PLACE:`. Since 1.91 the thread's number follows its name: `thread 'NAME' (7) panicked at PLACE:`. Before
+//! 1.73 the message came before the place: `thread 'NAME' panicked at 'MESSAGE', PLACE`.
 
 use crate::report::Place;
 use std::collections::HashMap;
 
-/// The number of threads of which the place is kept.
+/// The most threads whose places are kept.
 const MOST_THREADS: usize = 2000;
-/// The number of lines that a message may have in the form before Rust 1.73.
+/// The most lines of a message in the form before Rust 1.73.
 const LONGEST_MESSAGE: u32 = 200;
 
 /// The last panic of each thread in a text.
 #[derive(Debug, Default)]
 pub struct Panics {
     places: HashMap<String, Place>,
-    /// The thread whose message has begun and whose place is still to come, and for how many lines more.
+    /// The thread whose message has begun and whose place has not come yet, and for how many more lines to
+    /// wait.
     open: Option<(String, u32)>,
     should_have: Option<Place>,
     overflowed: Option<String>,
@@ -58,18 +59,18 @@ impl Panics {
         }
     }
 
-    /// Whether a message has begun of which the place is still to come.
+    /// Whether a message has begun and its place has not come yet.
     pub fn is_open(&self) -> bool {
         self.open.is_some()
     }
 
-    /// Where a thread panicked last.
+    /// Where this thread panicked last.
     pub fn of(&self, thread: &str) -> Option<&Place> {
         self.places.get(thread)
     }
 
-    /// Where a test failed whose output this is: where it should have panicked, or where its own thread
-    /// panicked. Some versions of libtest run a single test at a time on the main thread.
+    /// Where the test with this output failed: the place where it should have panicked, or the place where
+    /// its own thread panicked. Some versions of libtest run a single test on the main thread.
     pub fn of_test(&self, name: &str) -> Option<&Place> {
         self.should_have.as_ref().or_else(|| self.of(name)).or_else(|| self.of("main"))
     }
@@ -79,18 +80,18 @@ impl Panics {
         self.last.as_ref()
     }
 
-    /// The thread that used up its stack.
+    /// The thread whose stack overflowed.
     pub fn overflowed(&self) -> Option<&str> {
         self.overflowed.as_deref()
     }
 }
 
-/// Whether a line can be part of a panic, by its first byte. Most output can be passed over by it.
+/// Whether a line can be part of a panic, by its first byte. This quickly excludes most of the output.
 pub fn may_tell(line: &[u8]) -> bool {
     matches!(line.first(), Some(b't' | b'n'))
 }
 
-/// Divides a line that begins with a thread's name: `thread 'NAME' (7) REST`.
+/// Splits a line that begins with a thread's name: `thread 'NAME' (7) REST`.
 fn thread(line: &str) -> Option<(&str, &str)> {
     let line = line.strip_prefix("thread '")?;
     let end = line.find("' panicked at ").or_else(|| line.find("' has overflowed ")).or_else(|| {

@@ -1,6 +1,6 @@
 use super::*;
 
-/// Reads the output of programs without marks, as cargo prints it to standard output and standard error.
+/// Reads output without marks, as cargo prints it to standard output and standard error.
 fn read(out: &str, errors: &str) -> Vec<Finding> {
     let mut output = TestOutput::default();
     feed(&mut output, out, false);
@@ -18,7 +18,7 @@ fn found(output: TestOutput) -> Vec<Finding> {
     output.findings(&packages.into_iter().collect(), &|file| format!("rust/{file}"))
 }
 
-/// Reads the output of programs with marks: each with its path, its standard output, its standard error.
+/// Reads output with marks. Each program has its path, its standard output and its standard error.
 fn marked(programs: &[(&str, &str, &str)], end: &str) -> Vec<Finding> {
     let mut output = TestOutput::default();
     for (program, out, errors) in programs {
@@ -37,7 +37,7 @@ fn told(findings: &[Finding]) -> Vec<String> {
     findings.iter().map(told).collect()
 }
 
-/// What libtest prints of tests that failed: each with its name and what it printed.
+/// libtest's output for failed tests, each with its name and its output.
 fn failures(tests: &[(&str, &str)]) -> String {
     let lines = tests.iter().map(|(name, _)| format!("test {name} ... FAILED\n"));
     let count = tests.len();
@@ -89,7 +89,7 @@ fn a_test_that_is_not_captured_is_found_on_either_stream() {
     let panic = "thread 'a' (1) panicked at src/lib.rs:3:1:\nno\n";
     let expected = ["test a failed at rust/src/lib.rs:3:1"];
     assert_eq!(told(&read(&out, &format!("{panic}{LIB}"))), expected);
-    // One test at a time ran on the main thread once.
+    // With one test at a time, older versions ran it on the main thread.
     assert_eq!(told(&read(&out, &format!("{}{LIB}", panic.replace("'a'", "'main'")))), expected);
     let out = "running 1 test\ntest a ... hello\nFAILED\n".to_owned() + panic + &summary(&[("a", "")]);
     assert_eq!(told(&read(&out, LIB)), expected);
@@ -112,7 +112,7 @@ fn tests_of_one_name_in_two_programs_are_two_findings() {
     let packages: Vec<_> = found.iter().map(|finding| finding.package.as_deref()).collect();
     assert_eq!((found.len(), packages), (2, vec![Some("a"), Some("b")]));
     assert_ne!(found[0].identity(), found[1].identity());
-    // Where it is not known what belongs together, they are still two.
+    // If it is unknown which outputs belong together, the tests are still two.
     let found = read(&out.repeat(2), LIB);
     assert_eq!(told(&found), ["test works failed at ", "test works failed in program 2 at "]);
 }
@@ -160,7 +160,7 @@ fn what_a_test_prints_hides_no_other_failure() {
     let real = "thread 'b' (1) panicked at src/b.rs:3:3:\n";
     let found = marked(&[("/t/a-01", &failures(&[("a", forged), ("b", real)]), LIB)], "");
     assert_eq!(told(&found), ["test a failed at rust/src/a.rs:2:2", "test b failed at "]);
-    // The other way round, b's own section comes first.
+    // In the opposite order, the section of b itself comes first.
     let found = marked(&[("/t/a-01", &failures(&[("b", real), ("a", forged)]), LIB)], "");
     assert_eq!(told(&found), ["test b failed at ", "test a failed at rust/src/a.rs:2:2"]);
 }

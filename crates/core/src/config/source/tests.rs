@@ -16,7 +16,7 @@ fn refusal(given: &Given<'_>) -> String {
     error.to_string()
 }
 
-/// What is found for a run, or an upload, on a platform in the pipeline file.
+/// The configuration that the pipeline file has for this mode, platform and system.
 fn of_the_pipeline(mode: Mode, platform: Platform, os: Os) -> Found {
     let wanted = Wanted { mode, platform: Some(platform), os: Some(os) };
     found(&Given { pipeline: Some(PIPELINE), wanted, ..Given::default() })

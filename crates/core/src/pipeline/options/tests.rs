@@ -1,4 +1,4 @@
-//! Every value of every option: written into an uploaded step and read again, it is the same.
+//! Every value of every option is written into an uploaded step and read again. The result must be the same.
 
 use crate::checks::times::Times;
 use crate::config::{CheckOptions, Config, Jobs};
@@ -7,7 +7,7 @@ use crate::plan::{Facts, Planner};
 use crate::workspace::MemoryFiles;
 use serde_json::{Map, Value, json};
 
-/// For each option every kind of value that it takes; the agreement of `config` holds the list.
+/// Every kind of value of each option. The module `config::agreement` checks that the list is complete.
 const VALUES: &str = include_str!("../../../../../tests/cases/config/options.yml");
 /// One configuration with every option.
 const EVERY_OPTION: &str = include_str!("../../../../../tests/cases/config/every-option.yml");
@@ -55,13 +55,13 @@ fn uploaded(written: &Value) -> Vec<Value> {
     steps.into_iter().map(|step| step["plugins"][0][REFERENCE].clone()).collect()
 }
 
-/// A configuration as text, without the options that an upload settles: they are in the labels in
-/// `only`, or in the step itself.
+/// A configuration as text, without the options that an upload has already applied. Those are in the labels
+/// in `only`, or in the step itself.
 fn kept(written: &Value) -> String {
     let config = Config::parse(written).unwrap_or_else(|error| panic!("{written}: {error}"));
     let settled = Config::default();
     let checks = config.checks.into_iter().map(|(name, check)| (name, kept_of_check(check)));
-    // A check whose options are all settled has none in the step.
+    // If all options of a check have been applied, the step has none for it.
     let nothing = format!("{:?}", CheckOptions::default());
     let checks = checks.filter(|(_, check)| format!("{check:?}") != nothing);
     let kept = Config {
@@ -86,13 +86,13 @@ fn kept(written: &Value) -> String {
     format!("{kept:#?}")
 }
 
-/// The options of a check without those about its step.
+/// The options of a check, without those that affect its step.
 fn kept_of_check(check: CheckOptions) -> CheckOptions {
     let settled = CheckOptions::default();
     CheckOptions { docker: settled.docker, agents: settled.agents, soft_fail: settled.soft_fail, ..check }
 }
 
-/// The configuration of an upload by platform, with one option more.
+/// The configuration of an upload by platform, with one additional option.
 fn with(key: &str, value: &Value) -> Value {
     let mut config = json!({
         "platform": "x86_64", "os": "linux", "jobs": "per-platform",
@@ -106,7 +106,7 @@ fn with(key: &str, value: &Value) -> Value {
 fn every_value_of_every_option_comes_back_from_a_platforms_step() {
     let mut values = yaml(VALUES).as_object().unwrap().clone();
     let of_checks = values.shift_remove("checks.style").unwrap();
-    // These make steps of another kind, or none; each has a test of its own in `tests/cases/pipeline`.
+    // These make steps of another kind, or no steps. Each has its own test in `tests/cases/pipeline`.
     for other in ["mode", "jobs", "workspace", "only"] {
         values.shift_remove(other).unwrap();
     }
@@ -130,7 +130,7 @@ fn every_value_of_every_option_comes_back_from_a_platforms_step() {
 #[test]
 fn a_configuration_with_every_option_comes_back_from_a_platforms_step() {
     let mut written = yaml(EVERY_OPTION);
-    // The one makes steps for crates, the other leaves checks out.
+    // The first makes steps for crates, the second leaves checks out.
     for other in ["workspace", "only"] {
         written.as_object_mut().unwrap().shift_remove(other).unwrap();
     }
@@ -154,7 +154,7 @@ fn the_options_of_a_check_come_back_from_its_own_step() {
             let check = |written: &Value| {
                 let config = Config::parse(written).unwrap();
                 let check = config.checks.get("clippy").cloned().unwrap_or_default();
-                // These two are in the step.
+                // These two are attributes of the step.
                 let check = CheckOptions { platforms: None, timeout_in_minutes: None, ..check };
                 format!("{:#?}", kept_of_check(check))
             };

@@ -1,5 +1,4 @@
-//! Checks that are in only where somebody asks for them, and what options cannot do on an emulated
-//! platform.
+//! Tests of opt-in checks, and of options that have no effect on an emulated platform.
 
 use crate::checks::{Work, opt_in};
 use crate::config::Config;
@@ -60,7 +59,7 @@ fn a_test_of_the_repository_takes_the_place_of_an_opt_in_check_of_its_name() {
     assert_eq!(labels(&added, Os::Linux), all);
 }
 
-/// What the notes of an upload say of these options.
+/// The notes of an upload with these options.
 fn notes(options: &Value) -> Vec<String> {
     let config = Config::parse(options).unwrap();
     let facts = Facts::read(&MemoryFiles::default(), &|_| None, &config, false).unwrap();

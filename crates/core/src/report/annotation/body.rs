@@ -1,4 +1,4 @@
-//! An annotation's text.
+//! The text of an annotation.
 //!
 //! Buildkite reads it as Markdown, which may contain HTML. This text is HTML only, so that `maud` escapes
 //! everything from outside. Each block is one line: an empty line would end the HTML block
@@ -9,10 +9,10 @@ use crate::report::{Artifact, Finding, Identity, Level, Outcome, Report, Section
 use maud::{Markup, html};
 use std::collections::HashMap;
 
-/// The most bytes of a body. Buildkite takes 1 MiB. Some of that is kept free: the agent may replace a
-/// secret by a longer text.
+/// The most bytes of a body. Buildkite accepts 1 MiB. Some of that is left free, because the agent may
+/// replace a secret with a longer text.
 pub(super) const LIMIT: usize = 1_000_000;
-/// The bytes of a body that are kept for its end.
+/// The bytes that are reserved for the end of a body.
 pub(super) const TAIL: usize = 1_000;
 /// The most bytes of the table of checks.
 pub(super) const TABLE: usize = 200_000;
@@ -22,7 +22,7 @@ const WORDS: usize = 2_000;
 pub(super) const FRAME: usize = 20_000;
 /// The most rows of a section's table. The report has all rows.
 const ROWS: usize = 50;
-/// Up to this many findings of a run, the frames are unfolded.
+/// The most findings of a run for which the frames are unfolded.
 pub(super) const UNFOLDED: usize = 5;
 
 /// The text so far.
@@ -34,7 +34,7 @@ struct Body<'a> {
     left_out: usize,
 }
 
-/// The body for a run. `whole` is the artifact that has the whole report.
+/// The body for a run. `whole` is the name of the artifact with the whole report.
 pub fn render(report: &Report, whole: Option<&str>) -> String {
     let findings = report.failures().map(|outcome| outcome.findings.len()).sum::<usize>();
     let mut body =
@@ -43,7 +43,8 @@ pub fn render(report: &Report, whole: Option<&str>) -> String {
     body.table(report);
     let told: Vec<&Outcome> = report.outcomes.iter().filter(|outcome| is_told(outcome)).collect();
     for (number, outcome) in told.iter().enumerate() {
-        // Each check gets an equal share of the rest, so that no check takes the place of all others.
+        // Each check gets an equal share of the space that is left, so that no check uses up the space of the
+        // others.
         let left = (LIMIT - TAIL).saturating_sub(body.text.len());
         let end = body.text.len() + left / (told.len() - number);
         body.outcome(outcome, end);
@@ -69,12 +70,12 @@ fn headline(report: &Report) -> Markup {
 }
 
 impl Body<'_> {
-    /// Adds a block if it fits before `end`. Says whether it did.
+    /// Adds a block if it fits before `end`. Returns whether it fits.
     fn push(&mut self, block: &Markup, end: usize) -> bool {
         push(&mut self.text, block, end)
     }
 
-    /// The end: how many findings are not shown, and where the whole report is.
+    /// The end of the text: how many findings are not shown, and where the whole report is.
     fn tail(&mut self, whole: Option<&str>) {
         if self.left_out > 0 {
             self.push(&html! { p { (text::count(self.left_out, "more finding")) " did not fit." } }, LIMIT);
@@ -126,7 +127,7 @@ impl<'a> Body<'a> {
             let identity = finding.identity();
             let first = self.shown.get(&identity).copied();
             let block = self.finding(finding, first);
-            // After the first finding that does not fit, no other is tried: the order must stay.
+            // If a finding does not fit, the later ones are left out too, so that the order stays.
             if left_out > 0 || !self.push(&block, end) {
                 left_out += 1;
             } else if first.is_none() && finding.rendered.is_some() {
@@ -136,8 +137,8 @@ impl<'a> Body<'a> {
         self.left_out += left_out;
     }
 
-    /// A finding with its frame. If another check shows the same finding already, it has the label of
-    /// that check instead of the frame.
+    /// A finding with its frame. If another check has shown the same finding already, the label of that check
+    /// replaces the frame.
     fn finding(&self, finding: &Finding, first: Option<&str>) -> Markup {
         let heading = html! {
             @match finding.level { Level::Error => "", Level::Warning => "warning: ", Level::Note => "note: " }
@@ -165,7 +166,7 @@ impl<'a> Body<'a> {
     }
 }
 
-/// Adds a block to a body if it fits before `end`. Says whether it did.
+/// Adds a block to a body if it fits before `end`. Returns whether it fits.
 pub(super) fn push(body: &mut String, block: &Markup, end: usize) -> bool {
     let block = block.0.replace('\n', "&#10;");
     let fits = body.len() + block.len() + 2 <= end;
@@ -195,7 +196,7 @@ fn row(outcome: &Outcome) -> Markup {
     }
 }
 
-/// The first rows of a table that a check shows.
+/// The first rows of a check's table.
 pub(super) fn table_of(section: &Section) -> Markup {
     let more = section.rows.len().saturating_sub(ROWS);
     html! {
@@ -213,7 +214,7 @@ pub(super) fn table_of(section: &Section) -> Markup {
     }
 }
 
-/// A file that a check made: an image is shown, another file is a link.
+/// A file that a check made. An image is shown, and any other file is a link.
 pub(super) fn shown(artifact: &Artifact) -> Markup {
     html! {
         p {
@@ -231,7 +232,7 @@ pub(super) fn link(path: &str, name: &str) -> Markup {
     html! { a href={ "artifact://" (text::line(path)) } { (words(name)) } }
 }
 
-/// Text from outside on one line, cut if it is too long for a name or a sentence.
+/// Text from outside on one line. It is cut if it is too long for a name or a sentence.
 pub(super) fn words(text: &str) -> String {
     cut(&text::line(text), WORDS)
 }

@@ -1,4 +1,4 @@
-//! The annotation of the whole build: each finding once, with the jobs and checks that showed it.
+//! The annotation of the whole build. It shows each finding once, with the jobs and checks that have it.
 
 use super::Style;
 use super::body::{FRAME, LIMIT, TABLE, TAIL, UNFOLDED, link, push, shown, table_of, words};
@@ -8,23 +8,23 @@ use maud::{Markup, PreEscaped, html};
 
 /// The context of the build's annotation.
 pub const BUILD_CONTEXT: &str = "rust-vmm-ci";
-/// The most jobs that one finding names; the rest is counted.
+/// The most jobs that are named for one finding. The others are only counted.
 const JOBS: usize = 40;
 
-/// What the page of the build shows: the briefs of the jobs that have ended.
+/// The content of the annotation: the briefs of the jobs that have ended.
 #[derive(Debug)]
 pub struct BuildPage<'a> {
     /// The briefs, one for each job.
     pub briefs: &'a [Brief],
     /// The page of the build (`BUILDKITE_BUILD_URL`), for links to its jobs.
     pub build: Option<&'a str>,
-    /// The artifact with the page of the whole build, if there is one.
+    /// The name of the artifact with the page of the whole build, if there is one.
     pub whole: Option<&'a str>,
 }
 
 impl BuildPage<'_> {
-    /// The annotation's body and style. None if there is nothing that a person should see: then there must be
-    /// no annotation.
+    /// The annotation's body and style. None if there is nothing for a person to see. Then there must be no
+    /// annotation.
     pub fn render(&self) -> Option<(String, Style)> {
         let failed = self.briefs.iter().any(|brief| brief.report.failures().next().is_some());
         let red = self.briefs.iter().any(|brief| brief.exit != 0 && !brief.report.cancelled);
@@ -46,7 +46,7 @@ impl BuildPage<'_> {
     fn body(&self) -> String {
         let reports = self.briefs.iter().map(|brief| {
             let mut report = brief.report.clone();
-            // The address is that of this build, whatever a job says about itself.
+            // The address of this build is used, whatever a job says about itself.
             report.jobs.iter_mut().for_each(|job| job.build = self.build.map(str::to_owned));
             report
         });
@@ -58,7 +58,7 @@ impl BuildPage<'_> {
         let unfold = merged.findings.len() <= UNFOLDED;
         let mut full = false;
         for shared in &merged.findings {
-            // After the first finding that does not fit, no other is tried: the order must stay.
+            // If a finding does not fit, the later ones are left out too, so that the order stays.
             full = full || !push(&mut body, &finding(shared, unfold), LIMIT - LIMIT / 4);
             left_out += usize::from(full);
         }
@@ -92,7 +92,7 @@ impl BuildPage<'_> {
         }
     }
 
-    /// The table of jobs: those that failed first, with links.
+    /// The table of jobs with links. Those that failed come first.
     fn jobs(&self) -> Markup {
         let mut briefs: Vec<&Brief> = self.briefs.iter().collect();
         briefs.sort_by_key(|brief| (brief.exit == 0, brief.report.failures().next().is_none()));
@@ -139,7 +139,7 @@ impl BuildPage<'_> {
         }
     }
 
-    /// The end: how many findings are not shown, and where the whole report is.
+    /// The end of the text: how many findings are not shown, and where the whole report is.
     fn tail(&self, body: &mut String, left_out: usize) {
         if left_out > 0 {
             let block = html! {
@@ -169,12 +169,12 @@ fn is_shown(outcome: &Outcome) -> bool {
     matches!(outcome.verdict, Verdict::Failed | Verdict::Broken) || outcome.artifacts.iter().any(|a| a.image)
 }
 
-/// A name, with a link where there is an address.
+/// A name. It is a link if there is an address.
 fn named(url: Option<&str>, name: &str) -> Markup {
     html! { @if let Some(url) = url { a href=(url) { (words(name)) } } @else { (words(name)) } }
 }
 
-/// A finding with its frame and all that showed it.
+/// A finding with its frame and the checks that have it.
 fn finding(shared: &SharedFinding, unfold: bool) -> Markup {
     let finding = &shared.finding;
     let heading = html! {
@@ -201,7 +201,7 @@ fn finding(shared: &SharedFinding, unfold: bool) -> Markup {
     }
 }
 
-/// Where a finding was seen: each job with its checks, and the command that repeats it.
+/// Where a finding occurs: each job with its checks, and the command that repeats it.
 fn seen_by(seen: &[Seen]) -> Markup {
     let mut jobs: Vec<(&Seen, Vec<&str>)> = Vec::new();
     for one in seen {
@@ -232,7 +232,7 @@ fn seen_by(seen: &[Seen]) -> Markup {
     }
 }
 
-/// Checks that failed for a reason that no finding tells, each reason once with the checks that have it.
+/// The reasons of failed checks that no finding shows. Each reason occurs once, with the checks that have it.
 fn reasons(merged: &Report) -> Vec<(&str, Vec<&Outcome>)> {
     let mut all: Vec<(&str, Vec<&Outcome>)> = Vec::new();
     let told = |outcome: &&Outcome| outcome.findings.is_empty() || outcome.reason.is_some();

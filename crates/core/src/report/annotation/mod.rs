@@ -1,8 +1,8 @@
 //! The annotations on Buildkite's build page.
 //!
-//! The build has one annotation, which each job rewrites as it ends, made of the briefs of all jobs that have
-//! ended (`build.rs`). Where a job cannot reach the meta-data of its build, it has an annotation of its own,
-//! with a context of its own. A retry replaces what the earlier try showed.
+//! The build has one annotation. Each job rewrites it when the job ends, from the briefs of all jobs that
+//! have ended (`build.rs`). If a job cannot reach the build's meta-data, the job gets an annotation with a
+//! context of its own. A retry replaces what the earlier try showed.
 
 mod body;
 mod build;
@@ -13,7 +13,7 @@ use super::{Report, Verdict};
 use crate::exit::Exit;
 use sha2::{Digest, Sha256};
 
-/// The most characters that Buildkite takes for a context (the agent's `annotate --help`).
+/// The most characters of a context that Buildkite accepts (the agent's `annotate --help`).
 const LONGEST_CONTEXT: usize = 100;
 
 /// How an annotation looks (the agent's `--style`).
@@ -21,14 +21,14 @@ const LONGEST_CONTEXT: usize = 100;
 pub enum Style {
     /// Red: the job fails.
     Error,
-    /// Yellow: only checks failed whose failure does not make the job fail.
+    /// Yellow: checks failed, but none of these failures makes the job fail.
     Warning,
     /// Green: nothing failed, and there is a picture to look at.
     Success,
 }
 
 impl Style {
-    /// The agent's word for it.
+    /// The agent's word for the style.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -38,12 +38,12 @@ impl Style {
     }
 }
 
-/// The agent's variables that tell a job from the other jobs of its build.
+/// The agent's variables that distinguish a job from the other jobs of its build.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Job<'a> {
     /// `BUILDKITE_STEP_KEY`, if the step has a key.
     pub key: Option<&'a str>,
-    /// `BUILDKITE_LABEL`, if the step has a label. Each job of a matrix has another one.
+    /// `BUILDKITE_LABEL`, if the step has a label. The jobs of a matrix have different labels.
     pub label: Option<&'a str>,
     /// `BUILDKITE_STEP_ID`: the same for all tries and all parallel jobs of a step.
     pub step_id: Option<&'a str>,
@@ -69,14 +69,14 @@ pub enum Action {
     Nothing,
 }
 
-/// The context of a job's annotation: a readable name, and a hash of everything that tells the job
-/// from the other jobs of its build, because names may repeat and are cut. It is the same for every
-/// try of the job, and for every release of this program and of the compiler: a retry may run on an
-/// agent with another release, and must find the annotation of the first try.
+/// The context of a job's annotation. It consists of a readable name and a hash. Names may repeat and are
+/// cut, so the hash includes everything that distinguishes the job from the other jobs of its build. The
+/// context is the same for every try of the job, and for every release of this program and of the compiler: a
+/// retry may run on an agent with another release, and must find the annotation of the first try.
 pub fn context(job: &Job) -> String {
     let mut hash = Sha256::new();
     for part in [job.key, job.label, job.step_id, job.parallel] {
-        // The length is hashed too, so that no two jobs have the same bytes.
+        // The length is hashed too, so that two different jobs never hash the same bytes.
         let length = part.map_or(u64::MAX, |text| text.len() as u64);
         hash.update(length.to_le_bytes());
         hash.update(part.unwrap_or_default());
@@ -93,9 +93,9 @@ pub fn context(job: &Job) -> String {
     format!("{context}-{hash}")
 }
 
-/// What to do with the annotation of a run's job. A run with a failure or with a picture gets an
-/// annotation. A retry that passes removes the annotation of the earlier try; a cancelled run leaves it,
-/// because its checks did not end. `whole` is the name of the artifact with the whole report.
+/// What to do with the annotation of a run's job. A run with a failure or with a picture gets an annotation.
+/// If a retry passes, the annotation of the earlier try is removed. If a run is cancelled, that annotation
+/// stays, because the checks did not end. `whole` is the name of the artifact with the whole report.
 pub fn annotate_job(report: &Report, job: &Job, whole: Option<&str>) -> Action {
     let exit = report.exit();
     let failed = report.failures().next().is_some();

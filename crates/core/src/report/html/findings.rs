@@ -1,14 +1,14 @@
-//! The findings, by file. A finding that several checks have is shown once, with the labels of all.
+//! The findings by file. A finding of several checks is shown once, with the labels of all of them.
 
 use super::mark;
 use crate::report::{Level, Report, Seen, SharedFinding, text};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 
-/// Up to this many findings, the frames are unfolded.
+/// The most findings for which the frames are unfolded.
 const UNFOLDED: usize = 20;
 
-/// The section of all findings; empty if there are none.
+/// The section with all findings. Empty if there are none.
 pub fn render(report: &Report) -> Markup {
     let all = report.shared_findings();
     let files = by_file(&all);
@@ -42,7 +42,7 @@ fn by_file(all: &[SharedFinding]) -> BTreeMap<(bool, &str), Vec<&SharedFinding>>
     files
 }
 
-/// The checks that have a finding, each with its job where that has another name.
+/// The checks that have a finding. Each has the name of its job, if that is a different name.
 fn seen_by(seen: &[Seen]) -> String {
     let mut names: Vec<String> = Vec::new();
     for one in seen {

@@ -1,6 +1,6 @@
-//! The report as one HTML page for people. It loads nothing and has no script. It suits screens of any
-//! width, light and dark, and paper. `maud` escapes everything from outside; if that failed, the content
-//! security policy would still stop scripts and requests.
+//! The report as one HTML page for people. It loads nothing and has no script. It suits screens of any width,
+//! light and dark backgrounds, and paper. `maud` escapes everything from outside. If that failed, the content
+//! security policy would still block scripts and requests.
 
 mod findings;
 mod sections;
@@ -12,11 +12,11 @@ use crate::exit::Exit;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");
-/// The browser must not load, run or send anything: everything is in the page itself.
+/// The browser must not load, run or send anything, because the page contains everything.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; \
                       form-action 'none'";
 
-/// The parts of a combination's time: all columns but the sum, which is shown as its time.
+/// The parts of a combination's time: all columns except the sum. The sum is shown as its time.
 const PARTS: &[&str] = COLUMNS.split_at(COLUMNS.len() - 1).0;
 
 /// The report as one HTML page.
@@ -37,7 +37,7 @@ impl Format for Html {
     }
 }
 
-/// The page. `read` gives the bytes of an image, which the page then contains.
+/// The page. `read` returns the bytes of an image, which are included in the page.
 pub fn render(report: &Report, read: ReadImage<'_>) -> String {
     let where_to = format!("{} {}", report.platform, report.os);
     let page = html! {
@@ -71,7 +71,7 @@ pub fn render(report: &Report, read: ReadImage<'_>) -> String {
     page.into_string()
 }
 
-/// How the run ended: the class and the word for it.
+/// How the run ended: the style's class, and the word for it.
 fn ending(report: &Report) -> (&'static str, &'static str) {
     match report.exit() {
         _ if report.cancelled => ("cancelled", "Cancelled"),
@@ -83,7 +83,7 @@ fn ending(report: &Report) -> (&'static str, &'static str) {
     }
 }
 
-/// The head of the page: what ran, when, and how it ended.
+/// The header of the page: what ran, when, and how it ended.
 fn header(report: &Report, where_to: &str) -> Markup {
     let (class, word) = ending(report);
     html! {
@@ -143,7 +143,7 @@ fn check(number: usize, outcome: &Outcome, report: &Report) -> Markup {
     }
 }
 
-/// The label of a check, in a merged report with the name of its job where that is another one.
+/// The label of a check. In a merged report, the name of its job is added if it is a different name.
 fn label(outcome: &Outcome, report: &Report) -> String {
     let label = text::line(&outcome.label).into_owned();
     let job = outcome.job.and_then(|_| report.job_of(outcome)).map(Job::name);
@@ -158,7 +158,7 @@ fn has_details(outcome: &Outcome) -> bool {
     outcome.verdict != Verdict::Passed || !outcome.sections.is_empty() || !outcome.artifacts.is_empty()
 }
 
-/// The checks that are `meant`, each with its reason, its remedy, its tables and its files.
+/// The checks for which `meant` is true, each with its reason, remedy, tables and files.
 fn details(title: &str, report: &Report, read: ReadImage<'_>, meant: impl Fn(&Outcome) -> bool) -> Markup {
     let meant: Vec<_> = report.outcomes.iter().enumerate().filter(|(_, outcome)| meant(outcome)).collect();
     html! {
@@ -189,7 +189,7 @@ fn details(title: &str, report: &Report, read: ReadImage<'_>, meant: impl Fn(&Ou
     }
 }
 
-/// The combinations of features that the checks ran with, folded.
+/// The combinations of features of each check, folded.
 fn combinations(outcomes: &[Outcome]) -> Markup {
     let combined: Vec<_> = outcomes.iter().filter(|outcome| !outcome.combinations.is_empty()).collect();
     html! {
@@ -287,7 +287,7 @@ const fn class(verdict: Verdict, soft: bool) -> &'static str {
     }
 }
 
-/// The first digits of a commit's name, as git shortens it.
+/// The first digits of a commit's hash, as git shortens it.
 fn short(commit: &str) -> String {
     text::line(commit).chars().take(12).collect()
 }

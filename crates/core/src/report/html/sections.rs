@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use maud::{Markup, html};
 
-/// A table. Columns of numbers are aligned to the right. A column with the name `%` has a bar in each cell.
+/// A table. Columns of numbers are aligned to the right. In a column with the name `%`, each cell has a bar.
 pub fn table(section: &Section) -> Markup {
     let columns = section.rows.iter().map(Vec::len).max().unwrap_or_default().max(section.columns.len());
     let is_number = |row: &Vec<String>, column: usize| {
@@ -44,7 +44,7 @@ pub fn table(section: &Section) -> Markup {
     }
 }
 
-/// A bar as long as the percentage in a cell; nothing if the cell has none.
+/// A bar as long as the percentage in a cell. Nothing if the cell has no percentage.
 fn share(cell: &str) -> Markup {
     let share = cell.parse::<f64>().ok().filter(|share| (0.0..=100.0).contains(share));
     html! {
@@ -54,7 +54,7 @@ fn share(cell: &str) -> Markup {
     }
 }
 
-/// A file: an image is shown, if it can be read; of another file the path is shown.
+/// A file. An image is shown if it can be read. For any other file, the path is shown.
 pub fn artifact(artifact: &Artifact, read: &dyn Fn(&Artifact) -> Option<Vec<u8>>) -> Markup {
     let name = text::line(&artifact.name);
     html! {
@@ -66,7 +66,7 @@ pub fn artifact(artifact: &Artifact, read: &dyn Fn(&Artifact) -> Option<Vec<u8>>
     }
 }
 
-/// An image as a URL that contains it. In an `img` element, an SVG runs no script and loads nothing
+/// An image as a URL that contains its bytes. In an `img` element, an SVG runs no script and loads nothing
 /// (HTML, "The img element").
 fn data_url(artifact: &Artifact, read: &dyn Fn(&Artifact) -> Option<Vec<u8>>) -> Option<String> {
     let (_, extension) = artifact.path.rsplit_once('.').filter(|_| artifact.image)?;

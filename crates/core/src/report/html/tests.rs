@@ -16,8 +16,8 @@ fn the_page_shows_checks_times_findings_tables_and_where_it_ran() {
     let page = page(&report);
     assert_eq!(texts(&page, "h1"), ["Cancelled"]);
     assert_eq!(texts(&page, ".checks tbody tr").len(), report.outcomes.len());
-    // A bar for each of four combinations, for each of the other checks that took time, and for the
-    // time that one waited before it began.
+    // One bar for each of four combinations, one for each other check that took time, and one for the time
+    // that a check waited before it began.
     assert_eq!(texts(&page, ".timeline .row .track span").len(), 9);
     assert_eq!(texts(&page, ".file h3"), ["build.rs", "src/mmap/<script>alert(1)</script>.rs", "In no file"]);
     assert_eq!(
@@ -35,7 +35,7 @@ fn the_page_shows_checks_times_findings_tables_and_where_it_ran() {
 #[test]
 fn the_page_is_what_it_was() {
     let page = render(&fixture::full(), &|_| Some(b"<svg/>".to_vec()));
-    // A line for each element that begins a line of its own on the page; the style has a file.
+    // One line for each element that begins on a new line of the page. The style has a separate file.
     let (_, body) = page.split_once("<body>").unwrap();
     fixture::assert_text(
         "page",
@@ -185,7 +185,7 @@ fn a_bar_shows_what_its_time_went_into_and_a_wait_stands_before_it() {
     let parts = [("waiting", 15.0), ("compile", 25.0), ("link", 5.0), ("run", 50.0), ("other", 5.0)];
     let parts = parts.map(|(part, share)| format!("{part} width:{share:.3}%"));
     assert_eq!(styles(&page, ".row .passed i"), parts);
-    // In words and numbers too, for whom the picture tells nothing.
+    // The same is in words and numbers, for people who cannot see the picture.
     let title = page.select(&Selector::parse(".row .passed").unwrap()).next().unwrap();
     let told = "tests: 40 s; waiting 6.0 s; compile 10 s; link 2.0 s; run 20 s; other 2.0 s";
     assert_eq!(title.value().attr("title"), Some(told));

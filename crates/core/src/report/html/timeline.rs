@@ -1,4 +1,4 @@
-//! What ran when: a row for each check, with a bar for each of its combinations, divided into the parts
+//! Shows what ran when. Each check is a row, with a bar for each of its combinations, divided into the parts
 //! of its time. A table has the same in numbers, for readers who cannot see the picture.
 
 use super::class;
@@ -6,12 +6,12 @@ use crate::report::profile::{self, COLUMNS, Parts};
 use crate::report::{Outcome, Report, Verdict, text};
 use maud::{Markup, html};
 
-/// The axis has a mark at the end of each of this many equal parts.
+/// The axis is divided into this many equal parts, with a mark at the end of each.
 const PARTS: u32 = 4;
-/// The shortest part of a bar that its title names, in seconds. A shorter one would be shown as 0.0.
+/// The shortest part of a bar that its title names, in seconds. A shorter part would be shown as 0.0.
 const SHORTEST: f64 = 0.05;
 
-/// The timeline; empty if no check took time.
+/// The timeline. Empty if no check took time.
 pub fn render(report: &Report) -> Markup {
     let (rows, sum) = profile::rows(report);
     let end = rows.iter().map(|(outcome, _)| outcome.started + outcome.seconds);
@@ -75,7 +75,7 @@ fn row(outcome: &Outcome, whole: f64) -> Markup {
     }
 }
 
-/// A bar with its parts. If the parts are not known, it has the colour of its verdict only.
+/// A bar with its parts. If the parts are unknown, it only has the colour of its verdict.
 fn bar(outcome: &Outcome, verdict: Verdict, place: &str, name: &str, parts: Parts) -> Markup {
     let told = told(name, parts);
     let sum: f64 = parts.0.iter().flatten().sum();
@@ -92,12 +92,12 @@ fn bar(outcome: &Outcome, verdict: Verdict, place: &str, name: &str, parts: Part
     }
 }
 
-/// The position in the track, as CSS.
+/// The position of a bar in its row, as CSS.
 fn place(started: f64, seconds: f64, whole: f64) -> String {
     format!("left:{};width:{}", percent(started, whole), percent(seconds, whole))
 }
 
-/// The title of a bar, which is shown when somebody points at it.
+/// The title of a bar, which a browser shows when somebody points at the bar.
 fn told(name: &str, parts: Parts) -> String {
     let sum: f64 = parts.0.iter().flatten().sum();
     let mut told = format!("{name}: {}", text::duration(sum));
@@ -153,7 +153,7 @@ fn numbers(rows: &[(&Outcome, Parts)], sum: Parts) -> Markup {
     }
 }
 
-/// A share of the whole as a percentage in CSS, always from 0 to 100.
+/// A share of the whole as a CSS percentage, always from 0 to 100.
 fn percent(part: f64, whole: f64) -> String {
     let share = if whole > 0.0 { part / whole * 100.0 } else { 0.0 };
     format!("{:.3}%", if share.is_finite() { share.clamp(0.0, 100.0) } else { 0.0 })

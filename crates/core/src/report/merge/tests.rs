@@ -1,10 +1,10 @@
-//! Reports of jobs become one report.
+//! Tests of merging the reports of several jobs.
 
 use super::*;
 use crate::exit::Exit;
 use crate::report::Verdict;
 
-/// A report of a job that ran these checks; each has these findings and failed if it has any.
+/// A report of a job that ran these checks. Each check has these findings. It failed if it has any.
 fn report(label: &str, id: &str, started: u64, checks: &[(&str, &[Finding])]) -> Report {
     let outcome = |(name, findings): &(&str, &[Finding])| Outcome {
         label: format!("{name}-x86_64"),
@@ -37,7 +37,7 @@ fn a_fault_that_many_checks_of_many_jobs_show_is_one_finding_that_names_each_of_
     let denied =
         Finding { lint: Some("unused".into()), feature_sets: vec!["a".into()], ..fault("unused", 5) };
     let warned = Finding { level: Level::Warning, feature_sets: vec!["b".into()], ..denied.clone() };
-    // A tool that prints text alone tells no lint.
+    // A tool that prints only text does not report a lint.
     let plain = Finding { lint: None, ..denied.clone() };
     let merged = merge(vec![
         report("a", "1", 10, &[("build", std::slice::from_ref(&denied)), ("clippy", &[warned])]),

@@ -1,4 +1,4 @@
-//! The files and options that Cargo's configuration consists of.
+//! The files and options that make up Cargo's configuration.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ const DEEPEST: usize = 16;
 pub struct CargoPlace<'a> {
     /// The folder that Cargo is started in, as an absolute path.
     pub dir: &'a Path,
-    /// Cargo's home folder, where there is one.
+    /// Cargo's home folder, if there is one.
     pub home: Option<PathBuf>,
     /// The variables that Cargo sees.
     pub variables: BTreeMap<String, String>,
@@ -20,7 +20,7 @@ pub struct CargoPlace<'a> {
     pub arguments: &'a [String],
 }
 
-/// What became of reading a file.
+/// The result of reading a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileText {
     /// The file's text.
@@ -34,9 +34,9 @@ pub enum FileText {
 /// One file, or the value of one `--config`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Source {
-    /// What it says; none where that is not known.
+    /// Its content. None if it is unknown.
     pub table: Option<Table>,
-    /// The folder that relative paths in it count from.
+    /// The folder at which its relative paths start.
     pub base: PathBuf,
 }
 
@@ -77,8 +77,8 @@ fn options(arguments: &[String]) -> Vec<&str> {
     values
 }
 
-/// Adds a file, and after it what it includes: of a file and what it includes Cargo prefers the file, and of
-/// two included files the later one.
+/// Adds a file, and after it the files that it includes. Cargo prefers a file to the files that it includes.
+/// Of two included files, Cargo prefers the later one.
 fn add(
     sources: &mut Vec<Source>,
     file: &Path,
@@ -107,8 +107,8 @@ fn add(
     }
 }
 
-/// The files that a file includes: a path, or a list of paths and of tables with `path`. None where it says
-/// something else. A file that is not there adds nothing: where it is not optional, Cargo fails.
+/// The files that a file includes: a path, or a list of paths and of tables with `path`. None if the value
+/// has another form. A missing file adds nothing. If it is not optional, Cargo itself will fail.
 fn included(table: &Table) -> Option<Vec<&str>> {
     let path = |value| -> Option<&str> {
         let value: &Value = value;

@@ -2,7 +2,7 @@ use crate::workspace::{Crates, Files, Link, MemoryFiles, Outside, Reach};
 use std::collections::BTreeMap;
 use std::io;
 
-/// Files of which some folders are links: from the link to the folder.
+/// Files in which some folders are links. The map leads from the link to the folder.
 struct Linked {
     files: MemoryFiles,
     links: BTreeMap<String, String>,
@@ -38,7 +38,8 @@ fn files(files: &[(&str, &str)], links: &[(&str, &str)]) -> Linked {
     Linked { files: MemoryFiles::of(files), links }
 }
 
-/// For each member, its name, what is outside its folder, and the folders of all that it depends on.
+/// A line for each member: its name, what is outside its folder, and the folders of everything that it
+/// depends on.
 fn told(files: &Linked) -> Vec<String> {
     let crates = Crates::read(files).unwrap();
     let mut reach = Reach::new(&crates);
@@ -71,7 +72,7 @@ fn a_member_that_is_a_link_is_found_and_its_real_folder_is_known() {
         let linked = files(&tree, &[("crates/b", "vendored/b")]);
         assert_eq!(told(&linked), ["a: ; ", "b: vendored/b/** crates/b; "], "{members}");
     }
-    // A link above the member, and one that leads back up.
+    // A link above the member, and a link that leads back up.
     let tree = [("Cargo.toml", "[workspace]\nmembers = [\"**/b\"]"), ("vendored/b/Cargo.toml", B)];
     let linked = files(&tree, &[("crates", "vendored"), ("vendored/up", "")]);
     let error = Crates::read(&linked).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! What the page of a build shows of the briefs of its jobs.
+//! Tests of the build's annotation, made from the briefs of its jobs.
 
 use super::*;
 use crate::report::{Finding, fixture};
