@@ -1,6 +1,6 @@
-//! The word by which a run tells the hook around it that a check has failed, while its other checks run on: a
-//! file beside the run's report, with the check's label. The run may be in a container and in a stranger's
-//! hands, so the hook holds the label against its own plan.
+//! The *word*: a file by which a run tells the hook that started it that a check has failed, while the other
+//! checks still run. The file is beside the run's report and has the check's label. The run may be in a
+//! container, where a stranger's code can write the file too. So the hook compares the label with its own plan.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -40,7 +40,7 @@ pub fn watching_for_failure<T>(
                 }
             }
         };
-        // Where the system has no thread to give, the failure is known at the end.
+        // If the system cannot start a thread, the failure becomes known at the end of the run.
         let _ = thread::Builder::new().name("word".into()).spawn_scoped(scope, watch);
         let done = work();
         drop(ended);
