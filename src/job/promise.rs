@@ -73,7 +73,7 @@ impl Promise {
                 debug!("no early failure: {error:#}");
             }
         };
-        // Where the system has no thread to give, the job fails at its end.
+        // If the system cannot start a thread, the job fails at its end.
         let call = thread::Builder::new().name("promise".into()).spawn(tell).ok();
         *self.call.lock().unwrap_or_else(PoisonError::into_inner) = call;
     }
