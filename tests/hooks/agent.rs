@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use support::stub::Stub;
 
-/// What the hooks call besides cargo. A folder with these alone is PATH, since the machine's own
+/// The programs that the hooks call besides cargo. PATH is a folder with these alone, because the machine's own
 /// `cargo` may stand beside them.
 const TOOLS: &[&str] = &[
     "cat",

@@ -70,7 +70,7 @@ pub fn skip(lacking: &str) {
         std::env::var_os("REQUIRE_ALL").is_none_or(|value| value != "1"),
         "REQUIRE_ALL=1, and this is lacking: {lacking}"
     );
-    // Past the test harness, which shows what `println!` says only of tests that fail.
+    // This goes around the test harness, which shows the output of `println!` only for tests that fail.
     writeln!(std::io::stderr(), "skipped: {lacking}").expect("stderr is open");
 }
 

@@ -54,7 +54,7 @@ pub fn read(log: &str, root: &Path) -> Vec<Run> {
         }
     }
     runs.last_mut().unwrap().said = transcript;
-    // What comes before the first combination is said of the workspace.
+    // Lines before the first combination are about the workspace.
     if runs.len() > 1 {
         runs.remove(0);
     }
