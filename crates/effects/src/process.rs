@@ -2,8 +2,8 @@
 //!
 //! There are two kinds. A *question* ([`capture`]) is short, and its whole answer is read: git, the agent,
 //! `cargo metadata`. *Work* ([`supervise`]) may take long, and its output is passed on as it comes, in blocks
-//! of whole lines. Both lead a process tree of their own (a process group on Unix, a Job Object on Windows, both by
-//! the crate `process-wrap`). The whole tree ends at the deadline, on a cancel, and when its leader has
+//! of whole lines. Both lead a process tree of their own (a process group on Unix, a Job Object on Windows,
+//! both by the crate `process-wrap`). The whole tree ends at the deadline, on a cancel, and when its leader has
 //! ended.
 //!
 //! `process/unix.rs` and `process/windows.rs` hold what differs between the systems.
