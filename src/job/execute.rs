@@ -75,7 +75,7 @@ fn in_emulator(gathered: &Gathered, contained: &Contained, task: &Task) -> Resul
     let Contained { container, script, .. } = contained;
     let mut watch = Watch::new(script);
     let ran = start(gathered, contained, &mut |stream, line| watch.read(stream, line), &|_| {})?;
-    // Nothing of this program is in the emulated machine, so a report from there is a stranger's word.
+    // This program is not in the emulated machine, so a report from there cannot be trusted.
     let (report, summary) = watch.report(gathered, &container.image, ran.ended, ran.commit);
     let exit = match (task, ran.ended) {
         (Task::Checks(_), Ended::Exited(status)) => match report.as_ref().map(Report::exit) {

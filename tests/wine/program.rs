@@ -38,7 +38,8 @@ fn main() {
     }
 }
 
-/// By turns, so that what else the machine does is all racers' alike; medians in microseconds.
+/// The programs run by turns, so that other load on the machine affects all of them equally. The results are
+/// medians in microseconds.
 fn race(runs: usize, program: &str) {
     let racers: [&[&str]; 3] = [
         &["cmd", "/c", "exit", "0"],

@@ -65,12 +65,12 @@ pub fn progress(text: impl Display) {
     }
 }
 
-/// Passes a line of a program's output on to standard output, byte for byte but for secrets.
+/// Passes a line of a program's output on to standard output, byte for byte, without secrets.
 pub fn pass_on_out(bytes: &[u8]) {
     let _ = io::stdout().lock().write_all(&redactor().bytes(bytes));
 }
 
-/// Passes a line of a program's output on to standard error, byte for byte but for secrets.
+/// Passes a line of a program's output on to standard error, byte for byte, without secrets.
 pub fn pass_on_error(bytes: &[u8]) {
     let _ = io::stderr().lock().write_all(&redactor().bytes(bytes));
 }

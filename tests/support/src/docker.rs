@@ -30,7 +30,7 @@ pub struct Docker {
     data: PathBuf,
 }
 
-/// The daemon of this process's tests; none where there can be none. It ends with the process.
+/// The daemon for the tests of this process; none if this machine can have none. It ends with the process.
 pub fn docker() -> Option<&'static Docker> {
     static DOCKER: OnceLock<Result<Docker, String>> = OnceLock::new();
     match DOCKER.get_or_init(start) {
@@ -203,7 +203,7 @@ impl Agent {
         self.docker.ask(&["ps", "--all", "--quiet", "--filter", &filter]).lines().count()
     }
 
-    /// What docker is told unless a test says otherwise: the test image, from this machine.
+    /// The options of docker unless a test sets others: the test image, from this machine.
     pub fn options() -> Value {
         json!({"image": IMAGE, "always-pull": false})
     }
@@ -274,7 +274,7 @@ impl Agent {
         self.start(&mut self.hook("pre-exit", job, &json!({}), "")).finish(LIMIT)
     }
 
-    /// What of the checkout is not the agent's user's.
+    /// The files of the checkout that do not belong to the agent's user.
     pub fn foreign(&self) -> Vec<PathBuf> {
         let files = walkdir::WalkDir::new(self.path("checkout")).into_iter().filter_map(Result::ok);
         let others = files.filter(|file| {

@@ -218,7 +218,7 @@ impl Machine {
         for name in ["build", "plugins", "hooks", "sockets"] {
             agent.args([&format!("--{name}-path"), &windows(&self.folder(name))]);
         }
-        // What a job is told besides, the loopback tells it.
+        // The loopback server gives the job all other values.
         for (name, value) in self.env.iter().filter(|(name, _)| !name.starts_with("BUILDKITE")) {
             agent.env(name, value);
         }

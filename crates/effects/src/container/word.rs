@@ -21,7 +21,8 @@ pub fn word_of_failure(report: &Path) -> PathBuf {
     name.into()
 }
 
-/// Does some work. Until it ends, `read` is asked for the word, and `failed` is told the label once.
+/// Does some work. Until the work ends, it calls `read` to look for the word. It calls `failed` once, with the
+/// label.
 pub fn watching_for_failure<T>(
     read: &(dyn Fn() -> Option<Vec<u8>> + Sync),
     failed: &(dyn Fn(&str) + Sync),

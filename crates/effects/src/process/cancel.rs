@@ -35,8 +35,8 @@ fn handle() -> Result<(), String> {
     HANDLED.get_or_init(|| system::handle(requests()).map_err(|error| error.to_string())).clone()
 }
 
-/// Makes a request to end this process end its children first. From now on this process outlives the
-/// request, and [`cancelled`] tells of it.
+/// Makes a request to end this process end its children first. From now on this process outlives the request,
+/// and [`cancelled`] returns true after it.
 ///
 /// # Errors
 /// Where the system refuses a handler.

@@ -55,8 +55,8 @@ pub fn supervise(
     supervise_watching(command, deadline, on_lines, &mut |_| {})
 }
 
-/// Does what [`supervise`] does, and calls `on_look` with the leader's process id: ten times a second at
-/// first, and the less often the longer it runs, down to twice a second.
+/// Does what [`supervise`] does, and calls `on_look` with the leader's process id: ten times a second at first,
+/// then less and less often, down to twice a second.
 ///
 /// # Errors
 /// Where it cannot be started ([`super::Error`]): exit 3.

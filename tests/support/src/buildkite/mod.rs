@@ -173,7 +173,7 @@ fn serve(server: &Server, build: &Mutex<Build>) {
             let header = Header::from_bytes(name, value).expect("a header of ours is ASCII");
             response.add_header(header);
         }
-        // Whoever asked may have been ended meanwhile.
+        // The process that asked may have ended meanwhile.
         let _ = request.respond(response);
     }
 }
