@@ -179,7 +179,8 @@ GOTO none
 :build
 FOR %%I IN (cargo.exe) DO SET "cargo=%%~$PATH:I"
 IF DEFINED cargo GOTO have_cargo
-REM Only where the variable is: what then stood at the drive's root would be anybody's.
+REM Only if the variable is set. Otherwise the path would start at the drive's root, where anybody can put a
+REM program.
 IF DEFINED CARGO_HOME IF EXIST "%CARGO_HOME%\bin\cargo.exe" SET "cargo=%CARGO_HOME%\bin\cargo.exe"
 IF DEFINED cargo GOTO to_path
 IF DEFINED USERPROFILE IF EXIST "%USERPROFILE%\.cargo\bin\cargo.exe" SET "cargo=%USERPROFILE%\.cargo\bin\cargo.exe"

@@ -177,8 +177,9 @@ impl Agent {
             .unwrap()
     }
 
-    /// The file that the agent writes around a hook (`internal/job/hook/wrapper.go`, v3.138): it is $0, and sources
-    /// the hook. None where the hook is sourced by hand, or has a path that the agent could not write so.
+    /// The file that the agent writes around a hook (`internal/job/hook/wrapper.go`, v3.138): it is $0, and
+    /// sources the hook. None where the hook is sourced by hand, or has a path that the agent could not write
+    /// so.
     fn wrapper(&self, hook: &Path) -> Option<PathBuf> {
         let hook = hook.to_str().unwrap();
         if self.by_hand || hook.contains(['"', '$', '`', '\\']) {
