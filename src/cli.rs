@@ -306,8 +306,8 @@ impl RunArgs {
     }
 }
 
-/// What a script does that is one call of `rust-vmm-ci run` in the checkout, and nothing else: its status is
-/// then the script's. None for every other script.
+/// The task of a script that is one call of `rust-vmm-ci run` in the checkout and nothing else. The status of
+/// the call is then that of the script. None for every other script.
 pub fn plain_run(script: &str) -> Option<RunOptions> {
     if script.trim().contains(['$', '`', ';', '&', '|', '<', '>', '(', ')', '*', '?', '#', '~', '!', '\n']) {
         return None;

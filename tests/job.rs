@@ -1,5 +1,4 @@
-//! The plugin in a job of the real Buildkite agent's, offline: what a step does, and what the build
-//! page is told.
+//! The plugin in a job of the real Buildkite agent's, offline: what a step does, and what the build page shows.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 

@@ -1,5 +1,5 @@
-//! The loopback Buildkite and the offline job hold with the real agent alone: what the tests of
-//! the plugin stand on.
+//! Tests the loopback Buildkite and the offline job with the real agent, without the plugin. The tests of the
+//! plugin rely on both.
 #![cfg(unix)]
 
 use std::time::Duration;

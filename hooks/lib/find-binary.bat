@@ -80,7 +80,7 @@ PUSHD "%root%"
 IF DEFINED git FOR /F %%T IN ('git -c "safe.directory=*" rev-parse HEAD:./') DO SET "tree=%%T"
 POPD
 IF NOT DEFINED tree SET "tree=nocommit"
-REM One for all agents of a host, whose checkouts are apart; never in the job's own checkout.
+REM All agents of a host share it, though their checkouts are separate. It is never in the job's own checkout.
 SET "store=%root%\..\.rust-vmm-ci"
 IF DEFINED BUILDKITE_PLUGINS_PATH SET "store=%BUILDKITE_PLUGINS_PATH%\.rust-vmm-ci"
 FOR %%I IN ("%store%") DO SET "store=%%~fI"
@@ -107,11 +107,11 @@ CALL :fail "'%folder%' cannot be made: the binary is made and kept there" "make 
 GOTO none
 :have_store
 >"%store%\.gitignore" ECHO *
-REM By the job's name: of two that start in one second RANDOM is the same.
+REM The job's name is in it, because RANDOM is the same in two jobs that start in the same second.
 SET "new=%folder%\new-%BUILDKITE_JOB_ID%-%RANDOM%.exe"
 IF "%RUST_VMM_CI_INSTALL%"=="build" GOTO build
 
-REM A released binary. Of two jobs that download at once, the first one's serves.
+REM A released binary. Of two jobs that download at once, the binary of the first is used.
 SET "machine=none"
 IF /I "%PROCESSOR_ARCHITECTURE%"=="AMD64" SET "machine=x86_64"
 IF /I "%PROCESSOR_ARCHITECTURE%"=="ARM64" SET "machine=aarch64"
@@ -179,7 +179,8 @@ GOTO none
 :build
 FOR %%I IN (cargo.exe) DO SET "cargo=%%~$PATH:I"
 IF DEFINED cargo GOTO have_cargo
-REM Only where the variable is: what then stood at the drive's root would be anybody's.
+REM Only if the variable is set. Otherwise the path would start at the drive's root, where anybody can put a
+REM program.
 IF DEFINED CARGO_HOME IF EXIST "%CARGO_HOME%\bin\cargo.exe" SET "cargo=%CARGO_HOME%\bin\cargo.exe"
 IF DEFINED cargo GOTO to_path
 IF DEFINED USERPROFILE IF EXIST "%USERPROFILE%\.cargo\bin\cargo.exe" SET "cargo=%USERPROFILE%\.cargo\bin\cargo.exe"
@@ -208,9 +209,9 @@ IF NOT DEFINED host POPD
 IF NOT DEFINED host GOTO none
 REM Static: no C runtime has to be installed with it.
 SET "RUSTFLAGS=-C target-feature=+crt-static"
-REM The lock is cargo's own, on its folders: who comes second waits, and finds all fresh. What is
-REM compiled is shared (cargo 1.91 and newer), since the next version needs most of it again; the
-REM program is not: of two versions that are built at once each must find its own.
+REM The lock is cargo's own, on its folders: the second build waits, and then finds everything built. What is
+REM compiled is shared (cargo 1.91 and newer), since the next version needs most of it again; the program is
+REM not: of two versions that are built at once each must find its own.
 SET "CARGO_BUILD_BUILD_DIR=%store%\build"
 "%cargo%" build --release --locked --bin rust-vmm-ci --target "%host%" --manifest-path "%root%\Cargo.toml" --target-dir "%folder%\build" <NUL 1>&2
 SET "status=%ERRORLEVEL%"
@@ -220,7 +221,8 @@ CALL :fail "building it from %root% failed; cargo's words are above" "a Rust as 
 GOTO none
 
 :built
-REM Named whole, and never over another: where another job was first, its binary serves.
+REM It gets its name when it is whole, and replaces no other file: if another job was first, that job's binary
+REM is used.
 SET "way=built with %cargo%"
 :placing
 SET "tries=0"
@@ -228,7 +230,7 @@ SET "tries=0"
 IF NOT EXIST "%new%" IF DEFINED host COPY /Y "%folder%\build\%host%\release\rust-vmm-ci.exe" "%new%" >NUL
 REN "%new%" rust-vmm-ci.exe >NUL 2>&1
 IF EXIST "%found%" GOTO placed
-REM A scanner looks into what is new, for a moment.
+REM A virus scanner may have a new file open for a moment.
 SET /A tries+=1
 IF %tries% GEQ 10 GOTO placed
 PING -n 2 127.0.0.1 >NUL
@@ -294,7 +296,7 @@ ECHO rust-vmm-ci: to mend it: !mend! 1>&2
 ENDLOCAL
 EXIT /B
 
-REM Where the registry and the toolchains are is the agent's affair, and stays.
+REM The variables that say where the registry and the toolchains are belong to the agent, and stay.
 :forget
 SET "name=%~1"
 IF /I "%name%"=="CARGO_HOME" EXIT /B

@@ -36,7 +36,7 @@ pub fn run(selection: &Selection, label: &str) -> Result<Exit> {
             Answer::Unknown(error) => unknown = unknown.or(Some(error)),
         }
     }
-    // What is no step in one configuration is told only where it is a step in none.
+    // The reason for a missing step is shown only if no configuration has the step.
     if steps.is_empty() {
         steps.extend(absent);
     }
@@ -47,13 +47,13 @@ pub fn run(selection: &Selection, label: &str) -> Result<Exit> {
     Ok(Exit::Passed)
 }
 
-/// What a configuration says of a name.
+/// What a configuration says about a name.
 enum Answer {
-    /// The steps that go by it.
+    /// The steps with this name.
     Steps(Vec<String>),
-    /// Why there are no steps that go by it.
+    /// Why there are no steps with this name.
     NoSteps(Vec<String>),
-    /// Nothing goes by it.
+    /// The configuration has nothing with this name.
     Unknown(Error),
 }
 

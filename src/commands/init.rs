@@ -58,7 +58,7 @@ pub fn init(selection: &Selection, mode: InitMode, dry_run: bool) -> Result<Exit
     Ok(Exit::Passed)
 }
 
-/// How many crates make steps for each crate worth their number.
+/// From how many crates on separate steps for each crate are worth it.
 const MANY: usize = 4;
 
 /// What suits a repository.

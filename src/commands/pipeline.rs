@@ -135,7 +135,7 @@ pub fn upload(repository: &Repository) -> Result<Exit> {
     let notes = each_step(&repository.found, (&facts, &times), &mut |step| uploads.add(step))?;
     let (steps, jobs) = (uploads.steps, uploads.all_jobs);
     if let [wait, summary] = &last_steps(&repository.found, steps)[..] {
-        // Two uploads must not part them: Buildkite puts a later upload before an earlier one.
+        // All of them must be in one upload, because Buildkite puts a later upload before an earlier one.
         uploads.add_text(&format!("{wait},\n{summary}"), 2);
     }
     say_notes(&notes, steps);

@@ -1,6 +1,6 @@
 //! `report`: makes one report of many.
 //!
-//! A report is a stranger's word: nothing that it names is read or run.
+//! A report may come from a stranger. So no file that it names is read, and no command in it is run.
 
 use crate::job::build_page;
 use crate::job::environment::Environment;
@@ -65,8 +65,7 @@ pub fn read(file: &Path) -> Result<Report> {
 /// The last step of a build (`summary: true`): makes one page of the reports of all jobs.
 ///
 /// # Errors
-/// Exit 3 where there is no agent, or it refuses. The jobs' verdicts are theirs: this step passes whatever
-/// they are.
+/// Exit 3 where there is no agent, or it refuses. This step passes whatever the verdicts of the jobs are.
 pub fn summarize() -> Result<Exit> {
     let folder = tempfile::tempdir().context("a folder for the reports")?;
     if let Err(error) = agent::download_artifacts(REPORTS, folder.path()) {

@@ -1,9 +1,9 @@
 //! `reproduce`: repeats what failed in a report, at the report's commit, in a worktree beside the checkout.
 //!
-//! A report is a stranger's word. Only names are taken from it: of checks, combinations, tests, a commit and
-//! an image. The commands are planned anew, and the container's options are those of this checkout. What goes
-//! beyond them needs `--yes`: another image than this repository's, and a privileged container for a commit
-//! that is not in the history of this checkout.
+//! A report may come from a stranger. So only names are taken from it: of checks, combinations, tests, a commit
+//! and an image. The commands are planned anew, and the container's options are those of this checkout. What
+//! goes beyond them needs `--yes`: another image than this repository's, and a privileged container for a
+//! commit that is not in the history of this checkout.
 
 use super::report;
 use crate::job::{self, PlaceRule, Repository, Request, RunOptions, Selection, Task, Verbosity};
@@ -92,7 +92,8 @@ enum Place {
 }
 
 impl Place {
-    /// The place for what a job did. `history`: its commit is in the history of this checkout.
+    /// The place where the checks of a job run again. `history` says whether the job's commit is in the history
+    /// of this checkout.
     fn of(of_job: &Job, own: &Config, history: bool, yes: bool) -> Self {
         let Some(image) = &of_job.container else { return Self::Host(None) };
         if !["docker", "podman"].iter().any(|engine| process::is_there(engine)) {
@@ -221,7 +222,7 @@ fn worse(one: Exit, other: Exit) -> Exit {
     }
 }
 
-/// A worktree beside the checkout, which goes with this value.
+/// A worktree beside the checkout. It is removed when this value is dropped.
 struct Worktree {
     git: Git,
     root: PathBuf,
@@ -281,7 +282,7 @@ mod tests {
         let evil = job("example.org/evil:1");
         assert_eq!(options(&evil, "{}", true, false), (Map::new(), 1));
         assert_eq!(options(&evil, "{}", true, true).0["image"], "example.org/evil:1");
-        // Not even a yes makes an option of an image.
+        // Even with `--yes`, an image must not be read as an option.
         assert_eq!(options(&job("--privileged"), "{}", true, true), (Map::new(), 1));
         assert_eq!(repository_of("localhost:5000/a"), "localhost:5000/a");
         assert_eq!(repository_of("localhost:5000/a:v1@sha256:0"), "localhost:5000/a");

@@ -130,7 +130,7 @@ impl PipelineFile {
     /// The file with these steps, whatever is there.
     ///
     /// # Errors
-    /// If the steps cannot be written as YAML, which is not so for any of ours.
+    /// If the steps cannot be written as YAML. All steps of ours can.
     pub fn text_of(steps: &[Use]) -> Result<Self> {
         let pipeline = file::pipeline(steps);
         let text = serde_saphyr::to_string(&pipeline).context("writing the pipeline as YAML")?;

@@ -2,9 +2,9 @@
 //! left in the build's meta-data.
 //!
 //! Buildkite has no compare-and-swap, and none is needed. A job first sets its own key. Then it reads all
-//! briefs, posts the annotation that they make, and reads them again, until they are what it posted. A job
-//! whose brief is not in the last annotation would have to set it after the last reading of the job that
-//! posted it. It then posts later itself.
+//! briefs, posts the annotation that they make, and reads them again, until they are what it posted. So no
+//! brief is missing at the end. If a job sets its brief after another job has read for the last time, it posts
+//! the annotation later than that job.
 
 use anyhow::Result;
 use rust_vmm_ci_core::report::annotation::{self, BUILD_CONTEXT, BuildPage, Style};
@@ -115,8 +115,9 @@ fn add(to: &mut dyn Build, job: &str, retried: bool, brief: &Brief, build: Optio
     settle(to, Some(&own), retried, build, None)
 }
 
-/// Posts the annotation until it says what the briefs say. `own` is in it even where the meta-data does not show
-/// it yet. `may_remain`: an annotation may stand there that nothing supports any more.
+/// Posts the annotation until it says what the briefs say. `own` is in it even where the meta-data does not
+/// show it yet. `may_remain` says whether an earlier annotation may be there to which no brief belongs any
+/// more.
 fn settle(
     to: &mut dyn Build,
     own: Option<&(String, String)>,

@@ -38,7 +38,7 @@ pub fn root(common: &Selection) -> Result<PathBuf> {
 fn root_above(dir: &Path) -> PathBuf {
     let has = |folder: &Path, name: &str| folder.join(name).exists();
     let of_git = dir.ancestors().find(|folder| has(folder, ".git"));
-    // A folder of git's without any of our files is no repository of crates, such as a home folder.
+    // A folder with git but without any of these files, such as a home folder, is no repository of crates.
     if let Some(root) = of_git.filter(|root| has(root, "Cargo.toml") || has(root, ".buildkite")) {
         return root.to_owned();
     }
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(root_above(&inner), root.join("work/crates/a"));
         fs::write(root.join("work/Cargo.toml"), "[workspace]\nmembers = [\"crates/a\"]\n").unwrap();
         assert_eq!(root_above(&inner), root.join("work"));
-        // A folder of git's that holds no crate is no root of ours.
+        // A git repository without a crate is not the root.
         folder(".git");
         assert_eq!(root_above(&inner), root.join("work"));
         folder(".buildkite");

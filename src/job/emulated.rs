@@ -88,7 +88,7 @@ impl Watch {
 }
 
 /// A finding whose file may start at the folder in which the check works, and not at the root: rustc names
-/// files from the root of the workspace. The checkout tells which of both it is.
+/// files from the root of the workspace. The checkout shows which of the two it is.
 fn in_folder(root: &Path, folder: &str, finding: Finding) -> Finding {
     let Some(file) = &finding.file else { return finding };
     let below = from_folder(root, &root.join(folder), file);

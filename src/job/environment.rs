@@ -118,7 +118,7 @@ impl Environment {
         let buildkite = get("BUILDKITE").is_some_and(|value| value == "true");
         let kubernetes = get("BUILDKITE_KUBERNETES_EXEC").is_some_and(|value| value == "true");
         let console = match (buildkite, terminal) {
-            // Under the agent the output looks like a terminal and is a log.
+            // Under the agent the output looks like a terminal, but is a log.
             (true, _) => Kind::Buildkite,
             (false, true) => Kind::Terminal,
             (false, false) => Kind::Plain,

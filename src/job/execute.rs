@@ -64,7 +64,7 @@ fn in_container(gathered: &Gathered, contained: &Contained, task: &Task, promise
     let failed = |label: &str| promise.failed(label);
     let Ran { ended, report, commit } = start(gathered, contained, &mut |_, _| {}, &failed)?;
     let exit = agreed(exit_of(ended, task), report.as_ref(), task);
-    // Which commit was checked is known here. The container can say anything.
+    // Which commit was checked is known here. The report of a container may say anything.
     let report = report.map(|report| Report { commit, ..report });
     Ok(Done { exit, report, summary: false })
 }
@@ -75,7 +75,7 @@ fn in_emulator(gathered: &Gathered, contained: &Contained, task: &Task) -> Resul
     let Contained { container, script, .. } = contained;
     let mut watch = Watch::new(script);
     let ran = start(gathered, contained, &mut |stream, line| watch.read(stream, line), &|_| {})?;
-    // Nothing of this program is in the emulated machine, so a report from there is a stranger's word.
+    // This program is not in the emulated machine, so a report from there cannot be trusted.
     let (report, summary) = watch.report(gathered, &container.image, ran.ended, ran.commit);
     let exit = match (task, ran.ended) {
         (Task::Checks(_), Ended::Exited(status)) => match report.as_ref().map(Report::exit) {
@@ -87,8 +87,8 @@ fn in_emulator(gathered: &Gathered, contained: &Contained, task: &Task) -> Resul
     Ok(Done { exit, report, summary })
 }
 
-/// What a run in a container came to. It has passed only if its report is there and says so too: both are
-/// what the container left, and code in it can write one of them and forget the other.
+/// The result of a run in a container. The run has passed only if its report is there and says so too. The
+/// container left both the status and the report, and code in it could forge only one of them.
 fn agreed(exit: Exit, report: Option<&Report>, task: &Task) -> Exit {
     if exit != Exit::Passed || matches!(task, Task::OwnCommand(_)) {
         return exit;
@@ -141,8 +141,8 @@ fn start(
     Ok(Ran { ended: ran.ended, report, commit })
 }
 
-/// The report without the artifacts that are no plain files of the checkout. A report from a container is a
-/// stranger's word, and the host uploads what it names.
+/// The report without the artifacts that are no plain files of the checkout. A report from a container cannot
+/// be trusted, and the host uploads the files that it names.
 fn without_foreign_artifacts(root: &Path, mut report: Report) -> Report {
     for artifact in report.outcomes.iter_mut().map(|outcome| &mut outcome.artifacts) {
         artifact.retain(|artifact| {
@@ -162,7 +162,7 @@ fn without_foreign_artifacts(root: &Path, mut report: Report) -> Report {
     report
 }
 
-/// How the program ends for what ended in a container.
+/// How the program ends after a command in a container has ended.
 fn exit_of(ended: Ended, task: &Task) -> Exit {
     match (ended, task) {
         (Ended::Exited(status), Task::OwnCommand(_)) => Exit::Command(status),
@@ -171,8 +171,8 @@ fn exit_of(ended: Ended, task: &Task) -> Exit {
     }
 }
 
-/// What `rust-vmm-ci run` in a container came to. A status that it never ends with means that it was
-/// ended early: a shell gives 137 for a killed program.
+/// The result of `rust-vmm-ci run` in a container. A status that it never ends with means that it was ended
+/// early: a shell gives 137 for a killed program.
 fn of_run(status: i32) -> Exit {
     match status {
         0 => Exit::Passed,

@@ -27,8 +27,8 @@ pub fn fault(device: &Path) -> Option<(String, String)> {
     }
 }
 
-/// Says beside each failed test check whose findings fit a missing device that the machine may be the reason.
-/// The verdict stays the tests'.
+/// Adds a note to each failed test check whose findings look like a missing device: the machine may be the
+/// reason. The verdict stays that of the tests.
 pub fn note_beside(outcomes: &mut [Outcome], device: &Path) {
     let fits = |outcome: &Outcome| {
         let findings = outcome.findings.iter();
@@ -51,8 +51,8 @@ pub fn note_beside(outcomes: &mut [Outcome], device: &Path) {
     }
 }
 
-/// What tests print that could not open the device: its name, or the system's errors ENOENT and EACCES as the
-/// crates kvm-ioctls and std show them.
+/// What tests print if they could not open the device: its name, or the system's errors ENOENT and EACCES as
+/// the crates kvm-ioctls and std show them.
 const SIGNS: [&str; 7] = [
     "kvm",
     "no such file or directory",

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 /// The file, in the target directory.
 const FILE: &str = "rust-vmm-ci/last-run.json";
 
-/// Says what a run will do: how many checks, and how long they take by the last run, where all of them were in
-/// it.
+/// Says what a run will do: how many checks there are. If all of them were in the last run, it also says how
+/// long they took there.
 pub fn announcement(gathered: &Gathered, checks: &[PlannedCheck]) -> String {
     let count = match checks.len() {
         1 => "1 check".to_owned(),

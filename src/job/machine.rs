@@ -33,7 +33,7 @@ impl Machine {
 }
 
 impl Machine {
-    /// The machine as the checks meet it, which compile with this toolchain. The program may be of another
+    /// The machine as the checks see it, which compile with this toolchain. The program may be of another
     /// platform than rustc where the system emulates one of the two.
     #[must_use]
     pub fn compiling_with(self, toolchain: Option<&Toolchain>) -> Self {

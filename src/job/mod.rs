@@ -66,6 +66,6 @@ pub fn run(repository: Repository, others: Vec<Repository>, request: &Request) -
 
 /// Removes what the containers of this job and of earlier ones may have left.
 pub fn clean_up() {
-    // The checkout is not used: what was left behind names its own.
+    // This job's checkout is not used: each folder that was left behind names its own checkout.
     container::clean_up(&container::Job::here(Path::new(".")));
 }

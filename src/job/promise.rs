@@ -2,7 +2,8 @@
 //! run on. So the build and the pull request turn red at once.
 //!
 //! A promise is binding. It is made once, with the status that the job will end with, and only for a check that
-//! the plan has and that does not fail softly. Buildkite itself applies the step's `soft_fail` and `retry` to it.
+//! the plan has and that does not fail softly. Buildkite itself applies the step's `soft_fail` and `retry` to
+//! it.
 
 use super::gather::Gathered;
 use super::request::{PlaceRule, Request, RunOptions, Task};
@@ -73,7 +74,7 @@ impl Promise {
                 debug!("no early failure: {error:#}");
             }
         };
-        // Where the system has no thread to give, the job fails at its end.
+        // If the system cannot start a thread, the job fails at its end.
         let call = thread::Builder::new().name("promise".into()).spawn(tell).ok();
         *self.call.lock().unwrap_or_else(PoisonError::into_inner) = call;
     }

@@ -1,5 +1,5 @@
 //! The fifth step: tells the person, the files and the build what became of a job. No other code writes
-//! reports. What goes wrong here is said, and changes no verdict.
+//! reports. An error here is printed and changes no verdict.
 
 use super::build_page;
 use super::environment::Environment;
@@ -78,7 +78,7 @@ fn tell_build(gathered: &Gathered, report: &Report) {
     if gathered.config().github_check
         && let Err(error) = build_page::show_on_lines(report, gathered.environment.step.retries > 0)
     {
-        // The agent's own words are many, and about a matter that is no failure.
+        // The agent prints a long text, and this is no failure.
         tracing::debug!("no lines on the pull request: {error:#}");
         say::note("github-check: the findings are not on the pull request; the step needs a GitHub check");
     }
@@ -135,8 +135,8 @@ fn annotate_alone(report: &Report, job: &annotation::Job, page: &str) -> Result<
     }
 }
 
-/// The report with what this process's environment says about the job: a report from a container knows
-/// nothing of it, and its word about it would count for nothing.
+/// The report with what this process's environment says about the job: a report from a container does not know
+/// this, and could not be trusted about it.
 fn with_job(report: &Report, environment: &Environment) -> Report {
     let step = &environment.step;
     if !environment.buildkite {

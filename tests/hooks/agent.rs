@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use support::stub::Stub;
 
-/// What the hooks call besides cargo. A folder with these alone is PATH, since the machine's own
+/// The programs that the hooks call besides cargo. PATH is a folder with these alone, because the machine's own
 /// `cargo` may stand beside them.
 const TOOLS: &[&str] = &[
     "cat",
@@ -177,8 +177,9 @@ impl Agent {
             .unwrap()
     }
 
-    /// The file that the agent writes around a hook (`internal/job/hook/wrapper.go`, v3.138): it is $0, and sources
-    /// the hook. None where the hook is sourced by hand, or has a path that the agent could not write so.
+    /// The file that the agent writes around a hook (`internal/job/hook/wrapper.go`, v3.138): it is $0, and
+    /// sources the hook. None where the hook is sourced by hand, or has a path that the agent could not write
+    /// so.
     fn wrapper(&self, hook: &Path) -> Option<PathBuf> {
         let hook = hook.to_str().unwrap();
         if self.by_hand || hook.contains(['"', '$', '`', '\\']) {

@@ -1,5 +1,5 @@
-//! The download of a released binary: from a folder, over HTTP and over HTTPS, from servers that do all that
-//! servers do.
+//! The download of a released binary: from a folder, over HTTP and over HTTPS, from servers that work and
+//! servers that fail in many ways.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

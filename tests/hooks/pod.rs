@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-/// A released binary that says what it was asked, and fails where it is told to.
+/// A released binary that prints its arguments, and fails if a test wants that.
 const BINARY: &str = "#!/bin/sh\n[ \"$1\" = --version ] && echo rust-vmm-ci 1.0.0 && exit 0\n\
                       echo \"asked: $*, as $(id -u)\"\nexit ${FAILS:-0}\n";
 

@@ -28,7 +28,8 @@ fn only_the_commit_of_a_release_has_hashes() {
     if hashes(&text).is_empty() {
         return;
     }
-    // A later commit would take the old binary for its own. Uncommitted hashes are a release in the making.
+    // With these hashes, a later commit would use the old binary. Hashes that are not committed belong to a
+    // release that is being made.
     let newest = git(ROOT, &["rev-parse", "HEAD"]);
     let with_hashes = git(ROOT, &["log", "-1", "--format=%H", "--", "hooks/lib/releases"]);
     let committed = git(ROOT, &["diff", "--quiet", "HEAD", "--", "hooks/lib/releases"]).is_some();

@@ -22,7 +22,7 @@ pub(crate) struct Case {
     /// The folder that both work in, from the crate's root.
     #[serde(default)]
     pub(crate) folder: PathBuf,
-    /// The files: path, text. A leading newline is for the eye.
+    /// The files: path, text. A leading newline only makes the case easier to read.
     files: BTreeMap<String, String>,
 }
 

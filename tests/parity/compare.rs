@@ -1,4 +1,4 @@
-//! Whether both sides came to the same.
+//! Whether both sides came to the same result.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! The same verdict, findings and tests as the predecessor's commands: every check of a crate by
-//! both, theirs each in an empty target directory, ours in one run.
+//! Compares verdicts, findings and tests with those of the predecessor's commands. Both sides run every check
+//! of a crate: theirs each in an empty target directory, ours all in one run.
 //!
 //! `cargo test --test parity [NAME]` for the planted cases; `PARITY_CRATE=DIR cargo test --test
 //! parity crate` for a crate of one's own, with `PARITY_CHECKS=a,b` in place of all.
@@ -26,7 +26,7 @@ use support::sandbox::Sandbox;
 use support::usage::{self, Usage};
 use support::{folder, predecessor};
 
-/// The checks that a crate of one's own is given to; those for musl are asked for by name.
+/// The checks for a crate of one's own. Those for musl run only if they are named.
 const CHECKS: [&str; 6] = ["build-gnu", "style", "doc", "unittests-gnu", "unittests-gnu-release", "clippy"];
 
 /// The linked toolchain with more targets (`.ci/env`).

@@ -29,7 +29,7 @@ pub(crate) struct OurRun {
 /// The command line.
 pub(crate) fn command(mut binary: Command, checks: &[String], report: &Path, folder: &Path) -> Command {
     binary.arg("run").args(checks).arg("--report").arg(report).current_dir(folder);
-    // As in CI: what is missing is broken, and what is skipped would pass for equal.
+    // As in CI: a check that lacks something is broken. If it were skipped, it would look equal.
     binary.env("CI", "true").env("BUILDKITE_PLUGIN_CONFIGURATION", r#"{"docker": false}"#);
     binary
 }

@@ -1,4 +1,4 @@
-//! `main.rs` where there is something to be compared: the predecessor is on Linux alone.
+//! Runs `main.rs` on Linux only, because the predecessor runs only there.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints for a person")]
 #[cfg(target_os = "linux")]

@@ -1,4 +1,4 @@
-//! What grows with the input: each figure as a ratio, so that it says the same on every machine.
+//! Measures what grows with the input. Each figure is a ratio, so that it means the same on every machine.
 //! `cargo test --release --test perf -- --bounds`.
 
 use std::fs;

@@ -1,13 +1,12 @@
-//! What a job of ours takes against the predecessor's separate jobs: `cargo test --release --test
-//! perf -- DIR...`, each a crate's folder, which is copied, and prepared where it is known to need it;
-//! `--whole` leaves all sets of features in, `--checks a,b` measures these in place of all, `--each`
-//! says what each check of ours adds to those before it. `--bounds` measures what grows with the input
-//! instead (`bounds.rs`).
+//! Compares the cost of a job of ours with that of the predecessor's separate jobs: `cargo test --release
+//! --test perf -- DIR...`. Each `DIR` is the folder of a crate. It is copied, and a crate that is known to need
+//! it is prepared. `--whole` leaves all sets of features in. `--checks a,b` measures these checks in place of
+//! all. `--each` says what each check of ours adds to those before it. `--bounds` measures what grows with the
+//! input instead (`bounds.rs`).
 //!
-//! Four measures a crate, both sides in one run: from an empty target directory, again with nothing
-//! changed, again after one source file changed, and our own process apart from cargo and what cargo
-//! starts. Nothing is compared here but times and the verdict of the whole: `tests/parity` compares
-//! verdicts and findings.
+//! Four measures a crate, both sides in one run: from an empty target directory, again with nothing changed,
+//! again after one source file changed, and our own process apart from cargo and what cargo starts. Only times
+//! and the verdict of the whole are compared here: `tests/parity` compares verdicts and findings.
 #![allow(clippy::disallowed_macros, reason = "a test prints for a person")]
 #![allow(
     clippy::unwrap_used,

@@ -10,8 +10,8 @@ const ASKS_FOR_PROCESSORS: (&str, &str) = ("kvm-ioctls/src/ioctls/system.rs", "a
 /// `backend-mmap` and `xen`, which implies the second, so that some resolve to the same as of all 64.
 const LEFT_OUT_OF_VM_MEMORY: &str = r#"["default", "backend-atomic", "iommu", "rawfd"]"#;
 
-/// Prepares a copy; `whole` leaves vm-memory its 64 sets of features. Takes checks out that cannot pass
-/// on this machine, and says whether tests can: where not, both sides are to compile them and run none.
+/// Prepares a copy; `whole` leaves vm-memory its 64 sets of features. It takes out checks that cannot pass on
+/// this machine, and says whether tests can pass. If they cannot, both sides compile the tests and run none.
 pub(crate) fn prepare(root: &Path, whole: bool, checks: &mut Vec<String>) -> bool {
     if !whole && manifest_names(root, "vm-memory") {
         let table = "[package.metadata.cargo-all-features]\n";

@@ -1,6 +1,5 @@
-//! Tests divided over a step's jobs. nextest takes minutes to build, so most of it is by a program that
-//! stands in for it; the last test is by the real one, where it is installed: `cargo test --test run --
-//! --ignored`.
+//! Tests divided over a step's jobs. nextest takes minutes to build, so most tests use a program that stands in
+//! for it. The last test uses the real one, if it is installed: `cargo test --test run -- --ignored`.
 
 use super::{Said, Sample, said};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! A check that is one program, `cargo-deny`, by a program that plays its part.
+//! The check `cargo-deny`, which is one program, with a program that stands in for the tool.
 
 use super::{Said, Sample, outcome, said};
 use serde_json::{Value, json};

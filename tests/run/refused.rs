@@ -1,4 +1,4 @@
-//! What a person gets wrong is said once, with what to do, and ends with 2.
+//! A person's mistake gets one error that says what to do, and the exit status 2.
 
 use super::{Sample, said};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What passes, what fails, and what is said of it.
+//! Which checks pass, which fail, and what the program prints about them.
 
 use super::{IGNORE, MANIFEST, Sample, outcome, said};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What cargo does in its folder, with its variables and options, is what the verdict is of.
+//! The verdict is about what cargo does in its folder, with its variables and options.
 
 use super::{LIBRARY, MANIFEST, Said, Sample, outcome, said};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 /// A library that compiles only without the flag `--cfg special`.
 const NOT_SPECIAL: &str = "//! A.\n#[cfg(special)]\ncompile_error!(\"special\");\n";
-/// Such a library the other way round.
+/// A library that compiles only with the flag `--cfg special`.
 const SPECIAL: &str = "//! A.\n#[cfg(not(special))]\ncompile_error!(\"not special\");\n";
 /// A library whose test passes only where a variable is set.
 const NEEDS_VARIABLE: &str =

@@ -116,7 +116,7 @@ fn is_the_same(wine: &'static Wine, workspace: bool) {
             let here = said(&sandbox, here.args(args).arg(&config).current_dir(repository.path()));
             let mut there = wine.command(&sandbox, &wine.program, &[]);
             let there = said(&sandbox, there.args(args).arg(windows(&config)).current_dir(repository.path()));
-            // What is wrong is told with the configuration's path, which differs.
+            // An error names the configuration's path, which differs between the systems.
             let outputs = [&here, &there].map(|(status, [output, _])| (status, output));
             assert_eq!(outputs[0], outputs[1], "{configuration}, {format}");
             assert_eq!(here.0 == Some(2), configuration.contains("onyl"), "{configuration}: {here:?}");

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 /// Tells the tools where the Linux side listens.
 const PORT: &str = "RUST_VMM_CI_TEST_BRIDGE";
 
-/// What a frame is: nothing, but that the other is still there; bytes of an output; the status.
+/// The kinds of frames: a sign that the other side is still there; bytes of an output; the status.
 const STILL_THERE: u8 = 0;
 const STDOUT: u8 = 1;
 const STDERR: u8 = 2;

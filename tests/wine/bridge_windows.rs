@@ -1,4 +1,4 @@
-//! The Windows side: a tool that asks the Linux side to be it.
+//! The Windows side: a tool that lets the Linux side do its work.
 
 use super::{PORT, STATUS, STDERR, STDOUT, read_frame, write_frame};
 use std::io::{self, Write as _};

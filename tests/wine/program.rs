@@ -1,9 +1,9 @@
 //! A program for tests under Wine, compiled by rustc alone; its first argument says what it does.
 //!
-//! `family FILE`: starts another that adds to FILE for a minute, and waits for it. `alone FILE`: the
-//! other. `print ARG...`: prints its arguments, a line each. `exit STATUS`: ends so, by 32 bits. `race
-//! RUNS PROGRAM`: how long PROGRAM's `hook command` takes, and cmd. Under the name `cargo` it notes its
-//! calls and its variables beside itself, and what it builds is the program that a variable names.
+//! `family FILE`: starts a second process, which adds to FILE for a minute, and waits for it. `alone FILE`: is
+//! that second process. `print ARG...`: prints its arguments, a line each. `exit STATUS`: ends with this status
+//! of 32 bits. `race RUNS PROGRAM`: how long PROGRAM's `hook command` takes, and cmd. Under the name `cargo` it
+//! notes its calls and its variables beside itself, and what it builds is the program that a variable names.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints for a person")]
 use std::fs::OpenOptions;
@@ -38,7 +38,8 @@ fn main() {
     }
 }
 
-/// By turns, so that what else the machine does is all racers' alike; medians in microseconds.
+/// The programs run by turns, so that other load on the machine affects all of them equally. The results are
+/// medians in microseconds.
 fn race(runs: usize, program: &str) {
     let racers: [&[&str]; 3] = [
         &["cmd", "/c", "exit", "0"],

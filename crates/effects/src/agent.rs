@@ -19,7 +19,7 @@ const PROGRAM: &str = "buildkite-agent";
 /// The variables that hold the agent's secrets (`clicommand/global.go`). With
 /// `BUILDKITE_AGENT_DEBUG_HTTP` the agent prints its requests, with the token in them.
 const SECRETS: [&str; 2] = ["BUILDKITE_AGENT_ACCESS_TOKEN", "BUILDKITE_AGENT_TOKEN"];
-/// How long a promise may take: it is worth nothing when the job ends.
+/// The time limit of a promise. A promise has no use once the job has ended.
 const PROMISE_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
 /// The characters that `artifact upload` does not take as part of a path: its delimiter, and those of
 /// glob patterns.
@@ -28,10 +28,10 @@ const NOT_LITERAL: [char; 8] = [';', '*', '?', '[', ']', '{', '}', '\\'];
 /// Why a call of the agent failed.
 #[derive(Debug, Error)]
 pub enum AgentError {
-    /// The agent could not be started, or its output not be read.
+    /// The agent could not be started, or its output could not be read.
     #[error("{0:#}")]
     NotStarted(anyhow::Error),
-    /// What the call was about does not exist: Buildkite answered with 404.
+    /// Buildkite answered with 404: the object of the call does not exist.
     #[error("`{}` failed ({}): {}", .0.command, .0.status, .0.printed)]
     NotFound(Failed),
     /// The agent ended with another status than 0, for any other reason.
@@ -51,8 +51,8 @@ pub struct Failed {
 }
 
 impl AgentError {
-    /// Reads why the agent failed. The agent does not tell by its exit status: every refusal of
-    /// Buildkite is 1. Its last words are those of its API client (`api/client.go`, `ErrorResponse`):
+    /// Reads why the agent failed. The exit status does not say why: it is 1 for every refusal of Buildkite.
+    /// The last line that the agent prints comes from its API client (`api/client.go`, `ErrorResponse`):
     /// `METHOD URL: STATUS`.
     fn of(failed: Failed) -> Self {
         if failed.printed.contains(": 404 Not Found") { Self::NotFound(failed) } else { Self::Failed(failed) }

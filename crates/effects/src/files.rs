@@ -1,10 +1,10 @@
 //! The one opener of files that somebody else may have written: the files of the checkout, and what a
 //! container leaves.
 //!
-//! A stranger's pull request chooses what its files are. A link could lead to the agent's secrets, a pipe
-//! could block for ever, a device could fill the memory. So a file is opened here only if it is a plain file
-//! of bounded size whose place, with all links resolved, is inside the checkout. It is opened once, and the
-//! open file is checked. A file that a person names on the command line is not read here.
+//! The author of a pull request decides what kind of file each path is. A link could lead to the agent's
+//! secrets, a pipe could block for ever, a device could fill the memory. So a file is opened here only if it is
+//! a plain file of bounded size whose place, with all links resolved, is inside the checkout. It is opened
+//! once, and the open file is checked. A file that a person names on the command line is not read here.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
@@ -84,7 +84,7 @@ pub fn open(root: &Path, path: &Path, links: Links) -> io::Result<File> {
     let root = dunce::canonicalize(root)?;
     let file = match links {
         Links::Inside => {
-            // A link's target counts, wherever it leads on its way.
+            // Only the place where a link ends counts, whatever it passes on its way.
             let real = dunce::canonicalize(root.join(path))?;
             let Ok(below) = real.strip_prefix(&top) else {
                 return Err(refused("it leads out of the checkout"));

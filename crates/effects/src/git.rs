@@ -1,10 +1,9 @@
 //! Every call of git, by its command line (2.29 or newer).
 //!
-//! No call changes the person's configuration, branches, index or working tree. The exception is what
-//! `migrate` is asked to do, in `git/submodule.rs`. Each call gets its configuration on its command line. A
-//! fetch makes refs under `refs/rust-vmm-ci/` and removes them before it returns. To git, names, messages
-//! and paths are bytes, and they are read as such here. git never takes a revision that a user wrote for an
-//! option.
+//! No call changes the person's configuration, branches, index or working tree. The exception is what `migrate`
+//! is asked to do, in `git/submodule.rs`. Each call gets its configuration on its command line. A fetch makes
+//! refs under `refs/rust-vmm-ci/` and removes them before it returns. To git, names, messages and paths are
+//! bytes, and they are read as such here. A revision that a user wrote is never read as an option of git.
 
 mod diff;
 mod fetch;

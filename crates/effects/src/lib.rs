@@ -1,6 +1,6 @@
 //! What rust-vmm-ci does: starts processes, asks git, the agent and the container engine, runs checks.
 
-// clippy.toml allows them in test modules, and knows none under `all(test, …)`.
+// clippy.toml allows these functions in test modules, but does not recognise a module under `all(test, …)`.
 #![cfg_attr(
     test,
     allow(

@@ -2,8 +2,8 @@
 //!
 //! There are two kinds. A *question* ([`capture`]) is short, and its whole answer is read: git, the agent,
 //! `cargo metadata`. *Work* ([`supervise`]) may take long, and its output is passed on as it comes, in blocks
-//! of whole lines. Both lead a process tree of their own (a process group on Unix, a Job Object on Windows, both by
-//! the crate `process-wrap`). The whole tree ends at the deadline, on a cancel, and when its leader has
+//! of whole lines. Both lead a process tree of their own (a process group on Unix, a Job Object on Windows,
+//! both by the crate `process-wrap`). The whole tree ends at the deadline, on a cancel, and when its leader has
 //! ended.
 //!
 //! `process/unix.rs` and `process/windows.rs` hold what differs between the systems.
@@ -143,7 +143,7 @@ fn spawn(command: &Command, input: Vec<u8>, output: fn() -> Stdio) -> Result<Box
     let not_started = |error| Error::starting(command, error);
     let mut child = wrap.spawn().map_err(not_started)?;
     if let Some(mut stdin) = child.stdin().take() {
-        // A child that does not read all of it has heard enough.
+        // A child may end before it has read all of its input. That is no error.
         let written = thread("input", move || drop(stdin.write_all(&input)));
         written.inspect_err(|_| end_at_once(child.as_mut())).map_err(not_started)?;
     }
@@ -156,11 +156,11 @@ fn end_at_once(child: &mut dyn ChildWrapper) {
     let _ = child.wait();
 }
 
-/// Starts a thread. Every thread of this program that outlives its function starts here: the standard
-/// library's own function panics where the system has no thread to give.
+/// Starts a thread. Every thread of this program that outlives its function starts here: the standard library's
+/// own function panics if the system cannot start a thread.
 ///
 /// # Errors
-/// Where the system has none.
+/// If the system cannot start a thread.
 pub fn thread<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
@@ -174,8 +174,8 @@ pub fn act_as_keeper(args: impl Iterator<Item = OsString>) -> Option<i32> {
     keeper::act(args)
 }
 
-/// Makes what this process starts end with it from now on, however it ends. On Linux only a program may call
-/// this that calls [`act_as_keeper`] first.
+/// Makes what this process starts end with it from now on, however it ends. On Linux, only a program that calls
+/// [`act_as_keeper`] first may call this.
 pub fn end_children_with_this_process() {
     keeper::use_keepers();
 }
@@ -191,7 +191,7 @@ pub struct Usage {
     pub own_memory: u64,
 }
 
-/// What has been used so far. Only Linux tells it at no cost; elsewhere there is no answer.
+/// What has been used so far. Only Linux gives these figures at no cost. Elsewhere there is no answer.
 pub fn usage() -> Option<Usage> {
     #[cfg(target_os = "linux")]
     return linux::usage();

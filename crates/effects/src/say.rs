@@ -46,7 +46,7 @@ pub fn redacted(text: &str) -> Cow<'_, str> {
 /// Writes a result to standard output, unchanged: the caller has escaped what came from outside
 /// (`model::shown`), and may have added colours.
 pub fn out(text: impl Display) {
-    // Whoever reads may be gone; the verdict stands.
+    // The reader may be gone. The verdict stays the same.
     let text = text.to_string();
     let _ = write!(io::stdout().lock(), "{}", redacted(&text)).and_then(|()| io::stdout().lock().flush());
 }
@@ -65,12 +65,12 @@ pub fn progress(text: impl Display) {
     }
 }
 
-/// Passes a line of a program's output on to standard output, byte for byte but for secrets.
+/// Passes a line of a program's output on to standard output, byte for byte, without secrets.
 pub fn pass_on_out(bytes: &[u8]) {
     let _ = io::stdout().lock().write_all(&redactor().bytes(bytes));
 }
 
-/// Passes a line of a program's output on to standard error, byte for byte but for secrets.
+/// Passes a line of a program's output on to standard error, byte for byte, without secrets.
 pub fn pass_on_error(bytes: &[u8]) {
     let _ = io::stderr().lock().write_all(&redactor().bytes(bytes));
 }
@@ -81,8 +81,8 @@ pub fn debug(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{PREFIX}debug: {}", shown::line(&redacted(text)));
 }
 
-/// Says what a person should know, though it is no error, to standard error. Control characters are
-/// shown as symbols.
+/// Writes a note to standard error: something that a person should know and that is no error. Control
+/// characters are shown as symbols.
 pub fn note(text: impl Display) {
     if !is_quiet() {
         error(format_args!("note: {text}"));

@@ -1,7 +1,7 @@
 //! What tests of every module share.
 
-/// Says that a test was skipped, and for want of what. Under `REQUIRE_ALL=1`, which CI sets, it fails:
-/// nothing that was left out may look green there.
+/// Says that a test was skipped, and what this machine lacks. Under `REQUIRE_ALL=1`, which CI sets, it fails: a
+/// skipped test must not look like a passed one.
 #[track_caller]
 pub fn skip(lacks: &str) {
     println!("skipped: {lacks}");

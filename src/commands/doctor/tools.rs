@@ -22,7 +22,7 @@ pub fn look() -> Vec<Line> {
     lines
 }
 
-/// This program against the plugin's version, which the hooks tell it.
+/// Compares this program's version with the plugin's, which the hooks pass on.
 fn binary() -> Line {
     let version = env!("CARGO_PKG_VERSION");
     let path =
@@ -70,7 +70,7 @@ fn agent() -> Line {
     }
 }
 
-/// Cargo and the musl target. A job in a container has the image's.
+/// Cargo and the musl target. A job in a container uses those of the image.
 fn rust(has_engine: bool) -> Vec<Line> {
     let cargo = match ask("cargo", &["--version"]) {
         Ok(said) => Line::good("cargo", said.trim().to_owned()),

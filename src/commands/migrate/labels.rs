@@ -118,7 +118,7 @@ impl Steps {
         }
     }
 
-    /// Says how the list changed over the years, where the submodule's own is not here.
+    /// Says how the list changed over the years, if the submodule's own list is not here.
     fn say_history(&self) {
         let enabled = |labels: &[&'static str]| -> Vec<&'static str> {
             let is_enabled = |label: &&str| {
@@ -240,7 +240,7 @@ fn differences(state: &State) -> Result<Vec<String>> {
         ("standard".to_owned(), false.into()),
         ("tests".to_owned(), json!(path)),
     ]);
-    // What our reader refuses in a list that the generator took is no error here.
+    // The generator may accept an entry that our reader refuses. Here that is no error.
     let Ok(before) = set_up::planned(&state.root, &options) else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for step in state.uses.iter().filter(|step| !step.options.contains_key("standard")) {

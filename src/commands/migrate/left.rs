@@ -1,4 +1,4 @@
-//! What `migrate` cannot change for a person: every line and file that still speaks of the submodule.
+//! What `migrate` cannot change for a person: every line and file that still mentions the submodule.
 
 use super::{Pipeline, State, set_up};
 use crate::job::facts;

@@ -11,8 +11,8 @@ pub fn lacking() -> Option<String> {
     script(".ci/build-agent", &["lacking"]).err()
 }
 
-/// Where the agent is: on PATH, or built from `tests/agent`. `None` is a reason to return from
-/// the test, which has then been reported as skipped.
+/// Where the agent is: on PATH, or built from `tests/agent`. With `None` the test must return. It has been
+/// reported as skipped then.
 pub fn agent() -> Option<&'static Path> {
     static AGENT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     match AGENT.get_or_init(|| script(".ci/build-agent", &[]).map(PathBuf::from)) {

@@ -1,5 +1,5 @@
-//! One job without Buildkite: `buildkite-agent bootstrap` with a plugin, as an agent on a real
-//! machine runs it, in a sandbox. What the job annotates and uploads comes to a [`Buildkite`].
+//! One job without Buildkite: `buildkite-agent bootstrap` with a plugin, as an agent on a real machine runs it,
+//! in a sandbox. A [`Buildkite`] receives what the job annotates and uploads.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -54,7 +54,7 @@ impl Case {
         self.given(command, args, &|path| path.to_str().unwrap().to_owned())
     }
 
-    /// The program, as `command` starts it, given this case; `shown` is a path as it has paths.
+    /// The program with this case. `command` starts it, and `shown` writes a path in its form.
     pub fn given(&self, mut command: Command, args: &[&str], shown: &dyn Fn(&Path) -> String) -> Command {
         command.args(args).arg("-C").arg(shown(&self.repository()));
         command.arg("--config").arg(shown(&self.sandbox.path().join("config.json")));
@@ -78,8 +78,9 @@ impl Case {
 }
 
 impl Printed {
-    /// Where the pipeline is not what the case says: `labels` in order; of single `steps` the keys
-    /// that are given (`null`: the key must not be there; `options`: this plugin's); `notes`.
+    /// The differences between the pipeline and what the case expects. The case has `labels` in order, `notes`,
+    /// and for single `steps` the keys that must be equal (`null`: the key must not be there; `options`: those
+    /// of this plugin).
     pub fn differences(&self, case: &Value) -> Vec<String> {
         if self.code != Some(0) {
             return vec![format!("exit {:?}: {}", self.code, self.err)];

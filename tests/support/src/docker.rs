@@ -18,7 +18,7 @@ use crate::{eventually, root, scratch, skip};
 pub const IMAGE: &str = "rust-vmm-ci-test:dev";
 /// The image whose entrypoint is like the riscv64 image's.
 pub const EMULATED: &str = "rust-vmm-ci-test:riscv";
-/// The agent's user and group: nobody's on any machine that is known.
+/// The agent's user and group. No known machine has them.
 pub const AGENT: u32 = 12_345;
 /// The longest that the daemon and a build of the images take on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -30,7 +30,7 @@ pub struct Docker {
     data: PathBuf,
 }
 
-/// The daemon of this process's tests; none where there can be none. It ends with the process.
+/// The daemon for the tests of this process; none if this machine can have none. It ends with the process.
 pub fn docker() -> Option<&'static Docker> {
     static DOCKER: OnceLock<Result<Docker, String>> = OnceLock::new();
     match DOCKER.get_or_init(start) {
@@ -97,8 +97,9 @@ impl Docker {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
-    /// Starts the daemon, and sees to it as a service manager does: one that dies is started again,
-    /// when its containerd is gone too. One process at a time has the data; all ends with this one.
+    /// Starts the daemon, and watches it as a service manager does: a daemon that dies is started again as soon
+    /// as its containerd is gone too. Only one process at a time may use the data. Everything ends with this
+    /// process.
     #[allow(clippy::zombie_processes, reason = "it watches this process, and ends after it")]
     fn keep_daemon(&self) {
         const SCRIPT: &str = r#"
@@ -202,7 +203,7 @@ impl Agent {
         self.docker.ask(&["ps", "--all", "--quiet", "--filter", &filter]).lines().count()
     }
 
-    /// What docker is told unless a test says otherwise: the test image, from this machine.
+    /// The options of docker unless a test sets others: the test image, from this machine.
     pub fn options() -> Value {
         json!({"image": IMAGE, "always-pull": false})
     }
@@ -273,7 +274,7 @@ impl Agent {
         self.start(&mut self.hook("pre-exit", job, &json!({}), "")).finish(LIMIT)
     }
 
-    /// What of the checkout is not the agent's user's.
+    /// The files of the checkout that do not belong to the agent's user.
     pub fn foreign(&self) -> Vec<PathBuf> {
         let files = walkdir::WalkDir::new(self.path("checkout")).into_iter().filter_map(Result::ok);
         let others = files.filter(|file| {

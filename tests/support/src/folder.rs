@@ -1,9 +1,9 @@
-//! Folders of crates: copied, and freed of what was built.
+//! Copies folders of crates, and removes what was built in them.
 
 use std::fs;
 use std::path::Path;
 
-/// Takes away what was built, wherever a target directory is.
+/// Removes every target directory, wherever it is.
 pub fn clean(root: &Path) {
     for entry in fs::read_dir(root).unwrap() {
         let path = entry.unwrap().path();
@@ -18,7 +18,8 @@ pub fn clean(root: &Path) {
     }
 }
 
-/// Whether a folder is cargo's to build in: it tags those that it makes, and notes the compiler in all.
+/// Whether a folder is a target directory. Cargo puts a tag into each one that it makes, and a note about the
+/// compiler into all that it uses.
 fn was_built(folder: &Path) -> bool {
     ["CACHEDIR.TAG", ".rustc_info.json"].iter().any(|name| folder.join(name).is_file())
 }

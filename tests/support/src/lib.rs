@@ -1,8 +1,8 @@
 //! What the integration tests share: a machine of their own to run in, the real Buildkite agent, a
 //! Buildkite for it to talk to, container engines, Wine, and the predecessor's commands.
 //!
-//! Cargo tells only the tests of the root package where its program is, so whoever runs the program
-//! is given the path: `env!("CARGO_BIN_EXE_rust-vmm-ci")`.
+//! Cargo tells only the tests of the root package where its program is, so every function that runs the program
+//! takes the path: `env!("CARGO_BIN_EXE_rust-vmm-ci")`.
 #![allow(
     clippy::disallowed_methods,
     clippy::expect_used,
@@ -70,12 +70,12 @@ pub fn skip(lacking: &str) {
         std::env::var_os("REQUIRE_ALL").is_none_or(|value| value != "1"),
         "REQUIRE_ALL=1, and this is lacking: {lacking}"
     );
-    // Past the test harness, which shows what `println!` says only of tests that fail.
+    // This goes around the test harness, which shows the output of `println!` only for tests that fail.
     writeln!(std::io::stderr(), "skipped: {lacking}").expect("stderr is open");
 }
 
-/// Whether one of these is lacking. Each that is lacking is reported as [`skip`] does. Tests that need
-/// several things ask this first, before one of them is built for minutes in vain.
+/// Whether one of these is lacking. Each that is lacking is reported as [`skip`] does. Tests that need several
+/// things ask this first, so that none of them is built for minutes in vain.
 pub fn is_lacking(what: impl IntoIterator<Item = Option<String>>) -> bool {
     let lacking: Vec<String> = what.into_iter().flatten().collect();
     for what in &lacking {
@@ -84,7 +84,7 @@ pub fn is_lacking(what: impl IntoIterator<Item = Option<String>>) -> bool {
     !lacking.is_empty()
 }
 
-/// An id of the shape that Buildkite's have, which no other job of this machine has: what a job makes
+/// An id in the form of Buildkite's ids, which no other job of this machine has. Everything that a job makes
 /// outside its checkout is named after it.
 pub fn new_id() -> String {
     static IDS: AtomicU32 = AtomicU32::new(0);

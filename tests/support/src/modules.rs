@@ -54,7 +54,7 @@ fn add(
             item.to_tokens(&mut code);
             continue;
         };
-        // What decides whether the module is there is its parent's to say.
+        // The parent decides whether the module is there.
         for attribute in &module.attrs {
             attribute.to_tokens(&mut code);
         }
@@ -135,7 +135,7 @@ impl Module {
         conditions.iter().any(|condition| has(condition, &SYSTEMS)) || has_path(&code, &["std", "os"])
     }
 
-    /// The lints that this module allows or expects to be broken, but for those of tests.
+    /// The lints that this module allows or expects, without those that it allows only in tests.
     pub fn allowed_lints(&self) -> BTreeSet<String> {
         let code: TokenStream =
             self.attributes.clone().into_iter().chain(self.code.iter().cloned()).collect();

@@ -1,5 +1,5 @@
-//! A Podman of the tests' own, with the images of `.ci/build-test-image`. Its agent is root: Podman
-//! without root takes a machine that was set up for it.
+//! A Podman of the tests' own, with the images of `.ci/build-test-image`. Its agent is root: Podman without
+//! root needs a machine that was set up for it.
 
 use std::fs;
 use std::process::Command;

@@ -33,7 +33,7 @@ pub fn command(check: &str) -> Option<String> {
     Some(text.replace("{target}", std::env::consts::ARCH))
 }
 
-/// The command in a folder, by a shell as the docker plugin starts one.
+/// The command in a folder. It runs in a shell, started as the docker plugin starts one.
 pub fn shell(check: &str, folder: &Path, mut command_of: impl FnMut(&str) -> Command) -> Command {
     let mut shell = command_of("/bin/sh");
     let text = command(check).unwrap_or_else(|| panic!("{check} is no cargo check"));
@@ -54,7 +54,7 @@ pub fn read(log: &str, root: &Path) -> Vec<Run> {
         }
     }
     runs.last_mut().unwrap().said = transcript;
-    // What comes before the first combination is said of the workspace.
+    // Lines before the first combination are about the workspace.
     if runs.len() > 1 {
         runs.remove(0);
     }

@@ -15,7 +15,7 @@ pub struct Running {
     log: PathBuf,
 }
 
-/// What is left of a process.
+/// The result of a process.
 pub struct Finished {
     /// The exit status, or 128 and the signal that ended it, as a shell has it.
     pub status: i32,
@@ -89,15 +89,15 @@ impl Running {
 
     fn signal(&self, signal: Signal) {
         let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        // A group that is gone is what we want.
+        // It is no error if the group is gone.
         let _ = kill_process_group(group.expect("a process id"), signal);
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // The agent waits for its job at the first request and ends it at the second. Only it
-        // knows the job's process group, so it is given the time to.
+        // The agent waits for its job at the first request and ends it at the second. Only it knows the job's
+        // process group, so it gets the time to do that.
         for _ in 0..2 {
             if matches!(self.child.try_wait(), Ok(Some(_))) {
                 return;
@@ -113,7 +113,7 @@ impl Drop for Running {
     }
 }
 
-/// The process whose command line has this in it, but for shells and this one.
+/// The process whose command line contains this text. Shells and this process are left out.
 pub fn find(words: &str) -> Option<i32> {
     let processes = fs::read_dir("/proc").expect("/proc").filter_map(Result::ok);
     let mut found = processes.filter(|process| {
@@ -126,6 +126,6 @@ pub fn find(words: &str) -> Option<i32> {
 /// SIGKILL to a process.
 pub fn kill(process: i32) {
     let process = Pid::from_raw(process).expect("a process id");
-    // One that is gone is what we want.
+    // It is no error if the process is gone.
     let _ = rustix::process::kill_process(process, Signal::KILL);
 }

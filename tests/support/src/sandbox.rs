@@ -1,5 +1,5 @@
-//! A machine of a test's own: an empty home, an environment without the caller's settings, a
-//! git that knows nobody, and git repositories made from a few files.
+//! A machine of a test's own: an empty home, an environment without the caller's settings, a git without a
+//! user, and git repositories made from a few files.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -28,8 +28,8 @@ const GIT_CONFIG: &str = "\
 \tdirectory = *
 ";
 
-/// A folder of a test's own, and commands that know nothing outside it but the tools. The
-/// folder goes with the last clone.
+/// A folder of a test's own, and commands that know nothing outside it but the tools. The folder is removed
+/// with the last clone.
 #[derive(Clone)]
 pub struct Sandbox {
     root: Arc<TempDir>,
@@ -65,8 +65,8 @@ impl Sandbox {
         path
     }
 
-    /// A command in an environment of which the caller's settings are no part. The toolchain
-    /// and the crates that were downloaded are the real ones.
+    /// A command whose environment has none of the caller's settings. The toolchain and the crates that were
+    /// downloaded are the real ones.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command

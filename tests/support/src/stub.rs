@@ -11,7 +11,7 @@ use crate::{root, scratch};
 pub struct Stub(PathBuf);
 
 impl Stub {
-    /// Lays the stub at `path`, whose file name is the part it plays.
+    /// Puts the stub at `path`, whose file name is the part it plays.
     pub fn at(path: &Path) -> Self {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         // Copied where a link cannot be: the temporary folder may be another file system.
@@ -51,7 +51,7 @@ fn program() -> &'static Path {
         let source = root().join("tests/stub/program.rs");
         let status = Command::new(rustc).args(["--edition=2024", "-o"]).arg(&new).arg(source).status();
         assert!(status.unwrap().success(), "the stub does not compile");
-        // Another test's process may be at it too.
+        // The process of another test may compile it at the same time.
         fs::rename(&new, &out).unwrap();
         out
     })

@@ -1,4 +1,4 @@
-//! What cargo says for people: diagnostics with their places, tests with their results.
+//! Reads the output that cargo prints for people: diagnostics with their places, and tests with their results.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ impl Transcript {
     /// Takes a line.
     pub fn read(&mut self, line: &str) {
         let begin = line.trim_start();
-        // From here on it is tests that speak, or the compiler about an example in documentation.
+        // From here on the output is that of tests, or of the compiler for an example in documentation.
         self.testing |= begin.starts_with("Running unittests ")
             || begin.starts_with("Running tests/")
             || begin.starts_with("Doc-tests ");

@@ -1,4 +1,4 @@
-//! Runs a command to its end and says what it took.
+//! Runs a command to its end and measures its time and memory.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -13,7 +13,7 @@ const GLANCE: Duration = Duration::from_millis(20);
 /// platform that Linux's `/proc` is read on here).
 const TICKS: f64 = 100.0;
 
-/// What a command came to, and what it took.
+/// The result of a command, and the time and memory that it took.
 #[derive(Clone, Debug, Default)]
 pub struct Usage {
     /// Whether its status was 0.

@@ -1,4 +1,4 @@
-//! Windows as far as Wine is it: the program, the agent and the tools, and jobs that they run.
+//! Windows as far as Wine provides it: the program, the agent and the tools, and jobs that they run.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,9 +19,9 @@ const PLUGIN: &str = "https://example.org/rust-vmm-ci-buildkite-plugin.git#v1.0.
 const CHECKOUT: &str = "example-org-rust-vmm-ci-buildkite-plugin-git-v1-0-0";
 /// The shell that an agent for Windows is started with by default (`clicommand/agent_start.go`).
 const SHELL: &str = r"C:\windows\system32\cmd.exe /S /C";
-/// Where an agent has its folders: with what ends a word, a block or a command for cmd.
+/// Where an agent has its folders. The path has characters that end a word, a block or a command in cmd.
 const AGENT: &str = "Program Files (x86) & co";
-/// A job, Wine's start and a cold build of a small crate with it.
+/// The longest that a job takes, with the start of Wine and the first build of a small crate.
 pub const LIMIT: Duration = Duration::from_secs(600);
 
 /// What is built once for all tests.
@@ -37,8 +37,8 @@ pub struct Wine {
     run: PathBuf,
 }
 
-/// Wine with all that the tests need in it. `None` is a reason to return from the test, which has
-/// then been reported as skipped.
+/// Wine with all that the tests need in it. With `None` the test must return. It has been reported as skipped
+/// then.
 pub fn wine() -> Option<&'static Wine> {
     static WINE: OnceLock<Result<Wine, String>> = OnceLock::new();
     match WINE.get_or_init(Wine::prepare) {
@@ -57,7 +57,7 @@ pub fn windows(path: &Path) -> String {
 
 impl Wine {
     fn prepare() -> Result<Self, String> {
-        // What can be lacking first: both that are built after it take minutes.
+        // What a machine may lack comes first, because the two builds after it take minutes.
         script(".ci/wine-bridge", &["lacking"])?;
         let agent = script(".ci/build-agent", &["--windows"])?;
         let bridge = script(".ci/wine-bridge", &[])?;
@@ -218,7 +218,7 @@ impl Machine {
         for name in ["build", "plugins", "hooks", "sockets"] {
             agent.args([&format!("--{name}-path"), &windows(&self.folder(name))]);
         }
-        // What a job is told besides, the loopback tells it.
+        // The loopback server gives the job all other values.
         for (name, value) in self.env.iter().filter(|(name, _)| !name.starts_with("BUILDKITE")) {
             agent.env(name, value);
         }
@@ -238,7 +238,7 @@ pub struct Outcome {
     pub build: Build,
 }
 
-/// Whether nobody adds to a file any more, or does not within two seconds.
+/// Whether nobody adds to a file any more. It waits at most two seconds for that.
 pub fn is_left_alone(file: &Path) -> bool {
     let length = || std::fs::metadata(file).map_or(0, |file| file.len());
     let still = || {

@@ -29,17 +29,17 @@ pub struct Seen<'a> {
 pub enum End {
     /// The command ended with this status, and the wrapper and the engine's program ended after it.
     InOrder(Ended),
-    /// The command ended so, but something may be left to clean up.
+    /// The command ended with this status, but something may be left to clean up.
     Otherwise(Ended),
     /// The container did not start, because its image is not on this machine.
     NoImage(Failure),
 }
 
-/// Decides how a container ended. What our wrapper wrote is a stranger's word: code in the container can
-/// write it too. So a command has passed only if the engine's program says so as well. For a failure the
-/// wrapper's word counts more: the status of the engine's program is 125 if the daemon crashed after the
-/// command had failed, and it is also 125 if the command's own status is. Without our wrapper in the container
-/// the word is not ours.
+/// Decides how a container ended. What our wrapper wrote cannot be trusted, because code in the container can
+/// write it too. So a command has passed only if the engine's program reports success as well. For a failure
+/// the wrapper's record counts more, for two reasons. The engine's program ends with 125 if the daemon crashed
+/// after the command had failed. It also ends with 125 if that is the command's own status. Without our wrapper
+/// in the container there is no record of ours.
 ///
 /// # Errors
 /// If there is no verdict: the engine failed, or something ended the container.
@@ -58,7 +58,7 @@ pub fn judge(seen: Seen<'_>) -> Result<End, Failure> {
             return Ok(End::Otherwise(own));
         }
     }
-    // Once the command has started, most lines are its own.
+    // Once the command has started, most lines come from the command.
     let lines: Vec<&str> = said.lines().filter(|line| !started || is_engines(line)).collect();
     let words = lines[lines.len().saturating_sub(REPEATED)..].join("\n");
     let tried = match ended {
@@ -83,8 +83,8 @@ pub fn judge(seen: Seen<'_>) -> Result<End, Failure> {
     Err(failure)
 }
 
-/// Whether a status of `docker run` is docker's own (its manual, "Exit status"): it is for 125, and for 126
-/// and 127 if docker reports that it could not start the command.
+/// Whether a status of `docker run` is docker's own (docker's manual, "Exit status"). 125 always is. 126 and
+/// 127 are if docker reports that it could not start the command.
 fn is_engines_failure(status: i32, said: &str) -> bool {
     status == 125 || ((126..=127).contains(&status) && said.lines().any(is_engines))
 }

@@ -20,7 +20,7 @@ const WORKDIR: &str = "/workdir";
 /// value.
 const TARGET_GIGABYTES: u64 = 20;
 
-/// What is to run, as far as it decides about the container.
+/// The properties of the work that decide about its container.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
     /// The operating system that the work is for.
@@ -54,7 +54,7 @@ pub fn resolve(choice: &DockerChoice, wanted: Wanted, policy: &Policy) -> Result
     Ok(place)
 }
 
-/// The refusal of what the policy does not allow to a change that is not trusted.
+/// The error for something that the policy does not allow to a change that is not trusted.
 fn not_allowed(key: &str, why: &str, wanted: Wanted, policy: &Policy) -> anyhow::Error {
     let (change, file) = (wanted.change, &policy.file);
     exit::infrastructure(format!(
@@ -79,10 +79,10 @@ fn place(choice: &DockerChoice, wanted: Wanted, policy: &Policy) -> Result<Place
     container(settings, wanted, policy).map(|container| Place::Container(Box::new(container)))
 }
 
-/// Takes from a container what no job of a change that is not trusted has.
+/// Removes from a container everything that a job of a change that is not trusted must not have.
 ///
 /// # Errors
-/// Exit 3 for what the repository or the policy's flags ask for and is not allowed.
+/// Exit 3 if the repository or the policy's flags ask for something that is not allowed.
 fn restrict(settings: &mut Settings, wanted: Wanted, policy: &Policy) -> Result<()> {
     // An upload writes the defaults of a test's container into its step. They are nobody's choice.
     let written_out = wanted.privileged && settings.has_written_out_defaults();

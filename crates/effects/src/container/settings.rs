@@ -18,12 +18,12 @@ const WRITTEN_OUT: [&str; 2] = ["image", "always-pull"];
 pub struct Setting {
     /// The value.
     pub given: Given,
-    /// Who said so.
+    /// Who set it.
     pub origin: Origin,
 }
 
 impl Setting {
-    /// Whether the agent's policy said so.
+    /// Whether the agent's policy set it.
     pub fn is_of_policy(&self) -> bool {
         matches!(self.origin, Origin::Policy(_))
     }
@@ -35,12 +35,13 @@ pub struct Settings {
     all: IndexMap<&'static str, Setting>,
     /// What a person should be told: which of the repository's options the policy overrode.
     pub notes: Vec<String>,
-    /// Whether the repository's options have all that an upload writes out, with the defaults' values.
+    /// Whether the repository's options have everything that an upload writes into a step, with the default
+    /// values.
     written_out: bool,
 }
 
 impl Settings {
-    /// The layers, one over the other; none where the work is for the host.
+    /// The options of all layers, each over the one before it. There are none if the work is for the host.
     ///
     /// # Errors
     /// Exit 2 with the key path in the repository's options, exit 3 in the policy's.
@@ -132,7 +133,7 @@ impl Settings {
         self.all.get(name).map(|setting| &setting.given)
     }
 
-    /// Who said an option's value.
+    /// Who set an option's value.
     pub fn origin(&self, name: &str) -> Option<&Origin> {
         self.all.get(name).map(|setting| &setting.origin)
     }
@@ -153,8 +154,8 @@ impl Settings {
         }
     }
 
-    /// The options that are flags of `docker run` and nothing else, as that takes them: in one word
-    /// with their value, so that no value is taken for a flag.
+    /// The options that only become flags of `docker run`. Each flag is one word with its value, so that no
+    /// value is taken for a flag.
     pub fn run_flags(&self) -> Vec<String> {
         let mut words = Vec::new();
         for entry in &OPTIONS {
@@ -170,8 +171,8 @@ impl Settings {
     }
 }
 
-/// A repository's options but for the defaults that an upload writes out in its steps: nobody chose
-/// them, so the policy's stand over them.
+/// A repository's options without the defaults that an upload writes into its steps. Nobody chose these
+/// defaults, so the policy's values win over them.
 fn without_written_out(options: &Map<String, Value>, defaults: &Map<String, Value>) -> Map<String, Value> {
     let written_out = |name: &str, value| WRITTEN_OUT.contains(&name) && defaults.get(name) == Some(value);
     let own = options.iter().filter(|(name, value)| !written_out(name, value));

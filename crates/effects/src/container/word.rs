@@ -1,6 +1,6 @@
-//! The word by which a run tells the hook around it that a check has failed, while its other checks run on: a
-//! file beside the run's report, with the check's label. The run may be in a container and in a stranger's
-//! hands, so the hook holds the label against its own plan.
+//! The *word*: a file by which a run tells the hook that started it that a check has failed, while the other
+//! checks still run. The file is beside the run's report and has the check's label. The run may be in a
+//! container, where a stranger's code can write the file too. So the hook compares the label with its own plan.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -21,7 +21,8 @@ pub fn word_of_failure(report: &Path) -> PathBuf {
     name.into()
 }
 
-/// Does some work. Until it ends, `read` is asked for the word, and `failed` is told the label once.
+/// Does some work. Until the work ends, it calls `read` to look for the word. It calls `failed` once, with the
+/// label.
 pub fn watching_for_failure<T>(
     read: &(dyn Fn() -> Option<Vec<u8>> + Sync),
     failed: &(dyn Fn(&str) + Sync),
@@ -40,7 +41,7 @@ pub fn watching_for_failure<T>(
                 }
             }
         };
-        // Where the system has no thread to give, the failure is known at the end.
+        // If the system cannot start a thread, the failure becomes known at the end of the run.
         let _ = thread::Builder::new().name("word".into()).spawn_scoped(scope, watch);
         let done = work();
         drop(ended);

@@ -8,7 +8,7 @@ use rust_vmm_ci_core::model::address;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long a fetch may take where the check's own limit is not nearer. ssh may wait for an answer on a
+/// The time limit of a fetch, unless the check's own limit comes first. ssh may wait for an answer on a
 /// terminal that it does not have, and a server may accept a connection and then send nothing.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -34,7 +34,7 @@ pub enum Depth {
 
 /// The user and the password of an address, which git gets by variables.
 struct Password {
-    /// The beginning of the address, for which alone they are: scheme and host.
+    /// The beginning of the address: scheme and host. Other addresses do not get the user and the password.
     host: String,
     user: String,
     secret: String,

@@ -10,11 +10,11 @@ use anyhow::{Context as _, Result};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// How requests to end are taken.
+/// How requests to end are handled.
 pub(super) struct Requests {
-    /// Whether one has come that this process has outlived.
+    /// Whether a request has come after which this process went on.
     pub received: Arc<AtomicBool>,
-    /// Whether this process ends at once when one comes, as if nobody handled it.
+    /// Whether this process ends at once when a request comes, as it would without a handler.
     pub ends_at_once: Arc<AtomicBool>,
 }
 
@@ -35,8 +35,8 @@ fn handle() -> Result<(), String> {
     HANDLED.get_or_init(|| system::handle(requests()).map_err(|error| error.to_string())).clone()
 }
 
-/// Makes a request to end this process end its children first. From now on this process outlives the
-/// request, and [`cancelled`] tells of it.
+/// Makes a request to end this process end its children first. From now on this process outlives the request,
+/// and [`cancelled`] returns true after it.
 ///
 /// # Errors
 /// Where the system refuses a handler.
@@ -51,7 +51,7 @@ pub fn cancelled() -> bool {
     requests().received.load(Ordering::Relaxed)
 }
 
-/// Sets what a request sets.
+/// Sets the same flag as a request does.
 #[cfg(all(test, windows))]
 pub(super) fn pretend_cancelled() {
     requests().received.store(true, Ordering::Relaxed);
@@ -64,7 +64,7 @@ impl HasChild {
     pub(super) fn new() -> Self {
         CHILDREN.fetch_add(1, Ordering::SeqCst);
         requests().ends_at_once.store(false, Ordering::SeqCst);
-        // Without handlers the child outlives this process on a cancel, which is no reason not to start it.
+        // Without handlers the child outlives this process on a cancel. It is started all the same.
         let _ = handle();
         Self
     }

@@ -75,7 +75,7 @@ fn plays_its_part() {
             assert_eq!(supervise(&command, None, &mut |_, _| {}).unwrap(), Ended::Cancelled);
         }
         "is cancelled while it asks" => {
-            // It does not call `heed_signals`: who asks a question must end it all the same.
+            // This process does not call `heed_signals`. A cancel must end its question all the same.
             let file = PathBuf::from(file);
             let cancelled = cancel_when_begun(&file);
             let error = capture(&child("waits for its child", &file)).unwrap_err();
@@ -129,7 +129,7 @@ fn wait_until(what: impl Fn() -> bool) {
     }
 }
 
-/// Whether nobody writes to the file any more, now or within a second.
+/// Whether writing to the file has stopped, now or within a second.
 fn nobody_lives_on(file: &Path) -> bool {
     let length = || fs::metadata(file).unwrap().len();
     (0..5).any(|_| {
@@ -249,7 +249,7 @@ fn a_grandchild_that_is_left_running_ends_with_its_parent() {
 fn a_grandchild_ends_with_a_cancel() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("alive");
-    // A process of its own is cancelled, because a cancel cannot be taken back.
+    // A separate process is cancelled, because a cancel cannot be taken back.
     let begin = Instant::now();
     let cancelled = capture(&child("is cancelled while it works", &file)).unwrap();
     assert!(cancelled.status.success(), "{}", cancelled.text());

@@ -1,4 +1,4 @@
-//! What is to be started.
+//! The description of a program that is to be started.
 
 use super::supervise::GRACE;
 use rust_vmm_ci_core::model::address::REDACTED;

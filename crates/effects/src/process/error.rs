@@ -31,7 +31,7 @@ pub enum Error {
     Cancelled {
         /// The command as a person would type it.
         command: String,
-        /// What stood on its standard error.
+        /// What it wrote to standard error.
         said: Said,
     },
     /// The process was ended at its deadline.
@@ -41,7 +41,7 @@ pub enum Error {
         command: String,
         /// How long it was given.
         after: Duration,
-        /// What stood on its standard error.
+        /// What it wrote to standard error.
         said: Said,
     },
     /// The process ended with a status other than 0. Only [`super::answer`] takes this for an error.
@@ -51,7 +51,7 @@ pub enum Error {
         command: String,
         /// How it ended.
         status: ExitStatus,
-        /// What stood on its standard error.
+        /// What it wrote to standard error.
         said: Said,
     },
     /// The system does not tell how the process ended.

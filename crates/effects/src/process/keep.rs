@@ -22,9 +22,9 @@ const GRACE: Duration = Duration::from_millis(500);
 /// How long a keeper waits for a process that does not end though it was killed: another user's, or one
 /// that waits for a disk.
 const GIVES_UP: Duration = Duration::from_secs(2);
-/// How often it is looked for new orphans while a tree is killed, in nanoseconds.
+/// How often the keeper looks for new orphans while it kills a tree, in nanoseconds.
 const LOOK: i64 = 2_000_000;
-/// How often it is looked whether a grace period is over, in nanoseconds.
+/// How often the keeper checks whether a grace period is over, in nanoseconds.
 const GLANCE: i64 = 50_000_000;
 /// The exit status of a keeper that a person has started.
 const NOT_FOR_PEOPLE: i32 = 2;
@@ -42,7 +42,7 @@ pub(super) fn keep(args: impl Iterator<Item = OsString>) -> i32 {
     match Keeper::start(args, &mut line) {
         Ok(Some(mut keeper)) => {
             let status = keeper.until_all_have_ended(&mut line);
-            // Nobody may listen any more.
+            // The process at the other end may be gone.
             let _ = say(&mut line, ENDED, status);
         }
         Ok(None) => {}
@@ -67,11 +67,11 @@ struct Keeper {
     children_ended: UnixStream,
     /// How the command ended, as `wait(2)` says it.
     status: Option<i32>,
-    /// Since when the process is gone that started the keeper.
+    /// When the process that started the keeper ended.
     alone: Option<Instant>,
     /// Whether the command was asked to end.
     asked: bool,
-    /// Since when everything is killed.
+    /// When the keeper began to kill everything.
     killing: Option<Instant>,
 }
 
@@ -93,14 +93,14 @@ impl Keeper {
         // The command leads a group of its own: what it sends to its group must not reach the keeper.
         let child = command.args(args).stdin(stdin).process_group(0).spawn()?;
         let leader = Pid::from_child(&child);
-        // Where nobody listens any more, the line says so again when an order is waited for.
+        // If the process at the other end is gone, the wait for an order notices it.
         let _ = say(line, STARTED, leader.as_raw_pid());
         let keeper =
             Self { ends, leader, children_ended, status: None, alone: None, asked: false, killing: None };
         Ok(Some(keeper))
     }
 
-    /// Waits until all have ended that this keeper ends. Returns the command's status.
+    /// Waits until all processes that this keeper ends have ended. Returns the command's status.
     fn until_all_have_ended(&mut self, line: &mut UnixStream) -> i32 {
         loop {
             let any_left = self.reap();
@@ -150,7 +150,7 @@ impl Keeper {
             waits.push(PollFd::new(&*line, PollFlags::IN));
         }
         if poll(&mut waits, timeout.as_ref()).is_err() {
-            // A signal, or a kernel without memory for the moment: what is there is looked for again.
+            // A signal came, or the kernel has no memory at the moment. The loop then looks again.
             std::thread::sleep(Duration::from_millis(1));
         }
         let spoken = waits.get(1).is_some_and(|line| !line.revents().is_empty());

@@ -53,8 +53,7 @@ pub(super) enum Ends {
 
 /// Whether commands are started below keepers: [`use_keepers`] was called.
 static CAN_KEEP: AtomicBool = AtomicBool::new(false);
-/// The keepers that live. A process that becomes a child of this process and is none of them has lost its
-/// keeper.
+/// The keepers that live. Any other child of this process has lost its keeper.
 static KEEPERS: Mutex<Vec<i32>> = Mutex::new(Vec::new());
 
 /// Acts as a keeper where this process was started as one, and returns its exit status.
@@ -66,7 +65,7 @@ pub(super) fn act(args: impl Iterator<Item = OsString>) -> Option<i32> {
 /// Starts commands below keepers from now on: [`act`] stands first in this program's `main`.
 pub(super) fn use_keepers() {
     CAN_KEEP.store(true, Ordering::Relaxed);
-    // What a keeper leaves that was killed itself comes to this process, which then ends it.
+    // If a keeper is killed, the processes below it become children of this process, which then ends them.
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
 }
 
@@ -188,7 +187,7 @@ impl Kept {
         status
     }
 
-    /// Ends what a keeper has left that was killed.
+    /// Ends the processes that a killed keeper has left.
     fn lose(&self) {
         let keepers = KEEPERS.lock().unwrap_or_else(PoisonError::into_inner);
         let leader = i32::try_from(self.leader).ok().and_then(Pid::from_raw);

@@ -89,7 +89,8 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let rustc = folder.path().join("rustc");
-        // Read by itself it is a process that has a child, or none while it only reads.
+        // As a linking compiler it has a child (`sleep`). As a compiling one it has none, because `read` is
+        // part of the shell.
         fs::write(&rustc, "#!/bin/sh\ncase $1 in link) sleep 2; :;; *) read line <\"$2\";; esac\n").unwrap();
         fs::set_permissions(&rustc, fs::Permissions::from_mode(0o755)).unwrap();
         let fifo = folder.path().join("fifo");

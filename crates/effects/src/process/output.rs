@@ -36,7 +36,7 @@ pub(super) enum Pieces {
 /// have ended.
 ///
 /// # Errors
-/// Where the system has no thread to give.
+/// If the system cannot start a thread.
 pub(super) fn read(child: &mut dyn ChildWrapper, pieces: Pieces) -> io::Result<Receiver<(Stream, Vec<u8>)>> {
     let (sender, receiver) = sync_channel(IN_FLIGHT);
     if let Some(stdout) = child.stdout().take() {
@@ -88,7 +88,7 @@ fn read_chunk(source: &mut impl BufRead, chunk: &mut Vec<u8>) -> io::Result<usiz
     Ok(count)
 }
 
-/// Takes the lines that are there, and waits only where there is no whole line. `rest` is the begin of the
+/// Takes the lines that are there, and waits only where there is no whole line. `rest` is the beginning of the
 /// line after them.
 fn read_lines(source: &mut impl BufRead, rest: &mut Vec<u8>, lines: &mut Vec<u8>) -> io::Result<usize> {
     lines.append(rest);
@@ -116,7 +116,7 @@ pub fn lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
 mod tests {
     use super::*;
 
-    /// The blocks that are read of the pieces in which a program writes.
+    /// The blocks that are read if a program writes these pieces.
     fn blocks(pieces: &[&[u8]]) -> Vec<String> {
         struct Pieces<'p>(Vec<&'p [u8]>);
         impl Read for Pieces<'_> {

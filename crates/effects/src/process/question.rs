@@ -10,21 +10,21 @@ use std::cell::Cell;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a tree that answers a question is given between the request to end and the kill, and how long
-/// its output is read after that. Both together with the time in which a cancel is noticed stay well below
-/// the two seconds in which a question must have ended.
+/// How long a tree that answers a question is given between the request to end and the kill, and how long its
+/// output is read after that. A question must have ended within two seconds of a cancel. The two times and the
+/// time until a cancel is noticed are together well below that.
 const GRACE: Duration = Duration::from_millis(500);
-/// How long a question may take that is asked in a job which was cancelled before: the report of a
-/// cancelled job still asks git for the commit.
+/// The time limit of a question that is asked after the job was cancelled. The report of a cancelled job still
+/// asks git for the commit.
 const AFTER_CANCEL: Duration = Duration::from_secs(1);
 
 thread_local! {
-    /// When the work must have ended that this thread does.
+    /// When the work of this thread must have ended.
     static LIMIT: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Does work that has a time limit. Every question that the work asks on this thread ends at the limit, but
-/// for those that go on despite a cancel, because they tidy up.
+/// Does work that has a time limit. Every question that the work asks on this thread ends at the limit.
+/// Questions that go on despite a cancel do not, because they tidy up.
 pub fn with_limit<R>(limit: Option<Instant>, work: impl FnOnce() -> R) -> R {
     struct Reset(Option<Instant>);
     impl Drop for Reset {
@@ -113,11 +113,11 @@ fn ask_with_input(command: &Command, input: Vec<u8>) -> Result<Captured, Error> 
     let heeds_cancel = !command.despite_cancel;
     let begun_cancelled = heeds_cancel && cancelled();
     let within = if begun_cancelled { command.within.min(AFTER_CANCEL) } else { command.within };
-    // What tidies up after work that ran into its limit has its own time.
+    // A command that tidies up has a time limit of its own, also after the limit of the work.
     let limit = LIMIT.get().filter(|_| heeds_cancel);
     let until_limit = limit.map(|limit| limit.saturating_duration_since(Instant::now()));
     let within = until_limit.map_or(within, |left| left.min(within));
-    // Where it is so long that there is no such moment, there is no deadline.
+    // A limit that no moment of the clock can express means no deadline.
     let deadline = Instant::now().checked_add(within);
     let has_child = HasChild::new();
     let child = spawn(command, input, Stdio::piped)?;

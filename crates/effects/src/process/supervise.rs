@@ -11,13 +11,13 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often a process is looked after that writes nothing. A cancel and a deadline may be noticed so much
-/// later. Each look costs some 50 µs, for as long as a job runs.
+/// How often this program looks at a process that writes nothing. A cancel or a deadline is noticed late by
+/// this time at most. Each look costs some 50 µs, for as long as a job runs.
 const GLANCE: Duration = Duration::from_millis(100);
 /// How often [`supervise_watching`] calls `on_look` at the least: what it does may cost more.
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
-/// How long the first pause is between two looks at a process whose outputs have ended or are not ours: it
-/// ends at any moment. The pauses double up to [`NAP`]. From there each is longer by a sixteenth, up to
+/// The first pause between two looks at a process whose outputs have ended or are not ours. Such a process may
+/// end at any moment. The pauses double up to [`NAP`]. From there each is longer by a sixteenth, up to
 /// [`GLANCE`], so that the end is noticed late by a sixteenth of the time at most.
 const FIRST_NAP: Duration = Duration::from_micros(100);
 /// See [`FIRST_NAP`].
@@ -25,7 +25,7 @@ const NAP: Duration = Duration::from_millis(2);
 /// How long a tree is given between the request to end and the kill, unless its command says otherwise.
 /// The agent gives a hook ten seconds, in which this program's own report must be written as well.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
-/// How long an output is read that a process outside the tree holds open, after the tree has ended.
+/// How long an output is still read after the tree has ended, if a process outside the tree holds it open.
 pub(super) const STRAGGLERS: Duration = Duration::from_secs(2);
 
 /// How a process ended.
@@ -55,8 +55,8 @@ pub fn supervise(
     supervise_watching(command, deadline, on_lines, &mut |_| {})
 }
 
-/// Does what [`supervise`] does, and calls `on_look` with the leader's process id: ten times a second at
-/// first, and the less often the longer it runs, down to twice a second.
+/// Does what [`supervise`] does, and calls `on_look` with the leader's process id: ten times a second at first,
+/// then less and less often, down to twice a second.
 ///
 /// # Errors
 /// Where it cannot be started ([`super::Error`]): exit 3.
@@ -106,7 +106,7 @@ pub(super) struct Watch {
     pub heeds_cancel: bool,
     /// How long its tree is given between the request to end and the kill.
     pub grace: Duration,
-    /// How long an output is read that a process outside the tree holds open, after the tree has ended.
+    /// How long an output is still read after the tree has ended, if a process outside the tree holds it open.
     pub stragglers: Duration,
     /// How its outputs are divided.
     pub pieces: Pieces,

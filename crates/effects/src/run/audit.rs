@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What one call of cargo-audit came to.
+/// The result of one call of cargo-audit.
 enum Audited {
     Done(Audit),
     NotInstalled,
@@ -167,8 +167,8 @@ fn mirror_folder(url: &str) -> Result<PathBuf> {
     Ok(home.join("advisory-db-mirrors").join(name))
 }
 
-/// What the base has of advisories: where its lock file is part of it, by that one, otherwise by one
-/// made of it today, so that both sides are resolved alike.
+/// The advisories that the base has. If a lock file is part of the base, it is used. Otherwise a lock file is
+/// made today, so that both sides are resolved in the same way.
 fn base_knows(
     context: &mut Context<'_>,
     options: &Options,
@@ -178,7 +178,7 @@ fn base_knows(
     let known = base::surroundings(&git)?;
     let found = find(context, &git, options.base.as_deref(), BASE, &known)?;
     let Some(tip) = found.commit else { return Ok(Ok(BTreeSet::new())) };
-    // What the base has mended since the change left it is not the change's doing.
+    // If the base has corrected something since the change branched off, the change is not to blame for it.
     let commit = git.merge_base(&tip, "HEAD")?.unwrap_or(tip);
     let tree = scratch.join("base");
     git.export(&commit, &tree, &scratch.join("index"))?;
@@ -197,7 +197,7 @@ fn base_knows(
     }
 }
 
-/// What a check comes to whose tool was stopped.
+/// The judgement on a check whose tool was stopped.
 fn cut_short(ended: Ended) -> Result<Judgement> {
     if ended == Ended::Cancelled {
         return Ok(Judgement::of_command(ended, Vec::new()));

@@ -96,8 +96,8 @@ pub fn find(
     Ok(found)
 }
 
-/// Finds the base as [`find`] does. A repository without a remote has no base, unless one is named or a branch
-/// here serves: then the check is missing what it needs, as with a tool that is not installed.
+/// Finds the base as [`find`] does. A repository without a remote has no base, unless one is named or a local
+/// branch can be the base. Without a base the check lacks what it needs, as with a tool that is not installed.
 ///
 /// # Errors
 /// Those of [`find`].

@@ -122,7 +122,7 @@ fn benches(metadata: &Metadata, package: Option<&str>) -> BTreeSet<String> {
     wanted.filter(|member| member.targets.iter().any(has)).map(|member| member.name.to_string()).collect()
 }
 
-/// The base's worktree, gone when this is.
+/// The base's worktree. It is removed when this value is dropped.
 struct Worktree<'a> {
     git: &'a Git,
     path: PathBuf,
@@ -186,15 +186,15 @@ enum OnBase {
 }
 
 impl Benchmarks {
-    /// The base's target directory. It must not be the change's: to cargo the two are the same package
-    /// at the same place in its workspace, so it would take the one's build for the other's by the
-    /// times of their files.
+    /// The base's target directory. The change has another one. For cargo the two are the same package at the
+    /// same place in its workspace, and cargo compares only the times of files. In a shared directory it could
+    /// use the build of one for the other.
     fn base_target(&self) -> PathBuf {
         self.folder.join("target")
     }
 
-    /// The folders that criterion may write to: the one that it is told, and where versions that do not
-    /// listen write.
+    /// The folders that criterion may write to: the one that it is given, and the one of those versions that
+    /// ignore it.
     fn homes(&self) -> [PathBuf; 3] {
         [self.folder.clone(), self.target.clone(), self.base_target()].map(|dir| dir.join("criterion"))
     }

@@ -20,7 +20,7 @@ pub fn run(context: &mut Context<'_>, options: &Options) -> Result<Judgement> {
     judge(context, &git, options, &known)
 }
 
-/// As [`run`], in surroundings that are known.
+/// Does what [`run`] does, in surroundings that the caller gives.
 fn judge(context: &mut Context<'_>, git: &Git, options: &Options, known: &Surroundings) -> Result<Judgement> {
     let found = match base::find_or_missing(context, git, options.base.as_deref(), BASE, known)? {
         Ok(found) => found,

@@ -120,8 +120,8 @@ impl Console {
             bar.set_style(style);
         }
         bar.set_prefix(label.to_owned());
-        // `enable_steady_tick` panics where the system has no thread to give. Without one the bar only turns
-        // when there is something new.
+        // `enable_steady_tick` panics if the system cannot start a thread. Without one the bar only turns when
+        // there is something new.
         let turning = bar.downgrade();
         let _ = process::thread("progress", move || {
             while let Some(bar) = turning.upgrade().filter(|bar| !bar.is_finished()) {

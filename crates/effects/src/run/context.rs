@@ -47,8 +47,7 @@ pub struct Context<'a> {
     pub part: &'a Part,
     /// Whether compilers are watched, so that the time of linking is known apart from that of compiling.
     pub look: bool,
-    /// What those cargo commands spent their time on that belong to no combination; none where no such
-    /// command ran.
+    /// What the cargo commands that belong to no combination spent their time on; none if no such command ran.
     pub timings: Option<Timings>,
     /// Takes lines for the check's log, with their line ends.
     pub log: &'a mut dyn FnMut(&[u8]),
@@ -180,7 +179,7 @@ fn pass_on(block: &mut Vec<u8>, log: &mut dyn FnMut(&[u8])) {
     }
 }
 
-/// The verdict on a check whose command ended so.
+/// The verdict on a check whose command ended in this way.
 pub fn verdict(ended: Ended) -> Verdict {
     match ended {
         Ended::Exited(0) => Verdict::Passed,

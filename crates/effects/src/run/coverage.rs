@@ -1,7 +1,7 @@
 //! Measures line coverage: builds the tests with the workspace's members instrumented, runs them, and
 //! asks LLVM's tools what ran.
 //!
-//! As `cargo llvm-cov test` does it, and to the same figure, but in cargo's own target directory, so
+//! The method and the figure are those of `cargo llvm-cov test`. But the target directory is cargo's own, so
 //! that the dependencies which other checks compiled are used (see [`super::instrument`]).
 
 mod scope;
@@ -120,7 +120,7 @@ struct Measured {
     artifacts: Vec<Artifact>,
 }
 
-/// What the tests are made of: what LLVM's tools read.
+/// The files of the tests that LLVM's tools read.
 #[derive(Default)]
 struct Objects {
     /// Programs and dynamic libraries of the members.
@@ -143,7 +143,7 @@ impl Measurement<'_, '_> {
             return Ok(Err(Judgement::of_command(ended, findings)));
         }
         (self.context.progress)(2, 2, "testing");
-        // What build scripts counted is none of the tests'.
+        // What build scripts counted does not belong to the tests.
         let _ = std::fs::remove_dir_all(self.profiles());
         let command = self.cargo(features);
         self.context.announce(&command);
@@ -165,7 +165,7 @@ impl Measurement<'_, '_> {
         Ok(Err(Judgement::of_command(ended, findings)))
     }
 
-    /// Makes a path from the repository's root of a path that rustc, cargo or a test names.
+    /// Turns a path that rustc, cargo or a test names into a path from the repository's root.
     fn located(&self, file: &str) -> String {
         from_folder(self.context.root, self.metadata.workspace_root.as_std_path(), file)
     }
@@ -267,8 +267,8 @@ impl Measurement<'_, '_> {
         Ok(files)
     }
 
-    /// The lines that this change added; none where it is not known what it is compared with, which is
-    /// said and decides nothing.
+    /// The lines that this change added; none if the base is not known. Then the log says so, and the verdict
+    /// stays the same.
     fn added_lines(&mut self) -> AddedLines {
         let root = self.context.root;
         let mut ask = || -> Result<AddedLines> {
@@ -329,8 +329,8 @@ impl Measurement<'_, '_> {
 }
 
 impl Objects {
-    /// Takes a line of cargo's messages: keeps what a member's build made and LLVM's tools must see.
-    /// Build scripts are not seen, as cargo-llvm-cov leaves them out.
+    /// Reads a line of cargo's messages. It keeps those files of a member's build that LLVM's tools must read.
+    /// Build scripts are left out, as cargo-llvm-cov does.
     fn note(&mut self, line: &[u8], metadata: &Metadata) {
         let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_slice(line) else { return };
         let member = metadata.workspace_members.contains(&artifact.package_id);

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// The two tools, and what they must fit.
+/// The two tools, and the version that they must have.
 pub struct Llvm {
     cov: PathBuf,
     profdata: PathBuf,
@@ -61,7 +61,7 @@ impl Llvm {
     }
 }
 
-/// Counts, merged, and the programs that they are of.
+/// Merged counts, and the programs that they belong to.
 pub struct Report<'a> {
     llvm: &'a Llvm,
     profile: PathBuf,
@@ -81,7 +81,7 @@ impl<'a> Report<'a> {
         objects: &'a BTreeSet<PathBuf>,
         folder: &Path,
     ) -> Result<std::result::Result<Self, Judgement>> {
-        // A list in a file, since a command line holds only so many.
+        // The list is in a file, because the length of a command line is limited.
         let list = folder.join("profiles.list");
         let lines = profiles.iter().fold(String::new(), |mut lines, profile| {
             let _ = writeln!(lines, "{}", profile.display());
@@ -116,7 +116,7 @@ impl<'a> Report<'a> {
         Ok(Ok(report))
     }
 
-    /// What ran, in lcov's format, every file of it.
+    /// What ran, in lcov's format, with every file.
     ///
     /// # Errors
     /// Where it is not UTF-8.

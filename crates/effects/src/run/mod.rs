@@ -1,7 +1,7 @@
 //! Runs planned checks and makes their outcomes.
 //!
-//! The scheduler (`scheduler/`) starts each check when nothing that runs is in its way. What concerns cargo
-//! is in `cargo/`. Each other check has a file here, and a file of the same name in the core crate's
+//! The scheduler (`scheduler/`) starts each check as soon as no running check is in its way. What concerns
+//! cargo is in `cargo/`. Each other check has a file here, and a file of the same name in the core crate's
 //! `checks/`: that one says what the check runs and how the answer is read, this one runs it.
 
 pub mod audit;

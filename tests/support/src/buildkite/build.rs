@@ -41,7 +41,7 @@ pub struct StepUpdate {
     pub append: bool,
 }
 
-/// A job's word that it will fail.
+/// A job's promise that it will fail.
 #[derive(Clone, Debug)]
 pub struct Promise {
     pub job: String,
@@ -51,7 +51,7 @@ pub struct Promise {
     pub at: Instant,
 }
 
-/// A way in which Buildkite does not take an upload.
+/// A way in which Buildkite refuses an upload.
 #[derive(Clone, Debug)]
 pub enum Refusal {
     /// The request is answered so. (The agent tries 429 and 5xx again after 5 s.)

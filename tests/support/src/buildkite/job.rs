@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::sandbox::Repository;
 
-/// The agent's name, of which it hears from Buildkite.
+/// The agent's name, which the agent gets from Buildkite.
 pub(super) const AGENT_NAME: &str = "loopback";
 
 /// The variables of a job.

@@ -23,7 +23,7 @@ use super::eventually;
 use super::process::Running;
 use super::sandbox::{Repository, Sandbox};
 
-/// An agent that asks for jobs, and gives up by itself after ten minutes, should nobody end it.
+/// An agent that asks for jobs, and ends by itself after ten minutes if nobody ends it.
 const START: [&str; 11] = [
     "start",
     "--token",
@@ -40,7 +40,7 @@ const START: [&str; 11] = [
 
 /// The server. It ends when it is dropped, and the agents before it.
 pub struct Buildkite {
-    // Dropped first: an agent whose server is gone would try for long to say good-bye.
+    // Dropped first: an agent whose server is gone would try for a long time to disconnect.
     agent: Option<Running>,
     build: Arc<Mutex<Build>>,
     server: Arc<Server>,
@@ -75,7 +75,7 @@ impl Buildkite {
         lock(&self.build).refusals.extend(refusals);
     }
 
-    /// Changes each step that is uploaded from now on, as somebody could who has come into Buildkite.
+    /// Changes each step that is uploaded from now on, as an intruder in Buildkite could.
     pub fn change_steps(&self, change: fn(&mut Value)) {
         lock(&self.build).change = Some(change);
     }
@@ -146,7 +146,7 @@ fn address(server: &Server) -> String {
     format!("http://{}", server.server_addr())
 }
 
-/// A test that fails while it reads the build must not take the server with it.
+/// A test that fails while it reads the build must not end the server too.
 fn lock(build: &Mutex<Build>) -> MutexGuard<'_, Build> {
     build.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -173,7 +173,7 @@ fn serve(server: &Server, build: &Mutex<Build>) {
             let header = Header::from_bytes(name, value).expect("a header of ours is ASCII");
             response.add_header(header);
         }
-        // Whoever asked may have been ended meanwhile.
+        // The process that asked may have ended meanwhile.
         let _ = request.respond(response);
     }
 }

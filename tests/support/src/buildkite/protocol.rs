@@ -233,7 +233,7 @@ fn search(build: &Build, query: &str, address: &str) -> Answer {
     Answer::ok(found.collect())
 }
 
-/// Takes the word of a running job. A second one with another status is refused.
+/// Takes the promise of a running job. A second promise with another status is refused.
 fn promise(build: &mut Build, job: &str, body: &Value) -> Answer {
     let is_running = build.jobs.iter().all(|known| known.id != job || known.phase == Phase::Running);
     let status = body["exit_status"].as_i64().unwrap_or_default();

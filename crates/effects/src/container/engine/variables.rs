@@ -67,8 +67,7 @@ const AWS: [&str; 11] = [
 /// The variables that the option `propagate-gcp-auth-tokens` passes (docker plugin's list).
 const GCP: [&str; 3] =
     ["GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", "BUILDKITE_OIDC_TMPDIR"];
-/// The endings of names of secrets: those that the agent hides in logs (`--redacted-vars`), and any
-/// key.
+/// The endings of the names of secrets: those that the agent hides in logs (`--redacted-vars`), and `_KEY`.
 const SECRET_ENDINGS: [&str; 5] = ["_TOKEN", "_SECRET", "_KEY", "_PASSWORD", "_CONNECTION_STRING"];
 /// Names that have such an ending and are not secrets.
 const NO_SECRETS: [&str; 2] = ["BUILDKITE_STEP_KEY", "BUILDKITE_GROUP_KEY"];

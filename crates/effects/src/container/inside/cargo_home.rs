@@ -1,10 +1,10 @@
 //! Cargo's home in a container, and what is kept of it between jobs.
 //!
-//! A volume keeps the index of each registry, and the crates that were downloaded. Nothing else is kept, for
-//! everything in cargo's home can change what other jobs do: a configuration names wrappers and flags, and
-//! unpacked sources are compiled as they are. Cargo checks a crate when it downloads it, and never again. So a
-//! crate goes into the volume, and comes out of it, only if its hash stands in the lock file of the commit. A
-//! repository without a lock file uses no kept crates and keeps none.
+//! A volume keeps the index of each registry, and the crates that were downloaded. Nothing else is kept,
+//! because everything in cargo's home can change what other jobs do: a configuration names wrappers and flags,
+//! and unpacked sources are compiled as they are. Cargo checks a crate when it downloads it, and never again.
+//! So a crate goes into the volume, and comes out of it, only if its hash stands in the lock file of the
+//! commit. A repository without a lock file uses no kept crates and keeps none.
 
 use crate::container::owner;
 use crate::files;
@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 /// The folders of the volume, and of cargo's home, that are kept.
 const INDEX: &str = "registry/index";
 const CRATES: &str = "registry/cache";
-/// Entries of the image's cargo home that the job's own has no link to: what is kept, and cargo's locks.
+/// Entries of the image's cargo home to which the job's own cargo home has no link: what is kept, and cargo's
+/// locks.
 const NOT_LINKED: [&str; 3] = ["registry", ".package-cache", ".package-cache-mutate"];
 /// The longest crate that is kept, in bytes. crates.io accepts 10 MB unless somebody asks for more.
 const LONGEST_CRATE: u64 = 256 << 20;
@@ -56,7 +57,7 @@ impl Registry {
                 owner::link(&entry.path(), &home.join(entry.file_name()))?;
             }
         }
-        // A lock file that cannot be read is cargo's to complain about.
+        // If the lock file cannot be read, cargo reports the error.
         let lock = files::text(checkout, "Cargo.lock").ok().flatten();
         let lock = lock.as_deref().and_then(LockFile::parse).unwrap_or_default();
         let locked = lock.crates().map(|(file, checksum)| (file.into(), checksum.to_owned())).collect();
@@ -146,7 +147,7 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     files::bounded(&files::open_plain(path)?, LONGEST_CRATE)
 }
 
-/// Writes a file, which appears whole: another job may read it at any time.
+/// Writes a file in one step, because another job may read it at any time.
 fn store(bytes: &[u8], at: &Path) -> Result<()> {
     let folder = at.parent().context("a file is in a folder")?;
     let write = || -> Result<()> {

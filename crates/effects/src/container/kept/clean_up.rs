@@ -1,5 +1,5 @@
-//! The clean-up after jobs that did not end in order: after a cancel, after this program or docker was
-//! killed, or after the daemon crashed. Running it again does no harm.
+//! The clean-up after jobs that did not end normally: after a cancel, after this program or docker was killed,
+//! or after the daemon crashed. Running it again does no harm.
 
 use super::super::engine::{LABEL, bind};
 use super::super::job::Job;

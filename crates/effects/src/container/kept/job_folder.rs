@@ -150,7 +150,7 @@ impl JobFolder {
     }
 
     fn try_remove(&mut self) -> std::io::Result<()> {
-        // The record goes last: the clean-up finds the folder by it.
+        // The record is removed last, because the clean-up finds the folder by it.
         let entries = match fs::read_dir(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             entries => entries?,

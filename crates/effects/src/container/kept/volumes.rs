@@ -23,7 +23,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const UNUSED: u64 = 30 * 24 * 3600;
 /// How often it is tried to get a lock.
 const LOOKS: u32 = 5;
-/// What is in a volume for the registry. It is another volume if that changes.
+/// What a volume for the registry contains. If this changes, another volume is used.
 const FORM: &str = "crates and index";
 /// How many hexadecimal digits of the hash of its key the name of a volume has.
 const DIGITS: usize = 16;

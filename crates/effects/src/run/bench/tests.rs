@@ -1,4 +1,4 @@
-//! Benchmarks: what criterion leaves, and criterion itself where its crate is to be had.
+//! Benchmarks: what criterion leaves, and criterion itself where its crate is available.
 
 use super::*;
 use crate::git::testing::Repository;

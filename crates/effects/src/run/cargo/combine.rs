@@ -46,7 +46,7 @@ pub struct Resolutions {
 pub struct Asking<'a> {
     /// cargo, with the variables of the check.
     pub cargo: Command,
-    /// What else than features can make what cargo does in a folder differ from what it does in another.
+    /// Everything besides features that can make cargo do something else in one folder than in another.
     pub place: &'a dyn Fn(&Path) -> String,
 }
 
@@ -57,7 +57,7 @@ impl Resolutions {
     /// the host than for the target.
     ///
     /// Where cargo refuses, the answer is what it says. It names what it refuses, and so two refusals are
-    /// seldom the same. At worst a run fails that need not have been run.
+    /// seldom the same. At worst a run that was not needed fails.
     fn resolve(&self, cargo: Command, dir: &Path, flags: &[String]) -> Result<Arc<str>, process::Error> {
         let command = cargo
             .args(["tree", "--prefix=depth", "--format={p} {f}"])
@@ -145,7 +145,7 @@ pub fn runs(
     Ok(distinct(all, command, asking, resolutions)?)
 }
 
-/// Of the runs that resolve to the same, the first: it stands for the others.
+/// Keeps the first of the runs that resolve to the same. It stands for the others.
 fn distinct(
     all: Vec<CargoRun>,
     command: &CargoCommand,

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What cargo finds that is started in `dir`. `variables` are those that its command sets, on top of this
-/// process's, and `arguments` are its arguments before `--`.
+/// The configuration that cargo finds if it is started in `dir`. `variables` are those that its command sets,
+/// in addition to this process's. `arguments` are its arguments before `--`.
 pub fn of(dir: &Path, variables: &[(String, String)], arguments: &[String]) -> CargoConfig {
     // cargo sees the folder that the system knows, without links.
     let dir = dunce::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());

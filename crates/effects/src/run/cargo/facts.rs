@@ -141,7 +141,7 @@ impl JobFacts {
 }
 
 /// What can change the answer to a question: the program, its arguments and its variables. Flags for rustdoc
-/// change none.
+/// change no answer.
 pub(super) fn surroundings(question: &Command) -> String {
     let env: Vec<_> = question.env.iter().filter(|(name, _)| name != "RUSTDOCFLAGS").collect();
     format!("{} {:?} {env:?}", question.program.display(), question.args)

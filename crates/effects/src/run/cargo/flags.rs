@@ -1,4 +1,4 @@
-//! How the flags for rustc are put into effect that a check's command asks for.
+//! Puts the flags for rustc into effect that a check's command asks for.
 
 use rust_vmm_ci_core::checks::cargo::CargoCommand;
 use rust_vmm_ci_core::workspace::flags::{DENY, Mentions, are_known};

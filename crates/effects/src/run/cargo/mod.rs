@@ -110,10 +110,10 @@ fn run_or_stop(
     Ok(check.run_all(runs, count)?)
 }
 
-/// The runs that are named, or that stand for one that is; without names all of them.
+/// The runs with these names, and the runs that stand for a run with such a name. Without names, all runs.
 ///
 /// # Errors
-/// Where none is named so.
+/// If no run has this name.
 fn part_of(runs: Vec<CargoRun>, names: &[String]) -> Result<Vec<CargoRun>> {
     if names.is_empty() {
         return Ok(runs);
@@ -179,7 +179,7 @@ struct RunResult {
     packages: Packages,
     /// The tests that passed before and were left out.
     passed_before: Vec<String>,
-    /// Why a failure is no verdict on the commit, where it is none.
+    /// Why a failure is no verdict on the commit; none if it is one.
     outage: Option<String>,
     /// How many examples in documentation were compiled together with others.
     merged_examples: usize,
@@ -236,7 +236,7 @@ impl Check<'_, '_> {
                 seconds: begin.elapsed().as_secs_f64(),
                 timings: self.context.timings.take(),
             });
-            // A failure in one run stays one, whatever becomes of the others.
+            // If one run has failed, the check has failed, however the others end.
             if verdict != Verdict::Passed && judgement.verdict != Verdict::Failed {
                 judgement.verdict = verdict;
             }
@@ -254,7 +254,7 @@ impl Check<'_, '_> {
         Ok(judgement)
     }
 
-    /// Makes a path from the repository's root of a path that rustc, cargo or a test names.
+    /// Turns a path that rustc, cargo or a test names into a path from the repository's root.
     fn located(&self, file: &str) -> String {
         from_folder(&self.facts.root, self.metadata.workspace_root.as_std_path(), file)
     }

@@ -1,4 +1,4 @@
-//! A map whose values are each made once, whoever asks for them.
+//! A map that makes each of its values once, however many threads ask for it.
 
 use std::collections::HashMap;
 use std::hash::Hash;

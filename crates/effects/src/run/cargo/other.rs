@@ -1,5 +1,5 @@
-//! Runs a subcommand of which nothing is known, as a person would: another program such as cargo-deny, or an
-//! alias. Nothing is added to it.
+//! Runs a subcommand that this program does not know: another program such as cargo-deny, or an alias. It runs
+//! as a person would run it, without additions.
 
 use super::words::LastWords;
 use crate::process::{Ended, Stream};

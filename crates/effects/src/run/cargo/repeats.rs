@@ -1,11 +1,11 @@
 //! Leaves out tests that have passed before in the same check.
 //!
 //! The check of a workspace runs once for each distinct set of features of any member, and each run tests all
-//! members. A member that a set does not change is the same test programs again. cargo does not build them
+//! members. A member that a set does not change has the same test programs again. cargo does not build them
 //! again, but it would run them again, and rustdoc would compile each example in the documentation again. So
 //! cargo is given a runner and a rustdoc of this program's own: links to this program that act as shims
-//! ([`shim`]). A shim leaves out what an earlier run has run, where that run passed as a whole. cargo learns
-//! of the shims by options and not by variables, because tests would see variables.
+//! ([`shim`]). A shim leaves out what an earlier run has run, where that run passed as a whole. cargo learns of
+//! the shims by options and not by variables, because tests would see variables.
 //!
 //! A test program is the same where its file is the same. Examples are the same where the call of rustdoc and
 //! the libraries that it names are the same. In both cases the other programs and the dynamic libraries of
@@ -37,9 +37,9 @@ pub struct Repeats {
 
 impl Repeats {
     /// Makes the folder with the links to `program`, which is this program. `merge_examples` says whether
-    /// examples in documentation may be compiled as one program. There is none, and all tests run,
-    /// where the toolchain has no rustdoc, where cargo takes no configuration by options, where this
-    /// program's file is gone, and where a path is not UTF-8, as an option of cargo must be.
+    /// examples in documentation may be compiled as one program. It returns none, and all tests run, in four
+    /// cases: the toolchain has no rustdoc, cargo takes no configuration by options, this program's file is
+    /// gone, or a path is not UTF-8, as an option of cargo must be.
     ///
     /// # Errors
     /// Where the file system refuses.

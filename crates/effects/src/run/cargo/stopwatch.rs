@@ -55,7 +55,7 @@ impl Stopwatch {
 
     /// Takes a line of the command's output.
     pub fn line(&mut self, stream: Stream, line: &[u8], now: Instant) {
-        // From here on programs write, and they may write what cargo does.
+        // From here on programs write, and their lines may look like cargo's.
         if self.part == Part::Run {
             return;
         }

@@ -15,9 +15,9 @@ use rust_vmm_ci_core::checks::examples::as_documented;
 use rust_vmm_ci_core::checks::test_output::{DOC, Packages, TestOutput};
 use rust_vmm_ci_core::model::Os;
 
-/// How tests that passed before are left out of a check. All run where the command runs no tests, and where
-/// it chooses the form of cargo's messages: then it is not known what is built. Leaving them out only saves time, so a
-/// check goes on without it where it cannot be prepared.
+/// How tests that passed before are left out of a check. None are left out if the command runs no tests, or if
+/// it chooses the form of cargo's messages, because then it is not known what is built. Leaving tests out only
+/// saves time. So a check goes on without it if it cannot be prepared.
 pub(super) fn repeats(
     context: &mut Context<'_>,
     command: &CargoCommand,

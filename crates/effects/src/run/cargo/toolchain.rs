@@ -73,7 +73,7 @@ impl Toolchain {
             // What rustup's proxy would set; with it, cargo calls this toolchain's rustc without the proxy.
             (_, Some(name)) if direct.is_file() => Command::new(direct).env("RUSTUP_TOOLCHAIN", name),
             (None, _) if direct.is_file() => Command::new(direct),
-            // rustup knows this toolchain by a name or a path that cannot be told from here.
+            // rustup knows this toolchain by a name or a path that is not known here.
             _ => Command::new("cargo"),
         };
         Ok(Self { version, host, llvm, sysroot, cargo })

@@ -36,9 +36,9 @@ impl Views {
         })
     }
 
-    /// What else than the command and its features can make a result in one folder differ from that in
-    /// another: a text that is the same where nothing does. It is a hash, because a configuration may hold a
-    /// token, and the text is written to a file.
+    /// Everything besides the command and its features that can make a result in one folder differ from that in
+    /// another, as a text. Two texts are the same if nothing differs. It is a hash, because a configuration may
+    /// hold a token, and the text is written to a file.
     pub fn place(&self, dir: &Path) -> String {
         let hash = Sha256::digest(self.of(dir).fingerprint());
         base64::Engine::encode(&base64::prelude::BASE64_STANDARD, hash)

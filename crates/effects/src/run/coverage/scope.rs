@@ -1,4 +1,4 @@
-//! What coverage is measured of, and the file that it is held to.
+//! The packages whose coverage is measured, and the file with the expected score.
 
 use crate::files;
 use crate::run::Judgement;
@@ -57,11 +57,11 @@ pub(super) struct Held {
     pub exclude: Option<Regex>,
 }
 
-/// What came of looking for a coverage file.
+/// The result of the search for a coverage file.
 pub(super) enum Found {
     /// It is there.
     Read(Held),
-    /// It is there and says what cannot be followed: its path, and why.
+    /// It is there but cannot be used: its path, and why.
     Wrong(PathBuf, String),
     /// There is none.
     Nothing,
@@ -93,8 +93,8 @@ impl Held {
     }
 }
 
-/// What follows where there is no file. The predecessor checks x86-64 alone, and fails there; on a
-/// platform that it does not check, no file means that nothing is asked.
+/// The judgement where there is no file. The predecessor measures coverage on x86-64 only, and fails there. On
+/// another platform no score is expected without a file.
 pub(super) fn no_file(platform: Platform, scope: &Scope, root: &Path) -> Judgement {
     let name = coverage_file::name(platform);
     let folder = coverage::shown(&scope.dir, root);

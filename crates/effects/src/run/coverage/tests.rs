@@ -217,7 +217,7 @@ fn the_figure_is_cargo_llvm_covs() {
 fn a_wrapper_of_the_repositorys_own_is_called_with_rustc_itself() {
     let Some(program) = program() else { return };
     let repository = sample("{\"coverage_score\": 87.5, \"exclude_path\": \"\"}");
-    // It asks what it is given, in another folder, as sccache's server does.
+    // The wrapper asks the compiler that it is given, in another folder, as sccache's server does.
     let wrapper = "#!/bin/sh\necho \"$*\" >>\"$(dirname \"$0\")/../target/calls\"\n\
         (cd / && \"$1\" -vV) | grep -q '^rustc ' || exit 9\nexec \"$@\"\n";
     repository.write("tools/wrapper", wrapper).write("target/calls", "");

@@ -1,7 +1,7 @@
 //! How many checks run at once.
 
-/// No more checks than this have something to do at once: what compiles for debugging, what compiles for
-/// release, and what compiles nothing.
+/// More checks than this never have work at the same time. There is one that compiles for debugging, one that
+/// compiles for release, and one that compiles nothing.
 const MOST: usize = 3;
 /// The memory that a compiler takes, in bytes: rustc 1.95 took at most 357 MiB for vm-memory, 381 for
 /// kvm and 281 for vmm-sys-util, with their dependencies, in both profiles.
@@ -12,8 +12,8 @@ const OF_A_COMPILER: u64 = 512 << 20;
 ///
 /// One cargo keeps two cores busy except while it links or tests. A second one beside it saved 3 %
 /// (event-manager) to 12 % (vmm-sys-util) of the time on two cores, and used up to 9 % more processor time.
-/// With more cores more of them are idle. The cargo of each check may use every core: any share of them
-/// that it were given would be idle whenever another check links, runs tests or has ended.
+/// With more cores more of them are idle. The cargo of each check may use every core. A fixed share of the
+/// cores would be idle whenever the check links, runs tests or has ended.
 pub fn at_once(cores: usize, memory: Option<u64>) -> usize {
     let of_a_check = OF_A_COMPILER.saturating_mul(u64::try_from(cores).unwrap_or(u64::MAX));
     let fitting = memory.map_or(MOST, |memory| usize::try_from(memory / of_a_check.max(1)).unwrap_or(MOST));

@@ -92,7 +92,7 @@ pub fn run(
     };
     std::thread::scope(|scope| {
         for _ in 1..at_once {
-            // Where the system has no thread to give, fewer checks run at once.
+            // If the system cannot start a thread, fewer checks run at once.
             let _ = std::thread::Builder::new().name("check".into()).spawn_scoped(scope, work);
         }
         work();

@@ -171,7 +171,7 @@ fn a_command_reaches_the_emulated_machines_shell_as_it_is_written() {
     for command in ["cargo test", "echo \"$HOME\" 'a b'\n# é ✓ \\ `id` $(id) !x", ""] {
         let words = words_of(&container, &job(&[]), command).unwrap();
         let at = words.iter().position(|word| *word == container.image).unwrap();
-        // What the entrypoint does: joins with spaces; then a shell reads it.
+        // The entrypoint joins the words with spaces. Then a shell reads the text.
         let read = shell_words::split(&words[at + 1..].join(" ")).unwrap();
         assert_eq!(read, ["/bin/sh", "-e", "-c", command]);
     }
@@ -297,7 +297,7 @@ fn a_policys_image_has_a_twin_with_the_emulator() {
         let of = |platform, options| container_on(platform, options, &policy).unwrap().image;
         assert_eq!(of(Platform::Riscv64, json!({})), expected);
         assert_eq!(of(Platform::X86_64, json!({})), image);
-        // What an upload writes out in a step is what nobody chose.
+        // An upload writes defaults into a step. Nobody chose them.
         let step = json!({"image": emulated_image(), "always-pull": true});
         assert_eq!(of(Platform::Riscv64, step), expected);
         assert_eq!(of(Platform::Riscv64, json!({"image": "chosen:1"})), "chosen:1");

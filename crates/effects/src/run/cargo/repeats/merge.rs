@@ -4,13 +4,13 @@
 //! gives to rustc, and answers that nothing compiles, so nothing runs. The examples that can be merged are
 //! compiled as one program ([`bundle`]). The second pass is the real one. Where rustdoc calls rustc for a
 //! merged example, the link puts the finished program in place. For every other example it starts rustc as
-//! rustdoc would. So rustdoc names, filters, runs and judges all examples as ever, and each has a process of
-//! its own. What it says in the second pass is final.
+//! rustdoc would. So rustdoc names, filters, runs and judges all examples as usual, and each has a process of
+//! its own. The result of the second pass is final.
 //!
 //! The option of rustdoc that makes this possible, `--test-builder-wrapper`, is unstable. Stable rustdoc takes
 //! it where `RUSTC_BOOTSTRAP=1` is set. That variable would also let an example use unstable features. So no
 //! compiler and no example gets it, and rustdoc itself allows no feature (`-Zallow-features=`). It was tried
-//! with Rust 1.90 and 1.95. A rustdoc that refuses the options collects nothing, and then runs as ever.
+//! with Rust 1.90 and 1.95. If rustdoc refuses the options, nothing is collected, and rustdoc runs as usual.
 
 mod bundle;
 
@@ -73,7 +73,7 @@ pub(super) fn run(folder: &Path, rustdoc: &Command) -> Result<i32> {
              `merge-examples: false`",
         );
     }
-    // rustdoc ended by a signal has failed too.
+    // A rustdoc that a signal has ended has failed too.
     Ok(status.code().unwrap_or(101))
 }
 
@@ -171,7 +171,7 @@ fn collected(folder: &Path) -> Result<Vec<Example>> {
             examples.push(example);
         }
     }
-    // The order of a folder's entries is no order.
+    // A folder lists its entries in no particular order.
     examples.sort_by_key(Example::key);
     Ok(examples)
 }

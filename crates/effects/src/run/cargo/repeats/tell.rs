@@ -1,8 +1,8 @@
-//! How the shims tell the check what they do: by lines with a mark that no test knows.
+//! The shims tell the check what they do. They print lines with a mark that no test knows.
 //!
-//! What tests print is on the same streams, and may look like anything. So each check draws a mark by chance.
-//! The shim reads it from a file in the folder of its link, and writes it before its word. The reader takes
-//! the lines with the mark out of the output.
+//! The output of tests is on the same streams, and may look like anything. So each check makes a random mark.
+//! The shim reads the mark from a file in the folder of its link, and prints it before its own words. The
+//! reader takes the lines with the mark out of the output.
 
 use crate::say;
 use anyhow::{Context as _, Result};
@@ -60,12 +60,12 @@ fn line(folder: &Path, word: &str, what: &str) -> Option<String> {
     Some(format!("{mark}{word}{}\n", what.escape_debug()))
 }
 
-/// Knows the mark of a check.
+/// The random mark of a check.
 #[derive(Clone, Debug)]
 pub struct Mark(Vec<u8>);
 
 impl Mark {
-    /// Draws a mark and writes it into the folder of the shims.
+    /// Makes a random mark and writes it into the folder of the shims.
     ///
     /// # Errors
     /// Where the file system refuses.
