@@ -1,6 +1,6 @@
 //! The private folder of a job on the host: the report that the job's command leaves, a link to this
 //! program, and the temporary files of this program. The folder itself is
-//! [`container::job_folder`]'s, and so is its removal after this process was killed.
+//! [`rust_vmm_ci_effects::container::job_folder`]'s, and so is its removal after this process was killed.
 
 use super::environment::variable;
 use anyhow::{Context as _, Result};

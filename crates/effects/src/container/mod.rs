@@ -5,9 +5,9 @@
 //! |---|---|---|
 //! | [`resolve`], `settings`, `options`, `policy` | turn the written options into a [`Container`] | `policy` reads a file |
 //! | `engine` | builds the command line of `docker run`, makes all other calls, and gives failures a type | starts docker or podman |
-//! | [`inside`](mod@inside) | wraps the job's command in the container | starts the command |
+//! | `inside` | wraps the job's command in the container | starts the command |
 //! | `kept` | keeps volumes between jobs, and cleans up after a job | files, and calls of `engine` |
-//! | [`run`](mod@run), `end` | run a job from the pull to the verdict | calls of the other rooms; `end` has none |
+//! | `run`, `end` | run a job from the pull to the verdict | calls of the other rooms; `end` has none |
 //!
 //! `engine` and `inside` do not know each other: what both sides of a container must agree on stands
 //! in `names`. Every room may use `place`, `job`, `owner` and `mailbox`.

@@ -6,7 +6,7 @@
 //! the lock is free, the process is gone and the folder can be removed.
 //!
 //! Anybody may create a folder of such a name. So a folder is used and removed only if it passes
-//! [`owner::is_private_folder`].
+//! `owner::is_private_folder`.
 
 use super::super::Engine;
 use super::super::job::Job;
