@@ -26,6 +26,9 @@ pub struct Transcript {
     pub passed_over: bool,
     message: Option<String>,
     testing: bool,
+    /// A difference of rustfmt's whose changed lines are still to come: its file, and the number of the next
+    /// line.
+    difference: Option<(String, u64)>,
 }
 
 impl Transcript {
@@ -36,6 +39,15 @@ impl Transcript {
 
     /// Takes a line.
     pub fn read(&mut self, line: &str) {
+        // rustfmt names the first line of a difference; ours names the first changed one.
+        if let Some((file, number)) = self.difference.take() {
+            if line.starts_with(['-', '+']) {
+                let place = format!("{file}:{number}");
+                self.diagnostics.insert(format!("{}: format", self.short(&place)));
+            } else {
+                self.difference = Some((file, number + 1));
+            }
+        }
         let begin = line.trim_start();
         // From here on the output is that of tests, or of the compiler for an example in documentation.
         self.testing |= begin.starts_with("Running unittests ")
@@ -51,10 +63,10 @@ impl Transcript {
         {
             let (file_line, _column) = place.rsplit_once(':').unwrap_or((place, ""));
             self.diagnostics.insert(format!("{}: {message}", self.short(file_line)));
-        } else if let Some(place) =
-            line.strip_prefix("Diff in ").and_then(|rest| rest.trim_end().strip_suffix(':'))
+        } else if let Some((file, number)) =
+            line.strip_prefix("Diff in ").and_then(|rest| rest.trim_end().strip_suffix(':')?.rsplit_once(':'))
         {
-            self.diagnostics.insert(format!("{}: format", self.short(place)));
+            self.difference = number.parse().ok().map(|number| (file.to_owned(), number));
         } else if let Some(test) = line.strip_prefix("test ")
             && let Some((name, result)) = test.rsplit_once(" ... ")
         {
