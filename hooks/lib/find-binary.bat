@@ -273,9 +273,9 @@ EXIT /B
 
 REM Sets `seconds` to the seconds of the day.
 :seconds
-SET "hour=%TIME:~0,2%"
-SET "hour=%hour: =0%"
-SET /A "seconds=((1%hour% %% 100)*60+(1%TIME:~3,2% %% 100))*60+(1%TIME:~6,2% %% 100)"
+REM The hour has one digit or two, with a blank before it or without.
+FOR /F "tokens=1-3 delims=:., " %%A IN ("%TIME%") DO SET "hour=0%%A" & SET "minute=0%%B" & SET "second=0%%C"
+SET /A "seconds=((1%hour:~-2% %% 100)*60+(1%minute:~-2% %% 100))*60+(1%second:~-2% %% 100)"
 EXIT /B
 
 REM Says `text`. Expanded late, so that no sign in a path is cmd's.

@@ -70,44 +70,6 @@ fn another_version_of_the_plugin_has_a_program_of_its_own() {
     assert_eq!(calls.matches(".rust-vmm-ci\\build\n").count(), 2, "{calls}");
 }
 
-/// What the stub of `certutil` says of a file.
-fn stub_hash(bytes: &[u8]) -> String {
-    let sum = bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-    format!("{sum:016x}").repeat(4)
-}
-
-#[test]
-fn a_released_binary_comes_from_a_folder_and_another_file_is_refused() {
-    let Some((machine, log)) = machine_without_binary() else { return };
-    fs::copy(machine.wine.toolchain.join("bin/stub.exe"), log.with_file_name("certutil.exe")).unwrap();
-    let program = fs::read(&machine.wine.program).unwrap();
-    let releases = format!("# A comment.\n{}  x86_64-pc-windows-gnu\n", stub_hash(&program));
-    fs::write(machine.plugin().join("hooks/lib/releases"), releases).unwrap();
-    let mirror = machine.sandbox.folder("mirror (x86)");
-    let file = mirror.join("v1.0.0/rust-vmm-ci-x86_64-pc-windows-gnu.exe");
-    fs::create_dir_all(file.parent().unwrap()).unwrap();
-    fs::write(&file, [&program[..], b"other"].concat()).unwrap();
-    let machine = machine.env("RUST_VMM_CI_MIRROR", &windows(&mirror)).env("RUST_VMM_CI_INSTALL", "download");
-
-    let refused = machine.run(&json!({}), Some("echo never"));
-    assert_eq!(refused.status, 3, "{}", refused.log);
-    assert!(refused.log.contains("is not the released one"), "{}", refused.log);
-    assert!(kept(&machine).is_empty());
-
-    fs::write(&file, &program).unwrap();
-    let outcome = machine.run(&json!({}), Some("echo it ran"));
-    assert_eq!(outcome.status, 0, "{}", outcome.log);
-    assert!(outcome.log.contains("downloaded from the mirror"), "{}", outcome.log);
-    assert_eq!(fs::read(&kept(&machine)[0]).unwrap(), program);
-    fs::write(&kept(&machine)[0], "").unwrap();
-    let again = machine.run(&json!({}), Some("echo it ran"));
-    assert_eq!(again.status, 0, "{}", again.log);
-    assert!(again.log.contains("is broken; it is removed and made again"), "{}", again.log);
-    assert!(!log.exists(), "cargo was not asked");
-}
-
 #[test]
 fn a_relative_name_of_the_binary_is_refused() {
     let Some(machine) = machine(LIBRARY) else { return };

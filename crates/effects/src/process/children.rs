@@ -258,6 +258,10 @@ fn a_grandchild_ends_with_a_cancel() {
 }
 
 #[test]
+#[cfg_attr(
+    windows,
+    ignore = "Wine gives the console's event to the question too, before this program sees it"
+)]
 fn a_question_that_hangs_ends_at_once_with_a_cancel_and_leaves_no_process() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("alive");

@@ -61,7 +61,11 @@ impl Example {
     }
 
     fn shown_folder(&self, number: usize) -> String {
-        Path::new(&self.file).with_file_name(module(number)).to_string_lossy().into_owned()
+        // With `/` on every system, as rustc shows the path of a file that it was given.
+        match self.file.rsplit_once(['/', '\\']) {
+            Some((folder, _)) => format!("{folder}/{}", module(number)),
+            None => module(number),
+        }
     }
 
     /// The path that rustc shows for the example's file.
