@@ -10,7 +10,7 @@ use rust_vmm_ci_core::model::shown::block;
 use rust_vmm_ci_core::model::{Origin, Platform};
 use rust_vmm_ci_core::pipeline::{Group, Groups, job_options};
 use rust_vmm_ci_core::plan::{Explained, PlannedCheck, Planner, shares};
-use rust_vmm_ci_effects::container::{self, Policy, Venue, Wanted};
+use rust_vmm_ci_effects::container::{self, Place, Policy, Wanted};
 use rust_vmm_ci_effects::say;
 use std::fmt::Write as _;
 
@@ -174,9 +174,9 @@ fn policy_lines(step: &Explained, config: &Config, policy: &Policy) -> Result<St
         lines.push(format!("  here: {key}  {value}  (agent policy, {of} of {})\n", policy.file));
     };
     match container::resolve(&choice, wanted, policy)? {
-        Venue::Host if choice != DockerChoice::Off => here("docker", "false".into(), "docker"),
-        Venue::Host => {}
-        Venue::Container(container) => {
+        Place::Host if choice != DockerChoice::Off => here("docker", "false".into(), "docker"),
+        Place::Host => {}
+        Place::Container(container) => {
             for (name, set) in container.settings.iter().filter(|(_, set)| set.is_of_policy()) {
                 let key = format!("docker.{name}");
                 let value = if name == "image" { container.image.clone() } else { set.given.to_string() };

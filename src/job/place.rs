@@ -8,7 +8,7 @@ use rust_vmm_ci_core::config::{Config, DockerChoice, Mode};
 use rust_vmm_ci_core::exit::usage;
 use rust_vmm_ci_core::model::Os;
 use rust_vmm_ci_core::plan::{Plan, PlannedCheck};
-use rust_vmm_ci_effects::container::{self, Container, Shell, Venue, Wanted};
+use rust_vmm_ci_effects::container::{self, Container, Shell, Wanted};
 use serde_json::Value;
 use tracing::debug;
 
@@ -113,14 +113,14 @@ fn of_options(gathered: &Gathered, docker: DockerChoice, request: &Request, plan
     };
     let docker = if emulated { without_native_image(docker, config.mode) } else { docker };
     let mut container = match container::resolve(&docker, wanted, &gathered.policy)? {
-        Venue::Host if emulated && !nested => {
+        container::Place::Host if emulated && !nested => {
             return Err(usage(format!(
                 "docker: {} is emulated in a container; take `docker: false` away",
                 target.platform
             )));
         }
-        Venue::Host => return Ok(Place::Host),
-        Venue::Container(container) => *container,
+        container::Place::Host => return Ok(Place::Host),
+        container::Place::Container(container) => *container,
     };
     let (script, mut notes) = match &request.task {
         Task::OwnCommand(command) => (command.clone(), Vec::new()),

@@ -222,7 +222,7 @@ impl Benchmarks {
             .env("CRITERION_HOME", self.folder.join("criterion"));
         context.announce(&command);
         let mut words = LastWords::default();
-        let ended = context.run_cargo(&command, stopwatch::Job::Run, &mut |stream, line| {
+        let ended = context.run_cargo(&command, stopwatch::Purpose::Run, &mut |stream, line| {
             if stream == Stream::Stderr {
                 words.read(line);
             }

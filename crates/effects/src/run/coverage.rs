@@ -148,7 +148,7 @@ impl Measurement<'_, '_> {
         let command = self.cargo(features);
         self.context.announce(&command);
         let (mut output, mut words) = (TestOutput::default(), LastWords::default());
-        let ended = self.context.run_cargo(&command, stopwatch::Job::Run, &mut |stream, line| {
+        let ended = self.context.run_cargo(&command, stopwatch::Purpose::Run, &mut |stream, line| {
             output.read(line, stream == Stream::Stderr);
             if stream == Stream::Stderr {
                 words.read(line);
@@ -192,16 +192,20 @@ impl Measurement<'_, '_> {
         let (mut words, mut objects) = (LastWords::default(), Objects::default());
         let metadata = self.metadata;
         let ended =
-            self.context.run_cargo(&command, stopwatch::Job::Build, &mut |stream, line| match stream {
-                Stream::Stdout => {
-                    objects.note(line, metadata);
-                    messages.read(line)
-                }
-                Stream::Stderr => {
-                    words.read(line);
-                    Some(line.into())
-                }
-            })?;
+            self.context.run_cargo(
+                &command,
+                stopwatch::Purpose::Build,
+                &mut |stream, line| match stream {
+                    Stream::Stdout => {
+                        objects.note(line, metadata);
+                        messages.read(line)
+                    }
+                    Stream::Stderr => {
+                        words.read(line);
+                        Some(line.into())
+                    }
+                },
+            )?;
         let packages = messages.take_packages();
         let mut findings = messages.findings();
         findings.retain(|finding| finding.level == Level::Error);

@@ -18,9 +18,6 @@ pub enum Purpose {
     Run,
 }
 
-/// The former name of [`Purpose`].
-pub type Job = Purpose;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Compile,
