@@ -36,7 +36,9 @@ pub use kept::volumes::{Volume, clean, list};
 pub use names::{IMAGE_VARIABLE, IN_CONTAINER, REPORT_VARIABLE as REPORT, is_inside};
 pub use options::check as check_option;
 pub use place::{Container, Engine, Place, Pull, Shell, User};
-pub use policy::{PATH as POLICY_PATH, VARIABLE as POLICY_VARIABLE, of_this_machine as policy};
+pub use policy::{
+    PATH as POLICY_PATH, VARIABLE as POLICY_VARIABLE, of_this_machine as policy, refuse_agents_variables,
+};
 pub use resolve::{Wanted, resolve};
 pub use run::{Ran, run};
 pub use rust_vmm_ci_core::config::Policy;
