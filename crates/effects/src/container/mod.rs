@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | [`resolve`], `settings`, `options`, `policy` | turn the written options into a [`Container`] | `policy` reads a file |
 //! | `engine` | builds the command line of `docker run`, makes all other calls, and gives failures a type | starts docker or podman |
+//! | `git_config` | writes git's configurations without passwords | files, and a call of git |
 //! | `inside` | wraps the job's command in the container | starts the command |
 //! | `kept` | keeps volumes between jobs, and cleans up after a job | files, and calls of `engine` |
 //! | `run`, `end` | run a job from the pull to the verdict | calls of the other rooms; `end` has none |
@@ -14,6 +15,7 @@
 
 mod end;
 mod engine;
+mod git_config;
 mod inside;
 mod job;
 mod kept;
