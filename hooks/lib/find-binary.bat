@@ -21,6 +21,19 @@ SET "began=%seconds%"
 FOR %%I IN ("%~dp0..\..") DO SET "root=%%~fI"
 SET "releases=%~dp0releases"
 
+REM Variables that only the agent's administrator may set. The agent lists those of the pipeline, and quotes each
+REM value on one line.
+SET "refused="
+IF NOT DEFINED BUILDKITE_ENV_FILE GOTO paths
+SET "list=%BUILDKITE_ENV_FILE:"=%"
+IF NOT EXIST "%list%" GOTO paths
+FOR /F "usebackq eol=# tokens=1,2" %%A IN ("%~dp0agents-variables") DO IF "%%B"=="every" CALL :look_for "%%A"
+IF NOT DEFINED refused GOTO paths
+SET "PATH="
+CALL :fail "the pipeline sets %refused%, and only the agent's administrator may: programs on the agent's machine obey it" "take it out of the pipeline's `env`, or set it in the agent's `environment` hook" %1
+GOTO none
+
+:paths
 REM An entry of PATH that is not absolute means a folder of the checkout.
 SET "safe="
 SET "rest=-;%PATH:"=%"
@@ -47,6 +60,8 @@ GOTO none
 :named
 SET "found=%named%"
 SET "way=RUST_VMM_CI_BINARY names it"
+CALL :is_in_checkout
+IF DEFINED inside GOTO in_checkout
 IF EXIST "%found%" IF NOT EXIST "%found%\*" GOTO try_found
 CALL :fail "RUST_VMM_CI_BINARY names '%named%', which is no file" "correct the variable, or unset it to have the binary looked for" %1
 GOTO none
@@ -55,6 +70,11 @@ GOTO none
 SET "way=found on PATH"
 FOR %%I IN (rust-vmm-ci.exe) DO SET "found=%%~$PATH:I"
 IF NOT DEFINED found GOTO store
+CALL :is_in_checkout
+IF NOT DEFINED inside GOTO try_found
+:in_checkout
+CALL :fail "'%found%' is in the checkout, which holds the code of a stranger" "name a file outside of it in RUST_VMM_CI_BINARY, or take its folder out of PATH" %1
+GOTO none
 :try_found
 CALL :works
 IF DEFINED works GOTO done
@@ -253,6 +273,45 @@ SET "text=the binary is %found%: %way%, in %took% s"
 CALL :say
 :told
 ENDLOCAL & SET "rust_vmm_ci=%found%" & SET "PATH=%safe%"
+EXIT /B
+
+REM Sets `refused` to the row of the table where the list has a variable of this name, or of this beginning.
+:look_for
+SET "pattern=%~1"
+SET "start=%pattern:~0,-1%"
+SET "length=0"
+SET "rest=%start%"
+:count
+SET /A length+=1
+SET "rest=%rest:~1%"
+IF DEFINED rest GOTO count
+FOR /F "usebackq delims==" %%N IN ("%list%") DO (
+    SET "name=%%N"
+    CALL :compare
+)
+EXIT /B
+:compare
+SET "name=%name:"=%"
+IF NOT DEFINED name EXIT /B
+IF /I "%name%"=="%pattern%" SET "refused=%pattern%"
+IF NOT "%pattern:~-1%"=="*" EXIT /B
+CALL SET "head=%%name:~0,%length%%%"
+IF /I "%head%"=="%start%" SET "refused=%pattern%"
+EXIT /B
+
+REM Sets `inside` where the file `found` is in the checkout: one of the folders above it is the checkout.
+:is_in_checkout
+SET "inside="
+SET "checkout=%CD%"
+IF DEFINED BUILDKITE_BUILD_CHECKOUT_PATH SET "checkout=%BUILDKITE_BUILD_CHECKOUT_PATH:"=%"
+FOR %%I IN ("%checkout%\.") DO SET "checkout=%%~fI"
+SET "above=%found%"
+:climb
+SET "below=%above%"
+FOR %%I IN ("%below%\..") DO SET "above=%%~fI"
+IF /I "%above%"=="%checkout%" SET "inside=1"
+IF DEFINED inside EXIT /B
+IF NOT "%above%"=="%below%" GOTO climb
 EXIT /B
 
 REM Sets `works` where the file `found` runs.

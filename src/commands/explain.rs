@@ -9,7 +9,7 @@ use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::model::shown::block;
 use rust_vmm_ci_core::model::{Origin, Platform};
 use rust_vmm_ci_core::pipeline::{Group, Groups, job_options};
-use rust_vmm_ci_core::plan::{Explained, PlannedCheck, Planner, shares};
+use rust_vmm_ci_core::plan::{Explained, PlannedCheck, Planner, is_meant, shares};
 use rust_vmm_ci_effects::container::{self, Place, Policy, Wanted};
 use rust_vmm_ci_effects::say;
 use std::fmt::Write as _;
@@ -71,8 +71,11 @@ fn explain(repository: &Repository, label: &str) -> Result<Answer> {
     let times = repository.times()?;
     let groups = groups(&checks, config, &times)?;
     let policy = job::policy()?;
-    let jobs: Vec<String> =
-        groups.iter().filter(|group| group.label == label).map(|group| job_lines(group, &times)).collect();
+    let jobs: Vec<String> = groups
+        .iter()
+        .filter(|group| is_meant(label, &group.label))
+        .map(|group| job_lines(group, &times))
+        .collect();
     if !jobs.is_empty() {
         return Ok(Answer::Steps(jobs));
     }

@@ -35,7 +35,11 @@ fn command(selection: &Selection, verbosity: Verbosity) -> Result<Exit> {
     let here =
         Selection { dir: Some(selection.dir.clone().unwrap_or_else(|| ".".into())), ..selection.clone() };
     let repository = Repository::of_the_job(&here)?;
-    match (repository.config().mode, repository.config().summary) {
+    let config = repository.config();
+    if config.mode == Mode::Upload || config.summary {
+        container::refuse_agents_variables(&container::Job::here(&repository.root), false)?;
+    }
+    match (config.mode, config.summary) {
         (Mode::Upload, _) => return pipeline::upload(&repository),
         // The step that an upload with this option has added last.
         (Mode::Run, true) => return report::summarize(),

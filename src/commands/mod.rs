@@ -18,7 +18,8 @@ use crate::cli::{Command, Hook};
 use crate::job::environment::require_text;
 use crate::job::{Selection, Verbosity};
 use anyhow::Result;
-use rust_vmm_ci_core::exit::Exit;
+use rust_vmm_ci_core::exit::{Exit, infrastructure};
+use rust_vmm_ci_effects::say;
 
 /// Does what the command line says.
 ///
@@ -29,6 +30,16 @@ pub fn dispatch(selection: &Selection, verbosity: Verbosity, command: Command) -
     if !matches!(command, Command::Hook(Hook::PreExit | Hook::Inside(_))) {
         require_text()?;
     }
+    let is_job = matches!(command, Command::Run(_) | Command::Hook(_) | Command::Reproduce { .. });
+    let exit = perform(selection, verbosity, command)?;
+    // A job has a verdict, which stays. What the other commands print is their result.
+    if !is_job && exit == Exit::Passed && say::lost_output() {
+        return Err(infrastructure("the output could not be written to standard output"));
+    }
+    Ok(exit)
+}
+
+fn perform(selection: &Selection, verbosity: Verbosity, command: Command) -> Result<Exit> {
     match command {
         Command::Run(args) => run::run(selection, &args.into_request(selection, verbosity)),
         Command::Pipeline { format } => pipeline::print(selection, format),

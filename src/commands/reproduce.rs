@@ -9,7 +9,7 @@ use super::report;
 use crate::job::{self, PlaceRule, Repository, Request, RunOptions, Selection, Task, Verbosity};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::config::{Config, DockerChoice, Purpose};
-use rust_vmm_ci_core::exit::{Exit, usage};
+use rust_vmm_ci_core::exit::{Exit, infrastructure, usage};
 use rust_vmm_ci_core::model::{Os, Platform, pinned_image, shown};
 use rust_vmm_ci_core::report::repeat::Repeat;
 use rust_vmm_ci_core::report::{Job, merge};
@@ -29,8 +29,15 @@ pub fn run(selection: &Selection, file: &Path, yes: bool) -> Result<Exit> {
     let report = merge(vec![report::read(file)?]);
     let repeats = Repeat::of(&report);
     if repeats.is_empty() {
-        say::line(format_args!("{}: nothing failed, so there is nothing to repeat", file.display()));
-        return Ok(Exit::Passed);
+        let file = file.display();
+        if report.exit() == Exit::Passed {
+            say::line(format_args!("{file}: nothing failed, so there is nothing to repeat"));
+            return Ok(Exit::Passed);
+        }
+        return Err(infrastructure(format!(
+            "{file}: no check failed, but none has a verdict either: they were cancelled or skipped; run them again \
+             with `rust-vmm-ci run`"
+        )));
     }
     let git = Git::at(&root)?;
     let own = own_options(selection, &root)?;

@@ -19,13 +19,14 @@ pub fn run(selection: &Selection, request: &Request) -> Result<Exit> {
     let first = repositories.next().context("there is no configuration")?;
     let narrowed = request.options().is_some_and(|options| !options.packages.is_empty());
     if selection.dir.is_none() && !narrowed {
-        note_on_the_folder(&first.root);
+        note_on_the_folder(&first);
     }
     job::run(first, repositories.collect(), request)
 }
 
 /// Says what the run is about where a person stands in the folder of a member.
-fn note_on_the_folder(root: &Path) {
+fn note_on_the_folder(repository: &Repository) {
+    let root = repository.root.as_path();
     let here = std::env::current_dir().ok().and_then(|here| dunce::canonicalize(here).ok());
     let Some(here) = here.filter(|here| here != root && here.starts_with(root)) else { return };
     let below = here.strip_prefix(root).unwrap_or(&here);
@@ -36,11 +37,13 @@ fn note_on_the_folder(root: &Path) {
         .ok()
         .and_then(|manifest| manifest.get("package")?.get("name")?.as_str().map(str::to_owned));
     if let Some(name) = name {
+        let members = repository.facts(true).ok().and_then(|facts| facts.crates).unwrap_or_default();
+        let how = if members.iter().any(|member| member.name == name) {
+            format!("`-p {}` checks only this package", line(&name))
+        } else {
+            format!("{} is no member of its workspace, and `-C .` in its folder checks it", line(&name))
+        };
         let root = root.display().to_string();
-        say::note(format_args!(
-            "the checks are those of the whole repository {}; `-p {}` checks only this package",
-            line(&root),
-            line(&name)
-        ));
+        say::note(format_args!("the checks are those of the whole repository {}; {how}", line(&root)));
     }
 }

@@ -52,6 +52,9 @@ pub fn run(repository: Repository, others: Vec<Repository>, request: &Request) -
     let gathered = Gathered::read(repository, others, request)?;
     let plan = plan::plan(&gathered, request)?;
     let place = place::place(&gathered, request, &plan)?;
+    if !matches!(place, place::Place::Host) {
+        container::refuse_agents_variables(&container::Job::here(gathered.root()), false)?;
+    }
     // The folder must outlive the report: what reporting writes for a moment is in it too.
     let files = match (&place, request.place) {
         (place::Place::Host, PlaceRule::Configured) => Some(JobFiles::make()?),

@@ -1,5 +1,6 @@
 //! The fifth step: tells the person, the files and the build what became of a job. No other code writes
-//! reports. An error here is printed and changes no verdict.
+//! reports. An error here is printed and changes no verdict, except that a run that passed and could not write a file that
+//! was asked for ends with 3.
 
 use super::build_page;
 use super::environment::Environment;
@@ -24,9 +25,13 @@ pub fn report(gathered: &Gathered, request: &Request, done: &mut Done) {
     if done.summary {
         show(report, environment, options.is_some_and(|options| options.timings));
     }
-    write_files(gathered, report, options.map_or(&[], |options| &options.files));
+    let written = write_files(gathered, report, options.map_or(&[], |options| &options.files));
     if request.place == PlaceRule::Configured {
         tell_build(gathered, report);
+    }
+    if !written && done.exit == Exit::Passed {
+        // Who asked for a file takes its absence, or an old file, for the result.
+        done.exit = Exit::Infrastructure;
     }
 }
 
@@ -45,17 +50,21 @@ fn show(report: &Report, environment: &Environment, timings: bool) {
     }
 }
 
-/// Writes the files that a person asked for, and the file that the hook around this process reads.
-fn write_files(gathered: &Gathered, report: &Report, wanted: &[(&'static dyn Format, PathBuf)]) {
+/// Writes the files that a person asked for, and the file that the hook around this process reads. Returns whether
+/// all could be written.
+fn write_files(gathered: &Gathered, report: &Report, wanted: &[(&'static dyn Format, PathBuf)]) -> bool {
     let wanted = wanted.iter().map(|(format, path)| (*format, path.as_path()));
     let for_hook = gathered.environment.report_file.as_deref().map(|path| (&Json as &dyn Format, path));
+    let mut all = true;
     for (format, path) in wanted.chain(for_hook) {
         let text = format.render(report, &|artifact| image(gathered.root(), artifact));
         let written = text.and_then(|text| Ok(std::fs::write(path, text)?));
         if let Err(error) = written {
             say::error(format_args!("the report was not written to {}: {error:#}", path.display()));
+            all = false;
         }
     }
+    all
 }
 
 /// The bytes of an image that a check made.

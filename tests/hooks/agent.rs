@@ -83,7 +83,7 @@ impl Agent {
             .map(String::from)
             .into_iter()
             .chain(
-                ["absolute-path", "build", "build-image", "download", "find-binary"]
+                ["absolute-path", "agents-variables", "build", "build-image", "download", "find-binary"]
                     .map(|name| format!("hooks/lib/{name}")),
             )
         {

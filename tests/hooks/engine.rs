@@ -54,13 +54,7 @@ fn without_cargo_the_binary_is_built_in_the_policys_image_with_nothing_of_the_jo
 
 #[test]
 fn an_image_that_the_job_could_name_builds_nothing() {
-    let agent = agent();
-    let file = policy(&agent, r#"{"install-image": "strange:1"}"#);
-    let variables = agent.root.join("env-file");
-    fs::write(&variables, format!("RUST_VMM_CI_POLICY=\"{}\"\n", file.display())).unwrap();
-    let agent = agent
-        .with("RUST_VMM_CI_POLICY", file)
-        .with("BUILDKITE_ENV_FILE", variables)
+    let agent = agent()
         .with("BUILDKITE_PLUGIN_CONFIGURATION", r#"{"docker": {"image": "strange:2"}}"#)
         .with("BUILDKITE_IMAGE", "strange:3");
 

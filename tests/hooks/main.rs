@@ -70,6 +70,82 @@ fn what_is_not_absolute_never_names_a_program() {
 }
 
 #[test]
+fn a_pipeline_chooses_neither_the_binary_nor_where_it_comes_from() {
+    for name in
+        ["RUST_VMM_CI_BINARY", "RUST_VMM_CI_POLICY", "RUST_VMM_CI_MIRROR", "RUST_VMM_CI_INSTALL", "PATH"]
+    {
+        for shell in [Shell::Dash, Shell::Bash, Shell::Busybox] {
+            let Some(agent) = Agent::new().under(shell) else { return };
+            let planted =
+                ["rust-vmm-ci", "sed", "date"].map(|name| Stub::at(&agent.root.join("strange").join(name)));
+            let path =
+                format!("{}:{}", agent.root.join("strange").display(), agent.root.join("tools").display());
+            let value = if name == "PATH" { path } else { planted[0].path().display().to_string() };
+            let list = agent.root.join("list");
+            fs::write(&list, format!("CI=\"true\"\nPPID=\"1\"\n{name}=\"{value}\"")).unwrap();
+            let agent = agent.with(name, value).with("BUILDKITE_ENV_FILE", list);
+
+            let said = format!("the pipeline sets {name}, and only the agent's administrator may");
+            agent.run("command").with(3, &[&said, "to mend it: take it out of the pipeline's `env`"]);
+            agent.run("pre-exit").with(0, &[]);
+
+            for stub in planted {
+                assert!(Stub::log_at(stub.path()).is_empty(), "{name} ran {}", stub.path().display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_build_of_the_binary_obeys_nothing_that_the_pipeline_sets() {
+    let agent = Agent::new();
+    let cargo = agent.stub("cargo");
+    let list = agent.root.join("list");
+    fs::write(
+        &list,
+        "CARGO_HOME=\"/strange\"\nHTTPS_PROXY=\"a\\nCARGO_NET_OFFLINE=x\"\nbuild=\"\"\nroot=\"x\"\n",
+    )
+    .unwrap();
+    let agent = agent
+        .with("CARGO_HOME", "/strange")
+        .with("HTTPS_PROXY", "strange")
+        .with("CARGO_NET_OFFLINE", "true")
+        .with("build", "")
+        .with("BUILDKITE_ENV_FILE", list);
+
+    agent.run("command").with(0, &["~~~ Building rust-vmm-ci"]);
+
+    let build = Stub::log_at(cargo.path());
+    assert!(!build.contains("CARGO_HOME=") && !build.contains("HTTPS_PROXY="), "{build}");
+    assert!(build.contains("  CARGO_NET_OFFLINE=true"), "the agent's own: {build}");
+    let job = Stub::log_at(&agent.the_kept());
+    assert!(job.contains("  CARGO_HOME=/strange\n"), "the job's own code has it: {job}");
+}
+
+#[test]
+fn a_binary_in_the_checkout_is_never_run_whoever_names_it() {
+    for name in ["RUST_VMM_CI_BINARY", "PATH"] {
+        for linked in [false, true] {
+            let agent = Agent::new();
+            let checkout = agent.root.join("job");
+            let planted = Stub::at(&checkout.join("bin/rust-vmm-ci"));
+            let link = agent.root.join("elsewhere");
+            std::os::unix::fs::symlink(checkout.join("bin"), &link).unwrap();
+            let folder = if linked { link } else { checkout.join("bin") };
+            let value = match name {
+                "PATH" => format!("{}:{}", folder.display(), agent.root.join("tools").display()),
+                _ => folder.join("rust-vmm-ci").display().to_string(),
+            };
+            let agent = agent.with(name, value).with("BUILDKITE_BUILD_CHECKOUT_PATH", checkout);
+
+            agent.run("command").with(3, &["is in the checkout, which holds the code of a stranger"]);
+
+            assert!(Stub::log_at(planted.path()).is_empty(), "{name}");
+        }
+    }
+}
+
+#[test]
 fn a_variable_that_names_no_file_is_refused_even_where_path_has_a_binary() {
     let agent = Agent::new().with("RUST_VMM_CI_BINARY", "/no/such/file");
     let on_path = agent.stub("rust-vmm-ci");

@@ -11,6 +11,7 @@
 mod cancel;
 mod divided;
 mod examples;
+mod hostile;
 mod places;
 mod program;
 mod refused;

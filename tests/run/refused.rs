@@ -88,3 +88,72 @@ fn a_file_of_tests_is_refused_with_its_place() {
     let said = said(sample.command(&["run"]).env("BUILDKITE_PLUGIN_CONFIGURATION", configuration));
     assert_eq!((said.code, said.text.contains("missing.json")), (Some(2), true), "{}", said.text);
 }
+
+#[test]
+fn a_test_and_a_combination_that_are_not_there_are_a_mistake_and_no_pass() {
+    let sample = Sample::new(&[("src/lib.rs", "//! A crate.\n\n#[test]\nfn good() {}\n")]);
+    let run = |args: &[&str]| sample.run(&[&["run", "unittests-gnu"], args].concat());
+    assert_eq!(run(&["--test", "good"]).code, Some(0));
+    let said = run(&["--test", "nope"]);
+    assert_eq!(said.code, Some(2), "{}", said.text);
+    assert!(said.text.contains("--test: no test is called nope, so none ran"), "{}", said.text);
+    assert_eq!(run(&["--test", "nope", "--test", "good"]).code, Some(0), "one of them is there");
+    let said = run(&["--combination", "nope"]);
+    assert_eq!(said.code, Some(2), "{}", said.text);
+    assert!(said.text.contains("there are: no features"), "{}", said.text);
+}
+
+#[test]
+fn arguments_that_no_tool_takes_are_a_mistake_of_the_configuration() {
+    let sample = Sample::new(&[("src/lib.rs", "//! A crate.\n\n#[test]\nfn good() {}\n")]);
+    let options =
+        |check: &str, options: serde_json::Value| json!({"checks": {check: options}, "docker": false});
+    for (check, configuration, expected) in [
+        (
+            "build-gnu",
+            options("build-gnu", json!({"args": ["--nope"]})),
+            "unexpected argument '--nope' found",
+        ),
+        ("style", options("style", json!({"args": ["--nope"]})), "unexpected argument '--nope' found"),
+        (
+            "unittests-gnu",
+            options("unittests-gnu", json!({"args": ["--", "--nope"]})),
+            "Unrecognized option: 'nope'",
+        ),
+        ("build-gnu", options("build-gnu", json!({"exclude": ["sample"]})), "leave out every package"),
+    ] {
+        let mut command = sample.command(&["run", check]);
+        let said = said(command.env("BUILDKITE_PLUGIN_CONFIGURATION", configuration.to_string()));
+        assert_eq!(said.code, Some(2), "{configuration}: {}", said.text);
+        assert!(said.text.contains(expected), "{configuration}: {}", said.text);
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_no_pass_and_hides_no_failure() {
+    let sample = Sample::new(&[]);
+    let said = sample.run(&["run", "style", "--report", "/no/such/folder/report.json"]);
+    assert_eq!(said.code, Some(3), "{}", said.text);
+    assert!(said.text.contains("/no/such/folder/report.json"), "{}", said.text);
+    refused(
+        &sample,
+        &["run", "style", "--report", "x", "--junit", "x"],
+        &["--report and --junit", "same file"],
+    );
+    let bad = Sample::new(&[("src/lib.rs", "fn  a(){}\n")]);
+    assert_eq!(bad.run(&["run", "style", "--report", "/no/such/folder/report.json"]).code, Some(1));
+}
+
+#[test]
+fn a_full_disk_below_the_output_is_noticed() {
+    let sample = Sample::new(&[]);
+    for args in [&["list"][..], &["explain", "style"], &["completions", "bash"], &["explain", "unittests-*"]]
+    {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = sample.command(args).stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{args:?}: {said}");
+        assert!(said.contains("could not be written"), "{args:?}: {said}");
+        assert_eq!(sample.run(args).code, Some(0), "{args:?}");
+    }
+}

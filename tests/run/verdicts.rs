@@ -115,6 +115,38 @@ fn a_crate_that_does_not_parse_and_a_manifest_that_does_not_fail() {
 }
 
 #[test]
+fn a_manifest_that_does_not_parse_is_named_by_every_check_and_its_error_once() {
+    let sample = Sample::new(&[("Cargo.toml", "[package]\nnam = \"sample\"\n")]);
+    for check in ["style", "build-gnu"] {
+        let said = sample.run(&["run", check]);
+        assert_eq!(said.code, Some(1), "{}", said.text);
+        assert!(said.text.contains("  error: failed to parse manifest at `"), "{}", said.text);
+        assert!(
+            !said.text.contains("error: error:\n") && !said.text.contains("  error: error"),
+            "{}",
+            said.text
+        );
+    }
+}
+
+#[test]
+fn a_target_directory_that_may_not_be_written_is_no_fault_of_the_commit() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let sample = Sample::new(&[]);
+    // Root may write everywhere but here.
+    let target = if rustix::process::geteuid().is_root() {
+        "/proc/target".to_owned()
+    } else {
+        let folder = sample.sandbox.folder("closed");
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o500)).unwrap();
+        folder.join("target").display().to_string()
+    };
+    let said = said(sample.command(&["run", "build-gnu"]).env("CARGO_TARGET_DIR", target));
+    assert_eq!(said.code, Some(3), "{}", said.text);
+    assert!(said.text.contains("broken") && said.text.contains("may not be written"), "{}", said.text);
+}
+
+#[test]
 fn a_folder_with_spaces_and_a_quote_and_no_git_is_checked_like_any() {
     let sample = Sample::named("it's a \"crate\" $HOME", &[]);
     std::fs::remove_dir_all(sample.repository.path().join(".git")).unwrap();

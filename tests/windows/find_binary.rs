@@ -80,6 +80,19 @@ fn a_relative_name_of_the_binary_is_refused() {
 }
 
 #[test]
+fn a_pipeline_does_not_choose_the_binary() {
+    for (list, refused) in [("Rust_VMM_CI_BINARY=\"x\"\n", true), ("A=\"RUST_VMM_CI_BINARY=x\"\n", false)] {
+        let Some(machine) = machine(LIBRARY) else { return };
+        let file = machine.sandbox.path().join("list");
+        fs::write(&file, list).unwrap();
+        let machine = machine.env("BUILDKITE_ENV_FILE", &windows(&file));
+        let outcome = machine.run(&json!({}), Some("echo it ran"));
+        assert_eq!(outcome.status, if refused { 3 } else { 0 }, "{}", outcome.log);
+        assert_eq!(outcome.log.contains("the pipeline sets RUST_VMM_CI_"), refused, "{}", outcome.log);
+    }
+}
+
+#[test]
 fn where_there_is_neither_a_binary_nor_cargo_the_job_says_how_to_mend_it() {
     let Some(machine) = machine(LIBRARY) else { return };
     let machine = machine.without("RUST_VMM_CI_BINARY").without_tools();

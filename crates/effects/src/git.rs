@@ -18,6 +18,7 @@ pub use submodule::{Entry, Kind, Line, Submodule};
 use crate::process::{self, Captured, Command};
 use anyhow::{Context, Result};
 use rust_vmm_ci_core::exit;
+use rust_vmm_ci_core::model::git_config;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -50,6 +51,23 @@ pub fn commit_of(dir: &Path) -> Option<String> {
     let asked = process::capture(&command).ok()?;
     let line = asked.text().trim_end_matches(['\r', '\n']).to_owned();
     (asked.status.success() && !line.is_empty()).then_some(line)
+}
+
+/// The entries of a file in git's configuration format, without those of files that it includes. Nothing that the
+/// file names is started.
+///
+/// # Errors
+/// Exit 3 with what git says, where it cannot read the file.
+pub fn entries_of(file: &Path) -> Result<Vec<git_config::Entry>> {
+    // In a folder without a repository: no other configuration of the checkout has a say.
+    let git = Git { dir: PathBuf::from("/") };
+    let command = git.command(["config", "--no-includes", "--null", "--list", "--file"]).arg(file);
+    let text = answer(&command)?.text();
+    let entries = text.split_terminator('\0').map(|entry| match entry.split_once('\n') {
+        Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
+        None => (entry.to_owned(), None),
+    });
+    Ok(entries.collect())
 }
 
 impl Git {

@@ -16,6 +16,14 @@ const PREFIX: &str = "rust-vmm-ci: ";
 /// Whether notes and progress are left out (`-q`).
 static QUIET: AtomicBool = AtomicBool::new(false);
 
+/// Whether a result could not be written, though its reader was there.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Whether a result was not written, for example because the disk is full. A reader that went away does not count.
+pub fn lost_output() -> bool {
+    LOST.load(Ordering::Relaxed)
+}
+
 /// Leaves out notes and progress from now on: `-q`.
 pub fn be_quiet() {
     QUIET.store(true, Ordering::Relaxed);
@@ -48,7 +56,11 @@ pub fn redacted(text: &str) -> Cow<'_, str> {
 pub fn out(text: impl Display) {
     // The reader may be gone. The verdict stays the same.
     let text = text.to_string();
-    let _ = write!(io::stdout().lock(), "{}", redacted(&text)).and_then(|()| io::stdout().lock().flush());
+    let written =
+        write!(io::stdout().lock(), "{}", redacted(&text)).and_then(|()| io::stdout().lock().flush());
+    if written.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
+        LOST.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Writes a result for a person to standard output, with a line end. Control characters are shown as symbols,

@@ -2,7 +2,8 @@
 
 use super::{Line, State};
 use crate::job::environment::variable;
-use rust_vmm_ci_core::config::require_version;
+use crate::job::policy;
+use rust_vmm_ci_core::config::{DockerChoice, require_version};
 use rust_vmm_ci_core::model::Os;
 use rust_vmm_ci_effects::process::{self, Command};
 use semver::Version;
@@ -120,13 +121,18 @@ fn engine() -> Line {
         match ask(program, &["info", "--format", "{{.ID}}{{.Host.Hostname}}"])
             .or_else(|_| ask(program, &["info"]))
         {
-            Ok(_) => return sees_folders(program),
+            Ok(_) if program == "docker" || podman_is_chosen() => return sees_folders(program),
+            Ok(_) => complaints.push(
+                "podman answers, and jobs use Docker unless `docker: {runtime: podman}` says otherwise"
+                    .to_owned(),
+            ),
             Err(complaint) => {
                 complaints.push(format!("{program}: {}", complaint.lines().last().unwrap_or_default()));
             }
         }
     }
-    let mend = "start the daemon, and add the agent's user to the group docker; or write `docker: false`";
+    let mend = "start the daemon, and add the agent's user to the group docker; or write `docker: false`, or \
+                `docker: {runtime: podman}`";
     if complaints.is_empty() {
         return Line::missing(
             "engine",
@@ -135,6 +141,13 @@ fn engine() -> Line {
         );
     }
     Line::fault("engine", complaints.join("; "), mend)
+}
+
+/// Whether the agent's policy makes jobs use Podman.
+fn podman_is_chosen() -> bool {
+    let Ok(policy) = policy() else { return false };
+    let DockerChoice::Options(options) = &policy.docker else { return false };
+    options.get("runtime").and_then(|runtime| runtime.as_str()) == Some("podman")
 }
 
 /// Whether the engine mounts a new folder below the temporary folder. It is tried with an image that is there:

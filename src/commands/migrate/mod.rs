@@ -57,7 +57,7 @@ pub fn migrate(selection: &Selection, args: MigrateArgs) -> Result<Exit> {
         steps.say_side_by_side();
     }
     left.say(&state);
-    let is_left = state.submodule.is_some() || !left.is_empty();
+    let is_left = state.submodule.is_some() || !state.links.is_empty() || !left.is_empty();
     Ok(if args.check && is_left { Exit::Failed } else { Exit::Passed })
 }
 

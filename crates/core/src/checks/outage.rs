@@ -19,6 +19,7 @@ enum Means {
     Network,
     Tool,
     Disk,
+    Folder,
 }
 
 impl Means {
@@ -27,6 +28,7 @@ impl Means {
             Self::Network => "a registry or a git server could not be reached",
             Self::Tool => "a tool could not be started",
             Self::Disk => "the disk is full",
+            Self::Folder => "a file or folder may not be written",
         }
     }
 }
@@ -83,6 +85,11 @@ const SIGNS: &[Sign] = &[
     sign(&["No space left on device (os error 28)"], Means::Disk),
     sign(&["Disk quota exceeded (os error 122)"], Means::Disk),
     sign(&["There is not enough space on the disk. (os error 112)"], Means::Disk),
+    // EACCES and EROFS: Cargo's own files. A source is read by rustc, whose errors are messages.
+    sign(&["Permission denied (os error 13)"], Means::Folder),
+    sign(&["Read-only file system (os error 30)"], Means::Folder),
+    // A new target directory is made under a name of the library tempfile's (src/error.rs).
+    sign(&["(os error ", ") at path \""], Means::Folder),
 ];
 
 /// Why Cargo's standard error is not a verdict on the commit. None if it is a verdict.
@@ -108,6 +115,35 @@ fn is_of_a_tool(line: &str) -> bool {
     ["fatal: ", "ssh: ", "sccache: "].iter().any(|start| line.starts_with(start))
 }
 
+/// The beginnings of what Cargo says of arguments that it does not take (clap, `src/error/format.rs`).
+const MISTAKES: [&str; 6] = [
+    "error: unexpected argument '",
+    "error: invalid value '",
+    "error: a value is required for '",
+    "error: the argument '",
+    "error: equal sign is needed when assigning values to '",
+    "error: unrecognized subcommand '",
+];
+
+/// What a tool says of arguments that it does not take, if its words are about that: Cargo, or the harness of
+/// Rust's tests (`library/test/src/lib.rs`, which passes on the words of getopts). None if they are about something
+/// else.
+pub fn mistake(words: &str) -> Option<&str> {
+    let error = words.lines().find(|line| line.starts_with("error"))?;
+    let of_cargo = MISTAKES.iter().any(|start| error.starts_with(start))
+        && words.lines().any(|line| line == "For more information, try '--help'.");
+    let of_harness = error.starts_with("error: Unrecognized option: '");
+    (of_cargo || of_harness).then(|| error.trim_start_matches("error: "))
+}
+
+/// The toolchain that rustup does not have, if its words are about that.
+pub fn missing_toolchain(words: &str) -> Option<&str> {
+    let (_, rest) = words.split_once("toolchain '")?;
+    let (name, _) = rest.split_once("' is not installed")?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c);
+    (!name.is_empty() && !name.starts_with('-') && name.chars().all(is_name)).then_some(name)
+}
+
 /// Why findings are not a verdict on the commit. That is so if no error has a place in a source, and all
 /// errors say that something on the machine does not work. None if they are a verdict.
 pub fn of_findings(findings: &[Finding]) -> Option<String> {
@@ -124,6 +160,10 @@ fn of_error(error: &Finding) -> Option<String> {
     let (message, rendered) = (error.message.as_str(), error.rendered.as_deref().unwrap_or_default());
     let means = if message.starts_with("linker `") && message.ends_with("` not found") {
         Means::Tool
+    } else if message.contains("Permission denied (os error 13)")
+        || message.contains("Read-only file system (os error 30)")
+    {
+        Means::Folder
     } else if message.contains("No space left on device (os error 28)")
         || (message.starts_with("linking with `") && rendered.contains(": No space left on device"))
     {
@@ -159,6 +199,7 @@ mod tests {
             ),
             ("error: 'cargo-clippy' is not installed for the custom toolchain 'x'.\n", "a tool"),
             ("\nCaused by:\n  No space left on device (os error 28)\n", "the disk is full"),
+            ("\nCaused by:\n  Permission denied (os error 13)\n", "a file or folder may not be written"),
         ] {
             let reason = of_cargo(&format!("{HEAD}{words}"));
             assert!(
@@ -194,6 +235,25 @@ mod tests {
             error: could not compile `a`\n";
         assert_eq!(of_cargo(again), None);
         assert_eq!(of_cargo("  [7] Could not connect to server\n"), None);
+    }
+
+    #[test]
+    fn a_mistake_in_arguments_is_known_by_the_words_of_cargo_and_of_the_harness() {
+        let help = "\nUsage: cargo build\n\nFor more information, try '--help'.\n";
+        let said = format!("error: unexpected argument '--nope' found\n{help}");
+        assert_eq!(mistake(&said), Some("unexpected argument '--nope' found"));
+        assert_eq!(mistake("error: Unrecognized option: 'nope'\n"), Some("Unrecognized option: 'nope'"));
+        assert_eq!(mistake("error: unexpected argument 'x' found\n"), None);
+        assert_eq!(mistake("error: could not compile `a`\n"), None);
+    }
+
+    #[test]
+    fn a_toolchain_that_is_not_installed_is_named_as_rustup_installs_it() {
+        let of =
+            |name: &str| format!("`rustc` failed: error: toolchain '{name}' is not installed\nhelp: run");
+        assert_eq!(missing_toolchain(&of("1.61.0-x86_64")), Some("1.61.0-x86_64"));
+        assert_eq!(missing_toolchain(&of("x; rm")), None);
+        assert_eq!(missing_toolchain("error: no rustup"), None);
     }
 
     #[test]

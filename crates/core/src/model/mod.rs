@@ -3,6 +3,7 @@
 
 pub mod address;
 mod feature_mode;
+pub mod git_config;
 mod image;
 mod name;
 mod origin;

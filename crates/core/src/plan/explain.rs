@@ -2,6 +2,7 @@
 
 use super::facts::CrateFacts;
 use super::item::{Item, Kind, items_of_crate};
+use super::names::is_meant;
 use super::select::{Out, Target};
 use super::{PlannedCheck, Planner, StepSettings};
 use crate::checks::coverage;
@@ -42,7 +43,8 @@ pub struct Explained {
 type See<'s, 'a> = dyn FnMut(&Item<'a>, Option<Platform>, Option<&CrateFacts>) + 's;
 
 impl<'a> Planner<'a> {
-    /// Explains the steps with this label, or with this name of a check. Empty if there are none.
+    /// Explains the steps with this label, or with this name of a check. Empty if there are none. The name may be a
+    /// pattern with `*` and `?`.
     /// `clippy-arm64` and `style-x86_64` are understood too.
     ///
     /// # Errors
@@ -70,7 +72,7 @@ impl<'a> Planner<'a> {
         let mut found = Vec::new();
         self.each_step(&mut |item, platform, of_crate| {
             let label = item.label(platform, of_crate.map(|found| found.name.as_str()));
-            if label.as_str() == name || item.name() == name {
+            if is_meant(name, label.as_str()) || is_meant(name, item.name()) {
                 found.push(self.explain_step(item, platform, of_crate));
             }
         });

@@ -25,6 +25,7 @@ pub use crate::checks::Work;
 pub use check::PlannedCheck;
 pub use explain::Explained;
 pub use facts::Facts;
+pub use names::is_meant;
 pub use planner::{Asked, Planner};
 pub use settings::{StepSettings, Traced, TracedMap};
 pub use settle::AS_IMAGE;

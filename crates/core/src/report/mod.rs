@@ -92,12 +92,15 @@ pub struct Report {
 }
 
 impl Report {
-    /// How the whole run ended. A failed check has priority over a broken or cancelled one. A run without any
+    /// How the whole run ended. A failed check has priority over a person's mistake, and this over a broken or
+    /// cancelled check. A run without any
     /// check that ran has not passed.
     pub fn exit(&self) -> Exit {
         let hard = |verdict| self.outcomes.iter().any(|o| o.verdict == verdict && !o.soft_fail);
         if hard(Verdict::Failed) {
             Exit::Failed
+        } else if self.outcomes.iter().any(|outcome| outcome.misuse) {
+            Exit::Usage
         } else if self.cancelled || hard(Verdict::Broken) || hard(Verdict::Cancelled) || !self.anything_ran()
         {
             Exit::Infrastructure

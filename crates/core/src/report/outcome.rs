@@ -45,6 +45,10 @@ pub struct Outcome {
     pub name: String,
     /// How it ended.
     pub verdict: Verdict,
+    /// Whether the command line or the configuration asked the check for what it does not have. The verdict is
+    /// [`Verdict::Broken`] then, and the run ends with [`crate::exit::Exit::Usage`].
+    #[serde(skip)]
+    pub misuse: bool,
     /// Whether its failure does not make the run fail.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub soft_fail: bool,

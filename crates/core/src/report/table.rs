@@ -149,9 +149,16 @@ fn details<'r>(
     }
 }
 
-/// The last lines of a failed test's output, which include its panic message.
+/// The last lines of a failed test's output, which include its panic message. The frames of a backtrace, which would
+/// hide the message, are left out.
 fn last_lines(out: &mut String, rendered: &str) {
-    let told = |line: &&str| !line.trim().is_empty() && !line.starts_with("note: run with `RUST_BACKTRACE");
+    let mut in_backtrace = false;
+    let told = |line: &&str| {
+        in_backtrace = *line == "stack backtrace:" || (in_backtrace && line.starts_with(' '));
+        let is_note =
+            ["note: run with `RUST_BACKTRACE", "note: Some details are omitted, run with `RUST_BACKTRACE"];
+        !in_backtrace && !line.trim().is_empty() && !is_note.iter().any(|note| line.starts_with(note))
+    };
     let lines: Vec<&str> = rendered.lines().filter(told).collect();
     for line in &lines[lines.len().saturating_sub(LAST)..] {
         let _ = writeln!(out, "    | {}", text::line(line));
@@ -269,6 +276,25 @@ mod tests {
             "{shown}"
         );
         assert!(!shown.contains("line 3\n") && !shown.contains("RUST_BACKTRACE"), "{shown}");
+    }
+
+    #[test]
+    fn a_backtrace_does_not_hide_the_panic_message() {
+        let frames = "   0: __rustc::rust_begin_unwind\n             at /rustc/a.rs:1:5\n".repeat(20);
+        let rendered = format!(
+            "thread 'a' panicked at src/lib.rs:3:38:\nthe message\nstack backtrace:\n{frames}note: Some details are \
+             omitted, run with `RUST_BACKTRACE=full` for a verbose backtrace.\nprinted later\n"
+        );
+        let test = Finding {
+            lint: Some("test".into()),
+            rendered: Some(rendered),
+            ..Finding::error("test a failed")
+        };
+        let shown = summary(&Report { outcomes: vec![failed("t", vec![test])], ..Report::default() }, false);
+        assert!(
+            shown.contains("| the message\n    | printed later\n") && !shown.contains("rust_begin"),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | [`resolve`], `settings`, `options`, `policy` | turn the written options into a [`Container`] | `policy` reads a file |
 //! | `engine` | builds the command line of `docker run`, makes all other calls, and gives failures a type | starts docker or podman |
+//! | `git_config` | writes git's configurations without passwords | files, and a call of git |
 //! | `inside` | wraps the job's command in the container | starts the command |
 //! | `kept` | keeps volumes between jobs, and cleans up after a job | files, and calls of `engine` |
 //! | `run`, `end` | run a job from the pull to the verdict | calls of the other rooms; `end` has none |
@@ -14,6 +15,7 @@
 
 mod end;
 mod engine;
+mod git_config;
 mod inside;
 mod job;
 mod kept;
@@ -36,7 +38,9 @@ pub use kept::volumes::{Volume, clean, list};
 pub use names::{IMAGE_VARIABLE, IN_CONTAINER, REPORT_VARIABLE as REPORT, is_inside};
 pub use options::check as check_option;
 pub use place::{Container, Engine, Place, Pull, Shell, User};
-pub use policy::{PATH as POLICY_PATH, VARIABLE as POLICY_VARIABLE, of_this_machine as policy};
+pub use policy::{
+    PATH as POLICY_PATH, VARIABLE as POLICY_VARIABLE, of_this_machine as policy, refuse_agents_variables,
+};
 pub use resolve::{Wanted, resolve};
 pub use run::{Ran, run};
 pub use rust_vmm_ci_core::config::Policy;

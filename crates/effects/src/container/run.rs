@@ -2,6 +2,7 @@
 
 use super::end::{End, Seen, judge};
 use super::engine::{Host, Said, arguments, env_file, image};
+use super::git_config::{self, Instead};
 use super::job::Job;
 use super::kept::Kept;
 use super::kept::clean_up::{clean_up, deadline, finish, settle};
@@ -67,11 +68,13 @@ pub fn run(
     let folder = JobFolder::create(job, Some(record))?;
     let mailbox = Mailbox::create(folder.path())
         .map_err(|error| exit::infrastructure(format!("cannot create the container's mailbox: {error:#}")))?;
+    let git_configs =
+        git_config::clean(job, folder.path()).map_err(|error| exit::infrastructure(format!("{error:#}")))?;
     let word = format!("{REPORT}{ENDING}");
     let end = watching_for_failure(&|| mailbox.read(&word), failed, || {
-        match attempt(container, command, job, &mailbox, &kept, on_line) {
+        match attempt(container, command, job, (&mailbox, &git_configs), &kept, on_line) {
             Ok(End::NoImage(_)) => match container.engine.pull(&image, container.pull, &pause, on_line) {
-                Ok(()) => attempt(container, command, job, &mailbox, &kept, on_line),
+                Ok(()) => attempt(container, command, job, (&mailbox, &git_configs), &kept, on_line),
                 Err(failure) => Err(failure.into()),
             },
             end => end,
@@ -102,7 +105,7 @@ fn attempt(
     container: &Container,
     command: &str,
     job: &Job,
-    mailbox: &Mailbox,
+    (mailbox, git_configs): (&Mailbox, &[Instead]),
     kept: &Kept,
     on_line: &mut dyn FnMut(Stream, &[u8]),
 ) -> Result<End> {
@@ -116,6 +119,7 @@ fn attempt(
         known_hosts: known_hosts.as_deref().filter(|file| file.is_file()),
         registry: kept.registry.as_deref(),
         target: kept.target.as_ref().map(|held| held.volume.name.as_str()),
+        git_configs,
     };
     let words = arguments(container, job, command, &host)?;
     let call = container.engine.call(words.iter().map(String::as_str)).grace(GRACE);

@@ -194,6 +194,8 @@ pub fn verdict(ended: Ended) -> Verdict {
 pub struct Judgement {
     /// Passed, failed, broken, skipped or cancelled.
     pub verdict: Verdict,
+    /// See [`rust_vmm_ci_core::report::Outcome`].
+    pub misuse: bool,
     /// Why, where the findings do not say it.
     pub reason: Option<String>,
     /// What to do about it.

@@ -79,7 +79,12 @@ pub fn lacks_subcommand(name: &str, said: &[u8]) -> bool {
 pub fn toolchain(context: &Context<'_>, facts: &JobFacts) -> Result<Arc<Toolchain>, Stop> {
     facts.toolchain(&context.directory, context.env).map_err(|reason| {
         if reason.is_missing() {
-            Stop::judged(Judgement::missing(&reason, "install Rust: https://rustup.rs"))
+            let words = String::from(&reason);
+            let remedy = match outage::missing_toolchain(&words) {
+                Some(name) => format!("rustup toolchain install {name}"),
+                None => "install Rust: https://rustup.rs".to_owned(),
+            };
+            Stop::judged(Judgement::missing(words, remedy))
         } else {
             Stop::Error(reason.0.into())
         }
@@ -133,6 +138,7 @@ pub fn unknown(context: &mut Context<'_>, error: WorkspaceError) -> Stop {
             context.say(&reason);
             Finding::error(reason)
         }
+        WorkspaceError::NothingSelected(reason) => return exit::usage(reason).into(),
         WorkspaceError::NotAsked(error) => return error.into(),
         error @ WorkspaceError::Unreadable(_) => return error.into(),
     };

@@ -1,7 +1,8 @@
 //! Runs a repository's own step by the platform's shell.
 
+use super::cargo::LastWords;
 use super::context::{Context, Judgement, verdict};
-use crate::process::{Command, Ended};
+use crate::process::{Command, Ended, Stream};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::model::Os;
 use rust_vmm_ci_core::report::Finding;
@@ -92,7 +93,18 @@ pub fn run(context: &mut Context<'_>, script: &str) -> Result<Judgement> {
         shell = shell.env(name, value);
     }
     context.say(&format!("$ {script}"));
-    let ended = context.run(&shell)?;
+    let mut words = LastWords::default();
+    let ended = context.run_reading(&shell, &mut |stream, line| {
+        if stream == Stream::Stderr {
+            words.read(line);
+        }
+        true
+    })?;
+    if matches!(ended, Ended::Exited(status) if status != 0)
+        && let Some(reason) = words.outage()
+    {
+        return Ok(Judgement::broken(reason));
+    }
     let message = match ended {
         Ended::Exited(0) | Ended::Cancelled => None,
         Ended::Exited(status) => Some(format!("the command ended with status {status}")),
@@ -106,9 +118,22 @@ pub fn run(context: &mut Context<'_>, script: &str) -> Result<Judgement> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rust_vmm_ci_core::report::Verdict;
 
     fn shown(os: Os, script: &str) -> String {
         Script::new(os, script).unwrap().command.to_string()
+    }
+
+    #[test]
+    fn a_registry_that_a_script_cannot_reach_is_no_fault_of_the_commit() {
+        use crate::run::testing::judged;
+        let folder = tempfile::tempdir().unwrap();
+        let verdict = |script: &str| judged(folder.path(), |context| run(context, script)).0.unwrap().verdict;
+        let unreachable =
+            "printf 'error: failed to get `a`\\n\\nCaused by:\\n  [6] Could not resolve host\\n' >&2;";
+        assert_eq!(verdict(&format!("{unreachable} exit 101")), Verdict::Broken);
+        assert_eq!(verdict(unreachable), Verdict::Passed, "the status decides");
+        assert_eq!(verdict("echo 'error: no' >&2; exit 101"), Verdict::Failed);
     }
 
     #[test]

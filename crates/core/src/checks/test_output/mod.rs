@@ -47,6 +47,7 @@ pub struct TestOutput {
     /// counts.
     targets: Option<BTreeSet<String>>,
     in_targets: bool,
+    tests: Option<u64>,
 }
 
 /// What was read from one stream of one program.
@@ -65,6 +66,7 @@ impl Default for TestOutput {
             errors: vec![Part::default()],
             targets: None,
             in_targets: false,
+            tests: None,
         }
     }
 }
@@ -74,7 +76,7 @@ impl TestOutput {
     pub fn begins(&mut self, program: &str, standard_error: bool) {
         if !self.is_marked {
             // Everything that was divided without marks before may be wrong.
-            *self = Self { is_marked: true, ..Self::default() };
+            *self = Self { is_marked: true, tests: self.tests, ..Self::default() };
         }
         let program = Some(program.to_owned());
         if standard_error {
@@ -84,12 +86,20 @@ impl TestOutput {
         }
     }
 
+    /// How many tests the programs say that they run; none if no program says it.
+    pub fn tests(&self) -> Option<u64> {
+        self.tests
+    }
+
     /// Reads a line of standard output or standard error.
     pub fn read(&mut self, line: &[u8], standard_error: bool) {
         if standard_error {
             let text = String::from_utf8_lossy(line);
             let text = anstream::adapter::strip_str(&text).to_string();
             return self.read_error(text.trim_end());
+        }
+        if let Some(count) = count_of_tests(line) {
+            self.tests = Some(self.tests.unwrap_or_default().saturating_add(count));
         }
         if !self.is_marked
             && line.starts_with(b"running ")
@@ -178,6 +188,13 @@ impl TestOutput {
         let errors = self.errors.iter().map(|part| (part.program.as_deref(), None, Some(&part.read)));
         outs.chain(errors).collect()
     }
+}
+
+/// The number in libtest's line `running 3 tests`.
+fn count_of_tests(line: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(line.strip_prefix(b"running ")?).ok()?;
+    let (count, word) = text.trim_end().split_once(' ')?;
+    if ["test", "tests"].contains(&word) { count.parse().ok() } else { None }
 }
 
 /// Findings about tests. Each occurs once for each program.

@@ -1,5 +1,6 @@
 //! The command line of `docker run` for a job.
 
+use super::super::git_config::Instead;
 use super::super::job::Job;
 use super::super::names::{
     BINARY, IMAGE_VARIABLE, IN_CONTAINER, KEPT_REGISTRY, KEPT_TARGET, MAILBOX, REPORT, REPORT_VARIABLE,
@@ -42,6 +43,8 @@ pub struct Host<'a> {
     pub registry: Option<&'a str>,
     /// The volume for the target directory, if it is kept.
     pub target: Option<&'a str>,
+    /// Configurations of git without passwords.
+    pub git_configs: &'a [Instead],
 }
 
 /// The name of the image. Variables in it are expanded if an option asks for it.
@@ -90,6 +93,11 @@ pub fn arguments(container: &Container, job: &Job, command: &str, host: &Host) -
     words.push(bind(host.binary, BINARY, true)?);
     if let Some(mirror) = job.variable("BUILDKITE_REPO_MIRROR") {
         words.push(bind(Path::new(mirror), mirror, true)?);
+    }
+    for Instead { file, of } in host.git_configs {
+        // A path from the root stays below it, and an absolute one stays as it is.
+        let at = Path::new(&workdir).join(of);
+        words.push(bind(file, &at.to_string_lossy(), true)?);
     }
     let read_only = container.read_only;
     let target = if read_only { KEPT_TARGET.to_owned() } else { format!("{workdir}/target") };

@@ -9,7 +9,7 @@ mod variables;
 
 pub use arguments::{Host, LABEL, arguments, bind, check_image, image};
 pub use failure::{Cause, Failure, Said};
-pub use variables::{env_file, names_in};
+pub use variables::env_file;
 
 use super::{Engine, Pull};
 use crate::process::{self, Command, Ended, Stream};

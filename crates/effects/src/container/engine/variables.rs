@@ -4,6 +4,7 @@
 use super::super::job::Job;
 use super::super::settings::Settings;
 use anyhow::Result;
+use rust_vmm_ci_core::buildkite::{is_name, names_in};
 use rust_vmm_ci_core::exit;
 use std::path::Path;
 
@@ -158,18 +159,6 @@ fn is_secret(name: &str) -> bool {
     let agents = upper.starts_with("BUILDKITE_AGENT_") && !AGENTS_HARMLESS.contains(&upper.as_str());
     let ending = SECRET_ENDINGS.iter().any(|ending| upper.ends_with(ending));
     agents || bare || (ending && !NO_SECRETS.contains(&upper.as_str()))
-}
-
-/// The names in the agent's list of the pipeline's variables. Each line is `NAME="value"`. The value is
-/// quoted as in Go, so it never spans lines.
-pub fn names_in(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).filter(|name| is_name(name))
-}
-
-fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// Replaces `$NAME` and `${NAME}` by the values of the job's variables, as the options `expand-…-vars` of

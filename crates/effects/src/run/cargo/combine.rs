@@ -117,7 +117,7 @@ pub fn runs(
     members.retain(|member| command.selects(&member.name));
     if members.is_empty() {
         let reason = "`packages` and `exclude` leave out every package: nothing would be checked";
-        return Err(WorkspaceError::Uncombinable(reason.into()));
+        return Err(WorkspaceError::NothingSelected(reason));
     }
     if in_root && members.iter().all(|member| features::is_skipped(member)) {
         // The predecessor's tool fails too.

@@ -40,6 +40,9 @@ pub enum WorkspaceError {
     /// the predecessor's tool fails then.
     #[error("{0}")]
     Uncombinable(String),
+    /// The options leave out every package: a sentence that says which options.
+    #[error("{0}")]
+    NothingSelected(&'static str),
     /// cargo could not be asked.
     #[error(transparent)]
     NotAsked(#[from] process::Error),

@@ -11,7 +11,7 @@ use rust_vmm_ci_core::workspace::path::from_folder;
 /// Runs the check.
 ///
 /// # Errors
-/// Where cargo cannot be started.
+/// Where cargo cannot be started; exit 2 where it does not take the arguments.
 pub(super) fn check(context: &mut Context<'_>, command: &CargoCommand) -> Result<Judgement> {
     let mut cargo = context.cargo().arg("fmt").args(&command.args);
     if !command.trailing.is_empty() {
@@ -34,6 +34,7 @@ pub(super) fn check(context: &mut Context<'_>, command: &CargoCommand) -> Result
     })?;
     let mut findings = output.findings();
     if ended != Ended::Exited(0) && findings.is_empty() {
+        words.refuse_mistake()?;
         if let Some(reason) = words.outage() {
             return Ok(Judgement::broken(reason));
         }

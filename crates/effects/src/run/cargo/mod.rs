@@ -33,6 +33,7 @@ use rust_vmm_ci_core::checks::messages::Messages;
 use rust_vmm_ci_core::checks::outage;
 use rust_vmm_ci_core::checks::shard::Shard;
 use rust_vmm_ci_core::checks::test_output::Packages;
+use rust_vmm_ci_core::exit;
 use rust_vmm_ci_core::model::FeatureMode;
 use rust_vmm_ci_core::report::{Combination, Finding, Findings, Level, Verdict};
 use rust_vmm_ci_core::workspace::path::from_folder;
@@ -113,7 +114,7 @@ fn run_or_stop(
 /// The runs with these names, and the runs that stand for a run with such a name. Without names, all runs.
 ///
 /// # Errors
-/// If no run has this name.
+/// Exit 2 if no run has this name.
 fn part_of(runs: Vec<CargoRun>, names: &[String]) -> Result<Vec<CargoRun>> {
     if names.is_empty() {
         return Ok(runs);
@@ -124,11 +125,11 @@ fn part_of(runs: Vec<CargoRun>, names: &[String]) -> Result<Vec<CargoRun>> {
     let all: Vec<String> = runs.iter().map(CargoRun::name).collect();
     let part: Vec<CargoRun> = runs.into_iter().filter(is_named).collect();
     if part.is_empty() {
-        anyhow::bail!(
+        return Err(exit::usage(format!(
             "--combination: there is none called {}; there are: {}",
             names.join(", "),
             all.join("; ")
-        );
+        )));
     }
     Ok(part)
 }
@@ -183,6 +184,8 @@ struct RunResult {
     outage: Option<String>,
     /// How many examples in documentation were compiled together with others.
     merged_examples: usize,
+    /// How many tests ran; none if the harness does not say it.
+    tests: Option<u64>,
 }
 
 impl RunResult {
@@ -195,6 +198,7 @@ impl RunResult {
             passed_before: Vec::new(),
             outage: None,
             merged_examples: 0,
+            tests: None,
         }
     }
 }
@@ -204,6 +208,7 @@ impl Check<'_, '_> {
     fn run_all(mut self, runs: Vec<CargoRun>, count: usize) -> Result<Judgement> {
         let mut judgement = Judgement { verdict: Verdict::Passed, ..Judgement::default() };
         let mut findings = Findings::default();
+        let mut tests: Option<u64> = None;
         for (index, run) in runs.into_iter().enumerate() {
             (self.context.progress)(index + 1, count, &run.name());
             let begin = Instant::now();
@@ -219,6 +224,7 @@ impl Check<'_, '_> {
                 verdict => verdict,
             };
             judgement.reason = judgement.reason.or(result.outage);
+            tests = tests.into_iter().chain(result.tests).reduce(u64::saturating_add);
             for mut finding in result.findings {
                 if count > 1 {
                     finding.feature_sets = vec![run.name()];
@@ -249,6 +255,13 @@ impl Check<'_, '_> {
                 }
                 _ => {}
             }
+        }
+        let asked = &self.context.part.tests;
+        if judgement.verdict == Verdict::Passed && !asked.is_empty() && tests == Some(0) {
+            return Err(exit::usage(format!(
+                "--test: no test is called {}, so none ran; a name is whole, such as `tests::adds`",
+                asked.join(", ")
+            )));
         }
         judgement.findings = findings.into_vec();
         Ok(judgement)
@@ -315,6 +328,7 @@ impl Check<'_, '_> {
         let mut findings = messages.findings();
         let mut outage = None;
         if ended != Ended::Exited(0) {
+            words.refuse_mistake()?;
             outage = if has_error(&findings) { outage::of_findings(&findings) } else { words.outage() };
             if !has_error(&findings) {
                 findings.extend(words.finding(ended, &|file| self.located(file)));

@@ -89,7 +89,7 @@ impl Check<'_, '_> {
             if is_error {
                 words.read(&line);
             } else {
-                ran = true;
+                ran |= !line.is_empty();
             }
             match told {
                 Some(Told::Begins(program)) => output.begins(&program, is_error),
@@ -105,9 +105,13 @@ impl Check<'_, '_> {
         {
             repeats.all_passed()?;
         }
+        let tests = output.tests();
         let (mut findings, mut outage) = (Vec::new(), None);
         if ended != Ended::Exited(0) {
             let packages = self.packages(built);
+            if !ran {
+                words.refuse_mistake()?;
+            }
             findings = output.findings(&packages, &|file| self.located(file));
             if findings.is_empty() {
                 // What the command builds itself may fail before a test has run.
@@ -115,7 +119,7 @@ impl Check<'_, '_> {
                 findings.extend(words.finding(ended, &|file| self.located(file)));
             }
         }
-        Ok(RunResult { passed_before, outage, merged_examples, ..RunResult::new(ended, findings) })
+        Ok(RunResult { passed_before, outage, merged_examples, tests, ..RunResult::new(ended, findings) })
     }
 
     /// The packages of test programs and of examples in documentation.

@@ -11,6 +11,7 @@ use crate::process::{self, Command};
 use anyhow::Result;
 use rust_vmm_ci_core::checks::shard::Shard;
 use rust_vmm_ci_core::checks::{Logic, Needs, Work};
+use rust_vmm_ci_core::exit::{self, Exit};
 use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::plan::PlannedCheck;
 use rust_vmm_ci_core::report::{Outcome, Timings, Verdict};
@@ -191,7 +192,8 @@ fn run_check(
         }
         let reason = format!("{error:#}");
         log.line(format!("{reason}\n").as_bytes());
-        Judgement { verdict: Verdict::Broken, reason: Some(reason), ..Judgement::default() }
+        let misuse = exit::of(&error) == Exit::Usage;
+        Judgement { verdict: Verdict::Broken, misuse, reason: Some(reason), ..Judgement::default() }
     });
     // A tool is missing only where a remedy says how to install it. A check that is skipped without one has
     // nothing to do on this platform.
@@ -201,6 +203,7 @@ fn run_check(
     }
     let outcome = Outcome {
         verdict: judgement.verdict,
+        misuse: judgement.misuse,
         reason: judgement.reason,
         remedy: judgement.remedy,
         started: (started - begin).as_secs_f64(),

@@ -52,6 +52,7 @@ fn host() -> Host<'static> {
         known_hosts: None,
         registry: Some("reg"),
         target: None,
+        git_configs: &[],
     }
 }
 
@@ -301,5 +302,18 @@ fn a_policys_image_has_a_twin_with_the_emulator() {
         let step = json!({"image": emulated_image(), "always-pull": true});
         assert_eq!(of(Platform::Riscv64, step), expected);
         assert_eq!(of(Platform::Riscv64, json!({"image": "chosen:1"})), "chosen:1");
+    }
+}
+
+#[test]
+fn a_clean_configuration_of_git_stands_over_the_checkouts() {
+    let instead = |of: &str| Instead { file: "/tmp/job/git-config-0".into(), of: of.into() };
+    let configs = [instead(".git/config"), instead("/mirrors/r/config")];
+    let container = container_on(Platform::X86_64, json!({"workdir": "/w"}), "{}").unwrap();
+    let host = Host { git_configs: &configs, ..host() };
+    let words = arguments(&container, &job(&[]), "true", &host).unwrap();
+    for target in ["/w/.git/config", "/mirrors/r/config"] {
+        let word = format!("--mount=type=bind,source=/tmp/job/git-config-0,target={target},readonly");
+        assert!(words.contains(&word), "{words:?}");
     }
 }
