@@ -180,6 +180,28 @@ pub fn end_children_with_this_process() {
     keeper::use_keepers();
 }
 
+/// Makes this process end with `status` from now on where it would abort, because there is no memory or the
+/// stack is used up. A write past the limit of a file's size becomes an error.
+pub fn end_with_where_it_aborts(status: i32) {
+    system::outlive_large_files();
+    system::end_with_where_it_aborts(status);
+}
+
+/// Makes this process end with `status` where it would abort: the verdict stands, whatever goes wrong in
+/// reporting it.
+pub fn status_is_known(status: i32) {
+    system::status_is_known(status);
+}
+
+/// The signals that this process was started to ignore: bit 0 stands for signal 1. Only Linux tells.
+#[cfg(unix)]
+fn ignored_signals() -> u64 {
+    #[cfg(target_os = "linux")]
+    return linux::ignored_signals();
+    #[cfg(not(target_os = "linux"))]
+    return 0;
+}
+
 /// The processor time and memory that this process and its children have used.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
