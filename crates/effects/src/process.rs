@@ -40,7 +40,7 @@ pub use cancel::{cancelled, heed_signals};
 pub use command::Command;
 pub use error::{Error, Said};
 pub use output::{Stream, lines};
-pub use question::{Captured, answer, ask, ask_for_success, capture, capture_with_input, with_limit};
+pub use question::{Captured, answer, ask, ask_for_success, capture, capture_with_input, limit, with_limit};
 pub use supervise::{Ended, supervise, supervise_inheriting, supervise_watching};
 
 use anyhow::{Context as _, Result};
