@@ -75,6 +75,15 @@ impl Random {
         }
     }
 
+    /// A place between two characters.
+    fn place_in(&mut self, text: &str) -> usize {
+        let mut place = self.below(text.len() + 1);
+        while !text.is_char_boundary(place) {
+            place -= 1;
+        }
+        place
+    }
+
     fn key(&mut self) -> String {
         let keys =
             ["", "\0", "a\nb", "Label", "label ", "__proto__", "command", "checks", "docker", "🦀\u{202e}"];
@@ -110,7 +119,7 @@ impl Random {
             }
             Value::String(text) if self.below(3) == 0 => {
                 let odd = ["\0", "\n", "\u{1b}]0;x\u{7}", "$$", "'", "\"", " ", "é"];
-                let place = text.floor_char_boundary(self.below(text.len() + 1));
+                let place = self.place_in(text);
                 text.insert_str(place, odd[self.below(odd.len())]);
             }
             other => *other = self.value(),
@@ -127,7 +136,7 @@ impl Random {
     /// The text of a value, sometimes cut or with a piece of nonsense.
     fn text(&mut self, value: &Value) -> String {
         let mut text = value.to_string();
-        let place = text.floor_char_boundary(self.below(text.len()));
+        let place = self.place_in(&text);
         match self.below(10) {
             0 => text.truncate(place),
             1 => text.insert(place, '\0'),
@@ -144,8 +153,8 @@ fn options(seed: u64) -> Value {
 }
 
 fn description(seed: u64) -> String {
-    let mut random = Random::new(seed);
     static CHECKS: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(STANDARD).unwrap());
+    let mut random = Random::new(seed);
     let spoilt = random.spoilt(CHECKS.clone());
     random.text(&spoilt)
 }
@@ -244,7 +253,7 @@ fn a_nul_is_named_with_its_place() {
         (json!({"tests": "a.json"}), Some(with("platform", json!(["\0"]))), "tests[1].platform[0]"),
     ] {
         let error = upload(&options, description.as_deref().unwrap_or(r#"{"tests":[]}"#)).unwrap_err();
-        let shown = rust_vmm_ci_core::model::shown::message(&error.to_string()).to_string();
+        let shown = rust_vmm_ci_core::model::shown::message(&error.to_string());
         assert!(shown.contains(place), "{options}: {shown}");
     }
 }
