@@ -30,6 +30,7 @@ fn main() {
     if let Some(status) = process::act_as_keeper(std::env::args_os()) {
         std::process::exit(status);
     }
+    process::end_with_where_it_aborts(Exit::Infrastructure.code());
     panic::set_hook(Box::new(|panic| say::error(bug(panic))));
     // `ExitCode` holds a byte; on Windows a status has 32 bits.
     std::process::exit(guarded(status));

@@ -38,7 +38,7 @@ use anyhow::Result;
 use gather::Gathered;
 use job_files::JobFiles;
 use rust_vmm_ci_core::exit::Exit;
-use rust_vmm_ci_effects::container;
+use rust_vmm_ci_effects::{container, process};
 use std::path::Path;
 
 /// Does a job in a repository whose configuration is known. `others` are further configurations whose
@@ -62,6 +62,7 @@ pub fn run(repository: Repository, others: Vec<Repository>, request: &Request) -
     };
     let promise = promise::Promise::of(&gathered, request, &plan);
     let mut done = execute::execute(&gathered, request, &plan, place, files.as_ref(), &promise)?;
+    process::status_is_known(done.exit.code());
     promise.settle();
     report::report(&gathered, request, &mut done);
     Ok(done.exit)

@@ -29,10 +29,16 @@ pub enum Links {
 /// is the checkout or a folder in it.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] or [`ErrorKind::InvalidData`] for a file that is refused, with the reason:
-/// [`rust_vmm_ci_core::workspace::unreadable`] makes exit 2 of it. The system's own error otherwise.
+/// [`ErrorKind::InvalidInput`] or [`ErrorKind::InvalidData`] for a file that is refused, with the reason, and
+/// [`ErrorKind::NotFound`] for a link that leads to nothing:
+/// [`rust_vmm_ci_core::workspace::unreadable`] makes exit 2 of them. The system's own error otherwise.
 pub fn text(root: &Path, path: impl AsRef<Path>) -> io::Result<Option<String>> {
-    let Some(bytes) = bytes(root, path)? else { return Ok(None) };
+    let path = path.as_ref();
+    let Some(bytes) = bytes(root, path)? else {
+        let is_link = root.join(path).symlink_metadata().is_ok_and(|found| found.is_symlink());
+        let nowhere = || io::Error::new(ErrorKind::NotFound, "it is a link that leads to nothing");
+        return if is_link { Err(nowhere()) } else { Ok(None) };
+    };
     match String::from_utf8(bytes) {
         Ok(text) if !text.contains('\0') => Ok(Some(text)),
         Ok(_) => Err(io::Error::new(ErrorKind::InvalidData, "it contains a NUL, so it is no text")),
@@ -56,7 +62,19 @@ pub fn bytes(root: &Path, path: impl AsRef<Path>) -> io::Result<Option<Vec<u8>>>
     match open(root, path.as_ref(), Links::Inside) {
         Ok(file) => bounded(&file, LONGEST).map(Some),
         Err(error) if is_absent(&error) => Ok(None),
-        Err(error) => Err(error),
+        Err(error) => Err(of_the_path(error)),
+    }
+}
+
+/// The error as a refusal, where the path itself is at fault and no system would open it.
+fn of_the_path(error: io::Error) -> io::Error {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
+        return refused("its links lead in a circle");
+    }
+    match error.kind() {
+        ErrorKind::InvalidFilename => refused("its path or a name in it is longer than the system allows"),
+        _ => error,
     }
 }
 
@@ -255,6 +273,23 @@ mod tests {
         assert_eq!(bytes(&root, "longest").unwrap().unwrap().len() as u64, LONGEST);
         assert!(refusal(&root, "longest").contains("NUL"));
         assert!(refusal(&root, "bytes").contains("UTF-8"));
+    }
+
+    #[test]
+    fn a_link_to_nothing_is_not_an_absent_file_and_a_circle_or_a_long_path_is_refused() {
+        let (_scratch, root) = checkout();
+        symlink("gone", root.join("dangling")).unwrap();
+        symlink("circle", root.join("circle")).unwrap();
+        let error = text(&root, "dangling").unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (ErrorKind::NotFound, "it is a link that leads to nothing")
+        );
+        assert_eq!(bytes(&root, "dangling").unwrap(), None);
+        assert!(refusal(&root, "circle").contains("in a circle"));
+        for path in ["x".repeat(256), format!("folder/{}", "x".repeat(256))] {
+            assert!(refusal(&root, &path).contains("longer than the system allows"), "{path}");
+        }
     }
 
     #[test]

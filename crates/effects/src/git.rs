@@ -297,7 +297,12 @@ impl Git {
 
 /// Runs a call that answers status 1 where it finds nothing, and gives back what it found.
 fn found(command: &Command) -> Result<String> {
-    let asked = process::capture(command)?;
+    found_in(command, Vec::new())
+}
+
+/// As [`found`], with text on standard input.
+fn found_in(command: &Command, input: Vec<u8>) -> Result<String> {
+    let asked = process::capture_with_input(command, input)?;
     match asked.status.code() {
         Some(0 | 1) => Ok(asked.text()),
         _ => Err(failed(command, &asked)),

@@ -40,7 +40,7 @@ pub use cancel::{cancelled, heed_signals};
 pub use command::Command;
 pub use error::{Error, Said};
 pub use output::{Stream, lines};
-pub use question::{Captured, answer, ask, ask_for_success, capture, capture_with_input, with_limit};
+pub use question::{Captured, answer, ask, ask_for_success, capture, capture_with_input, limit, with_limit};
 pub use supervise::{Ended, supervise, supervise_inheriting, supervise_watching};
 
 use anyhow::{Context as _, Result};
@@ -178,6 +178,28 @@ pub fn act_as_keeper(args: impl Iterator<Item = OsString>) -> Option<i32> {
 /// [`act_as_keeper`] first may call this.
 pub fn end_children_with_this_process() {
     keeper::use_keepers();
+}
+
+/// Makes this process end with `status` from now on where it would abort, because there is no memory or the
+/// stack is used up. A write past the limit of a file's size becomes an error.
+pub fn end_with_where_it_aborts(status: i32) {
+    system::outlive_large_files();
+    system::end_with_where_it_aborts(status);
+}
+
+/// Makes this process end with `status` where it would abort: the verdict stands, whatever goes wrong in
+/// reporting it.
+pub fn status_is_known(status: i32) {
+    system::status_is_known(status);
+}
+
+/// The signals that this process was started to ignore: bit 0 stands for signal 1. Only Linux tells.
+#[cfg(unix)]
+fn ignored_signals() -> u64 {
+    #[cfg(target_os = "linux")]
+    return linux::ignored_signals();
+    #[cfg(not(target_os = "linux"))]
+    return 0;
 }
 
 /// The processor time and memory that this process and its children have used.

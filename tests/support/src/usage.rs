@@ -1,6 +1,7 @@
 //! Runs a command to its end and measures its time and memory.
 
 use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -18,6 +19,8 @@ const TICKS: f64 = 100.0;
 pub struct Usage {
     /// Whether its status was 0.
     pub success: bool,
+    /// Its exit status; 128 and the signal that ended it, as a shell has it.
+    pub status: i32,
     /// CPU seconds, its descendants' included, as far as they were waited for.
     pub cpu: f64,
     /// CPU seconds of the process itself.
@@ -55,7 +58,9 @@ pub fn measure(command: &mut Command, log: &Path) -> Usage {
         fields.take(4).map(|ticks| f64::from(ticks.parse::<u32>().unwrap()) / TICKS).collect();
     usage.own_cpu = times[0] + times[1];
     usage.cpu = times.iter().sum();
-    usage.success = child.wait().unwrap().success();
+    let status = child.wait().unwrap();
+    usage.success = status.success();
+    usage.status = status.code().or(status.signal().map(|signal| 128 + signal)).unwrap();
     usage
 }
 

@@ -49,7 +49,9 @@ impl Times {
                 return Err(refuse(format!("{} leads out of the repository", shown::value(given))));
             };
             let text = files.read(&file).map_err(|error| refuse(format!("{file}: {error}")))?;
-            let Some(text) = text else { return Err(refuse(format!("there is no file {file}"))) };
+            let Some(text) = text else {
+                return Err(refuse(format!("there is no file {}", shown::name(&file))));
+            };
             let report: Report = serde_json::from_str(&text)
                 .map_err(|error| refuse(format!("{file} is no report of a run: {error}")))?;
             if report.version != VERSION {

@@ -19,4 +19,4 @@ pub use name::{CheckName, StepLabel};
 pub use origin::Origin;
 pub use platform::{Os, Platform};
 pub use step::{BUILDKITE_STEP_KEYS, HYPERVISORS};
-pub use suggest::{closest, did_you_mean, with_our_word};
+pub use suggest::{closest, did_you_mean, mistakes, with_our_word};

@@ -10,11 +10,16 @@ const MOST: usize = 200;
 
 /// Puts a value into quotes for an error: on one line, cut after 200 characters.
 pub fn value(text: &str) -> String {
+    format!("\"{}\"", name(text))
+}
+
+/// A name or a path in an error, without quotes: on one line, cut after 200 characters.
+pub fn name(text: &str) -> String {
     let mut cut: String = text.chars().take(MOST).collect();
     if cut.len() < text.len() {
         cut.push('…');
     }
-    format!("\"{}\"", line(&cut))
+    line(&cut).into_owned()
 }
 
 /// Makes a message safe and bounded: lines are cut after 1,000 characters, and at most 200 lines are shown. A

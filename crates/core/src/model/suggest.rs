@@ -1,16 +1,29 @@
 //! Suggestions for misspelt names.
 
+/// The longest name that is compared, in bytes. The comparison takes as many steps as the product of the two
+/// lengths, and nobody mistypes one letter of a longer name.
+const LONGEST: usize = 200;
+
+/// The number of mistakes that turn one name into another (Damerau-Levenshtein). There is no answer for names
+/// that are too long to compare.
+pub fn mistakes(given: &str, meant: &str) -> Option<usize> {
+    (given.len().max(meant.len()) <= LONGEST).then(|| strsim::damerau_levenshtein(given, meant))
+}
+
 /// The candidate that is closest to `given`, or `None` if none is close enough. Close enough is one
 /// mistake for every three letters, but at least one and at most three. A mistake is one step of the
 /// Damerau-Levenshtein distance.
 pub fn closest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if given.len() > LONGEST {
+        return None;
+    }
     let allowed = (given.chars().count() / 3).clamp(1, 3);
     let folded = with_our_word(&given.to_lowercase()).replace('_', "-");
     candidates
         .into_iter()
-        .map(|candidate| {
-            let slips = strsim::damerau_levenshtein(&folded, &candidate.to_lowercase().replace('_', "-"));
-            (slips, candidate)
+        .filter_map(|candidate| {
+            let slips = mistakes(&folded, &candidate.to_lowercase().replace('_', "-"))?;
+            Some((slips, candidate))
         })
         .filter(|(slips, _)| *slips <= allowed)
         .min_by_key(|(slips, _)| *slips)
@@ -70,5 +83,13 @@ mod tests {
     fn another_word_is_no_slip() {
         assert_eq!(closest("coverage", ["style", "clippy"]), None);
         assert_eq!(did_you_mean("coverage", ["style", "doc"]), "; one of: style, doc");
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_to_be_misspelt_is_compared_with_nothing() {
+        let (given, meant) = ("x".repeat(LONGEST + 1), "x".repeat(LONGEST));
+        assert_eq!(closest(&given, [meant.as_str()]), None);
+        assert_eq!(closest(&meant, [given.as_str()]), None);
+        assert_eq!(closest(&meant, [meant.as_str()]), Some(meant.as_str()));
     }
 }

@@ -6,7 +6,7 @@ use crate::checks::{self, STANDARD};
 use crate::config::{Config, WorkspaceMode};
 use crate::exit::{infrastructure, usage};
 use crate::model::Platform;
-use crate::model::shown::value;
+use crate::model::shown::{self, value};
 use crate::predecessor::{self, Description, Legacy, LegacyCheck, Test, Variables};
 use crate::workspace::path::{file_in, is_within, join};
 use crate::workspace::{Crate, Crates, Files, Reach, parallel, unreadable};
@@ -85,7 +85,7 @@ impl Facts {
                 return Err(config.source.named_in(error));
             };
             let Some(text) = read(files, &path)? else {
-                let error = usage(format!("tests[{index}]: there is no file {path}"));
+                let error = usage(format!("tests[{index}]: there is no file {}", shown::name(&path)));
                 return Err(config.source.named_in(error));
             };
             facts.tests.push(Description::read(&path, &text)?);

@@ -3,7 +3,7 @@
 use super::test::without_nulls;
 use crate::buildkite::unescape;
 use crate::exit::usage;
-use crate::model::HYPERVISORS;
+use crate::model::{HYPERVISORS, mistakes};
 use crate::options::{self, Name, Positive, Refusal, Source};
 use anyhow::Result;
 use indexmap::IndexMap;
@@ -142,7 +142,7 @@ fn slip_of<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a 
     let folded = fold(given);
     names
         .filter(|name| name.len().abs_diff(given.len()) <= 2)
-        .map(|name| (strsim::damerau_levenshtein(&folded, &fold(name)), name))
+        .filter_map(|name| Some((mistakes(&folded, &fold(name))?, name)))
         .filter(|(slips, _)| *slips <= allowed)
         .min_by_key(|(slips, _)| *slips)
         .map(|(_, name)| name)

@@ -10,7 +10,7 @@ pub trait Files: Sync {
     /// The text of a file, or `None` if the file does not exist.
     ///
     /// # Errors
-    /// The file exists and cannot be read as text.
+    /// The file exists and cannot be read as text. [`ErrorKind::NotFound`]: it is a link that leads to nothing.
     fn read(&self, path: &str) -> io::Result<Option<String>>;
 
     /// The sorted names in a folder, each with whether it is a folder. The list is empty if the folder
@@ -40,11 +40,23 @@ pub trait Files: Sync {
     }
 }
 
+/// The text of a file that Cargo reads. For Cargo a link that leads to nothing is no file.
+///
+/// # Errors
+/// Those of [`unreadable`].
+pub(super) fn read_as_cargo(files: &dyn Files, path: &str) -> anyhow::Result<Option<String>> {
+    match files.read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        read => read.map_err(|error| unreadable(path, &error)),
+    }
+}
+
 /// The error for a file that cannot be read. Exit 2 if the file itself is at fault: it is not text, not a
-/// plain file, too long, or it leads out of the repository. Exit 3 if the system does not allow reading it.
+/// plain file, too long, or it leads to nothing or out of the repository. Exit 3 if the system does not allow
+/// reading it.
 pub fn unreadable(path: &str, error: &io::Error) -> anyhow::Error {
     match error.kind() {
-        ErrorKind::InvalidData | ErrorKind::InvalidInput => exit::usage(format!(
+        ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::NotFound => exit::usage(format!(
             "{path}: {error}; this file must be a plain text file in the repository, and not longer than 4 MB"
         )),
         _ => exit::infrastructure(format!("{path}: {error}")),

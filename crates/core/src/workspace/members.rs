@@ -9,12 +9,13 @@
 //!
 //! A folder in `exclude` is not a member, unless `members` names it directly.
 
+use super::Files;
+use super::files::read_as_cargo;
 use super::globs::{Globs, is_glob};
 use super::manifest::{Dependency, Manifest};
 use super::outside::{self, Outside};
 use super::parallel;
 use super::path::{file_in, join};
-use super::{Files, unreadable};
 use crate::exit::usage;
 use crate::model::shown;
 use anyhow::Result;
@@ -278,9 +279,7 @@ impl Walk<'_> {
 /// The manifest of a folder, or `None` if the folder has none.
 pub(super) fn manifest(files: &dyn Files, dir: &str) -> Result<Option<Manifest>> {
     let path = file_in(dir, "Cargo.toml");
-    let Some(text) = files.read(&path).map_err(|error| unreadable(&path, &error))? else {
-        return Ok(None);
-    };
+    let Some(text) = read_as_cargo(files, &path)? else { return Ok(None) };
     match toml::from_str(&text) {
         Ok(manifest) => Ok(Some(manifest)),
         Err(error) => Err(usage(format!("{path}: {}", error.to_string().trim_end()))),

@@ -2,6 +2,7 @@
 //! at another path.
 
 use super::Files;
+use super::files::read_as_cargo;
 use super::manifest::Manifest;
 use super::members::manifest;
 use super::path::{file_in, is_within, join};
@@ -111,12 +112,12 @@ fn workspace_above(files: &dyn Files, dir: &str, own: &Manifest) -> Result<Optio
 /// replace registries.
 ///
 /// # Errors
-/// Exit 3 if a file cannot be read. A file that does not parse counts as empty, because Cargo itself will
+/// Exit 2 or 3 if a file cannot be read. A file that does not parse counts as empty, because Cargo itself will
 /// report it.
 pub fn configured(files: &dyn Files) -> Result<BTreeSet<Outside>> {
     let mut folders = BTreeSet::new();
     for path in CONFIGURATION {
-        let text = files.read(path).map_err(|error| infrastructure(format!("{path}: {error}")))?;
+        let text = read_as_cargo(files, path)?;
         let Some(table) = text.and_then(|text| text.parse::<Table>().ok()) else { continue };
         let tables = |key: &str| table.get(key).and_then(Value::as_table).into_iter().flat_map(Table::values);
         let paths = table.get("paths").and_then(Value::as_array).into_iter().flatten();

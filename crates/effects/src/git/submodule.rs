@@ -1,7 +1,8 @@
 //! Submodules and links, for `migrate`. Only the calls here change a person's index and working tree, because
 //! `migrate` is asked to. They commit nothing, and git refuses where work would be lost.
 
-use super::{Git, answer, found};
+use super::{Git, answer, found, found_in};
+use crate::files;
 use anyhow::Result;
 use std::collections::BTreeMap;
 
@@ -56,17 +57,13 @@ impl Git {
     /// The submodules in `.gitmodules`.
     ///
     /// # Errors
-    /// Exit 3 where git fails, as it does where `.gitmodules` cannot be read.
+    /// Exit 2 where [`files`] refuses `.gitmodules`: git itself would wait for a pipe, and read a file of any
+    /// length. Exit 3 where git cannot read its text.
     pub fn submodules(&self) -> Result<Vec<Submodule>> {
-        let command = self.command([
-            "config",
-            "--file",
-            GITMODULES,
-            "--null",
-            "--get-regexp",
-            r"^submodule\..*\.(path|url)$",
-        ]);
-        let answer = found(&command)?;
+        let Some(text) = files::required(&self.dir, GITMODULES)? else { return Ok(Vec::new()) };
+        let command =
+            self.command(["config", "--file", "-", "--null", "--get-regexp", r"^submodule\..*\.(path|url)$"]);
+        let answer = found_in(&command, text.into_bytes())?;
         let mut by_name: BTreeMap<&str, Submodule> = BTreeMap::new();
         for entry in answer.split('\0') {
             let Some((key, value)) = entry.split_once('\n') else { continue };

@@ -52,6 +52,13 @@ fn plays_its_part() {
             let args: Vec<String> = std::env::args().skip_while(|arg| arg != "--").skip(1).collect();
             fs::write(file, serde_json::to_string(&args).unwrap()).unwrap();
         }
+        "aborts" | "aborts with a verdict" => {
+            end_with_where_it_aborts(3);
+            if part != "aborts" {
+                status_is_known(1);
+            }
+            std::process::abort();
+        }
         "talks" => {
             print!("\nout\nlast");
             io::stdout().flush().unwrap();
@@ -217,6 +224,14 @@ fn lines_of_both_outputs_and_the_status_arrive() {
     for line in [(Stream::Stdout, "out\n"), (Stream::Stdout, "last"), (Stream::Stderr, "err\n")] {
         assert!(seen.contains(&(line.0, line.1.into())), "no {line:?} in {seen:?}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_process_that_aborts_has_the_status_that_it_was_given_last() {
+    let ended = |part| supervise(&child(part, Path::new("-")), None, &mut |_, _| {}).unwrap();
+    assert_eq!(ended("aborts"), Ended::Exited(3));
+    assert_eq!(ended("aborts with a verdict"), Ended::Exited(1));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! A keeper is one thread that waits for three things: an order, the end of the process that started it
 //! (its end of the line is then closed), and the end of a child.
 
+use super::super::system;
 use super::{ASK, ENDED, Ends, KILL, NOT_STARTED, STARTED};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions};
@@ -39,6 +40,8 @@ pub(super) fn keep(args: impl Iterator<Item = OsString>) -> i32 {
         return NOT_FOR_PEOPLE;
     }
     let _ = rustix::thread::set_name(c"rust-vmm-ci");
+    // The command's input is written into a file, if only one in memory.
+    system::outlive_large_files();
     match Keeper::start(args, &mut line) {
         Ok(Some(mut keeper)) => {
             let status = keeper.until_all_have_ended(&mut line);

@@ -1,4 +1,5 @@
-//! Reads `/proc` for the profile of a run: which compilers run, and what this process has used.
+//! Reads `/proc`: which compilers run and what this process has used, for the profile of a run, and which
+//! signals it ignores.
 
 use super::Usage;
 use std::fs;
@@ -63,6 +64,14 @@ fn read_usage(stat: &str, status: &str) -> Option<Usage> {
     let peak: u64 = peak.split_whitespace().next()?.parse().ok()?;
     let own_cpu = user + system;
     Some(Usage { cpu: own_cpu + of_children + system_of_children, own_cpu, own_memory: peak * 1024 })
+}
+
+/// The signals that this process ignores: bit 0 stands for signal 1 (`proc_pid_status(5)`). There are none
+/// where `/proc` does not tell.
+pub(super) fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

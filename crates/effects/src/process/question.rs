@@ -36,6 +36,11 @@ pub fn with_limit<R>(limit: Option<Instant>, work: impl FnOnce() -> R) -> R {
     work()
 }
 
+/// When the work of this thread must have ended ([`with_limit`]).
+pub fn limit() -> Option<Instant> {
+    LIMIT.get()
+}
+
 /// How a process that was asked a question ended, and what it wrote.
 #[derive(Debug)]
 pub struct Captured {

@@ -4,20 +4,53 @@ use super::cancel::Requests;
 use super::{Command, Ended};
 use anyhow::Result;
 use process_wrap::std::{ChildWrapper, CommandWrap};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGABRT, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::flag::{register, register_conditional_default, register_conditional_shutdown};
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::ExitStatus;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Takes requests to end from now on.
+/// Takes requests to end from now on. A hangup or an interrupt that this process was started to ignore stays
+/// ignored: `nohup` asks for that, and so does a shell for what it starts in the background. SIGTERM is the
+/// agent's cancel, and is always taken.
 pub(super) fn handle(requests: &Requests) -> Result<()> {
+    let ignored = super::ignored_signals();
     for signal in [SIGTERM, SIGINT, SIGHUP] {
-        signal_hook::flag::register_conditional_default(signal, Arc::clone(&requests.ends_at_once))?;
-        signal_hook::flag::register(signal, Arc::clone(&requests.received))?;
+        if signal != SIGTERM && ignored & (1 << (signal - 1)) != 0 {
+            continue;
+        }
+        register_conditional_default(signal, Arc::clone(&requests.ends_at_once))?;
+        register(signal, Arc::clone(&requests.received))?;
     }
     Ok(())
+}
+
+/// Whether no status was given to [`status_is_known`].
+static UNKNOWN: AtomicBool = AtomicBool::new(true);
+static ALWAYS: AtomicBool = AtomicBool::new(true);
+
+/// Makes a write past the limit of a file's size (`ulimit -f`) an error from now on. The signal would end this
+/// process without a word. What this process starts has the signal as before: `execve(2)` resets handlers.
+pub(super) fn outlive_large_files() {
+    // Nothing reads the flag: the handler alone makes `write` return.
+    let _ = register(SIGXFSZ, Arc::default());
+}
+
+/// Makes this process end with `status` from now on where it would abort: the standard library does so where
+/// there is no memory, and where the stack is used up. It says why before it aborts.
+pub(super) fn end_with_where_it_aborts(status: i32) {
+    let _ = register_conditional_shutdown(SIGABRT, status, &UNKNOWN);
+}
+
+/// Replaces the status of [`end_with_where_it_aborts`].
+pub(super) fn status_is_known(status: i32) {
+    // The handlers are called in the order in which they were registered.
+    if register_conditional_shutdown(SIGABRT, status, &ALWAYS).is_ok() {
+        UNKNOWN.store(false, Ordering::SeqCst);
+    }
 }
 
 /// The program to start.

@@ -13,12 +13,18 @@ const MOST_THREADS: usize = 2000;
 const LONGEST_MESSAGE: u32 = 200;
 
 /// The last panic of each thread in a text.
+///
+/// A test can print a line that looks like a panic. The text alone does not say which one is real, so the
+/// number of a thread decides, where Rust prints it: a line without a number is not real beside one with, and
+/// of two threads of one name the first one counts. A test that also forges its thread's number deceives, but
+/// only about the place: the verdict is the exit status.
 #[derive(Debug, Default)]
 pub struct Panics {
-    places: HashMap<String, Place>,
+    /// By the thread's name: its number, and the place.
+    places: HashMap<String, (Option<u64>, Place)>,
     /// The thread whose message has begun and whose place has not come yet, and for how many more lines to
     /// wait.
-    open: Option<(String, u32)>,
+    open: Option<(Thread, u32)>,
     should_have: Option<Place>,
     overflowed: Option<String>,
     last: Option<Place>,
@@ -39,24 +45,30 @@ impl Panics {
         }
         let Some((thread, rest)) = thread(line) else { return };
         if rest.starts_with("has overflowed its stack") {
-            self.overflowed = Some(thread.to_owned());
+            self.overflowed = Some(thread.name);
         } else if let Some(rest) = rest.strip_prefix("panicked at ") {
             match (full(rest), rest.starts_with('\'')) {
-                (Some(place), false) => self.keep(thread, place),
+                (Some(place), false) => self.keep(&thread, place),
                 (_, true) => match after_message(rest) {
-                    Some(place) => self.keep(thread, place),
-                    None => self.open = Some((thread.to_owned(), LONGEST_MESSAGE)),
+                    Some(place) => self.keep(&thread, place),
+                    None => self.open = Some((thread, LONGEST_MESSAGE)),
                 },
                 _ => {}
             }
         }
     }
 
-    fn keep(&mut self, thread: &str, place: Place) {
-        self.last = Some(place.clone());
-        if self.places.len() < MOST_THREADS || self.places.contains_key(thread) {
-            self.places.insert(thread.to_owned(), place);
+    fn keep(&mut self, thread: &Thread, place: Place) {
+        let is_full = self.places.len() == MOST_THREADS;
+        match self.places.get_mut(&thread.name) {
+            Some((number, _)) if number.is_some() && *number != thread.number => return,
+            Some(known) => *known = (thread.number, place.clone()),
+            None if is_full => {}
+            None => {
+                self.places.insert(thread.name.clone(), (thread.number, place.clone()));
+            }
         }
+        self.last = Some(place);
     }
 
     /// Whether a message has begun and its place has not come yet.
@@ -66,7 +78,7 @@ impl Panics {
 
     /// Where this thread panicked last.
     pub fn of(&self, thread: &str) -> Option<&Place> {
-        self.places.get(thread)
+        self.places.get(thread).map(|(_, place)| place)
     }
 
     /// Where the test with this output failed: the place where it should have panicked, or the place where
@@ -91,21 +103,26 @@ pub fn may_tell(line: &[u8]) -> bool {
     matches!(line.first(), Some(b't' | b'n'))
 }
 
+/// The thread that a line is about.
+#[derive(Debug)]
+struct Thread {
+    name: String,
+    /// Rust prints it since version 1.91.
+    number: Option<u64>,
+}
+
 /// Splits a line that begins with a thread's name: `thread 'NAME' (7) REST`.
-fn thread(line: &str) -> Option<(&str, &str)> {
+fn thread(line: &str) -> Option<(Thread, &str)> {
     let line = line.strip_prefix("thread '")?;
     let end = line.find("' panicked at ").or_else(|| line.find("' has overflowed ")).or_else(|| {
         let end = line.find("' (")?;
         Some(end)
     })?;
-    let (name, rest) = (&line[..end], &line[end + 2..]);
-    match rest.strip_prefix('(') {
-        Some(rest) => {
-            let (number, rest) = rest.split_once(") ")?;
-            number.bytes().all(|byte| byte.is_ascii_digit()).then_some((name, rest))
-        }
-        None => Some((name, rest)),
-    }
+    let (name, rest) = (line[..end].to_owned(), &line[end + 2..]);
+    let Some(numbered) = rest.strip_prefix('(') else { return Some((Thread { name, number: None }, rest)) };
+    let (number, rest) = numbered.split_once(") ")?;
+    let number = Some(number.parse().ok()?);
+    Some((Thread { name, number }, rest))
 }
 
 /// A place with line and column.
@@ -140,6 +157,10 @@ mod tests {
             ("thread 'a' panicked at 'no', src/lib.rs:3:5", Some("src/lib.rs:3:5")),
             ("thread 'a' panicked at 'left\n  1', x\n 2', src/lib.rs:3:5\nnote: run", Some("src/lib.rs:3:5")),
             ("thread 'a' (1) panicked at a.rs:1:1:\nthread 'a' (1) panicked at b.rs:2:2:", Some("b.rs:2:2")),
+            // A test prints a line of its own before or after its panic.
+            ("thread 'a' (1) panicked at a.rs:1:1:\nthread 'a' panicked at b.rs:2:2:", Some("a.rs:1:1")),
+            ("thread 'a' panicked at b.rs:2:2:\nthread 'a' (1) panicked at a.rs:1:1:", Some("a.rs:1:1")),
+            ("thread 'a' (1) panicked at a.rs:1:1:\nthread 'a' (2) panicked at b.rs:2:2:", Some("a.rs:1:1")),
             ("thread 'a' (1) panicked at a.rs:1:1:\nthread 'b' (2) panicked at b.rs:2:2:", Some("a.rs:1:1")),
             ("log: the guest panicked at 12:30:45", None),
             ("thread 'a' panicked at 12", None),

@@ -1,19 +1,44 @@
 //! A map that makes each of its values once, however many threads ask for it.
 
+use crate::process;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// Values by key, each made by the first that asks for it. Others that ask for the same key meanwhile wait
 /// for it. Those that ask for another key do not.
+///
+/// Nobody depends on another's time limit ([`process::with_limit`]). Who has waited until its own limit makes
+/// the value itself, and is told by the question that the time is up. A value that was made by one whose limit
+/// has passed since is given to nobody else.
 #[derive(Debug)]
 pub(super) struct OnceMap<K, V> {
-    slots: Mutex<HashMap<K, Arc<OnceLock<V>>>>,
+    slots: Mutex<HashMap<K, Arc<Slot<V>>>>,
+}
+
+#[derive(Debug)]
+struct Slot<V> {
+    state: Mutex<State<V>>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+enum State<V> {
+    Empty,
+    BeingMade,
+    Made(V),
 }
 
 impl<K, V> Default for OnceMap<K, V> {
     fn default() -> Self {
         Self { slots: Mutex::default() }
+    }
+}
+
+impl<V> Default for Slot<V> {
+    fn default() -> Self {
+        Self { state: Mutex::new(State::Empty), changed: Condvar::new() }
     }
 }
 
@@ -23,7 +48,61 @@ impl<K: Eq + Hash, V: Clone> OnceMap<K, V> {
         // The lock is held for as long as the look into the map takes, and not while the value is made.
         let slot =
             Arc::clone(self.slots.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
-        slot.get_or_init(make).clone()
+        slot.get_or_make(make)
+    }
+}
+
+impl<V: Clone> Slot<V> {
+    fn get_or_make(&self, make: impl FnOnce() -> V) -> V {
+        let mut state = self.lock();
+        loop {
+            match &*state {
+                State::Made(value) => return value.clone(),
+                State::Empty => break,
+                State::BeingMade => {}
+            }
+            state = match time_left() {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(left) if left.is_zero() => {
+                    drop(state);
+                    return make();
+                }
+                Some(left) => {
+                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        *state = State::BeingMade;
+        drop(state);
+        let mut maker = Maker { slot: self, made: None };
+        let value = make();
+        if time_left().is_none_or(|left| !left.is_zero()) {
+            maker.made = Some(value.clone());
+        }
+        value
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<V>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The time until the limit of this thread's work; none where there is no limit.
+fn time_left() -> Option<std::time::Duration> {
+    process::limit().map(|limit| limit.saturating_duration_since(Instant::now()))
+}
+
+/// Ends the making of a value, also where it panics.
+struct Maker<'s, V> {
+    slot: &'s Slot<V>,
+    made: Option<V>,
+}
+
+impl<V> Drop for Maker<'_, V> {
+    fn drop(&mut self) {
+        let mut state = self.slot.state.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = self.made.take().map_or(State::Empty, State::Made);
+        self.slot.changed.notify_all();
     }
 }
 
@@ -50,6 +129,39 @@ mod tests {
             answered.send(()).unwrap();
             assert!(slow.join().unwrap(), "the asker of the other key waited");
         });
+    }
+
+    #[test]
+    fn one_that_waits_for_anothers_value_waits_until_its_own_limit() {
+        let map = &OnceMap::default();
+        let (ended, end) = channel();
+        std::thread::scope(|scope| {
+            let slow = scope.spawn(move || {
+                map.get_or_make("key", || {
+                    end.recv_timeout(Duration::from_secs(20)).map_or("late", |()| "first")
+                })
+            });
+            while map.slots.lock().unwrap().is_empty() {
+                std::thread::yield_now();
+            }
+            let limit = Some(Instant::now() + Duration::from_millis(20));
+            assert_eq!(process::with_limit(limit, || map.get_or_make("key", || "its own")), "its own");
+            ended.send(()).unwrap();
+            assert_eq!(slow.join().unwrap(), "first", "the one with the limit waited for the other");
+            assert_eq!(map.get_or_make("key", || "again"), "first");
+        });
+    }
+
+    #[test]
+    fn a_value_of_one_whose_time_is_up_or_that_panicked_is_not_given_to_others() {
+        let map = OnceMap::default();
+        let over = Some(Instant::now());
+        assert_eq!(process::with_limit(over, || map.get_or_make("key", || "time is up")), "time is up");
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            map.get_or_make("key", || panic!("a test's own panic"))
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(map.get_or_make("key", || "whole"), "whole");
     }
 
     #[test]

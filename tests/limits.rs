@@ -1,0 +1,143 @@
+//! A run under the limits of the system: little memory, small files, few files and a small stack; and the
+//! signals that a run was started to ignore.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use serde_json::json;
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::process::Stdio;
+use support::process::Finished;
+use support::sandbox::{Repository, Sandbox};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_rust-vmm-ci");
+
+/// A repository whose one step is a command.
+struct Sample {
+    sandbox: Sandbox,
+    repository: Repository,
+}
+
+impl Sample {
+    fn new(command: &str) -> Self {
+        let sandbox = Sandbox::new();
+        let files = [("Cargo.toml", "[package]\nname = \"a\"\nversion = \"0.1.0\"\n"), ("src/lib.rs", "")];
+        let repository = sandbox.repository("sample", &files);
+        let options = json!({"only": ["mine"], "steps": [{"label": "mine", "command": command}]});
+        fs::write(sandbox.path().join("options.json"), options.to_string()).unwrap();
+        Self { sandbox, repository }
+    }
+
+    fn report(&self) -> PathBuf {
+        self.sandbox.path().join("report.json")
+    }
+
+    /// Runs the program in place of a shell that has done something before. Its output goes into pipes: the
+    /// limit of a file's size holds for a log too.
+    fn start(&self, before: &str, args: &[&str]) -> Finished {
+        let mut command = self.sandbox.command("bash");
+        command.args(["-c", &format!("{before}\nexec \"$0\" \"$@\""), BINARY]).args(args);
+        let output = command.current_dir(self.repository.path()).stdin(Stdio::null()).output().unwrap();
+        let status = output.status.code().or(output.status.signal().map(|signal| 128 + signal)).unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        Finished { status, output: String::from_utf8_lossy(&said).into_owned() }
+    }
+
+    /// How a run ended.
+    fn run(&self, before: &str) -> Finished {
+        let _ = fs::remove_file(self.report());
+        let (config, report) = (self.sandbox.path().join("options.json"), self.report());
+        let (config, report) = (config.to_str().unwrap(), report.to_str().unwrap());
+        self.start(before, &["run", "mine", "--config", config, "--report", report])
+    }
+
+    /// The verdict in the report, where there is a report.
+    fn verdict(&self) -> Option<String> {
+        let report: serde_json::Value = serde_json::from_slice(&fs::read(self.report()).ok()?).ok()?;
+        Some(report["outcomes"][0]["verdict"].as_str().unwrap().to_owned())
+    }
+}
+
+#[test]
+fn a_run_without_memory_ends_with_a_status_of_ours_and_says_why() {
+    let failing = Sample::new("yes a long line of output | head -c 3000000; exit 7");
+    // With less memory the system cannot even start the program.
+    let starts = |kib: &u32| failing.start(&format!("ulimit -v {kib}"), &["--version"]).status == 0;
+    let first = (16_000..400_000).step_by(1000).find(starts).unwrap();
+    let mut aborted = 0;
+    for kib in (first..first + 20_000).step_by(100) {
+        let Finished { status, output } = failing.run(&format!("ulimit -v {kib}"));
+        assert!([1, 3].contains(&status), "{kib} KiB: {status}: {output}");
+        aborted += usize::from(output.contains("memory allocation of"));
+        if status == 1 {
+            assert_eq!(failing.verdict().as_deref(), Some("failed"), "{kib} KiB: {output}");
+            break;
+        }
+        assert!(!output.trim().is_empty(), "{kib} KiB");
+    }
+    assert!(aborted > 0, "no run had too little memory");
+}
+
+#[test]
+fn a_stack_that_is_used_up_is_no_verdict() {
+    let sample = Sample::new("exit 7");
+    let mut overflowed = 0;
+    for kib in [16, 32, 64] {
+        let Finished { status, output } = sample.run(&format!("ulimit -s {kib}"));
+        assert!([1, 3].contains(&status), "{kib} KiB: {status}: {output}");
+        if output.contains("overflowed its stack") {
+            assert_eq!(status, 3, "{kib} KiB: {output}");
+            overflowed += 1;
+        }
+    }
+    assert!(overflowed > 0, "no run had too small a stack");
+}
+
+#[test]
+fn a_report_that_is_longer_than_a_file_may_be_changes_no_verdict() {
+    for (command, expected) in [("yes a long line of output | head -c 20000 >&2; exit 7", 1), ("true", 0)] {
+        let Finished { status, output } = Sample::new(command).run("ulimit -f 0");
+        assert_eq!(status, expected, "{output}");
+        assert!(output.contains("the report was not written"), "{output}");
+    }
+}
+
+#[test]
+fn a_command_has_the_signal_of_a_file_that_is_too_long() {
+    // The handler must not be passed on: the shell would say that the disk is full, and go on.
+    let sample = Sample::new("ulimit -f 0; sh -c 'exec dd if=/dev/zero of=long count=9' || test $? = 153");
+    let Finished { status, output } = sample.run("");
+    assert_eq!(status, 0, "{output}");
+}
+
+#[test]
+fn a_run_with_few_open_files_ends_with_a_status_of_ours() {
+    let sample = Sample::new("exit 7");
+    let statuses: Vec<i32> = (5..24)
+        .map(|files| {
+            let Finished { status, output } = sample.run(&format!("ulimit -n {files}"));
+            assert!([1, 3].contains(&status), "{files} files: {status}: {output}");
+            status
+        })
+        .collect();
+    assert!(statuses.contains(&1) && statuses.contains(&3), "{statuses:?}");
+}
+
+#[test]
+fn a_signal_that_the_run_was_started_to_ignore_stays_ignored() {
+    // `$PPID` of the check's shell is its keeper, and the keeper's parent is the run.
+    let to_the_run = |signal: &str| {
+        format!("kill -{signal} $(ps -o ppid= -p $PPID); for i in 1 2 3 4 5; do sleep 0.1; done; exit 7")
+    };
+    for (ignored, signal, expected) in [
+        ("HUP INT", "HUP", 1),
+        ("HUP INT", "INT", 1),
+        ("HUP INT TERM", "TERM", 3),
+        ("USR1", "HUP", 3),
+        ("USR1", "INT", 3),
+    ] {
+        let Finished { status, output } = Sample::new(&to_the_run(signal)).run(&format!("trap '' {ignored}"));
+        assert_eq!(status, expected, "{signal} with {ignored} ignored: {output}");
+    }
+}
