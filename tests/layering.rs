@@ -21,6 +21,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "buildkite",
             "config",
             "workspace",
+            "selection",
             "report",
             "predecessor",
             "checks",

@@ -60,7 +60,7 @@ enum Answer {
 /// Explains the steps of one configuration.
 fn explain(repository: &Repository, label: &str) -> Result<Answer> {
     let config = repository.config();
-    let facts = repository.facts(false)?;
+    let facts = repository.facts_of_upload()?;
     let planner = Planner::for_upload(config, &facts)?;
     let mut checks = Vec::new();
     // Where the whole cannot be planned, a single step can still be explained.

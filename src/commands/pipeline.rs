@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::checks::times::Times;
 use rust_vmm_ci_core::config::{Config, Found, Jobs, Purpose};
 use rust_vmm_ci_core::exit::Exit;
-use rust_vmm_ci_core::model::Origin;
+use rust_vmm_ci_core::model::{Origin, shown};
 use rust_vmm_ci_core::options::Source;
 use rust_vmm_ci_core::pipeline::{self, Groups, JOBS_PER_BUILD, Renderer, Step, Uploads, own_reference};
 use rust_vmm_ci_core::plan::{Facts, PlannedCheck, Planner, StepSettings, TracedMap};
@@ -23,7 +23,7 @@ pub fn print(selection: &Selection, format: Format) -> Result<Exit> {
     let repositories = Repository::all(selection, Purpose::Upload)?;
     let mut parts = Vec::with_capacity(repositories.len());
     for repository in &repositories {
-        parts.push((&repository.found, repository.facts(false)?, repository.times()?));
+        parts.push((&repository.found, repository.facts_of_upload()?, repository.times()?));
     }
     let mut out = BufWriter::with_capacity(HELD_BACK, std::io::stdout().lock());
     let (notes, count) = match write(&parts, format, &mut out) {
@@ -130,7 +130,7 @@ fn each_step_of_all(parts: &[Part<'_>], see: &mut dyn FnMut(&Step<'_>) -> Result
 /// Exit 2 for what is wrong in the configuration, in files or in variables. Exit 3 where there is no agent
 /// or Buildkite refuses the upload; the error has all that the agent said.
 pub fn upload(repository: &Repository) -> Result<Exit> {
-    let (facts, times) = (repository.facts(false)?, repository.times()?);
+    let (facts, times) = (repository.facts_of_upload()?, repository.times()?);
     let mut uploads = Uploads::default();
     let notes = each_step(&repository.found, (&facts, &times), &mut |step| uploads.add(step))?;
     let (steps, jobs) = (uploads.steps, uploads.all_jobs);
@@ -164,6 +164,12 @@ fn each_step(
     (facts, times): (&Facts, &Times),
     see: &mut dyn FnMut(&Step<'_>) -> Result<()>,
 ) -> Result<Vec<String>> {
+    let mut tally = Tally::default();
+    let see = &mut |step: &Step<'_>| {
+        tally.all += 1;
+        tally.left_out += u64::from(step.skip.is_some());
+        see(step)
+    };
     let config: &Config = &found.config;
     let reference = found.reference.clone().unwrap_or_else(own_reference);
     let planner = Planner::for_upload(config, facts)?;
@@ -186,7 +192,17 @@ fn each_step(
             Groups::of(checks, config, times)?.steps(config, &reference)?.iter().try_for_each(see)?;
         }
     }
+    if let Some(selection) = &facts.selection {
+        say::note(shown::line(&selection.summary(tally.all - tally.left_out, tally.all)));
+    }
     Ok(planner.notes())
+}
+
+/// How many steps there are, and how many of them do not run because the change does not reach them.
+#[derive(Default)]
+struct Tally {
+    all: u64,
+    left_out: u64,
 }
 
 /// Checks the container options of steps, wherever they come from: options, descriptions or variables.

@@ -5,6 +5,7 @@ use anyhow::Result;
 use rust_vmm_ci_core::checks::times::Times;
 use rust_vmm_ci_core::config::Config;
 use rust_vmm_ci_core::plan::Facts;
+use rust_vmm_ci_core::selection::{self, Before, Change, Rules, Selection};
 use rust_vmm_ci_core::workspace::{Files, Link};
 use rust_vmm_ci_effects::files;
 use std::io;
@@ -86,4 +87,17 @@ pub fn times(root: &Path, config: &Config) -> Result<Times> {
 pub fn read(root: &Path, config: &Config, packages: bool) -> Result<Facts> {
     let variable = |name: &str| std::env::var(name).ok();
     Facts::read(&Disk { root: root.to_owned() }, &variable, config, packages)
+}
+
+/// What a change reaches in a repository, by its files on disk.
+///
+/// # Errors
+/// As [`selection::select`].
+pub fn select(
+    root: &Path,
+    change: &Change,
+    before: &(dyn Fn(&str) -> Before + Sync),
+    rules: &Rules,
+) -> Result<Selection> {
+    selection::select(change, before, &Disk { root: root.to_owned() }, rules)
 }

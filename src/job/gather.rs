@@ -5,9 +5,10 @@ use super::environment::Environment;
 use super::facts;
 use super::machine::Machine;
 use super::request::{PlaceRule, Request, Selection, Task};
+use super::selection;
 use anyhow::Result;
 use rust_vmm_ci_core::checks::times::Times;
-use rust_vmm_ci_core::config::{Config, DockerChoice, Found, Purpose};
+use rust_vmm_ci_core::config::{Config, DockerChoice, Found, Purpose, Select};
 use rust_vmm_ci_core::exit::{infrastructure, usage};
 use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::plan::Facts;
@@ -71,6 +72,18 @@ impl Repository {
     /// As [`Facts::read`].
     pub fn facts(&self, packages: bool) -> Result<Facts> {
         facts::read(&self.root, self.config(), packages)
+    }
+
+    /// Reads the facts for an upload: with what the change reaches, where the option `select` asks for it.
+    ///
+    /// # Errors
+    /// As [`Self::facts`].
+    pub fn facts_of_upload(&self) -> Result<Facts> {
+        let mut facts = self.facts(false)?;
+        if self.config().select == Select::Changes {
+            facts.selection = Some(selection::read(&self.root, self.config())?);
+        }
+        Ok(facts)
     }
 
     /// Reads the times by which an upload splits a platform's checks over jobs.

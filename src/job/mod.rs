@@ -28,6 +28,7 @@ mod pod;
 mod promise;
 mod report;
 mod request;
+mod selection;
 #[cfg(test)]
 mod testing;
 

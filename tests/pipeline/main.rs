@@ -6,6 +6,7 @@
 
 mod cargo;
 mod explain;
+mod select;
 mod upload;
 
 use serde_json::{Value, json};

@@ -14,4 +14,5 @@ pub mod pipeline;
 pub mod plan;
 pub mod predecessor;
 pub mod report;
+pub mod selection;
 pub mod workspace;

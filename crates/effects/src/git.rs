@@ -5,12 +5,14 @@
 //! refs under `refs/rust-vmm-ci/` and removes them before it returns. To git, names, messages and paths are
 //! bytes, and they are read as such here. A revision that a user wrote is never read as an option of git.
 
+mod changes;
 mod diff;
 mod fetch;
 mod submodule;
 #[cfg(test)]
 pub mod testing;
 
+pub use changes::Tracked;
 pub use diff::AddedLines;
 pub use fetch::{Depth, Wanted};
 pub use submodule::{Entry, Kind, Line, Submodule};

@@ -228,7 +228,7 @@ fn the_schemas_words_are_those_that_the_reader_takes() {
         );
         held += usize::from(words.is_some());
     }
-    assert_eq!(held, 10, "options with words");
+    assert_eq!(held, 11, "options with words");
 }
 
 #[test]

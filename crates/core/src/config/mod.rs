@@ -88,6 +88,12 @@ pub struct Config {
     pub workspace: WorkspaceMode,
     /// Whether a crate's steps also run when a crate changes that it depends on by path
     pub dependents: bool,
+    /// How an upload finds out which steps a change reaches
+    pub select: Select,
+    /// Globs of files whose changes reach no step, for `select: changes`
+    #[serde(deserialize_with = "form::names")]
+    #[cfg_attr(test, schemars(with = "form::Names"))]
+    pub ignore: Vec<String>,
     /// Whether an upload has a step for each check or for each platform
     pub jobs: Jobs,
     /// Over how many jobs the checks of a platform are divided, and by which times
@@ -145,6 +151,8 @@ impl Default for Config {
             merge_examples: true,
             workspace: WorkspaceMode::default(),
             dependents: true,
+            select: Select::default(),
+            ignore: Vec::new(),
             jobs: Jobs::default(),
             split: Split::default(),
             docker: DockerChoice::default(),
@@ -183,6 +191,18 @@ pub enum WorkspaceMode {
     Whole,
     /// One step for each crate. It runs only if the crate's files change.
     Selective,
+}
+
+/// See [`Config::select`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub enum Select {
+    /// The agent does it, by the paths in `if_changed`.
+    #[default]
+    Paths,
+    /// The upload does it, by what the change contains.
+    Changes,
 }
 
 /// See [`Config::jobs`].

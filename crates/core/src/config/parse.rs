@@ -36,6 +36,10 @@ impl Config {
                     "every check has a job of its own; add `jobs: per-platform`, or leave `split` out";
                 return Err(Refusal::because(reason).below("split"));
             }
+            for (at, glob) in config.ignore.iter().enumerate() {
+                let wrong = |error: glob::PatternError| Refusal::because(error.to_string());
+                glob::Pattern::new(glob).map_err(|error| wrong(error).below(&format!("ignore[{at}]")))?;
+            }
             Ok(config)
         };
         match read() {
@@ -94,7 +98,7 @@ fn nulls(value: &Value) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{DockerChoice, Jobs, Mode, Split, WorkspaceMode, agreement, text};
+    use crate::config::{DockerChoice, Jobs, Mode, Select, Split, WorkspaceMode, agreement, text};
     use crate::exit::{self, Exit};
     use crate::model::{Os, Platform};
     use serde_json::json;
@@ -158,6 +162,8 @@ mod tests {
         assert_eq!(config.features, crate::model::FeatureMode::Each);
         assert_eq!(config.workspace, WorkspaceMode::Selective);
         assert!(!config.dependents);
+        assert_eq!(config.select, Select::Changes);
+        assert_eq!(config.ignore, ["docs/**"]);
         assert_eq!(config.jobs, Jobs::PerPlatform);
         assert_eq!(config.split, Split { jobs: 3, times: vec!["times.json".into()] });
         let docker = json!({"image": "rustvmm/dev:v1", "runtime": "podman"});

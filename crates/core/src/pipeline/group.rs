@@ -5,7 +5,7 @@ use super::options::{self, JobOptions, Machine, ManyChecks, PlanOptions};
 use super::step::{Renderer, Shared, Step, plugins};
 use crate::buildkite::STEP_OPTIONS;
 use crate::checks::times::Times;
-use crate::config::Config;
+use crate::config::{Config, WorkspaceMode};
 use crate::exit::usage;
 use crate::model::{CheckName, Origin, Os, Platform, StepLabel};
 use crate::plan::{AS_IMAGE, PlannedCheck, StepSettings, split};
@@ -47,8 +47,9 @@ impl Groups {
     pub fn of(checks: Vec<PlannedCheck>, config: &Config, times: &Times) -> Result<Self> {
         let mut groups = Self { jobs: Vec::new(), any: Vec::new(), alone: Vec::new() };
         let mut platforms: IndexMap<Platform, Vec<PlannedCheck>> = IndexMap::new();
+        let is_selective = config.workspace == WorkspaceMode::Selective;
         for check in checks {
-            if check.if_changed.is_some() {
+            if check.if_changed.is_some() || is_selective && check.decision.is_some() {
                 return Err(config.source.named_in(usage(
                     "jobs: per-platform: a platform's one job cannot be gated on each crate's files; \
                      leave out `workspace: selective` or `jobs`",
@@ -130,6 +131,12 @@ fn step(group: &Group, config: &Config, reference: &str) -> Result<Step<'static>
                 .with_github_check(config),
         ),
         if_changed: None,
+        // The job runs all of its checks if the change reaches one.
+        skip: checks
+            .iter()
+            .map(|check| check.left_out().map(str::to_owned))
+            .collect::<Option<Vec<_>>>()
+            .and_then(|reasons| reasons.into_iter().next()),
     })
 }
 

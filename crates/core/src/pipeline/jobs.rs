@@ -93,7 +93,13 @@ mod tests {
     fn step(label: String, attributes: &Value) -> Step<'static> {
         let attributes = attributes.as_object().cloned().unwrap_or_default();
         let shared = Shared::new(&serde_json::Map::new(), &[], 15.into(), attributes).unwrap();
-        Step { label: label.into(), command: "x".into(), shared: Arc::new(shared), if_changed: None }
+        Step {
+            label: label.into(),
+            command: "x".into(),
+            shared: Arc::new(shared),
+            if_changed: None,
+            skip: None,
+        }
     }
 
     #[test]

@@ -111,6 +111,8 @@ impl<'a> PlanOptions<'a> {
             github_check: _,
             version: _,
             step_options: _,
+            select: _,
+            ignore: _,
             source: _,
         } = config;
         let mut written: IndexMap<&str, WrittenCheck> =

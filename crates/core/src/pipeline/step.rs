@@ -23,6 +23,8 @@ pub struct Step<'a> {
     pub shared: Arc<Shared>,
     /// The paths whose changes make it run.
     pub if_changed: Option<Arc<RawValue>>,
+    /// Why Buildkite does not run it, if it does not.
+    pub skip: Option<String>,
 }
 
 /// The parts of a step that other steps of its check share.
@@ -132,6 +134,9 @@ impl Serialize for Step<'_> {
         if let Some(paths) = &self.if_changed {
             map.serialize_entry("if_changed", &**paths)?;
         }
+        if let Some(reason) = &self.skip {
+            map.serialize_entry("skip", reason)?;
+        }
         map.end()
     }
 }
@@ -167,6 +172,7 @@ impl<'a> Renderer<'a> {
             command: check.command.as_str().into(),
             shared: self.shared(check)?,
             if_changed: check.if_changed.as_ref().map(|paths| self.paths(paths)).transpose()?,
+            skip: check.left_out().map(str::to_owned),
         })
     }
 
@@ -217,8 +223,13 @@ mod tests {
         let attributes = attributes.as_object().cloned().unwrap_or_default();
         let config = Config { github_check, ..Config::default() };
         let shared = Shared::new(&Map::new(), &[], 15.into(), attributes).unwrap().with_github_check(&config);
-        let step =
-            Step { label: "clippy".into(), command: "x".into(), shared: Arc::new(shared), if_changed: None };
+        let step = Step {
+            label: "clippy".into(),
+            command: "x".into(),
+            shared: Arc::new(shared),
+            if_changed: None,
+            skip: None,
+        };
         serde_json::to_value(step).unwrap()
     }
 

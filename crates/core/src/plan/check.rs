@@ -4,6 +4,7 @@ use super::StepSettings;
 use super::text::change_folder;
 use crate::checks::{Needs, Work, emulated};
 use crate::model::{CheckName, Os, Platform, StepLabel};
+use crate::selection::Decision;
 use std::sync::Arc;
 
 /// A check, planned for one platform. It either runs here or becomes a step.
@@ -37,9 +38,19 @@ pub struct PlannedCheck {
     pub step: Arc<StepSettings>,
     /// The step runs only if one of these paths has changed. None if it always runs.
     pub if_changed: Option<Arc<[String]>>,
+    /// Whether the change reaches it, where the upload has asked (`select: changes`).
+    pub decision: Option<Decision>,
 }
 
 impl PlannedCheck {
+    /// Why the step is left out of the build, where the change does not reach it.
+    pub fn left_out(&self) -> Option<&str> {
+        match &self.decision {
+            Some(Decision::LeftOut(reason)) => Some(reason),
+            _ => None,
+        }
+    }
+
     /// The command that a person would type without this program, if there is one.
     pub fn plain_command(&self) -> String {
         match &self.work {

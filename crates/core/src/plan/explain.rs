@@ -9,6 +9,7 @@ use crate::checks::coverage;
 use crate::exit::usage;
 use crate::model::{Origin, Platform, closest, did_you_mean, with_our_word};
 use crate::predecessor::coverage_file;
+use crate::selection::Decision;
 use anyhow::Result;
 
 /// A value of a step, and its origin.
@@ -178,6 +179,15 @@ impl<'a> Planner<'a> {
         if let Some(paths) = check.as_ref().and_then(|check| check.if_changed.as_ref()) {
             let option = if paths.len() > 1 { "workspace, dependents" } else { "workspace" };
             lines.push(line("if_changed", &paths.join(" "), Origin::Option(option.into())));
+        }
+        match check.as_ref().and_then(|check| check.decision.as_ref()) {
+            Some(Decision::Runs(cause)) => {
+                lines.push(line("runs by", cause, Origin::Option("select".into())));
+            }
+            Some(Decision::LeftOut(reason)) => {
+                lines.push(line("skip", reason, Origin::Option("select".into())));
+            }
+            None => {}
         }
         Ok(Explained {
             label,

@@ -8,6 +8,7 @@ use crate::exit::{infrastructure, usage};
 use crate::model::Platform;
 use crate::model::shown::{self, value};
 use crate::predecessor::{self, Description, Legacy, LegacyCheck, Test, Variables};
+use crate::selection::Selection;
 use crate::workspace::path::{file_in, is_within, join};
 use crate::workspace::{Crate, Crates, Files, Reach, parallel, unreadable};
 use anyhow::Result;
@@ -40,6 +41,8 @@ pub struct Facts {
     crate_in: HashMap<String, usize>,
     /// Notes for the person who reads the log. They are not errors.
     pub notes: Vec<String>,
+    /// What the change reaches. None where nobody asked: then every step is planned to run.
+    pub selection: Option<Selection>,
 }
 
 /// A member of the workspace.

@@ -1,6 +1,7 @@
 //! Turns the configuration and the facts into planned checks. Pure: it starts no process and reads no file.
 
 mod check;
+mod decide;
 mod emulated;
 mod explain;
 mod facts;

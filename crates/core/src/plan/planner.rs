@@ -192,7 +192,8 @@ impl<'a> Planner<'a> {
                 .filter(|_| step.timeout.origin != Origin::Default),
             env: made.env,
             needs: made.needs,
-            if_changed: if_changed(item, of_crate),
+            if_changed: if self.facts.selection.is_none() { if_changed(item, of_crate) } else { None },
+            decision: self.decide(item, of_crate),
             step,
         })
     }

@@ -131,6 +131,11 @@ impl Crates {
         Ok(())
     }
 
+    /// All crates: the members, and the others on which they depend.
+    pub fn all(&self) -> &[Crate] {
+        &self.all
+    }
+
     /// The members, sorted by name.
     pub fn members(&self) -> Vec<&Crate> {
         let mut members: Vec<&Crate> = self.all.iter().filter(|found| found.member).collect();

@@ -177,3 +177,37 @@ fn what_a_hook_says_of_its_repository_is_not_heeded() {
         assert!(command.env.contains(&(name.into(), None)), "{name}");
     }
 }
+
+#[test]
+fn a_change_has_every_path_that_differs_and_a_rename_has_two() {
+    let repository = Repository::new();
+    std::fs::write(repository.root.join("a"), "the same text in both places\n").unwrap();
+    std::fs::write(repository.root.join("b \"q\""), "old").unwrap();
+    repository.git(&["add", "."]);
+    let base = repository.commit("one");
+    repository.git(&["mv", "a", "moved"]);
+    std::fs::write(repository.root.join("b \"q\""), "new").unwrap();
+    repository.git(&["commit", "--quiet", "--all", "--message=two"]);
+    let git = Git::at(&repository.root).unwrap();
+    assert_eq!(git.changed(&base).unwrap(), ["a", "b \"q\"", "moved"]);
+    assert_eq!(git.tracked().unwrap().paths, ["b \"q\"", "moved"]);
+    let texts = git.texts(&base, &["moved", "b \"q\"", "a"]).unwrap();
+    assert_eq!(texts.get("b \"q\""), Some(&Some("old".to_owned())));
+    assert_eq!(texts.get("a"), Some(&Some("the same text in both places\n".to_owned())));
+    assert_eq!(texts.get("moved"), None);
+}
+
+#[test]
+fn a_path_that_was_changed_back_is_touched_and_does_not_differ() {
+    let repository = Repository::new();
+    std::fs::write(repository.root.join("a"), "old").unwrap();
+    repository.git(&["add", "."]);
+    let base = repository.commit("one");
+    for text in ["new", "old"] {
+        std::fs::write(repository.root.join("a"), text).unwrap();
+        repository.git(&["commit", "--quiet", "--all", "--message=more"]);
+    }
+    let git = Git::at(&repository.root).unwrap();
+    assert_eq!(git.changed(&base).unwrap(), [""; 0]);
+    assert_eq!(git.touched(&base).unwrap(), ["a"]);
+}

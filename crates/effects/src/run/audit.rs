@@ -1,6 +1,6 @@
 //! Runs cargo-audit: on the repository's lock file, or on one that is made in a temporary folder.
 
-use super::base::{self, find};
+use super::base::{self, Search, find};
 use super::skeleton::{self, LOCK};
 use super::{Context, Judgement, preamble};
 use crate::files;
@@ -176,7 +176,7 @@ fn base_knows(
 ) -> Result<Result<BTreeSet<(String, String)>, Ended>> {
     let git = Git::at(context.root)?;
     let known = base::surroundings(&git)?;
-    let found = find(context, &git, options.base.as_deref(), BASE, &known)?;
+    let found = find(&mut Search::of(context), &git, options.base.as_deref(), BASE, &known)?;
     let Some(tip) = found.commit else { return Ok(Ok(BTreeSet::new())) };
     // If the base has corrected something since the change branched off, the change is not to blame for it.
     let commit = git.merge_base(&tip, "HEAD")?.unwrap_or(tip);

@@ -8,6 +8,7 @@ use anyhow::Result;
 use rust_vmm_ci_core::checks::base::{Base, Choice, Surroundings, choose};
 use rust_vmm_ci_core::checks::commit_format::short;
 use rust_vmm_ci_core::exit;
+use std::time::Instant;
 
 /// By how many commits a shallow clone is deepened, one step after the other, until it reaches the base. The
 /// last step fetches the whole history.
@@ -22,6 +23,27 @@ pub struct Found {
     pub commit: Option<String>,
     /// Its name for people.
     pub shown: String,
+    /// Whether it could not be fetched, so that it may be older than the base.
+    pub stale: bool,
+}
+
+/// How a base is looked for.
+pub struct Search<'a> {
+    /// When the search must have ended.
+    pub deadline: Option<Instant>,
+    /// Takes lines about it, with their line ends.
+    pub log: &'a mut dyn FnMut(&[u8]),
+}
+
+impl<'a> Search<'a> {
+    /// The search of a check.
+    pub fn of<'c: 'a>(context: &'a mut Context<'c>) -> Self {
+        Self { deadline: context.deadline, log: &mut *context.log }
+    }
+
+    fn say(&mut self, line: &str) {
+        (self.log)(format!("{line}\n").as_bytes());
+    }
 }
 
 /// Reads from the environment and from git what decides which commit is the base.
@@ -54,7 +76,7 @@ pub fn with_git(known: Surroundings, git: &Git) -> Result<Surroundings> {
 /// Exit 3 with what was tried, where there is no base. [`process::Error::Cancelled`] where the job is
 /// cancelled.
 pub fn find(
-    context: &mut Context<'_>,
+    search: &mut Search<'_>,
     git: &Git,
     option: Option<&str>,
     key: &str,
@@ -64,35 +86,38 @@ pub fn find(
         return Err(exit::infrastructure("this repository has no commit yet"));
     }
     let choice = choose(option, key, known);
+    let mut stale = false;
     let found = match &choice.base {
         Base::Branch { name, remote, local } => {
             let wanted = Wanted::Branch(name);
-            let commit = match fetched(context, git, remote.as_deref(), wanted) {
+            let commit = match fetched(search, git, remote.as_deref(), wanted) {
                 Ok(commit) => commit,
                 Err(error) if process::Error::is_cancel(&error) => return Err(error),
                 Err(error) => {
                     let Some((commit, from)) = kept(git, local)? else {
                         return Err(no_base(&choice, error));
                     };
-                    context.say(&format!("{error:#}"));
-                    context.say(&format!("`{from}` serves as it is here; it may be older than the base"));
+                    search.say(&format!("{error:#}"));
+                    search.say(&format!("`{from}` serves as it is here; it may be older than the base"));
+                    // Without a remote nothing newer exists.
+                    stale = remote.is_some();
                     commit
                 }
             };
-            let commit = reach(context, git, remote.as_deref(), wanted, commit)?;
-            Found { shown: format!("`{name}` ({})", short(&commit)), commit: Some(commit) }
+            let commit = reach(search, git, remote.as_deref(), wanted, commit)?;
+            Found { shown: format!("`{name}` ({})", short(&commit)), commit: Some(commit), stale }
         }
         Base::Commit { hash, remote } => {
             let wanted = Wanted::Commit(hash);
             if git.resolve(hash)?.is_none() {
-                fetched(context, git, remote.as_deref(), wanted).map_err(|error| no_base(&choice, error))?;
+                fetched(search, git, remote.as_deref(), wanted).map_err(|error| no_base(&choice, error))?;
             }
-            let commit = reach(context, git, remote.as_deref(), wanted, hash.clone())?;
-            Found { shown: format!("`{}`", short(&commit)), commit: Some(commit) }
+            let commit = reach(search, git, remote.as_deref(), wanted, hash.clone())?;
+            Found { shown: format!("`{}`", short(&commit)), commit: Some(commit), stale }
         }
-        Base::Pushed { name, remote } => pushed(context, git, name, remote.as_deref())?,
+        Base::Pushed { name, remote } => pushed(search, git, name, remote.as_deref())?,
     };
-    context.say(&format!("compared with {}, named by {}", found.shown, choice.named_by));
+    search.say(&format!("compared with {}, named by {}", found.shown, choice.named_by));
     Ok(found)
 }
 
@@ -108,7 +133,7 @@ pub fn find_or_missing(
     key: &str,
     known: &Surroundings,
 ) -> Result<Result<Found, Judgement>> {
-    match find(context, git, option, key, known) {
+    match find(&mut Search::of(context), git, option, key, known) {
         Err(error)
             if known.remotes.is_empty()
                 && option.is_none()
@@ -125,9 +150,9 @@ pub fn find_or_missing(
 }
 
 /// Fetches a base.
-fn fetched(context: &Context<'_>, git: &Git, remote: Option<&str>, wanted: Wanted<'_>) -> Result<String> {
+fn fetched(search: &Search<'_>, git: &Git, remote: Option<&str>, wanted: Wanted<'_>) -> Result<String> {
     let remote = remote.ok_or_else(|| exit::infrastructure("there is no remote to fetch from"))?;
-    git.fetch(remote, wanted, Depth::Same, context.deadline)
+    git.fetch(remote, wanted, Depth::Same, search.deadline)
 }
 
 /// The first of these names that names a commit here: the commit's hash, and the name.
@@ -142,7 +167,7 @@ fn kept<'a>(git: &Git, names: &'a [String]) -> Result<Option<(String, &'a str)>>
 
 /// Deepens a shallow clone until all of the change's commits are here.
 fn reach(
-    context: &mut Context<'_>,
+    search: &mut Search<'_>,
     git: &Git,
     remote: Option<&str>,
     wanted: Wanted<'_>,
@@ -152,14 +177,14 @@ fn reach(
         if !git.is_shallow()? || git.is_whole(&base, "HEAD")? {
             break;
         }
-        deepen(context, git, remote, wanted, depth)?;
+        deepen(search, git, remote, wanted, depth)?;
     }
     Ok(base)
 }
 
 /// Deepens a shallow clone by one step.
 fn deepen(
-    context: &mut Context<'_>,
+    search: &mut Search<'_>,
     git: &Git,
     remote: Option<&str>,
     wanted: Wanted<'_>,
@@ -173,9 +198,9 @@ fn deepen(
             "this clone is shallow, its history ends before the base, and it cannot be deepened: {error:#}"
         ))
     };
-    context.say("this clone is shallow and its history ends before the base: fetching more of it");
+    search.say("this clone is shallow and its history ends before the base: fetching more of it");
     let remote = remote.ok_or_else(|| cut(exit::infrastructure("there is no remote to fetch from")))?;
-    git.fetch(remote, wanted, depth, context.deadline).map_err(cut)?;
+    git.fetch(remote, wanted, depth, search.deadline).map_err(cut)?;
     Ok(())
 }
 
@@ -184,29 +209,34 @@ fn deepen(
 /// Buildkite does not say which commits a push contained. Where this checkout has seen the branch before, the
 /// reflog has its former commit. Otherwise only the last commit is certain to be new, with all that it has
 /// merged: the answer is that commit's first parent.
-fn pushed(context: &mut Context<'_>, git: &Git, name: &str, remote: Option<&str>) -> Result<Found> {
+fn pushed(search: &mut Search<'_>, git: &Git, name: &str, remote: Option<&str>) -> Result<Found> {
     let head = git.resolve("HEAD")?;
     let tracked = format!("refs/remotes/origin/{name}");
     for steps in 0..FORMER {
         let Some(former) = git.former_position(&tracked, steps)? else { break };
         if head.as_ref() != Some(&former) && git.is_ancestor(&former, "HEAD")? {
-            let commit = reach(context, git, remote, Wanted::Branch(name), former)?;
+            let commit = reach(search, git, remote, Wanted::Branch(name), former)?;
             let shown = format!("`{name}` as this checkout saw it last ({})", short(&commit));
-            return Ok(Found { commit: Some(commit), shown });
+            return Ok(Found { commit: Some(commit), shown, stale: false });
         }
     }
     if git.is_shallow()? && git.resolve("HEAD^1")?.is_none() {
-        deepen(context, git, remote, Wanted::Branch(name), STEPS[0])?;
+        deepen(search, git, remote, Wanted::Branch(name), STEPS[0])?;
     }
     let Some(parent) = git.resolve("HEAD^1")? else {
-        return Ok(Found { commit: None, shown: "nothing: this is the first commit".to_owned() });
+        return Ok(Found {
+            commit: None,
+            shown: "nothing: this is the first commit".to_owned(),
+            stale: false,
+        });
     };
-    context.say(&format!(
+    search.say(&format!(
         "this is a push to `{name}`, and this checkout has not seen the branch before: its last commit is \
          looked at, with all that it merged"
     ));
-    let commit = reach(context, git, remote, Wanted::Branch(name), parent)?;
-    Ok(Found { shown: format!("`{name}` before its last commit ({})", short(&commit)), commit: Some(commit) })
+    let commit = reach(search, git, remote, Wanted::Branch(name), parent)?;
+    let shown = format!("`{name}` before its last commit ({})", short(&commit));
+    Ok(Found { shown, commit: Some(commit), stale: false })
 }
 
 /// The error where no base can be found: what was tried, and what could name one.

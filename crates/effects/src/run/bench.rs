@@ -83,7 +83,7 @@ fn compare(
     if let Some(judgement) = ran.failure("the benchmarks fail", &from_root) {
         return Ok(judgement);
     }
-    let Found { commit: Some(commit), shown: name } = found else {
+    let Found { commit: Some(commit), shown: name, .. } = found else {
         return Ok(passed(format!("there is no base to compare with: {}", found.shown)));
     };
     (context.progress)(2, 2, "the base");

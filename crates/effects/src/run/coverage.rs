@@ -278,7 +278,8 @@ impl Measurement<'_, '_> {
         let mut ask = || -> Result<AddedLines> {
             let git = Git::at(root)?;
             let known = base::surroundings(&git)?;
-            let found = base::find(self.context, &git, None, "checks.coverage.base", &known)?;
+            let found =
+                base::find(&mut base::Search::of(self.context), &git, None, "checks.coverage.base", &known)?;
             let Some(commit) = found.commit else { return Ok(AddedLines::new()) };
             let from = git.merge_base(&commit, "HEAD")?.unwrap_or(commit);
             git.added_lines(&from)

@@ -73,6 +73,8 @@ fn kept(written: &Value) -> String {
         skip: settled.skip,
         workspace: settled.workspace,
         dependents: settled.dependents,
+        select: settled.select,
+        ignore: settled.ignore,
         jobs: settled.jobs,
         split: settled.split,
         docker: settled.docker,

@@ -1,0 +1,121 @@
+//! What the path of a changed file says about it.
+
+use crate::workspace::path::is_within;
+use std::collections::{BTreeSet, HashMap};
+
+/// The beginnings of the names of files that are for people or for git alone.
+const FOR_PEOPLE: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS", "CODEOWNERS"];
+
+/// Whether no program reads a file, unless a source names it: Markdown, licences, what GitHub reads.
+pub fn is_for_people(path: &str) -> bool {
+    let name = name(path);
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    path.starts_with(".github/")
+        || extension.eq_ignore_ascii_case("md")
+        || (FOR_PEOPLE.iter().any(|start| name.starts_with(start)) && !is_source(extension))
+        || matches!(name, ".gitignore" | ".editorconfig" | ".mailmap")
+}
+
+fn is_source(extension: &str) -> bool {
+    matches!(extension, "rs" | "toml" | "json" | "sh" | "py" | "c" | "h")
+}
+
+/// The file name at the end of a path.
+pub fn name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The folder that a path is in.
+pub fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(parent, _)| parent)
+}
+
+/// The folders above a path, from the nearest, with the root at the end.
+pub fn above(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(parent(path)), |dir| (!dir.is_empty()).then(|| parent(dir)))
+}
+
+/// The changed paths, for questions about folders.
+#[derive(Debug)]
+pub struct Changed<'a>(Vec<&'a str>);
+
+impl<'a> Changed<'a> {
+    /// The paths.
+    pub fn new(paths: impl IntoIterator<Item = &'a str>) -> Self {
+        let sorted: BTreeSet<&str> = paths.into_iter().collect();
+        Self(sorted.into_iter().collect())
+    }
+
+    /// The first changed path that is this path or below it.
+    pub fn within(&self, path: &str) -> Option<&'a str> {
+        if path.is_empty() {
+            return self.0.first().copied();
+        }
+        // Paths such as `a-b` sort between `a` and what is in the folder `a`.
+        let first = |from: &str| self.0.get(self.0.partition_point(|known| *known < from)).copied();
+        let found = first(path).filter(|found| is_within(found, path));
+        found.or_else(|| first(&format!("{path}/")).filter(|found| is_within(found, path)))
+    }
+
+    /// The first changed path that is this path, below it, or a submodule above it.
+    pub fn at(&self, path: &str) -> Option<&'a str> {
+        let above = || above(path).find_map(|dir| self.0.binary_search(&dir).ok());
+        self.within(path).or_else(|| above().map(|at| self.0[at]))
+    }
+
+    /// The first changed path that is directly in this folder.
+    pub fn directly_in(&self, folder: &str) -> Option<&'a str> {
+        self.0.iter().copied().find(|path| parent(path) == folder)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &'a str> + '_ {
+        self.0.iter().copied()
+    }
+}
+
+/// Finds the crate whose folder has a path: the nearest folder above it.
+#[derive(Debug)]
+pub struct Owners<'a>(HashMap<&'a str, usize>);
+
+impl<'a> Owners<'a> {
+    /// The crates' folders, in the order of their indices.
+    pub fn new(dirs: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(dirs.into_iter().enumerate().map(|(index, dir)| (dir, index)).collect())
+    }
+
+    /// The index of the crate that has a path in its folder.
+    pub fn of(&self, path: &str) -> Option<usize> {
+        above(path).find_map(|dir| self.0.get(dir).copied())
+    }
+
+    /// Whether a folder is that of a crate.
+    pub fn is_crate(&self, dir: &str) -> bool {
+        self.0.contains_key(dir)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_for_people_are_known_by_their_names() {
+        for path in ["README.md", "a/x.MD", "LICENSE-MIT", "a/LICENSE", ".github/x.yml", "CODEOWNERS"] {
+            assert!(is_for_people(path), "{path}");
+        }
+        for path in ["src/lib.rs", "LICENSE.rs", "md", "a/.github2/x", "AUTHORS.toml", ".gitattributes"] {
+            assert!(!is_for_people(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_folder_has_what_is_below_it_and_no_other() {
+        let changed = Changed::new(["a-b/x", "a/b/c", "a.b"]);
+        assert_eq!(changed.within("a"), Some("a/b/c"));
+        assert_eq!(changed.within("a.b"), Some("a.b"));
+        assert_eq!(changed.within("a/b/c/d"), None);
+        assert_eq!(changed.directly_in("a/b"), Some("a/b/c"));
+        assert_eq!(changed.directly_in("a"), None);
+    }
+}
