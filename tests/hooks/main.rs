@@ -8,6 +8,7 @@ mod download;
 mod engine;
 mod lock;
 mod pod;
+mod pod_job;
 mod release;
 
 use std::fs;
