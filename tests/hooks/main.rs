@@ -10,6 +10,7 @@ mod lock;
 mod pod;
 mod pod_job;
 mod release;
+mod upgrade;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
