@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::agent::agent;
 use support::bootstrap::Bootstrap;
-use support::buildkite::{Build, Buildkite};
+use support::buildkite::{Build, Buildkite, Environment};
 use support::sandbox::Sandbox;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_rust-vmm-ci");
@@ -25,8 +25,15 @@ fn job(agent: &Path) -> Bootstrap {
     Bootstrap::new(BINARY, agent, FILES).plugin(&json!({"docker": false})).command("echo it ran")
 }
 
-/// What somebody changes in a signed step.
-type Change = fn(&mut Value);
+/// What somebody changes after the step was signed.
+#[derive(Clone, Copy)]
+enum Change {
+    Nothing,
+    /// The step, and what the job has of it.
+    Step(fn(&mut Value)),
+    /// The job's variables alone.
+    Job(fn(&mut Environment)),
+}
 
 #[test]
 fn what_the_agent_may_restrict_works_or_is_refused_before_the_plugin_runs() {
@@ -74,6 +81,8 @@ impl Uploading {
         let steps = json!([
             {"label": "one", "command": "echo for {target_platform} with $A", "env": {"A": "a value"},
              "platform": [std::env::consts::ARCH]},
+            {"label": "{{matrix}}", "command": "echo for matrix {{matrix}}", "matrix": ["two", "three"],
+             "platform": [std::env::consts::ARCH]},
         ]);
         let options = json!({"mode": "upload", "standard": false, "docker": false, "steps": steps});
         let buildkite = Buildkite::new(&source);
@@ -102,58 +111,86 @@ impl Uploading {
     }
 
     /// Uploads with one agent, which signs, and runs the uploaded steps with another, which verifies.
-    fn signed(mut self, agent: &Path, change: Option<fn(&mut Value)>) -> Build {
+    fn signed(mut self, agent: &Path, change: Change) -> Build {
         let [private, public] = self.keys(agent).map(|key| key.display().to_string());
-        if let Some(change) = change {
-            self.buildkite.change_steps(change);
+        match change {
+            Change::Nothing => {}
+            Change::Step(change) => self.buildkite.change_steps(change),
+            Change::Job(change) => self.buildkite.change_variables(change),
         }
-        self.start(
-            agent,
-            &["--signing-jwks-file", &private, "--signing-jwks-key-id", "test", "--disconnect-after-job"],
-        );
+        self.buildkite.hand_out_one();
+        self.start(agent, &["--signing-jwks-file", &private, "--signing-jwks-key-id", "test"]);
         self.buildkite.wait_until(LIMIT, |build| build.job("upload").is_over());
-        self.start(agent, &["--verification-jwks-file", &public]);
+        self.buildkite.replace(agent, &self.sandbox, |command| {
+            command.env("RUST_VMM_CI_BINARY", BINARY).args(["--verification-jwks-file", &public]);
+        });
         self.buildkite.finish(LIMIT)
     }
 }
 
-fn label() -> String {
-    format!("one-{}", std::env::consts::ARCH)
+fn label(name: &str) -> String {
+    format!("{name}-{}", std::env::consts::ARCH)
 }
 
 #[test]
 fn a_signed_build_passes() {
     let Some(agent) = agent() else { return };
-    let build = Uploading::new().signed(agent, None);
-    let job = build.job(&label());
-    assert!(job.step.get("signature").is_some(), "{}", job.step);
-    assert_eq!(job.exit_status, Some(0), "{}", build.story());
-    let said = format!("for {} with a value", std::env::consts::ARCH);
-    assert!(job.log().contains("Job signature verified"), "{}", build.story());
-    assert!(job.log().contains(&said), "{}", build.story());
+    let build = Uploading::new().signed(agent, Change::Nothing);
+    let arch = std::env::consts::ARCH;
+    for (name, said) in [
+        ("one", format!("for {arch} with a value")),
+        ("two", "for matrix two".to_owned()),
+        ("three", "for matrix three".to_owned()),
+    ] {
+        let job = build.job(&label(name));
+        assert!(job.step.get("signature").is_some(), "{}", job.step);
+        assert_eq!(job.exit_status, Some(0), "{}", build.story());
+        assert!(job.log().contains("Job signature verified"), "{}", build.story());
+        assert!(job.log().contains(&said), "{}", build.story());
+    }
+}
+
+/// Changes the options of this plugin in a step.
+fn change_options(step: &mut Value) {
+    let plugin = step["plugins"][0].as_object_mut().unwrap();
+    plugin.values_mut().next().unwrap()["annotate"] = false.into();
+}
+
+fn change_variable(variables: &mut Environment, name: &str, from: &str, to: &str) {
+    let value = variables.get_mut(name).unwrap();
+    *value = value.replace(from, to);
 }
 
 #[test]
-fn a_changed_byte_in_a_signed_field_is_refused() {
+fn a_change_of_what_is_signed_is_refused_before_anything_runs() {
     let Some(agent) = agent() else { return };
-    let changes: [(&str, Change); 3] = [
-        ("command", |step| step["command"] = "echo changed".into()),
-        ("env", |step| step["env"]["A"] = "changed".into()),
-        ("plugins", |step| {
-            let plugin = step["plugins"][0].as_object_mut().unwrap();
-            let options = plugin.values_mut().next().unwrap();
-            options["annotate"] = false.into();
-        }),
+    // The fields that the agent signs: command, env, plugins, matrix and repository_url.
+    let changes = [
+        ("command", Change::Step(|step| step["command"] = "echo it ran".into())),
+        ("command of the job", Change::Job(|job| change_variable(job, "BUILDKITE_COMMAND", "for", "it ran"))),
+        ("env", Change::Step(|step| step["env"]["A"] = "changed".into())),
+        ("env of the job", Change::Job(|job| drop(job.insert("A".into(), "changed".into())))),
+        ("plugins", Change::Step(change_options)),
+        (
+            "plugins of the job",
+            Change::Job(|job| change_variable(job, "BUILDKITE_PLUGINS", "{", "{\"a#1\":{},")),
+        ),
+        ("matrix", Change::Step(|step| step["matrix"] = json!(["two", "four"]))),
+        ("repository", Change::Job(|job| change_variable(job, "BUILDKITE_REPO", "source", "./source"))),
     ];
     for (field, change) in changes {
-        let build = Uploading::new().signed(agent, Some(change));
-        let job = build.job(&label());
-        assert_ne!(job.exit_status, Some(0), "{field}: {}", build.story());
-        assert!(
-            !job.log().contains("for x86_64") && !job.log().contains("changed\n"),
-            "{field}: {}",
-            build.story()
-        );
+        let build = Uploading::new().signed(agent, change);
+        let is_refused = |name: &str| {
+            let job = build.job(&label(name));
+            let ran = ["for x86_64", "for matrix", "it ran", "~~~ Running"];
+            job.exit_status != Some(0) && !ran.iter().any(|said| job.log().contains(said))
+        };
+        // `env` is set in the first step alone; a change of it in the others is no less refused.
+        let names: &[&str] = if field == "matrix" { &["two", "four"] } else { &["one", "two", "three"] };
+        let names = names.iter().filter(|name| field != "env of the job" || **name == "one");
+        for name in names {
+            assert!(is_refused(name), "{field}, {name}: {}", build.story());
+        }
     }
 }
 

@@ -47,6 +47,21 @@ fn what_is_wrong_is_a_fault_with_its_correction() {
 }
 
 #[test]
+fn without_cargo_it_says_which_image_the_program_is_built_in() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let policy = sandbox.path().join("policy.json");
+    for (text, expected) in [("{}", "missing"), (r#"{"install-image": "rust.example/a:1"}"#, "ok")] {
+        std::fs::write(&policy, text).unwrap();
+        let policy = policy.to_str().unwrap();
+        let (said, _) = doctor(&[("RUST_VMM_CI_POLICY", policy), ("PATH", "/no/such/folder")]);
+        assert_eq!(state(&said, "install-image"), expected, "{said}");
+    }
+}
+
+#[test]
 fn in_kubernetes_no_engine_is_needed() {
     let (said, _) = doctor(&[("BUILDKITE_KUBERNETES_EXEC", "true"), ("PATH", "/no/such/folder")]);
     assert_eq!(state(&said, "engine"), "ok", "{said}");

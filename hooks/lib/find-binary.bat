@@ -16,6 +16,7 @@ SET "way="
 SET "why="
 SET "host="
 SET "works="
+SET "lock="
 CALL :seconds
 SET "began=%seconds%"
 FOR %%I IN ("%~dp0..\..") DO SET "root=%%~fI"
@@ -131,16 +132,13 @@ REM The job's name is in it, because RANDOM is the same in two jobs that start i
 SET "new=%folder%\new-%BUILDKITE_JOB_ID%-%RANDOM%.exe"
 IF "%RUST_VMM_CI_INSTALL%"=="build" GOTO build
 
-REM A released binary. Of two jobs that download at once, the binary of the first is used.
+REM A released binary.
 SET "machine=none"
 IF /I "%PROCESSOR_ARCHITECTURE%"=="AMD64" SET "machine=x86_64"
 IF /I "%PROCESSOR_ARCHITECTURE%"=="ARM64" SET "machine=aarch64"
 SET "hash="
 SET "triple="
-FOR %%E IN (gnu msvc gnullvm) DO FOR /F "usebackq eol=# tokens=1,2" %%A IN ("%releases%") DO IF "%%B"=="%machine%-pc-windows-%%E" IF NOT DEFINED triple (
-    SET "hash=%%A"
-    SET "triple=%%B"
-)
+FOR /F "usebackq eol=# tokens=1,2" %%A IN ("%releases%") DO CALL :released "%%A" "%%B"
 SET "why=hooks/lib/releases has no binary of version %version% for this machine"
 IF NOT DEFINED triple GOTO not_downloaded
 SET "mirror=%repository%/releases/download"
@@ -155,6 +153,29 @@ SET "why=there is no certutil.exe on PATH"
 IF NOT DEFINED certutil GOTO not_downloaded
 SET "why=there is no curl.exe on PATH"
 IF NOT DEFINED absolute IF NOT DEFINED curl GOTO not_downloaded
+REM Of two jobs at once, one downloads and the other waits: whose MD makes this folder has the lock. Batch cannot
+REM tell whether the holder lives. So after two minutes a job goes on without it: the lock only saves work.
+SET "lock=%folder%\download"
+SET "waited=0"
+:lock
+REM A success of MD leaves the level as it was. Wine's && does not look at it.
+CALL :zero
+MD "%lock%" 2>NUL
+IF NOT ERRORLEVEL 1 GOTO locked
+IF EXIST "%found%" GOTO locked
+SET "text=another job makes it; waiting"
+IF "%waited%"=="0" CALL :say
+SET /A waited+=1
+IF %waited% GEQ 120 GOTO locked
+PING -n 2 127.0.0.1 >NUL
+GOTO lock
+:locked
+SET "way=made by another job"
+IF EXIST "%found%" CALL :works
+IF NOT DEFINED works GOTO download
+IF EXIST "%lock%" RD "%lock%"
+GOTO done
+:download
 SET "tries=0"
 :try_download
 SET /A tries+=1
@@ -192,6 +213,7 @@ IF %tries% GEQ 3 GOTO not_downloaded
 PING -n 2 127.0.0.1 >NUL
 GOTO try_download
 :not_downloaded
+IF DEFINED lock IF EXIST "%lock%" RD "%lock%"
 IF NOT "%RUST_VMM_CI_INSTALL%"=="download" GOTO build
 CALL :fail "there is no rust-vmm-ci on this agent, and none could be downloaded: %why%" "install rust-vmm-ci on the agent's PATH, or correct RUST_VMM_CI_MIRROR, or unset RUST_VMM_CI_INSTALL"
 GOTO none
@@ -257,6 +279,7 @@ PING -n 2 127.0.0.1 >NUL
 GOTO place
 :placed
 IF EXIST "%new%" DEL "%new%"
+IF DEFINED lock IF EXIST "%lock%" RD "%lock%"
 IF EXIST "%found%" CALL :works
 IF DEFINED works GOTO done
 CALL :fail "the binary at '%found%' is not there or does not run" "free some space, or make the folder writable for the agent's user"
@@ -330,11 +353,27 @@ IF "%text:~1,2%"==":/" SET "absolute=1"
 IF "%text:~0,2%"=="\\" SET "absolute=1"
 EXIT /B
 
+:zero
+EXIT /B 0
+
+REM Sets `triple` and `hash` from the first line of `releases` for this machine.
+:released
+IF DEFINED triple EXIT /B
+FOR %%E IN (gnu msvc gnullvm) DO IF "%~2"=="%machine%-pc-windows-%%E" SET "triple=%~2"
+IF DEFINED triple SET "hash=%~1"
+EXIT /B
+
 REM Sets `seconds` to the seconds of the day.
 :seconds
-REM The hour has one digit or two, with a blank before it or without.
-FOR /F "tokens=1-3 delims=:., " %%A IN ("%TIME%") DO SET "hour=0%%A" & SET "minute=0%%B" & SET "second=0%%C"
-SET /A "seconds=((1%hour:~-2% %% 100)*60+(1%minute:~-2% %% 100))*60+(1%second:~-2% %% 100)"
+SET "seconds=0"
+FOR /F "tokens=1-3 delims=:., " %%A IN ("%TIME%") DO CALL :of_day "%%A" "%%B" "%%C"
+EXIT /B
+:of_day
+REM The hour has one digit or two. Wine has AM or PM in place of the seconds, which is no number: then it stays 0.
+SET "hour=0%~1"
+SET "minute=0%~2"
+SET "second=0%~3"
+SET /A "seconds=((1%hour:~-2% %% 100)*60+(1%minute:~-2% %% 100))*60+(1%second:~-2% %% 100)" 2>NUL
 EXIT /B
 
 REM Says `text`. Expanded late, so that no sign in a path is cmd's.

@@ -18,16 +18,19 @@ use support::stub::Stub;
 use crate::agent::{Agent, Ended, Shell, builds, wait_for};
 
 /// A binary that is small and says who it is.
-const BINARY: &str = "#!/bin/sh\n[ \"$1\" = --version ] && echo rust-vmm-ci 1.0.0\n";
+pub(crate) const BINARY: &str = "#!/bin/sh\n[ \"$1\" = --version ] && echo rust-vmm-ci 1.0.0\n";
 
-fn triple() -> String {
+pub(crate) fn triple() -> String {
     format!("{}-unknown-linux-gnu", std::env::consts::ARCH)
 }
 
+pub(crate) fn hash_of(file: &[u8]) -> String {
+    Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// An agent whose plugin has this file as its release, and the release's path below a mirror.
-fn released(agent: Agent, file: &[u8]) -> (Agent, String) {
-    let hash: String =
-        Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+pub(crate) fn released(agent: Agent, file: &[u8]) -> (Agent, String) {
+    let hash = hash_of(file);
     fs::write(
         agent.plugin().join("hooks/lib/releases"),
         format!("# A comment.\n{}  sparc64-unknown-linux-gnu\n{hash}  {}\n", "0".repeat(64), triple()),
@@ -38,7 +41,7 @@ fn released(agent: Agent, file: &[u8]) -> (Agent, String) {
 }
 
 /// A mirror that is a folder with this file in it.
-fn folder(agent: &Agent, path: &str, file: &[u8]) -> PathBuf {
+pub(crate) fn folder(agent: &Agent, path: &str, file: &[u8]) -> PathBuf {
     let mirror = agent.root.join("mirror");
     let to = mirror.join(path);
     fs::create_dir_all(to.parent().unwrap()).unwrap();
@@ -142,7 +145,9 @@ fn a_released_binary_comes_from_a_folder_without_any_program_for_networks() {
 
 #[test]
 fn a_released_binary_is_there_in_two_seconds_and_is_never_asked_for_again() {
-    let program = fs::read(env!("CARGO_BIN_EXE_rust-vmm-ci")).unwrap();
+    // A measure names a released binary here, which is a tenth of a debug build.
+    let program = std::env::var_os("RELEASED").unwrap_or_else(|| env!("CARGO_BIN_EXE_rust-vmm-ci").into());
+    let program = fs::read(program).unwrap();
     let (agent, path) = released(Agent::new(), &program);
     let server = Server::new(&path, &program, Answer::Whole);
     let agent = agent.with("RUST_VMM_CI_MIRROR", &server.address).with("BUILDKITE_COMMAND", "echo it ran");

@@ -58,7 +58,7 @@ fn an_image_that_the_job_could_name_builds_nothing() {
         .with("BUILDKITE_PLUGIN_CONFIGURATION", r#"{"docker": {"image": "strange:2"}}"#)
         .with("BUILDKITE_IMAGE", "strange:3");
 
-    agent.run("command").with(3, &["no cargo to build it with"]);
+    agent.run("command").with(3, &["no cargo to build it with", "no install-image in the agent's policy"]);
 
     assert_eq!(log(&agent), "");
 }

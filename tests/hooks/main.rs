@@ -8,7 +8,9 @@ mod download;
 mod engine;
 mod lock;
 mod pod;
+mod pod_job;
 mod release;
+mod upgrade;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

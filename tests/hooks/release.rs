@@ -48,7 +48,8 @@ fn after_a_release_the_version_is_raised_and_the_hashes_are_gone() {
     let header = fs::read_to_string(&releases).unwrap();
     let header: String =
         header.lines().filter(|line| line.starts_with('#')).flat_map(|line| [line, "\n"]).collect();
-    fs::write(&releases, format!("{header}{}  x86_64-unknown-linux-gnu\n", "a".repeat(64))).unwrap();
+    let hash = "a".repeat(64);
+    fs::write(&releases, format!("{header}# Made by rustc 1.\n{hash}  x86_64-unknown-linux-musl\n")).unwrap();
     let run = |version: &str| {
         Command::new(folder.path().join(".ci/release"))
             .args(["--after", version])

@@ -1,9 +1,12 @@
-//! Without a binary the hook builds one.
+//! Without a binary the hook downloads or builds one.
 
 use super::{LIBRARY, machine};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use support::wine::{LIMIT, Machine, windows};
 
 /// A machine without the binary, and what its cargo notes.
@@ -121,4 +124,87 @@ fn a_variable_with_quotes_names_the_file_all_the_same() {
     let outcome = machine.run(&json!({}), Some("echo it ran"));
     assert_eq!(outcome.status, 0, "{}", outcome.log);
     assert!(outcome.log.contains("it ran"), "{}", outcome.log);
+}
+
+/// A machine without the binary whose plugin has this project's program as its release, and the release's path
+/// below a mirror. Its cargo notes its calls in the file.
+fn released() -> Option<(Machine, String, PathBuf)> {
+    let (machine, cargo) = machine_without_binary()?;
+    let program = fs::read(&machine.wine.program).unwrap();
+    let hash: String = Sha256::digest(&program).iter().map(|byte| format!("{byte:02x}")).collect();
+    let line = format!("# A comment.\r\n{hash}  x86_64-pc-windows-gnu\r\n");
+    fs::write(machine.plugin().join("hooks/lib/releases"), line).unwrap();
+    Some((machine, "v1.0.0/rust-vmm-ci-x86_64-pc-windows-gnu.exe".into(), cargo))
+}
+
+/// A mirror over HTTP that gives out these bytes, whatever is asked for, and counts the requests.
+fn mirror(file: Vec<u8>) -> (String, Arc<AtomicUsize>) {
+    let server = tiny_http::Server::http("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", server.server_addr());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for request in server.incoming_requests() {
+            counter.fetch_add(1, Ordering::SeqCst);
+            let _ = request.respond(tiny_http::Response::from_data(file.clone()));
+        }
+    });
+    (address, asked)
+}
+
+#[test]
+fn a_released_binary_comes_from_a_folder() {
+    let Some((machine, path, cargo)) = released() else { return };
+    let folder = machine.sandbox.folder("mirror (x86) & more");
+    let file = folder.join(path);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::copy(&machine.wine.program, file).unwrap();
+    let machine = machine.env("RUST_VMM_CI_MIRROR", &windows(&folder));
+    for said in ["downloaded from the mirror", "kept from an earlier job"] {
+        let outcome = machine.run(&json!({}), Some("echo it ran"));
+        assert_eq!(outcome.status, 0, "{}", outcome.log);
+        assert!(outcome.log.contains(said) && outcome.log.contains("it ran"), "{said}: {}", outcome.log);
+    }
+    assert_eq!(fs::read(&kept(&machine)[0]).unwrap(), fs::read(&machine.wine.program).unwrap());
+    assert!(!cargo.exists(), "nothing is built");
+}
+
+#[test]
+fn two_jobs_at_once_download_once_over_http() {
+    let Some((machine, _, cargo)) = released() else { return };
+    let (address, asked) = mirror(fs::read(&machine.wine.program).unwrap());
+    let machine = machine.env("RUST_VMM_CI_MIRROR", &address);
+    let jobs = ["one", "another"].map(|name| machine.start(name, &json!({}), Some("echo it ran")));
+    for job in jobs {
+        let finished = job.finish(LIMIT);
+        assert_eq!(finished.status, 0, "{}", finished.output);
+        assert!(finished.output.contains("it ran"), "{}", finished.output);
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "one download serves both");
+    assert!(!cargo.exists(), "nothing is built");
+}
+
+#[test]
+fn what_is_not_the_released_file_is_refused_after_three_tries_and_built() {
+    let Some((machine, _, cargo)) = released() else { return };
+    let mut program = fs::read(&machine.wine.program).unwrap();
+    program[1000] ^= 1;
+    let (address, asked) = mirror(program);
+    let machine = machine.env("RUST_VMM_CI_MIRROR", &address);
+
+    let only = machine.env("RUST_VMM_CI_INSTALL", "download");
+    let outcome = only.run(&json!({}), Some("echo never"));
+    assert_eq!(outcome.status, 3, "{}", outcome.log);
+    assert!(
+        outcome.log.contains("is not the released one") && !outcome.log.contains("never"),
+        "{}",
+        outcome.log
+    );
+    assert_eq!(asked.load(Ordering::SeqCst), 3, "{}", outcome.log);
+    assert!(kept(&only).is_empty() && !cargo.exists());
+
+    let outcome = only.without("RUST_VMM_CI_INSTALL").run(&json!({}), Some("echo it ran"));
+    assert_eq!(outcome.status, 0, "{}", outcome.log);
+    assert!(outcome.log.contains("try 3 of 3") && outcome.log.contains("it ran"), "{}", outcome.log);
+    assert!(fs::read_to_string(&cargo).unwrap().contains("build --release --locked"));
 }

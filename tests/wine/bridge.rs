@@ -1,4 +1,4 @@
-//! cargo, rustc and git for programs under Wine, which can start a Linux program but not wait for it.
+//! cargo, rustc, git, curl and certutil for programs under Wine, which can start a Linux program but not wait for it.
 //!
 //! One source, two programs, compiled by rustc alone. For Windows, laid on PATH under each tool's
 //! name, it hands its arguments, folder, variables and standard input over; what comes back is the

@@ -53,7 +53,12 @@ fn serve(mut stream: TcpStream, toolchain: &str) {
         let _ = write_frame(&mut stream, STATUS, &[0]);
         return;
     }
-    let mut command = Command::new(tool);
+    // `certutil -hashfile FILE SHA256`, which Wine's own does not know.
+    let (program, args) = match tool {
+        "certutil" => ("sha256sum", args[1..2].to_vec()),
+        _ => (tool, args),
+    };
+    let mut command = Command::new(program);
     if ["cargo", "rustc"].contains(&tool) {
         command.arg("+cross");
     }

@@ -45,6 +45,13 @@ pub fn said_on_windows<'l>(tool: &str, line: &'l [u8]) -> Cow<'l, [u8]> {
     let Ok(text) = std::str::from_utf8(line) else { return Cow::Borrowed(line) };
     let said = match tool {
         "git" if text.starts_with('/') => to_windows(text).replace('\\', "/"),
+        "certutil" => match text.split_once("  ") {
+            Some((hash, file)) => format!(
+                "SHA256 hash of {}:\r\n{hash}\r\nCertUtil: -hashfile command completed successfully.\r\n",
+                file.trim_end()
+            ),
+            None => text.to_owned(),
+        },
         "rustc" if text.starts_with("host: ") => "host: x86_64-pc-windows-gnu\n".to_owned(),
         "cargo" if text.starts_with('{') => json(text),
         // rustfmt shows paths as Windows gives them where they are made canonical.

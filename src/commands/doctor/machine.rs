@@ -80,15 +80,32 @@ fn clock() -> Line {
 
 fn the_policy() -> Vec<Line> {
     let file = variable(container::POLICY_VARIABLE).unwrap_or_else(|| container::POLICY_PATH.into());
-    let mut lines = vec![match policy() {
+    let policy = policy();
+    let mut lines = vec![match &policy {
         Err(error) => Line::fault("policy", format!("{error:#}"), "correct the file: every job ends with 3"),
         Ok(policy) if policy.file.is_empty() => Line::good("policy", format!("none ({file} is not there)")),
         Ok(_) => Line::good("policy", format!("{file} is right")),
     }];
+    if let (Ok(policy), Some(Os::Linux)) = (&policy, Os::of_this_machine()) {
+        lines.push(install_image(which::which("cargo").is_ok(), policy.install_image.as_deref()));
+    }
     if let Ok(said) = ask("ls", &["-ldnL", "--", &file]) {
         lines.push(author(&said, &file));
     }
     lines
+}
+
+/// The line about the image in which the hooks build this program. They use it where there is no Cargo.
+fn install_image(has_cargo: bool, named: Option<&str>) -> Line {
+    match (has_cargo, named) {
+        (_, Some(image)) => Line::good("install-image", format!("the policy names {image}")),
+        (true, None) => Line::good("install-image", "none is needed: Cargo is here"),
+        (false, None) => Line::missing(
+            "install-image",
+            "there is no Cargo, and the policy names no image to build this program in",
+            "add `install-image` to the policy, if this agent cannot download a release",
+        ),
+    }
 }
 
 /// The line about who may write the policy, from the output of `ls -ldn` (POSIX: mode, links, user).
@@ -121,6 +138,13 @@ mod tests {
         assert!(matches!(free(&said("1000000"), "/b").state, State::Fault(_)));
         assert_eq!(free(&said("100000000"), "/b").text, "102 GB are free for /b");
         assert!(matches!(free("", "/b").state, State::Missing(_)));
+    }
+
+    #[test]
+    fn without_cargo_the_policy_names_the_image_to_build_in() {
+        assert_eq!(install_image(false, Some("rust.example/a:1")).text, "the policy names rust.example/a:1");
+        assert_eq!(install_image(true, None).state, State::Good);
+        assert!(matches!(install_image(false, None).state, State::Missing(_)));
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::job::{self, Environment, Job, Phase};
-use crate::new_id;
 use crate::sandbox::Repository;
 
 /// Buildkite's limit.
@@ -79,6 +78,10 @@ pub struct Build {
     pub(super) refusals: VecDeque<Refusal>,
     /// What happens to a step between its upload and its job.
     pub(super) change: Option<fn(&mut Value)>,
+    /// What happens to the variables of a job of an uploaded step.
+    pub(super) change_variables: Option<fn(&mut Environment)>,
+    /// How many jobs are still handed out, if only some are.
+    pub(super) left: Option<usize>,
     /// What became of each upload, by the id that the agent keeps over its tries.
     pub(super) verdicts: HashMap<String, Result<(), String>>,
     env: Environment,
@@ -123,6 +126,10 @@ impl Build {
     /// The next job to run, which is under way from here on.
     pub(super) fn next_job(&mut self) -> Option<&Job> {
         let job = self.jobs.iter_mut().find(|job| job.phase == Phase::Waiting)?;
+        self.left = match self.left {
+            Some(left) => Some(left.checked_sub(1)?),
+            None => None,
+        };
         job.phase = Phase::Running;
         Some(job)
     }
@@ -147,14 +154,17 @@ impl Build {
         env.extend(job::variables(&pipeline["env"]));
         let uploader = self.jobs.iter().position(|job| Some(job.id.as_str()) == uploader);
         let at = uploader.map_or(self.jobs.len(), |index| index + 1);
-        let changed = |step: &&Value| {
+        let jobs = steps.iter().flat_map(|step| {
             let mut step = (*step).clone();
             if let (Some(change), Some(_)) = (self.change, uploader) {
                 change(&mut step);
             }
-            Job::new(new_id(), &step, env.clone())
-        };
-        let jobs: Vec<_> = steps.iter().map(changed).collect();
+            Job::of_step(&step, &env)
+        });
+        let mut jobs: Vec<_> = jobs.collect();
+        if let (Some(change), Some(_)) = (self.change_variables, uploader) {
+            jobs.iter_mut().for_each(|job| change(&mut job.env));
+        }
         self.jobs.splice(at..at, jobs);
         Ok(())
     }
@@ -163,5 +173,6 @@ impl Build {
 fn is_one_command(step: &Value) -> bool {
     let has = |key: &&str| step.get(key).is_some();
     ["command", "plugins"].iter().any(has)
-        && !["matrix", "parallelism", "wait", "group", "trigger"].iter().any(has)
+        && !["parallelism", "wait", "group", "trigger"].iter().any(has)
+        && step.get("matrix").is_none_or(Value::is_array)
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
+use crate::new_id;
 use crate::sandbox::Repository;
 
 /// The agent's name, which the agent gets from Buildkite.
@@ -32,8 +33,12 @@ pub enum Phase {
 #[derive(Clone, Debug)]
 pub struct Job {
     pub id: String,
-    /// The step as it was uploaded.
+    /// The step as it was uploaded, with the value of its matrix in place.
     pub step: Value,
+    /// The same without that value, as it was signed.
+    pub(super) signed: Value,
+    /// The value of the step's matrix.
+    pub(super) permutation: Option<Value>,
     pub phase: Phase,
     /// As the agent reports it: -1 when a signal or the agent itself ended the job.
     pub exit_status: Option<i32>,
@@ -44,7 +49,23 @@ pub struct Job {
 }
 
 impl Job {
-    pub(super) fn new(id: String, step: &Value, mut env: Environment) -> Self {
+    /// The jobs of a step: one for each value of its matrix, which is a plain list here.
+    pub(super) fn of_step(step: &Value, env: &Environment) -> Vec<Self> {
+        let Some(values) = step.get("matrix").and_then(Value::as_array) else {
+            return vec![Self::new(new_id(), step, env.clone())];
+        };
+        let of_value = |value: &Value| {
+            let with_value = step.to_string().replace("{{matrix}}", &text(value));
+            let with_value = serde_json::from_str(&with_value).expect("a value without quotes");
+            let mut job = Self::new(new_id(), &with_value, env.clone());
+            job.signed = step.clone();
+            job.permutation = Some(value.clone());
+            job
+        };
+        values.iter().map(of_value).collect()
+    }
+
+    fn new(id: String, step: &Value, mut env: Environment) -> Self {
         env.extend(variables(&step["env"]));
         for (name, key) in [
             ("BUILDKITE_COMMAND", "command"),
@@ -70,7 +91,9 @@ impl Job {
             other => other.as_bool() == Some(true),
         };
         let phase = if is_skipped { Phase::Skipped } else { Phase::Waiting };
-        Self { id, step: step.clone(), phase, exit_status: None, raw_log: Vec::new(), ended: None, env }
+        let (step, signed) = (step.clone(), step.clone());
+        let raw_log = Vec::new();
+        Self { id, step, signed, permutation: None, phase, exit_status: None, raw_log, ended: None, env }
     }
 
     /// The step's label, or its command where it has none.

@@ -80,6 +80,23 @@ impl Buildkite {
         lock(&self.build).change = Some(change);
     }
 
+    /// Changes the variables of each job whose step is uploaded from now on, and not the step.
+    pub fn change_variables(&self, change: fn(&mut Environment)) {
+        lock(&self.build).change_variables = Some(change);
+    }
+
+    /// Hands out only the next job, until [`Self::replace`]: an agent that is about to end still asks for one.
+    pub fn hand_out_one(&self) {
+        lock(&self.build).left = Some(1);
+    }
+
+    /// Ends the agent, and starts another one for the jobs that are left.
+    pub fn replace(&mut self, agent: &Path, sandbox: &Sandbox, configure: impl FnOnce(&mut Command)) {
+        self.agent = None;
+        lock(&self.build).left = None;
+        self.start(agent, sandbox, configure);
+    }
+
     /// Cancels a job that is under way, which the agent learns within two seconds.
     pub fn cancel(&self, label: &str) {
         let mut build = lock(&self.build);

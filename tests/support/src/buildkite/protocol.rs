@@ -101,7 +101,11 @@ fn of_job(
             });
             // The agent holds the job against a signed step.
             if job.step.get("signature").is_some() {
-                accepted["step"] = job.step.clone();
+                accepted["step"] = job.signed.clone();
+            }
+            if let Some(value) = &job.permutation {
+                // The dimension without a name (`api.Job` of the agent).
+                accepted["matrix_permutation"] = json!({ "": value });
             }
             Answer::ok(accepted)
         }),
