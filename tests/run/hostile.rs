@@ -129,8 +129,8 @@ fn output(random: &mut Random) -> Vec<u8> {
                 let text = random.one(&TEXTS).as_bytes();
                 bytes.extend_from_slice(&text[..random.below(text.len())]);
             }
-            2 if random.below(12) == 0 => bytes.extend(std::iter::repeat_n(b'[', 300_000)),
-            3 if random.below(12) == 0 => bytes.extend(std::iter::repeat_n(b'x', 1 << 20)),
+            2 if random.below(48) == 0 => bytes.extend(std::iter::repeat_n(b'[', 300_000)),
+            3 if random.below(48) == 0 => bytes.extend(std::iter::repeat_n(b'x', 1 << 20)),
             _ => bytes.extend_from_slice(random.one(&TEXTS).as_bytes()),
         }
         bytes.extend_from_slice(random.one(&ENDS));
