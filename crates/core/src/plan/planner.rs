@@ -6,7 +6,7 @@ use super::item::{Item, Kind, items, items_of_crate};
 use super::select::Target;
 use super::settle::settle;
 use super::work::Source;
-use super::{PlannedCheck, StepSettings};
+use super::{PlannedCheck, StepSettings, Watched};
 use crate::buildkite::is_soft;
 use crate::config::Config;
 use crate::exit::usage;
@@ -216,12 +216,11 @@ impl<'a> Planner<'a> {
 
 /// The paths whose changes make a step run. If the step has its own `if_changed`, that is in its attributes
 /// already.
-fn if_changed(item: &Item<'_>, of_crate: Option<&CrateFacts>) -> Option<Arc<[String]>> {
+fn if_changed(item: &Item<'_>, of_crate: Option<&CrateFacts>) -> Option<Watched> {
     if item.test.attributes.contains_key("if_changed") {
         return None;
     }
-    let found = of_crate?;
+    let watched = &of_crate?.watched;
     // Only changes in a crate's own files make the crate's own tests run (predecessor's rule).
-    let shared = item.owner.is_none();
-    Some(Arc::clone(if shared { &found.watched_shared } else { &found.watched }))
+    Some(if item.owner.is_none() { watched.clone() } else { watched.of_the_crate_alone() })
 }
