@@ -7,8 +7,11 @@
 //! once, and the open file is checked. A file that a person names on the command line is not read here.
 
 mod checkout;
-#[cfg_attr(target_os = "linux", path = "files/linux.rs")]
-#[cfg_attr(not(target_os = "linux"), path = "files/no_linux.rs")]
+#[cfg(target_os = "linux")]
+#[path = "files/linux.rs"]
+mod system;
+#[cfg(not(target_os = "linux"))]
+#[path = "files/no_linux.rs"]
 mod system;
 
 pub use checkout::Checkout;

@@ -25,18 +25,18 @@ impl Folder {
         None
     }
 
-    /// None.
+    /// Never called.
     pub fn file(&self, _path: &Path) -> Option<io::Result<File>> {
-        None
+        match *self {}
     }
 
-    /// Nothing is known.
+    /// Never called.
     pub fn has_without_links(&self, _path: &Path) -> bool {
-        false
+        match *self {}
     }
 
-    /// None.
+    /// Never called.
     pub fn entries(&self, _path: &Path) -> Option<io::Result<Vec<(String, Kind)>>> {
-        None
+        match *self {}
     }
 }
