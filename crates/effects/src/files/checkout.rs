@@ -38,8 +38,8 @@ impl Checkout {
 
 impl Files for Checkout {
     fn read(&self, path: &str) -> io::Result<Option<String>> {
-        let quickly = self.folder.as_ref().and_then(|folder| folder.file(Path::new(path)));
-        match quickly {
+        let quickly = self.folder.as_ref().filter(|_| names_something(path));
+        match quickly.and_then(|folder| folder.file(Path::new(path))) {
             Some(Ok(file)) => as_text(bounded(&plain(file)?, LONGEST)?).map(Some),
             Some(Err(_)) => Ok(None),
             None => super::text(&self.root, path),
@@ -78,6 +78,11 @@ impl Files for Checkout {
     fn readers(&self) -> usize {
         self.readers
     }
+}
+
+/// Whether a path names something below the root, without `.` and `..`.
+fn names_something(path: &str) -> bool {
+    !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// The names in a folder.
