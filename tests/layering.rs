@@ -37,6 +37,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const SYSTEMS: &[&str] = &[
     "crates/effects/src/container/owner.rs",
     "crates/effects/src/files.rs",
+    "crates/effects/src/files/linux.rs",
     "crates/effects/src/process.rs",
     "crates/effects/src/process/keep.rs",
     "crates/effects/src/process/keeper.rs",

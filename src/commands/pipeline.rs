@@ -208,15 +208,18 @@ struct Tally {
 /// Checks the container options of steps, wherever they come from: options, descriptions or variables.
 #[derive(Default)]
 struct Containers {
-    /// The settings that were checked last: those of a check on a platform, shared by the steps of all
+    /// The settings that were checked last: those of a check on each platform, shared by the steps of all
     /// crates.
-    seen: Option<Arc<StepSettings>>,
+    seen: Vec<Arc<StepSettings>>,
 }
+
+/// How many checked settings are remembered: one for each platform and one for none.
+const REMEMBERED: usize = 4;
 
 impl Containers {
     /// Refuses an option that the step's job would refuse.
     fn check(&mut self, check: &PlannedCheck) -> Result<()> {
-        if self.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, &check.step)) {
+        if self.seen.iter().any(|seen| Arc::ptr_eq(seen, &check.step)) {
             return Ok(());
         }
         for (name, set) in check.step.docker.iter().flat_map(TracedMap::iter) {
@@ -230,7 +233,10 @@ impl Containers {
             };
             container::check_option(source, &path, name, &set.value)?;
         }
-        self.seen = Some(Arc::clone(&check.step));
+        if self.seen.len() == REMEMBERED {
+            self.seen.remove(0);
+        }
+        self.seen.push(Arc::clone(&check.step));
         Ok(())
     }
 }

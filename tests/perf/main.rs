@@ -1,8 +1,9 @@
 //! Compares the cost of a job of ours with that of the predecessor's separate jobs: `cargo test --release
 //! --test perf -- DIR...`. Each `DIR` is the folder of a crate. It is copied, and a crate that is known to need
 //! it is prepared. `--whole` leaves all sets of features in. `--checks a,b` measures these checks in place of
-//! all. `--each` says what each check of ours adds to those before it. `--bounds` measures what grows with the
-//! input instead (`bounds.rs`).
+//! all. `--each` says what each check of ours adds to those before it. `--change FILE` names the file that is
+//! changed in each crate, in place of a library's root. `--bounds` measures what grows with the input instead
+//! (`bounds.rs`), and `--large` the pipelines of large workspaces (`large.rs`).
 //!
 //! Four measures a crate, both sides in one run: from an empty target directory, again with nothing changed,
 //! again after one source file changed, and our own process apart from cargo and what cargo starts. Only times
@@ -17,6 +18,7 @@
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 
 mod bounds;
+mod large;
 mod prepare;
 
 use std::fs;
@@ -42,10 +44,12 @@ struct How {
     each: bool,
     /// Tests are run, and not only compiled.
     tests: bool,
+    /// The file that is changed for the last measure.
+    change: Option<PathBuf>,
 }
 
 pub(crate) fn main() {
-    let mut how = How { checks: Vec::new(), whole: false, each: false, tests: true };
+    let mut how = How { checks: Vec::new(), whole: false, each: false, tests: true, change: None };
     let mut checks = CHECKS.to_owned();
     let mut folders: Vec<PathBuf> = Vec::new();
     let mut arguments = std::env::args().skip(1);
@@ -54,7 +58,9 @@ pub(crate) fn main() {
             "--checks" => checks = arguments.next().unwrap(),
             "--whole" => how.whole = true,
             "--each" => how.each = true,
+            "--change" => how.change = Some(arguments.next().unwrap().into()),
             "--bounds" => return bounds::measure(),
+            "--large" => return large::measure(),
             _ if Path::new(&argument).join("Cargo.toml").is_file() => folders.push(argument.into()),
             // `cargo test` hands every test program the same arguments: a name's part, libtest's options.
             _ => {}
@@ -101,13 +107,16 @@ fn measure(folder: &Path, mut how: How) {
     }
     print("apart: sum", &apart, None);
     folder::clean(&root);
-    print("together", &together(&sandbox, &root, &how.checks, how.tests), Some(&apart));
+    let first = together(&sandbox, &root, &how.checks, how.tests);
+    print("together", &first, Some(&apart));
     let again = together(&sandbox, &root, &how.checks, how.tests);
     print("again, nothing changed", &again, Some(&apart));
-    let source = source(&root);
+    let source = how.change.as_ref().map_or_else(|| source(&root), |file| root.join(file));
     fs::OpenOptions::new().append(true).open(&source).unwrap().write_all(b"// Changed.\n").unwrap();
     let what = format!("again, {} changed", source.strip_prefix(&root).unwrap().display());
-    print(&what, &together(&sandbox, &root, &how.checks, how.tests), Some(&apart));
+    let changed = together(&sandbox, &root, &how.checks, how.tests);
+    print(&what, &changed, Some(&apart));
+    println!("{}", row(folder, &apart, [&first, &again, &changed]));
     if how.each {
         folder::clean(&root);
         each(&sandbox, &root, &how, "added");
@@ -182,6 +191,19 @@ fn source(root: &Path) -> PathBuf {
     folders.push(root.to_owned());
     let sources = folders.into_iter().rev().map(|folder| folder.join("src/lib.rs"));
     sources.into_iter().find(|file| file.is_file()).expect("a crate has a library")
+}
+
+/// The crate's line of the table in `docs/performance.md`.
+fn row(folder: &Path, apart: &Usage, ours: [&Usage; 3]) -> String {
+    let name = folder.file_name().unwrap_or_default().display();
+    let ratios = ours.map(|usage| {
+        let failed = if usage.success { "" } else { ", FAILED" };
+        format!("{:.2}{failed}", usage.cpu / apart.cpu)
+    });
+    let first = ours[0];
+    let share = 100.0 * first.own_cpu / first.cpu;
+    let memory = first.own_memory.div_ceil(1024);
+    format!("| {name} | {:.0} s | {} | {share:.1} %, {memory} MB |", apart.cpu, ratios.join(" | "))
 }
 
 fn print(what: &str, usage: &Usage, against: Option<&Usage>) {

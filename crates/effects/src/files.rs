@@ -6,6 +6,16 @@
 //! a plain file of bounded size whose place, with all links resolved, is inside the checkout. It is opened
 //! once, and the open file is checked. A file that a person names on the command line is not read here.
 
+mod checkout;
+#[cfg(target_os = "linux")]
+#[path = "files/linux.rs"]
+mod system;
+#[cfg(not(target_os = "linux"))]
+#[path = "files/no_linux.rs"]
+mod system;
+
+pub use checkout::Checkout;
+
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Component, Path, PathBuf};
@@ -39,8 +49,13 @@ pub fn text(root: &Path, path: impl AsRef<Path>) -> io::Result<Option<String>> {
         let nowhere = || io::Error::new(ErrorKind::NotFound, "it is a link that leads to nothing");
         return if is_link { Err(nowhere()) } else { Ok(None) };
     };
+    as_text(bytes).map(Some)
+}
+
+/// The bytes of a file as text.
+fn as_text(bytes: Vec<u8>) -> io::Result<String> {
     match String::from_utf8(bytes) {
-        Ok(text) if !text.contains('\0') => Ok(Some(text)),
+        Ok(text) if !text.contains('\0') => Ok(text),
         Ok(_) => Err(io::Error::new(ErrorKind::InvalidData, "it contains a NUL, so it is no text")),
         Err(_) => Err(io::Error::new(ErrorKind::InvalidData, "it is not UTF-8, so it is no text")),
     }
@@ -84,10 +99,12 @@ fn of_the_path(error: io::Error) -> io::Error {
 /// [`ErrorKind::InvalidInput`] where it is longer than `longest` bytes.
 pub fn bounded(file: &File, longest: u64) -> io::Result<Vec<u8>> {
     let too_long = || refused(format!("it is longer than {} MB", longest >> 20));
-    if file.metadata()?.len() > longest {
+    let length = file.metadata()?.len();
+    if length > longest {
         return Err(too_long());
     }
-    let mut bytes = Vec::new();
+    // One more byte, so that the end is found without another piece of memory.
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
     file.take(longest + 1).read_to_end(&mut bytes)?;
     // A file can grow while it is read.
     if bytes.len() as u64 > longest { Err(too_long()) } else { Ok(bytes) }
@@ -116,10 +133,12 @@ pub fn open(root: &Path, path: &Path, links: Links) -> io::Result<File> {
             open_below(&root, path)?
         }
     };
-    if !file.metadata()?.is_file() {
-        return Err(refused("it is not a plain file"));
-    }
-    Ok(file)
+    plain(file)
+}
+
+/// The open file, if it is a plain file.
+fn plain(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() { Ok(file) } else { Err(refused("it is not a plain file")) }
 }
 
 /// Whether an error means that nothing is at a path: the file does not exist, or a file stands where its
@@ -134,8 +153,7 @@ pub fn is_absent(error: &io::Error) -> bool {
 /// # Errors
 /// If the path is not a plain file, or the system refuses.
 pub fn open_plain(path: &Path) -> io::Result<File> {
-    let file = reading().open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(refused("it is not a plain file")) }
+    plain(reading().open(path)?)
 }
 
 /// The folder that no file may lead out of: the working tree of git that `root` is in, or `root` itself.

@@ -33,6 +33,15 @@ pub struct Usage {
 
 /// Runs the command; what it says goes into `log`, in the order in which it was said.
 pub fn measure(command: &mut Command, log: &Path) -> Usage {
+    measure_every(GLANCE, command, log)
+}
+
+/// As [`measure`], for a command that takes some milliseconds: its memory is looked at all the time.
+pub fn measure_closely(command: &mut Command, log: &Path) -> Usage {
+    measure_every(Duration::ZERO, command, log)
+}
+
+fn measure_every(glance: Duration, command: &mut Command, log: &Path) -> Usage {
     let file = File::create(log).unwrap();
     let begin = Instant::now();
     let mut child = command
@@ -48,7 +57,7 @@ pub fn measure(command: &mut Command, log: &Path) -> Usage {
     let flags = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     while waitid(WaitId::Pid(pid), flags).unwrap().is_none() {
         usage.own_memory = usage.own_memory.max(memory(&proc));
-        std::thread::sleep(GLANCE);
+        std::thread::sleep(glance);
     }
     usage.wall = begin.elapsed().as_secs_f64();
     let stat = fs::read_to_string(proc.join("stat")).unwrap();

@@ -10,6 +10,7 @@
 //! its text could notice the difference ([`Example::may_merge`]).
 
 mod bundle;
+mod macros;
 mod text;
 
 pub use bundle::{NO_EXAMPLE, as_documented, blamed, main_file, module_file, shows_its_module};
@@ -139,7 +140,7 @@ impl Example {
             && !self.args.iter().any(|arg| arg.starts_with("--remap-path-prefix") || arg.starts_with("-Z"))
             && text::is_marked_as_ordinary(documentation, self.line, &self.source)
             && text::has_an_ordinary_main(&self.source)
-            && text::cannot_tell(&self.source)
+            && text::cannot_tell(&macros::taken(&self.source).1)
     }
 
     /// The libraries in the call that the example mentions. Only these are linked.
@@ -159,12 +160,14 @@ impl Example {
 
 /// Groups examples that can share one program. The examples of a group are compiled with the same arguments
 /// and mention the same libraries. Otherwise an example could link only because of a library that another
-/// example uses.
+/// example uses. They also take the macros of the same crates: otherwise an example could compile only because
+/// of macros that another example takes.
 pub fn groups(examples: Vec<Example>) -> Vec<Vec<Example>> {
-    let mut groups: BTreeMap<(String, Vec<String>, Vec<String>), Vec<Example>> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, Vec<String>, [Vec<String>; 2]), Vec<Example>> = BTreeMap::new();
     for example in examples {
         let libraries = example.mentioned().into_iter().map(ToOwned::to_owned).collect();
-        let key = (example.compiler.clone(), example.args.clone(), libraries);
+        let macros = macros::taken(&example.source).0.into_iter().map(ToOwned::to_owned).collect();
+        let key = (example.compiler.clone(), example.args.clone(), [libraries, macros]);
         groups.entry(key).or_default().push(example);
     }
     groups.into_values().filter(|group| group.len() >= FEWEST).collect()

@@ -3,7 +3,7 @@
 use super::options;
 use crate::config::Config;
 use crate::model::Os;
-use crate::plan::{PlannedCheck, StepSettings};
+use crate::plan::{PlannedCheck, StepSettings, Watched};
 use anyhow::Result;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
@@ -149,8 +149,8 @@ pub struct Renderer<'a> {
     /// The latest rendered settings. Checks come crate by crate, for a few platforms each, so a few settings
     /// are enough.
     recent: Vec<(Arc<StepSettings>, Arc<Shared>)>,
-    /// Rendered lists of paths. The key is the address of the list, which the value keeps alive.
-    paths: HashMap<*const String, (Arc<[String]>, Arc<RawValue>)>,
+    /// Rendered lists of paths, by the list's identity. The value keeps the list alive.
+    paths: HashMap<(*const Arc<str>, bool), (Watched, Arc<RawValue>)>,
 }
 
 /// How many settings are kept: one for each platform and one for none.
@@ -198,12 +198,12 @@ impl<'a> Renderer<'a> {
         Ok(shared)
     }
 
-    fn paths(&mut self, paths: &Arc<[String]>) -> Result<Arc<RawValue>> {
-        if let Some((_, rendered)) = self.paths.get(&paths.as_ptr()) {
+    fn paths(&mut self, paths: &Watched) -> Result<Arc<RawValue>> {
+        if let Some((_, rendered)) = self.paths.get(&paths.identity()) {
             return Ok(Arc::clone(rendered));
         }
-        let rendered: Arc<RawValue> = to_raw_value(&**paths)?.into();
-        self.paths.insert(paths.as_ptr(), (Arc::clone(paths), Arc::clone(&rendered)));
+        let rendered: Arc<RawValue> = to_raw_value(paths)?.into();
+        self.paths.insert(paths.identity(), (paths.clone(), Arc::clone(&rendered)));
         Ok(rendered)
     }
 }

@@ -1,7 +1,7 @@
 //! A planned check: its work and its settings.
 
-use super::StepSettings;
 use super::text::change_folder;
+use super::{StepSettings, Watched};
 use crate::checks::{Needs, Work, emulated};
 use crate::model::{CheckName, Os, Platform, StepLabel};
 use crate::selection::Decision;
@@ -37,7 +37,7 @@ pub struct PlannedCheck {
     /// The other settings of its step, the same for all crates.
     pub step: Arc<StepSettings>,
     /// The step runs only if one of these paths has changed. None if it always runs.
-    pub if_changed: Option<Arc<[String]>>,
+    pub if_changed: Option<Watched>,
     /// Whether the change reaches it, where the upload has asked (`select: changes`).
     pub decision: Option<Decision>,
 }

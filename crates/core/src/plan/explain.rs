@@ -177,6 +177,7 @@ impl<'a> Planner<'a> {
             ));
         }
         if let Some(paths) = check.as_ref().and_then(|check| check.if_changed.as_ref()) {
+            let paths: Vec<&str> = paths.iter().collect();
             let option = if paths.len() > 1 { "workspace, dependents" } else { "workspace" };
             lines.push(line("if_changed", &paths.join(" "), Origin::Option(option.into())));
         }

@@ -1,10 +1,10 @@
 //! Facts from the repository's files and from the predecessor's variables. They are read once, before
 //! planning.
 
-use super::watch;
+use super::watched::{Globs, List, Watched};
 use crate::checks::{self, STANDARD};
 use crate::config::{Config, WorkspaceMode};
-use crate::exit::{infrastructure, usage};
+use crate::exit::usage;
 use crate::model::Platform;
 use crate::model::shown::{self, value};
 use crate::predecessor::{self, Description, Legacy, LegacyCheck, Test, Variables};
@@ -12,8 +12,7 @@ use crate::selection::Selection;
 use crate::workspace::path::{file_in, is_within, join};
 use crate::workspace::{Crate, Crates, Files, Reach, parallel, unreadable};
 use anyhow::Result;
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashMap;
 
 /// The folder of descriptions and pipelines, in the root and in each crate.
 const BUILDKITE: &str = ".buildkite";
@@ -56,11 +55,9 @@ pub struct CrateFacts {
     pub platforms: Option<Vec<Platform>>,
     /// Its own descriptions.
     pub tests: Vec<Description>,
-    /// The globs for its files. With `dependents`, also the globs for the files of the crates that it depends
-    /// on by path.
-    pub watched: Arc<[String]>,
-    /// The same globs, and those for paths that concern every crate.
-    pub watched_shared: Arc<[String]>,
+    /// The globs for its files, and those for paths that concern every crate. With `dependents`, also the
+    /// globs for the files of the crates that it depends on by path.
+    pub watched: Watched,
 }
 
 impl Facts {
@@ -115,37 +112,28 @@ impl Facts {
 
     fn read_crates(&mut self, files: &dyn Files, config: &Config) -> Result<()> {
         let crates = Crates::read(files)?;
-        let shared = watch::shared();
         let names = self.crates_files(config);
+        let mut globs = Globs::of(files, &crates)?;
         let mut reach = Reach::new(&crates);
-        let members = crates.members();
-        let reached: Vec<(&Crate, Vec<&Crate>)> = members
-            .into_iter()
-            .map(|member| (member, if config.dependents { reach.dependencies(member) } else { Vec::new() }))
-            .collect();
+        let members = crates.members().into_iter();
+        let listed: Vec<(&Crate, List)> =
+            members.map(|member| (member, globs.list(member, &mut reach, config.dependents))).collect();
         let read = parallel::map(
-            &reached,
+            &listed,
             files.readers(),
-            |(member, on)| -> Result<(CrateFacts, Option<String>)> {
+            |(member, list)| -> Result<(CrateFacts, Option<String>)> {
                 // Only selective mode has steps for the crates' own tests.
                 let (tests, note) = match config.workspace {
                     WorkspaceMode::Selective => self.descriptions_of(files, member, &names)?,
                     WorkspaceMode::Whole => (Vec::new(), None),
                 };
-                let configured = config.dependents.then_some(&crates.configured);
-                let mut watched = watched(files, &crates, member, on)?;
-                watched.extend(configured.into_iter().flatten().map(watch::of_outside));
-                let mut seen = HashSet::new();
-                watched.retain(|glob| seen.insert(glob.clone()));
-                let watched_shared = watched.iter().chain(&shared).cloned().collect();
                 let is_root = member.dir.is_empty();
                 let found = CrateFacts {
                     name: member.name.clone(),
                     dir: if is_root { ".".into() } else { member.dir.clone() },
                     platforms: if is_root { self.platforms.clone() } else { platforms(files, &member.dir)? },
                     tests,
-                    watched: watched.into(),
-                    watched_shared,
+                    watched: globs.watched(list),
                 };
                 Ok((found, note))
             },
@@ -245,21 +233,6 @@ fn elsewhere(files: &dyn Files) -> Vec<String> {
     });
     let text = |(name, _): (String, bool)| files.read(&file_in(BUILDKITE, &name)).ok().flatten();
     descriptions.filter_map(text).flat_map(|text| Description::names(&text)).collect()
-}
-
-fn watched(files: &dyn Files, crates: &Crates, member: &Crate, on: &[&Crate]) -> Result<Vec<String>> {
-    let mut globs = Vec::with_capacity(on.len() + 1);
-    for found in std::iter::once(&member).chain(on) {
-        if found.dir.is_empty() {
-            let listed =
-                files.list("").map_err(|error| infrastructure(format!("the root folder: {error}")))?;
-            globs.extend(watch::of_root(&listed, crates));
-        } else {
-            globs.push(watch::of_folder(&found.dir));
-        }
-        globs.extend(found.outside.iter().map(watch::of_outside));
-    }
-    Ok(globs)
 }
 
 fn platforms(files: &dyn Files, dir: &str) -> Result<Option<Vec<Platform>>> {

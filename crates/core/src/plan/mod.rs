@@ -20,6 +20,7 @@ mod split;
 mod tests;
 mod text;
 mod watch;
+mod watched;
 mod work;
 
 pub use crate::checks::Work;
@@ -33,6 +34,7 @@ pub use settle::AS_IMAGE;
 pub use several::for_run as for_run_of_all;
 pub use shares::shares;
 pub use split::split;
+pub use watched::Watched;
 
 use crate::config::Config;
 use crate::model::{Os, Platform};

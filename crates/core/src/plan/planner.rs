@@ -5,8 +5,8 @@ use super::facts::{CrateFacts, Facts};
 use super::item::{Item, Kind, items, items_of_crate};
 use super::select::Target;
 use super::settle::settle;
-use super::work::Source;
-use super::{PlannedCheck, StepSettings};
+use super::work::{Parsed, Source};
+use super::{PlannedCheck, StepSettings, Watched};
 use crate::buildkite::is_soft;
 use crate::config::Config;
 use crate::exit::usage;
@@ -41,8 +41,13 @@ pub struct Planner<'a> {
     pub(super) items: Vec<Item<'a>>,
 }
 
-/// The settings of an item's steps, by platform. They are computed when the first step is planned.
-type Settings = Vec<(Option<Platform>, Arc<StepSettings>)>;
+/// What the steps of an item have in common. It is computed when the first step is planned.
+#[derive(Default)]
+struct Common {
+    /// The settings, by platform.
+    settings: Vec<(Option<Platform>, Arc<StepSettings>)>,
+    parsed: Parsed,
+}
 
 impl<'a> Planner<'a> {
     /// A plan for an upload.
@@ -126,11 +131,11 @@ impl<'a> Planner<'a> {
     fn visit_item(&self, item: &Item<'a>, see: &mut dyn FnMut(PlannedCheck) -> Result<()>) -> Result<()> {
         let Some(target) = self.target(item) else { return Ok(()) };
         let slots = item.slots();
-        let mut settings = Settings::new();
+        let mut common = Common::default();
         let mut visit = |of_crate: Option<&CrateFacts>| -> Result<()> {
             for platform in &slots {
                 if self.out(item, *platform, of_crate).is_none() {
-                    see(self.plan(item, *platform, of_crate, &mut settings)?)?;
+                    see(self.plan(item, *platform, of_crate, &mut common)?)?;
                 }
             }
             Ok(())
@@ -152,7 +157,7 @@ impl<'a> Planner<'a> {
         platform: Option<Platform>,
         of_crate: Option<&CrateFacts>,
     ) -> Result<PlannedCheck> {
-        self.plan(item, platform, of_crate, &mut Settings::new())
+        self.plan(item, platform, of_crate, &mut Common::default())
     }
 
     fn plan(
@@ -160,12 +165,12 @@ impl<'a> Planner<'a> {
         item: &Item<'a>,
         platform: Option<Platform>,
         of_crate: Option<&CrateFacts>,
-        settings: &mut Settings,
+        common: &mut Common,
     ) -> Result<PlannedCheck> {
-        let known = settings.iter().find(|(of, _)| *of == platform).map(|(_, step)| Arc::clone(step));
+        let known = common.settings.iter().find(|(of, _)| *of == platform).map(|(_, step)| Arc::clone(step));
         let step = known.unwrap_or_else(|| {
             let step = Arc::new(self.settings(item, platform));
-            settings.push((platform, Arc::clone(&step)));
+            common.settings.push((platform, Arc::clone(&step)));
             step
         });
         let source = Source {
@@ -176,6 +181,7 @@ impl<'a> Planner<'a> {
             of_crate,
             config: self.config,
             facts: self.facts,
+            parsed: &common.parsed,
         };
         let made = source.make()?;
         Ok(PlannedCheck {
@@ -217,12 +223,11 @@ impl<'a> Planner<'a> {
 
 /// The paths whose changes make a step run. If the step has its own `if_changed`, that is in its attributes
 /// already.
-fn if_changed(item: &Item<'_>, of_crate: Option<&CrateFacts>) -> Option<Arc<[String]>> {
+fn if_changed(item: &Item<'_>, of_crate: Option<&CrateFacts>) -> Option<Watched> {
     if item.test.attributes.contains_key("if_changed") {
         return None;
     }
-    let found = of_crate?;
+    let watched = &of_crate?.watched;
     // Only changes in a crate's own files make the crate's own tests run (predecessor's rule).
-    let shared = item.owner.is_none();
-    Some(Arc::clone(if shared { &found.watched_shared } else { &found.watched }))
+    Some(if item.owner.is_none() { watched.clone() } else { watched.of_the_crate_alone() })
 }

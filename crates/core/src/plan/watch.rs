@@ -7,7 +7,7 @@ use crate::workspace::{Crates, Outside};
 
 /// The paths that concern every crate: the predecessor's paths without its submodule, and those that it left
 /// out (its defect 5).
-const SHARED: [&str; 8] = [
+pub const SHARED: [&str; 8] = [
     "Cargo.toml",
     "Cargo.lock",
     "rust-toolchain",
@@ -21,11 +21,6 @@ const SHARED: [&str; 8] = [
 /// The folders of a package that cargo knows. In the root they are watched even if they do not exist, because
 /// a change may remove them.
 const CARGOS: [&str; 4] = ["benches", "examples", "src", "tests"];
-
-/// The globs for what concerns every crate.
-pub fn shared() -> Vec<String> {
-    SHARED.map(str::to_owned).to_vec()
-}
 
 /// The glob for everything in a folder.
 pub fn of_folder(dir: &str) -> String {

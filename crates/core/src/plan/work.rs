@@ -15,6 +15,7 @@ use crate::workspace::path;
 use anyhow::Result;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 /// The result of planning a check's work.
 #[derive(Clone, Debug)]
@@ -50,6 +51,31 @@ pub struct Source<'a> {
     pub config: &'a Config,
     /// The facts.
     pub facts: &'a Facts,
+    /// The commands of the item that were parsed for other steps.
+    pub parsed: &'a Parsed,
+}
+
+/// Commands that were parsed. The steps of a thousand crates have few different ones.
+#[derive(Default)]
+pub struct Parsed(RefCell<Vec<(String, Option<CargoCommand>)>>);
+
+/// How many commands are kept: one for each platform.
+const KEPT: usize = Platform::DEFAULT.len() + 1;
+
+impl Parsed {
+    /// As [`CargoCommand::parse`].
+    fn command(&self, text: &str) -> Option<CargoCommand> {
+        let mut kept = self.0.borrow_mut();
+        if let Some((_, command)) = kept.iter().find(|(known, _)| known == text) {
+            return command.clone();
+        }
+        let command = CargoCommand::parse(text);
+        if kept.len() == KEPT {
+            kept.remove(0);
+        }
+        kept.push((text.to_owned(), command.clone()));
+        command
+    }
 }
 
 /// The options of a check that has none.
@@ -123,8 +149,9 @@ impl<'a> Source<'a> {
         let divided = shard::parallelism(&options.own).is_some();
         let emulated = self.platform.is_some_and(Platform::is_emulated);
         let mut env = self.variables()?;
-        let mut typed = text.to_owned();
-        let (work, needs) = match (logic, CargoCommand::parse(text)) {
+        // Only the step of an emulated platform has the command itself.
+        let mut typed = if emulated { text.to_owned() } else { String::new() };
+        let (work, needs) = match (logic, self.parsed.command(text)) {
             (Some((logic, needs)), _) => {
                 if let Some(key) = self.cargo_option() {
                     return Err(self.refuse(key, "this check is no cargo command that could take it"));
@@ -138,7 +165,9 @@ impl<'a> Source<'a> {
                     command.args.retain(|arg| arg != "--all-features");
                 }
                 env.clear();
-                typed = command.to_string();
+                if emulated {
+                    typed = command.to_string();
+                }
                 let needs = Needs::of_cargo(&command);
                 let merge_examples = self.config.merge_examples;
                 (Work::Cargo { command, features, divided, merge_examples }, needs)

@@ -62,9 +62,9 @@ pub fn rows(report: &Report) -> (Vec<(&Outcome, Parts)>, Parts) {
     (rows, sum)
 }
 
-/// The table of `--timings`: a line for each check that took time, and the sum. After it come the number of
-/// merged examples in documentation, and the CPU time and memory of the run, if they are known. Combinations
-/// are left out, because there may be hundreds.
+/// The table of `--timings`: a line for each check that took time, and the sum. After it comes what was saved,
+/// and the CPU time and memory of the run, if they are known. Combinations are left out, because there may be
+/// hundreds.
 pub fn table(report: &Report) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -84,12 +84,8 @@ pub fn table(report: &Report) -> String {
     for line in table.lines() {
         out.push_str(&format!("{}\n", line.trim_end()));
     }
-    let merged = merged_examples(report);
-    if merged > 0 {
-        out.push_str(&format!(
-            "{merged} examples in documentation were compiled together with others: so many programs were not \
-             compiled and linked\n"
-        ));
+    for sentence in saved(report) {
+        out.push_str(&format!("{sentence}\n"));
     }
     if let Some(used) = used(report) {
         out.push_str(&format!("{used}\n"));
@@ -97,11 +93,36 @@ pub fn table(report: &Report) -> String {
     out
 }
 
-/// How many examples in documentation were compiled together with others. An example is counted again for
-/// each run of a check.
-fn merged_examples(report: &Report) -> usize {
-    let combinations = report.outcomes.iter().flat_map(|outcome| &outcome.combinations);
-    combinations.map(|combination| combination.merged_examples).sum()
+/// What did not have to be done, a sentence for each kind. Everything is counted again for each run of a
+/// check. The time is that of tests only: Cargo itself would not have compiled the same again.
+fn saved(report: &Report) -> Vec<String> {
+    let combinations = || report.outcomes.iter().flat_map(|outcome| &outcome.combinations);
+    let mut saved = Vec::new();
+    let merged: usize = combinations().map(|run| run.merged_examples).sum();
+    if merged > 0 {
+        saved.push(format!(
+            "{merged} examples in documentation were compiled together with others: so many programs were not \
+             compiled and linked"
+        ));
+    }
+    let same: usize = combinations().map(|run| run.stands_for.len()).sum();
+    if same > 0 {
+        let tests = combinations().filter_map(|run| {
+            let times = u32::try_from(run.stands_for.len()).unwrap_or(u32::MAX);
+            Some(run.timings?.run * f64::from(times))
+        });
+        let tests: f64 = tests.sum();
+        let again = format!(" (running their tests again would have taken {})", text::duration(tests));
+        saved.push(format!(
+            "feature sets that were not run, because they resolve to the same as others: {same}{}",
+            if tests > 0.0 { again } else { String::new() }
+        ));
+    }
+    let passed: usize = combinations().map(|run| run.passed_before.len()).sum();
+    if passed > 0 {
+        saved.push(format!("test programs that were not run, because the same ones passed before: {passed}"));
+    }
+    saved
 }
 
 /// The CPU time and memory of the run as a sentence. None if they are unknown.
@@ -119,11 +140,31 @@ pub fn used(report: &Report) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixture;
+    use crate::report::{Combination, fixture};
 
     #[test]
     fn every_check_that_took_time_has_its_parts_and_they_sum_up() {
         fixture::assert_text("timings", &table(&fixture::full()));
+    }
+
+    #[test]
+    fn what_was_saved_is_said_and_nothing_where_nothing_was() {
+        assert_eq!(saved(&Report::default()), [""; 0]);
+        let timings = Some(Timings { run: 2.0, ..Timings::default() });
+        let run = Combination {
+            stands_for: vec!["a: x".into(), "a: y".into()],
+            passed_before: vec!["tests/t.rs".into()],
+            timings,
+            ..Combination::default()
+        };
+        let outcome = Outcome { combinations: vec![run.clone(), run], ..Outcome::default() };
+        let said = saved(&Report { outcomes: vec![outcome], ..Report::default() });
+        assert_eq!(said.len(), 2);
+        assert!(
+            said[0].ends_with("others: 4 (running their tests again would have taken 8.0 s)"),
+            "{said:?}"
+        );
+        assert!(said[1].ends_with("passed before: 2"), "{said:?}");
     }
 
     #[test]

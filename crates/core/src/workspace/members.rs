@@ -35,6 +35,15 @@ pub struct Crate {
     pub outside: BTreeSet<Outside>,
     /// Its direct path dependencies, as indices into [`Crates::all`].
     depends_on: Vec<usize>,
+    /// Its own index.
+    index: usize,
+}
+
+impl Crate {
+    /// Its index in [`Crates::all`].
+    pub fn index(&self) -> usize {
+        self.index
+    }
 }
 
 /// The members of a workspace and all crates of the repository on which they depend by path.
@@ -83,10 +92,14 @@ impl Crates {
             let found = found.filter(|dir| !dir.is_empty() || !is_glob(pattern));
             named.extend(found.filter(|dir| seen.insert(dir.clone())).map(|dir| (dir, pattern)));
         }
-        let manifests = parallel::map(&named, files.readers(), |(dir, _)| self::manifest(files, dir));
+        let manifests = parallel::map(&named, files.readers(), |(dir, _)| -> Result<_> {
+            let Some(found) = self::manifest(files, dir)? else { return Ok(None) };
+            let outside = outside::of_crate(files, dir, &found, true);
+            Ok(Some((found, outside)))
+        });
         for ((dir, pattern), found) in named.iter().zip(manifests) {
             let path = file_in(dir, "Cargo.toml");
-            let Some(found) = found? else {
+            let Some((found, outside)) = found? else {
                 // A glob may match folders that contain no crate.
                 if is_glob(pattern) {
                     continue;
@@ -99,7 +112,7 @@ impl Crates {
             if walk.by_dir.contains_key(dir) {
                 continue;
             }
-            match walk.add(dir, &found, true)? {
+            match walk.add_with(dir, &found, true, outside)? {
                 Some(index) => walk.pending.push((found, index)),
                 None => return Err(usage(format!("{path}: a member of the workspace without [package]"))),
             }
@@ -131,7 +144,7 @@ impl Crates {
         Ok(())
     }
 
-    /// All crates: the members, and the others on which they depend.
+    /// All crates: the members, and those on which they depend by path.
     pub fn all(&self) -> &[Crate] {
         &self.all
     }
@@ -163,17 +176,18 @@ impl<'a> Reach<'a> {
 
     /// All direct and indirect path dependencies of a crate, without the crate itself. They are in the
     /// order in which the search finds them.
-    pub fn dependencies(&mut self, of: &'a Crate) -> Vec<&'a Crate> {
+    pub fn dependencies(&mut self, of: &Crate) -> Vec<&'a Crate> {
         self.count += 1;
         let mut found = Vec::new();
+        self.met_for[of.index] = self.count;
         let replacements = self.crates.replacements.iter().rev();
         let mut pending: Vec<usize> = replacements.chain(of.depends_on.iter().rev()).copied().collect();
         while let Some(index) = pending.pop() {
-            let dependency = &self.crates.all[index];
-            if self.met_for[index] == self.count || dependency.dir == of.dir {
+            if self.met_for[index] == self.count {
                 continue;
             }
             self.met_for[index] = self.count;
+            let dependency = &self.crates.all[index];
             found.push(dependency);
             pending.extend(dependency.depends_on.iter().rev());
         }
@@ -209,12 +223,22 @@ impl Walk<'_> {
     }
 
     fn add(&mut self, dir: &str, manifest: &Manifest, member: bool) -> Result<Option<usize>> {
+        self.add_with(dir, manifest, member, outside::of_crate(self.files, dir, manifest, member))
+    }
+
+    /// Adds a crate whose parts outside its folder have been looked for.
+    fn add_with(
+        &mut self,
+        dir: &str,
+        manifest: &Manifest,
+        member: bool,
+        outside: Result<BTreeSet<Outside>>,
+    ) -> Result<Option<usize>> {
         let Some(package) = &manifest.package else { return Ok(None) };
         let index = self.all.len();
         self.by_dir.insert(dir.to_owned(), index);
-        let outside = outside::of_crate(self.files, dir, manifest, member)?;
-        let name = package.name.clone();
-        self.all.push(Crate { name, dir: dir.to_owned(), member, outside, depends_on: Vec::new() });
+        let (name, outside) = (package.name.clone(), outside?);
+        self.all.push(Crate { name, dir: dir.to_owned(), member, outside, depends_on: Vec::new(), index });
         Ok(Some(index))
     }
 

@@ -1,6 +1,6 @@
 //! The files of a bundle, and how rustc's messages about them are read.
 
-use super::Example;
+use super::{Example, macros};
 use cargo_metadata::diagnostic::{Diagnostic, DiagnosticLevel, DiagnosticSpan};
 use regex_lite::Regex;
 use std::borrow::Cow;
@@ -18,6 +18,10 @@ pub const NO_EXAMPLE: u8 = 7;
 /// example, a program `FILE` of the bundle is started, and `FILE.example` holds the example's number.
 pub fn main_file(examples: &[Example]) -> String {
     let mut text = String::new();
+    // All examples take the macros of the same crates.
+    for name in examples.first().map(|example| macros::taken(&example.source).0).unwrap_or_default() {
+        text.push_str(&format!("#[allow(unused_imports)]\n#[macro_use]\nextern crate {name};\n"));
+    }
     let mut arms = String::new();
     for (number, example) in examples.iter().enumerate() {
         let (file, _) = module_file(number, example);
@@ -43,7 +47,7 @@ pub fn module_file(number: usize, example: &Example) -> (String, String) {
     let text = format!(
         "{}\npub(crate) const __EXAMPLE: usize = {number};\npub(crate) fn __run_example() -> ::std::process::ExitCode {{\n    \
          ::std::process::Termination::report(main())\n}}\n",
-        example.source
+        macros::taken(&example.source).1
     );
     (format!("{number}/{name}"), text)
 }

@@ -80,6 +80,22 @@ fn an_example_that_could_tell_the_difference_is_not_merged() {
 }
 
 #[test]
+fn examples_that_take_the_macros_of_one_crate_are_a_program_of_their_own() {
+    let source = |head: &str| format!("#![allow(unused)]\n{head}\nfn main() {{\nlet a = 1;\n}}");
+    let with = |head: &str| Example { source: source(head), ..example("") };
+    let macros = "#[macro_use] extern crate sample;";
+    assert!(with(macros).may_merge(LIBRARY));
+    let plain = (0..4).map(|n| with(&format!("extern crate sample; // {n}")));
+    let of_macros = (0..4).map(|n| with(&format!("{macros}\n// {n}")));
+    let groups = groups(plain.chain(of_macros).collect());
+    assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4]);
+    let roots: Vec<String> = groups.iter().map(|group| main_file(group)).collect();
+    assert_eq!(roots.iter().filter(|root| root.contains("#[macro_use]\nextern crate sample;")).count(), 1);
+    let (_, module) = module_file(0, &with(macros));
+    assert!(module.contains("extern crate sample;") && !module.contains("macro_use"), "{module}");
+}
+
+#[test]
 fn only_a_main_that_a_program_may_have_is_merged() {
     let with = |main: &str| Example { source: format!("#![allow(unused)]\n{main}"), ..example("") };
     for (main, expected) in [

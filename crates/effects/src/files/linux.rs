@@ -1,0 +1,93 @@
+//! Access to what is below an open folder without following any link: one call of the kernel for each path.
+
+use super::is_absent;
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, openat, openat2};
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+/// An open folder.
+#[derive(Debug)]
+pub struct Folder(OwnedFd);
+
+/// What stands in a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A folder.
+    Folder,
+    /// A symbolic link.
+    Link,
+    /// Anything else.
+    Other,
+}
+
+impl Folder {
+    /// Opens a folder. None if the system refuses.
+    pub fn open(path: &Path) -> Option<Self> {
+        openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok().map(Self)
+    }
+
+    /// Opens a file below the folder to read it. The answer is `None` if this call cannot tell what is there:
+    /// a link is on the path, the path leads out of the folder, or the system does not know the call.
+    ///
+    /// # Errors
+    /// One for which [`is_absent`] holds, if nothing is at the path.
+    pub fn file(&self, path: &Path) -> Option<io::Result<File>> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        self.at(path, flags).map(|opened| opened.map(Into::into))
+    }
+
+    /// Whether something is at a path, with no link on the way. If not, nothing is known.
+    pub fn has_without_links(&self, path: &Path) -> bool {
+        matches!(self.at(path, OFlags::PATH), Some(Ok(_)))
+    }
+
+    /// The names in a folder below this one, without order. The answer is `None` as for [`Self::file`], and
+    /// where the file system does not say what a name is.
+    ///
+    /// # Errors
+    /// As [`Self::file`], and if the system refuses to list the folder.
+    pub fn entries(&self, path: &Path) -> Option<io::Result<Vec<(String, Kind)>>> {
+        let opened = match self.at(path, OFlags::RDONLY | OFlags::DIRECTORY)? {
+            Ok(opened) => opened,
+            Err(error) => return Some(Err(error)),
+        };
+        let mut entries = Vec::new();
+        let dir = match Dir::new(opened) {
+            Ok(dir) => dir,
+            Err(error) => return Some(Err(error.into())),
+        };
+        for entry in dir {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => return Some(Err(error.into())),
+            };
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                FileType::Unknown => return None,
+                FileType::Directory => Kind::Folder,
+                FileType::Symlink => Kind::Link,
+                _ => Kind::Other,
+            };
+            // No manifest and no glob can hold a name that is not valid text.
+            entries.extend(name.to_str().ok().map(|name| (name.to_owned(), kind)));
+        }
+        Some(Ok(entries))
+    }
+
+    fn at(&self, path: &Path, flags: OFlags) -> Option<io::Result<OwnedFd>> {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        match openat2(&self.0, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
+            Ok(opened) => Some(Ok(opened)),
+            Err(error) => {
+                let error: io::Error = error.into();
+                is_absent(&error).then_some(Err(error))
+            }
+        }
+    }
+}
