@@ -89,8 +89,8 @@ pub fn choose(wanted: &Version, here: &str, installed: &str) -> Chosen {
         return Chosen::Here;
     }
     let names = installed.lines().filter_map(|line| line.split_whitespace().next());
-    let named = |name: &&str| serves(name.split('-').next().unwrap_or(name));
-    names.into_iter().find(named).map_or(Chosen::Missing, |name| Chosen::Rustup(name.to_owned()))
+    let fits = |name: &&str| serves(name.split('-').next().unwrap_or(name));
+    names.into_iter().find(fits).map_or(Chosen::Missing, |name| Chosen::Rustup(name.to_owned()))
 }
 
 /// The command that installs the toolchain for a version.

@@ -290,7 +290,7 @@ impl Judge<'_> {
         let mut by_crate: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
         for path in &self.tracked {
             let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
-            if NO_TEXT.contains(&ending) || name(path) == MANIFEST {
+            if NO_TEXT.contains(&ending) || is_for_people(path) || name(path) == MANIFEST {
                 continue;
             }
             let elsewhere = self.all.iter().enumerate().filter(|(_, found)| !found.outside.is_empty());
@@ -355,7 +355,7 @@ impl Judge<'_> {
             {
                 return Some(cause);
             }
-            if !is_within(&file, dir) && mentions::has_modules(&text) {
+            if file.ends_with(".rs") && !is_within(&file, dir) && mentions::has_modules(&text) {
                 // Its modules are beside it.
                 if let Some(path) = self.changed.within(parent(&file)) {
                     return said(path);
