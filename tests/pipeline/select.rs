@@ -86,7 +86,7 @@ fn only_what_a_change_reaches_runs_and_the_rest_is_skipped_with_its_reason() {
     assert_eq!(labels.len(), 6, "{labels:?}");
     assert!(labels.contains(&"a: crate".into()) && labels.contains(&"b: crate".into()), "{labels:?}");
     assert!(said.contains("6 of 7 steps, by the change since `main`"), "{said}");
-    assert!(said.contains(": a by a/src/lib.rs; b by a by a/src/lib.rs"), "{said}");
+    assert!(said.contains(": a by a/src/lib.rs; b by a (a/src/lib.rs)"), "{said}");
     let pipeline: Value = serde_json::from_str(&printed(&case, &["pipeline"], &[]).out).unwrap();
     let step = |label: &str| {
         let steps = pipeline["steps"].as_array().unwrap();

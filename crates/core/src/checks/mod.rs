@@ -19,6 +19,7 @@ pub mod emulated;
 pub mod examples;
 pub mod lock_file;
 pub mod messages;
+pub mod msrv;
 pub mod outage;
 mod own;
 pub mod shard;
@@ -38,7 +39,7 @@ use serde_json::{Map, Value};
 pub const STANDARD: &str = include_str!("standard.json");
 
 /// Every check that this program knows by name.
-pub static CHECKS: [Check; 17] = [
+pub static CHECKS: [Check; 18] = [
     command("build-gnu", "all targets build for glibc without warnings", 34.0),
     command("build-musl", "all targets build for musl without warnings", 34.0),
     command("build-msvc", "all targets build with MSVC without warnings", 34.0),
@@ -56,6 +57,7 @@ pub static CHECKS: [Check; 17] = [
     audit::CHECK,
     bench::CHECK,
     deny::CHECK,
+    msrv::CHECK,
 ];
 
 /// A standard check that is a command of `standard.json`.

@@ -36,6 +36,8 @@ pub enum Logic {
     Audit(audit::Options),
     /// Benchmarks of this change and of its base.
     Bench(bench::Options),
+    /// The Rust version that each package declares.
+    Msrv,
     /// One program. A pure function reads its result. A check that needs only this is one file in this crate.
     Program(Program),
 }

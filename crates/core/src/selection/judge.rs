@@ -2,6 +2,7 @@
 
 use super::causes::Selection;
 use super::change::{Before, Change, Rules};
+use super::descriptions::differing_tests;
 use super::lock::{self, Lock};
 use super::manifest::{self, Effect};
 use super::mentions::{self, Place};
@@ -10,7 +11,6 @@ use crate::model::shown::line;
 use crate::workspace::path::{file_in, is_within};
 use crate::workspace::{Crate, Crates, Files, Outside, Reach, parallel};
 use anyhow::Result;
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::Table;
 
@@ -91,7 +91,7 @@ impl Judge<'_> {
         let mut reach = Reach::new(crates);
         for member in crates.members() {
             let own = |found: &Crate| causes.get(&self.index(found)?).cloned();
-            let of_dependency = |on: &Crate| own(on).map(|cause| format!("{} by {cause}", on.name));
+            let of_dependency = |on: &Crate| own(on).map(|cause| format!("{} ({cause})", on.name));
             let cause = own(member).or_else(|| {
                 let on = if self.rules.dependents { reach.dependencies(member) } else { Vec::new() };
                 on.into_iter().find_map(of_dependency)
@@ -118,6 +118,9 @@ impl Judge<'_> {
                 return Ok(());
             }
             return Err(All(format!("{shown} is a submodule, and its files are not looked at")));
+        }
+        if self.change.links.len() > 1 && self.change.links.iter().any(|link| link == path) {
+            return Err(All(format!("{shown} is a link, and others may lead through it")));
         }
         if is_for_people(path) || matches!(path, MANIFEST | LOCK) {
             return Ok(());
@@ -287,7 +290,7 @@ impl Judge<'_> {
         let mut by_crate: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
         for path in &self.tracked {
             let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
-            if NO_TEXT.contains(&ending) || name(path) == MANIFEST {
+            if NO_TEXT.contains(&ending) || is_for_people(path) || name(path) == MANIFEST {
                 continue;
             }
             let elsewhere = self.all.iter().enumerate().filter(|(_, found)| !found.outside.is_empty());
@@ -308,6 +311,12 @@ impl Judge<'_> {
         }
     }
 
+    /// The cause for a crate with a source that may read any file.
+    fn by_any(&self, source: &str) -> Option<String> {
+        let path = self.changed.iter().find(|path| !is_for_people(path))?;
+        Some(format!("{path}: {source} may read any file"))
+    }
+
     /// The changed path that a source of a crate names, and where.
     fn mentioned(&self, index: usize, file: &str) -> Option<String> {
         let dir = self.all[index].dir.as_str();
@@ -319,8 +328,13 @@ impl Judge<'_> {
             if !seen.insert(file.clone()) {
                 continue;
             }
-            // What is no text names no path. A file that is not there names none either.
-            let Ok(Some(text)) = self.files.read(&file) else { continue };
+            let text = match self.files.read(&file) {
+                Ok(Some(text)) => text,
+                // A source that cannot be read here may still be compiled.
+                Err(_) if file.ends_with(".rs") => return self.by_any(&file),
+                // What is no text names no path. A file that is not there names none either.
+                _ => continue,
+            };
             let place = Place { file: &file, dir };
             let mentions = mentions::read(&text, place, &self.changed, &is_anothers);
             let said = |path: &str| Some(format!("{path}, which {file} names"));
@@ -337,11 +351,11 @@ impl Judge<'_> {
                 }
             }
             if mentions.above
-                && let Some(path) = self.changed.iter().find(|path| !is_for_people(path))
+                && let Some(cause) = self.by_any(&file)
             {
-                return Some(format!("{path}: {file} may read any file"));
+                return Some(cause);
             }
-            if !is_within(&file, dir) && mentions::has_modules(&text) {
+            if file.ends_with(".rs") && !is_within(&file, dir) && mentions::has_modules(&text) {
                 // Its modules are beside it.
                 if let Some(path) = self.changed.within(parent(&file)) {
                     return said(path);
@@ -370,23 +384,4 @@ fn is_coverage_file(path: &str) -> bool {
 /// Whether a file is a description that this upload does not read: the option `tests` does not name it.
 fn is_anothers_description(path: &str) -> bool {
     parent(path) == ".buildkite" && path.ends_with(".json")
-}
-
-/// The names of the tests that differ between two versions of a description. None if more than tests
-/// differs.
-fn differing_tests(old: &str, new: &str) -> Option<BTreeSet<String>> {
-    let read = |text: &str| -> Option<(Value, Vec<Value>)> {
-        let mut file: Value = serde_json::from_str(text).ok()?;
-        let Value::Array(tests) = file.as_object_mut()?.shift_remove("tests")? else { return None };
-        Some((file, tests))
-    };
-    let ((old_rest, old), (new_rest, new)) = (read(old)?, read(new)?);
-    if old_rest != new_rest {
-        return None;
-    }
-    let without = |all: &[Value], other: &[Value]| -> Option<Vec<String>> {
-        let lost = all.iter().filter(|test| !other.contains(test));
-        lost.map(|test| Some(test.get("test_name")?.as_str()?.to_owned())).collect()
-    };
-    Some(without(&old, &new)?.into_iter().chain(without(&new, &old)?).collect())
 }

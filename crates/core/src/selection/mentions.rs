@@ -27,12 +27,22 @@ pub struct Mentions {
     pub sources: BTreeSet<String>,
 }
 
-/// Texts in a source that lead above the folder of a crate without `..`. The first must be there with one of
-/// the others.
-const MANIFEST_DIR: &str = "CARGO_MANIFEST_DIR";
+/// Texts in a source that lead above the folder of a crate without `..`: a folder, with a way up.
+const FOLDERS: [&str; 3] = ["CARGO_MANIFEST_DIR", "OUT_DIR", "current_dir()"];
 const UPWARDS: [&str; 3] = [".parent()", ".ancestors()", ".pop()"];
-/// Texts in a source that reads the whole workspace, or a folder whose place nobody knows here.
-const ANYWHERE: [&str; 3] = ["CARGO_WORKSPACE_DIR", "MetadataCommand", "show-toplevel"];
+/// Texts in a source that reads the whole workspace or builds it, or that starts what others have built.
+const ANYWHERE: [&str; 8] = [
+    "CARGO_WORKSPACE_DIR",
+    "MetadataCommand",
+    "show-toplevel",
+    "current_exe()",
+    "CARGO_TARGET_DIR",
+    "Command::new(\"cargo\")",
+    "env!(\"CARGO\")",
+    "var(\"CARGO\")",
+];
+/// Cargo's folder for what it builds, from the root.
+const TARGET: &str = "target";
 
 /// Reads a text. `is_anothers` tells whether a path below the crate's folder is in another crate's folder.
 pub fn read(
@@ -44,7 +54,8 @@ pub fn read(
     let is_rust = place.file.ends_with(".rs");
     let has_out_dir = text.contains("OUT_DIR");
     let mut found = Mentions {
-        above: (text.contains(MANIFEST_DIR) && UPWARDS.iter().any(|up| text.contains(up)))
+        above: (FOLDERS.iter().any(|folder| text.contains(folder))
+            && UPWARDS.iter().any(|up| text.contains(up)))
             || ANYWHERE.iter().any(|word| text.contains(word)),
         ..Mentions::default()
     };
@@ -55,6 +66,7 @@ pub fn read(
         }
         found.above |= leads_up && has_out_dir;
         for path in candidates(token, place, leads_up) {
+            found.above |= leads_up && is_within(&path, TARGET);
             if is_within(place.dir, &path) {
                 // The crate's own folder has its owner. One above it has everything.
                 found.above |= path != place.dir && leads_up;
@@ -172,6 +184,10 @@ mod tests {
             "concat!(env!(\"OUT_DIR\"), \"/../../x\")",
             "MetadataCommand::new()",
             "read_dir(\"../../\")",
+            "Command::new(\"../target/debug/other\")",
+            "current_exe()",
+            "Command::new(env!(\"CARGO\"))",
+            "PathBuf::from(var(\"OUT_DIR\")).ancestors()",
         ] {
             assert!(said(text, &[]).1, "{text}");
         }

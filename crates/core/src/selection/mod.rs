@@ -7,6 +7,7 @@
 
 mod causes;
 mod change;
+mod descriptions;
 mod judge;
 mod lock;
 mod manifest;

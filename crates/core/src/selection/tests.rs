@@ -303,6 +303,19 @@ fn a_link_reaches_as_far_as_what_it_leads_to() {
 }
 
 #[test]
+fn a_licence_that_a_crate_links_to_names_nothing() {
+    let links = [("x/LICENSE", "e/LICENSE")];
+    let edits = [("e/LICENSE", "includes everything, mod x;"), ("g/src/lib.rs", "new")];
+    assert_eq!(told(&selected(&edits, &links, &rules(&["e/**"]))), "g");
+}
+
+#[test]
+fn a_link_that_others_may_lead_through_reaches_everything() {
+    let links = [("x/one", "u/two"), ("u/two", "testdata/key")];
+    assert_eq!(told(&selected(&[("u/two", "elsewhere")], &links, &rules(&[]))), "all");
+}
+
+#[test]
 fn what_the_option_ignores_reaches_nothing() {
     let ignored = |glob: &str, path: &str| told(&selected(&[(path, "new")], &[], &rules(&[glob]))) == "-";
     assert!(ignored("x/**", "x/src/deep/lib.rs") && ignored("*.nix", "flake.nix"));

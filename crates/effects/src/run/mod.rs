@@ -13,6 +13,7 @@ pub mod console;
 mod context;
 pub mod coverage;
 mod llvm;
+mod msrv;
 mod preamble;
 mod program;
 mod scheduler;
