@@ -25,7 +25,7 @@ pub(crate) fn triple() -> String {
 }
 
 pub(crate) fn hash_of(file: &[u8]) -> String {
-    Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 /// An agent whose plugin has this file as its release, and the release's path below a mirror.

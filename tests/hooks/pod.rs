@@ -6,8 +6,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
 
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+
+use crate::download::hash_of;
 
 /// A released binary that prints its arguments, and fails if a test wants that.
 const BINARY: &str = "#!/bin/sh\n[ \"$1\" = --version ] && echo rust-vmm-ci 1.0.0 && exit 0\n\
@@ -56,8 +57,7 @@ fn container() -> Option<TempDir> {
         fs::copy(source.join("hooks/lib").join(file), plugin.join("hooks/lib").join(file)).unwrap();
     }
     fs::write(plugin.join("src/main.rs"), "fn main() {}").unwrap();
-    let hash: String =
-        Sha256::digest(BINARY).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    let hash = hash_of(BINARY.as_bytes());
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     fs::write(plugin.join("hooks/lib/releases"), format!("{hash}  {triple}\n")).unwrap();
     let file = at("mirror").join(format!("v{}/rust-vmm-ci-{triple}", env!("CARGO_PKG_VERSION")));

@@ -8,11 +8,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use support::agent::agent;
 use support::buildkite::{Build, Buildkite};
 use support::process::Running;
 use support::sandbox::Sandbox;
+
+use crate::download::hash_of;
 
 const LIMIT: Duration = Duration::from_secs(240);
 const BINARY: &str = env!("CARGO_BIN_EXE_rust-vmm-ci");
@@ -76,7 +77,7 @@ impl Pod {
     fn plugin(&self) -> String {
         let plugin = self.sandbox.this_plugin();
         let program = fs::read(BINARY).unwrap();
-        let hash: String = Sha256::digest(&program).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hash_of(&program);
         let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
         let mirror = self.volume.join(format!("mirror/v{}", env!("CARGO_PKG_VERSION")));
         fs::create_dir_all(&mirror).unwrap();

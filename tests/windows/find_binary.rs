@@ -131,7 +131,7 @@ fn a_variable_with_quotes_names_the_file_all_the_same() {
 fn released() -> Option<(Machine, String, PathBuf)> {
     let (machine, cargo) = machine_without_binary()?;
     let program = fs::read(&machine.wine.program).unwrap();
-    let hash: String = Sha256::digest(&program).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = Sha256::digest(&program).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let line = format!("# A comment.\r\n{hash}  x86_64-pc-windows-gnu\r\n");
     fs::write(machine.plugin().join("hooks/lib/releases"), line).unwrap();
     Some((machine, "v1.0.0/rust-vmm-ci-x86_64-pc-windows-gnu.exe".into(), cargo))

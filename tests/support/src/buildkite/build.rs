@@ -163,7 +163,9 @@ impl Build {
         });
         let mut jobs: Vec<_> = jobs.collect();
         if let (Some(change), Some(_)) = (self.change_variables, uploader) {
-            jobs.iter_mut().for_each(|job| change(&mut job.env));
+            for job in &mut jobs {
+                change(&mut job.env);
+            }
         }
         self.jobs.splice(at..at, jobs);
         Ok(())
