@@ -32,6 +32,7 @@ mod request;
 mod testing;
 
 pub use gather::{Repository, policy};
+pub use host::variables_that_matter;
 pub use request::{PlaceRule, Request, RunOptions, Selection, Task, Verbosity};
 
 use anyhow::Result;

@@ -7,12 +7,14 @@
 
 mod diff;
 mod fetch;
+mod outside;
 mod submodule;
 #[cfg(test)]
 pub mod testing;
 
 pub use diff::AddedLines;
 pub use fetch::{Depth, Wanted};
+pub use outside::CommonFolder;
 pub use submodule::{Entry, Kind, Line, Submodule};
 
 use crate::process::{self, Captured, Command};

@@ -78,6 +78,16 @@ pub struct Report {
     /// The container's image, if the run was in a container.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
+    /// The container's image by its digest, `NAME@sha256:…`, as the engine of the host knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The names of the plugin's options that were set and can change what a check finds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+    /// The names of the environment variables that were set and can change what a check finds. Their values
+    /// are not kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variables: Vec<String>,
     /// When the run began, in seconds since 1970.
     pub started: u64,
     /// How long the run took, in seconds.

@@ -25,6 +25,9 @@ impl Report {
             toolchain,
             host,
             container,
+            digest,
+            options,
+            variables,
             outcomes,
             version: _,
             started: _,
@@ -34,8 +37,9 @@ impl Report {
         } = self;
         // They are made again from the outcomes.
         findings.clear();
-        let some = [repository, branch, commit, toolchain, host, container].into_iter().flatten();
-        [tool, platform, os].into_iter().chain(some).for_each(&mut *hide);
+        let some = [repository, branch, commit, toolchain, host, container, digest].into_iter().flatten();
+        let all = [tool, platform, os].into_iter().chain(some).chain(options).chain(variables);
+        all.for_each(&mut *hide);
         for job in jobs {
             redact_job(job, hide);
         }
@@ -57,12 +61,15 @@ fn redact_job(job: &mut Job, hide: &mut dyn FnMut(&mut String)) {
         commit,
         toolchain,
         container,
+        digest,
+        options,
+        variables,
         started: _,
         seconds: _,
         cancelled: _,
     } = job;
-    let some = [label, id, step, parallel, build, commit, toolchain, container].into_iter().flatten();
-    for text in [platform, os].into_iter().chain(some) {
+    let some = [label, id, step, parallel, build, commit, toolchain, container, digest].into_iter().flatten();
+    for text in [platform, os].into_iter().chain(some).chain(options).chain(variables) {
         hide(text);
     }
 }

@@ -52,6 +52,7 @@ fn host() -> Host<'static> {
         known_hosts: None,
         registry: Some("reg"),
         target: None,
+        git: None,
     }
 }
 
@@ -301,5 +302,17 @@ fn a_policys_image_has_a_twin_with_the_emulator() {
         let step = json!({"image": emulated_image(), "always-pull": true});
         assert_eq!(of(Platform::Riscv64, step), expected);
         assert_eq!(of(Platform::Riscv64, json!({"image": "chosen:1"})), "chosen:1");
+    }
+}
+
+#[test]
+fn a_worktree_has_the_folder_that_it_shares_where_its_file_says_and_to_read_only() {
+    let container = container_on(Platform::X86_64, json!({}), "{}").unwrap();
+    for (written, at) in [("/src/repo/.git", "/src/repo/.git"), ("../repo/.git", "/repo/.git")] {
+        let common = CommonFolder { path: "/real/repo/.git".into(), written: written.into() };
+        let host = Host { git: Some(&common), ..host() };
+        let words = arguments(&container, &job(&[]), "true", &host).unwrap();
+        let expected = format!("--mount=type=bind,source=/real/repo/.git,target={at},readonly");
+        assert!(words.contains(&expected), "{words:?}");
     }
 }
