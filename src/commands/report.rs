@@ -31,7 +31,7 @@ pub fn run(files: &[PathBuf], wanted: &[(&'static dyn Format, PathBuf)]) -> Resu
             .map_err(|error| infrastructure(format!("{}: cannot be written: {error}", path.display())))?;
     }
     if wanted.is_empty() {
-        say::out(table::summary(&merged, Environment::read().color));
+        say::text(table::summary(&merged, Environment::read().color));
     }
     Ok(Exit::Passed)
 }
@@ -86,7 +86,7 @@ pub fn summarize() -> Result<Exit> {
     agent::upload_artifacts(folder.path(), &[PAGE.to_owned()])?;
     let environment = Environment::read();
     build_page::renew(environment.step.build.as_deref(), Some(PAGE))?;
-    say::out(table::summary(&merged, environment.color));
+    say::text(table::summary(&merged, environment.color));
     Ok(Exit::Passed)
 }
 

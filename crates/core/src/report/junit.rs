@@ -117,7 +117,7 @@ fn status(verdict: Verdict, outcome: &Outcome, findings: &[&Finding]) -> TestCas
     status.set_message(outcome.reason.clone().unwrap_or_else(count));
     let told = findings.iter().map(|finding| words(finding));
     let told = told.chain(outcome.remedy.iter().map(|remedy| format!("remedy: {remedy}")));
-    let told = told.chain([format!("repeat: {}", outcome.command)]).collect::<Vec<_>>().join("\n\n");
+    let told = told.chain([format!("repeat: {}", outcome.repeat())]).collect::<Vec<_>>().join("\n\n");
     status.set_description(told);
     status
 }

@@ -41,7 +41,7 @@ pub struct Seen {
     /// Whether the check's failure does not make its run fail.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub soft_fail: bool,
-    /// The command that repeats the check.
+    /// The command that repeats the check, or the one test that the finding is about.
     pub command: String,
     /// The combinations of features of this check that have the finding.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -107,7 +107,7 @@ impl Report {
             platform: of_job(&self.platform, |job| &job.platform),
             os: of_job(&self.os, |job| &job.os),
             soft_fail: outcome.soft_fail,
-            command: outcome.command.clone(),
+            command: outcome.repeat_finding(finding),
             feature_sets: finding.feature_sets.clone(),
         }
     }

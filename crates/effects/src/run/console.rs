@@ -8,6 +8,7 @@
 use crate::process;
 use crate::say;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use rust_vmm_ci_core::model::shown::wrapped;
 use rust_vmm_ci_core::report::{Outcome, Verdict};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -203,7 +204,12 @@ impl CheckLog<'_> {
         if unwell && self.console.kind == Kind::Buildkite {
             closing.push_str("^^^ +++\n");
         }
-        closing.push_str(&say::redacted(&verdict_line(&self.label, outcome)));
+        let line = verdict_line(&self.label, outcome);
+        let line = match (self.console.kind, say::width()) {
+            (Kind::Terminal, Some(width)) => wrapped(&line, width),
+            _ => line,
+        };
+        closing.push_str(&say::redacted(&line));
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
             self.console.bars.remove(&bar);
