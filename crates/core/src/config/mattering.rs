@@ -6,8 +6,7 @@ use super::{CheckOptions, Config, DockerChoice};
 use crate::model::FeatureMode;
 
 /// Options of the container that change only how it comes about, and the image, which a report has by itself.
-const OF_THE_ENGINE: [&str; 6] =
-    ["always-pull", "debug", "image", "pull-retries", "run-labels", "runtime"];
+const OF_THE_ENGINE: [&str; 6] = ["always-pull", "debug", "image", "pull-retries", "run-labels", "runtime"];
 
 impl Config {
     /// The key paths of the options that are set and can change what a check finds, in order and each once.

@@ -114,10 +114,13 @@ mod tests {
     #[test]
     fn a_long_line_breaks_between_words_and_a_command_stays_one() {
         let text = "missing  cargo  it is not there at all\nshort\n  repeat: run the-check --test=a::b";
-        let expected = "missing  cargo  it is\n                not\n                there\n                at all\n\
-                        short\n  repeat: run \\\n    the-check \\\n    --test=a::b";
+        let expected = "missing  cargo  it is\n         not there at\n         all\nshort\n  repeat: run \\\n    \
+                        the-check \\\n    --test=a::b";
         assert_eq!(wrapped(text, 22), expected);
-        assert_eq!(wrapped("  a long-word-that-does-not-fit b", 12), "  a\n    long-word-that-does-not-fit\n    b");
+        assert_eq!(
+            wrapped("  a long-word-that-does-not-fit b", 12),
+            "  a\n    long-word-that-does-not-fit\n    b"
+        );
         // Colours have no width.
         assert_eq!(wrapped("\u{1b}[1mab cd\u{1b}[0m", 5), "\u{1b}[1mab cd\u{1b}[0m");
     }

@@ -21,6 +21,7 @@ pub mod profile;
 mod redact;
 pub mod repeat;
 pub mod table;
+mod test;
 pub mod text;
 mod timings;
 
@@ -30,6 +31,7 @@ pub use format::{Format, Json, ReadImage};
 pub use job::Job;
 pub use merge::{Seen, SharedFinding, merge};
 pub use outcome::{Artifact, Combination, Outcome, Section, Verdict, combination_name};
+pub use test::{MOST_TESTS, Test, Tests};
 pub use timings::{Timings, Usage};
 
 use crate::exit::Exit;

@@ -1,6 +1,6 @@
 //! Removes secrets from a report before any text is made from it.
 
-use super::{Artifact, Combination, Finding, Job, Outcome, Report, Section};
+use super::{Artifact, Combination, Finding, Job, Outcome, Report, Section, Test};
 use crate::model::secrets::Redactor;
 use std::borrow::Cow;
 
@@ -77,8 +77,19 @@ fn redact_job(job: &mut Job, hide: &mut dyn FnMut(&mut String)) {
 // `Section`, `Artifact` and `Finding` are taken apart without `..`, so a new field in them does not compile
 // until it is handled here. For a new text in `Outcome` or `Combination`, the test below fails.
 fn redact_outcome(outcome: &mut Outcome, hide: &mut dyn FnMut(&mut String)) {
-    let Outcome { label, name, reason, remedy, command, combinations, findings, sections, artifacts, .. } =
-        outcome;
+    let Outcome {
+        label,
+        name,
+        reason,
+        remedy,
+        command,
+        combinations,
+        findings,
+        tests,
+        sections,
+        artifacts,
+        ..
+    } = outcome;
     for text in [label, name, command].into_iter().chain(reason).chain(remedy) {
         hide(text);
     }
@@ -89,6 +100,11 @@ fn redact_outcome(outcome: &mut Outcome, hide: &mut dyn FnMut(&mut String)) {
     }
     for finding in findings {
         redact_finding(finding, hide);
+    }
+    for Test { name, package, target, verdict: _, seconds: _ } in tests {
+        for text in std::iter::once(name).chain(package).chain(target) {
+            hide(text);
+        }
     }
     for Section { title, text, columns, rows } in sections {
         for text in [title, text].into_iter().chain(columns).chain(rows.iter_mut().flatten()) {

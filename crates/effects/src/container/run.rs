@@ -15,8 +15,8 @@ use crate::process::{self, Ended, Stream};
 use crate::say;
 use anyhow::Result;
 use rust_vmm_ci_core::exit;
-use rust_vmm_ci_core::model::{address, image_by_digest, variable_matters};
 use rust_vmm_ci_core::model::secrets::Redactor;
+use rust_vmm_ci_core::model::{address, image_by_digest, variable_matters};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 

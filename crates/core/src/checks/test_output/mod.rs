@@ -14,7 +14,7 @@ mod panics;
 #[cfg(test)]
 mod tests;
 
-use crate::report::{Finding, Findings, Place};
+use crate::report::{Finding, Findings, Place, Test, Tests};
 use errors::Errors;
 pub use excerpt::Excerpt;
 use libtest::Libtest;
@@ -155,6 +155,25 @@ impl TestOutput {
         found.findings.into_vec()
     }
 
+    /// The tests that ran, as the test programs named them. `packages` has the package of each program. A test
+    /// program can print any names, so nothing but the list of tests follows from this.
+    pub fn tests(&self, packages: &Packages) -> Vec<Test> {
+        let mut all = Tests::default();
+        for (program, out, _) in self.runs() {
+            let package = program.and_then(|program| package_of(packages, program));
+            for test in out.into_iter().flat_map(Libtest::told) {
+                all.add(Test {
+                    name: test.name.clone(),
+                    package: package.map(str::to_owned),
+                    target: program.map(target_of),
+                    verdict: test.verdict,
+                    seconds: test.seconds,
+                });
+            }
+        }
+        all.into_vec()
+    }
+
     /// The options that run a program again, if cargo says that it failed.
     fn failed_spec<'e>(&self, errors: &'e Errors) -> Option<&'e str> {
         let spec = errors.spec()?;
@@ -258,6 +277,20 @@ fn with_place(finding: Finding, place: Option<Place>) -> Finding {
 fn package_of<'p>(packages: &'p Packages, program: &str) -> Option<&'p str> {
     let name = if program.starts_with(DOC) { program } else { program.rsplit(['/', '\\']).next()? };
     packages.get(name).map(String::as_str)
+}
+
+/// The target of a program, from its path: cargo adds a hash to the file's name.
+fn target_of(program: &str) -> String {
+    if program.starts_with(DOC) {
+        return program.to_owned();
+    }
+    let name = program.rsplit(['/', '\\']).next().unwrap_or(program);
+    let name = name.strip_suffix(".exe").unwrap_or(name);
+    let is_hash = |hash: &str| !hash.is_empty() && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match name.rsplit_once('-') {
+        Some((target, hash)) if is_hash(hash) => target.to_owned(),
+        _ => name.to_owned(),
+    }
 }
 
 /// The program that cargo announces with this line: `Running tests/a.rs (target/debug/deps/a-0a1b)`, or

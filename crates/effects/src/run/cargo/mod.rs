@@ -34,7 +34,7 @@ use rust_vmm_ci_core::checks::outage;
 use rust_vmm_ci_core::checks::shard::Shard;
 use rust_vmm_ci_core::checks::test_output::Packages;
 use rust_vmm_ci_core::model::FeatureMode;
-use rust_vmm_ci_core::report::{Combination, Finding, Findings, Level, Verdict};
+use rust_vmm_ci_core::report::{Combination, Finding, Findings, Level, Test, Tests, Verdict};
 use rust_vmm_ci_core::workspace::path::from_folder;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -183,6 +183,8 @@ struct RunResult {
     outage: Option<String>,
     /// How many examples in documentation were compiled together with others.
     merged_examples: usize,
+    /// The tests that ran.
+    tests: Vec<Test>,
 }
 
 impl RunResult {
@@ -195,6 +197,7 @@ impl RunResult {
             passed_before: Vec::new(),
             outage: None,
             merged_examples: 0,
+            tests: Vec::new(),
         }
     }
 }
@@ -204,6 +207,7 @@ impl Check<'_, '_> {
     fn run_all(mut self, runs: Vec<CargoRun>, count: usize) -> Result<Judgement> {
         let mut judgement = Judgement { verdict: Verdict::Passed, ..Judgement::default() };
         let mut findings = Findings::default();
+        let mut tests = Tests::default();
         for (index, run) in runs.into_iter().enumerate() {
             (self.context.progress)(index + 1, count, &run.name());
             let begin = Instant::now();
@@ -219,6 +223,7 @@ impl Check<'_, '_> {
                 verdict => verdict,
             };
             judgement.reason = judgement.reason.or(result.outage);
+            result.tests.into_iter().for_each(|test| tests.add(test));
             for mut finding in result.findings {
                 if count > 1 {
                     finding.feature_sets = vec![run.name()];
@@ -251,6 +256,7 @@ impl Check<'_, '_> {
             }
         }
         judgement.findings = findings.into_vec();
+        judgement.tests = tests.into_vec();
         Ok(judgement)
     }
 

@@ -106,8 +106,9 @@ impl Check<'_, '_> {
             repeats.all_passed()?;
         }
         let (mut findings, mut outage) = (Vec::new(), None);
+        let packages = self.packages(built);
+        let tests = output.tests(&packages);
         if ended != Ended::Exited(0) {
-            let packages = self.packages(built);
             findings = output.findings(&packages, &|file| self.located(file));
             if findings.is_empty() {
                 // What the command builds itself may fail before a test has run.
@@ -115,7 +116,7 @@ impl Check<'_, '_> {
                 findings.extend(words.finding(ended, &|file| self.located(file)));
             }
         }
-        Ok(RunResult { passed_before, outage, merged_examples, ..RunResult::new(ended, findings) })
+        Ok(RunResult { passed_before, outage, merged_examples, tests, ..RunResult::new(ended, findings) })
     }
 
     /// The packages of test programs and of examples in documentation.
