@@ -175,7 +175,9 @@ impl CheckLog<'_> {
         let text;
         let line = match self.console.kind {
             Kind::Terminal => {
-                text = String::from_utf8_lossy(line);
+                let whole = String::from_utf8_lossy(line);
+                text =
+                    say::width().map_or_else(|| whole.clone().into_owned(), |width| wrapped(&whole, width));
                 text.as_bytes()
             }
             Kind::Buildkite | Kind::Plain | Kind::Failures => line,
