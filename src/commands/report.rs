@@ -31,7 +31,7 @@ pub fn run(files: &[PathBuf], wanted: &[(&'static dyn Format, PathBuf)]) -> Resu
             .map_err(|error| infrastructure(format!("{}: cannot be written: {error}", path.display())))?;
     }
     if wanted.is_empty() {
-        say::out(table::summary(&merged, Environment::read().color));
+        say::text(table::summary(&merged, Environment::read().color));
     }
     Ok(Exit::Passed)
 }
@@ -86,7 +86,7 @@ pub fn summarize() -> Result<Exit> {
     agent::upload_artifacts(folder.path(), &[PAGE.to_owned()])?;
     let environment = Environment::read();
     build_page::renew(environment.step.build.as_deref(), Some(PAGE))?;
-    say::out(table::summary(&merged, environment.color));
+    say::text(table::summary(&merged, environment.color));
     Ok(Exit::Passed)
 }
 
@@ -112,6 +112,55 @@ mod tests {
         assert!(said(&other).contains("version 9"));
         let folder = read(folder.path()).unwrap_err().to_string();
         assert!(folder.contains("cannot be read"), "{folder}");
+    }
+
+    /// Puts markup into every text of a report.
+    fn poison(value: &mut serde_json::Value, with: &str) {
+        match value {
+            serde_json::Value::String(text) => text.push_str(with),
+            serde_json::Value::Array(items) => items.iter_mut().for_each(|item| poison(item, with)),
+            serde_json::Value::Object(fields) => {
+                for (name, field) in fields {
+                    if !["verdict", "level"].contains(&name.as_str()) {
+                        poison(field, with);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn what_strangers_wrote_is_no_markup_in_a_merged_report_and_shows_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("secret.svg"), "<svg>a file of this machine</svg>").unwrap();
+        let mut report: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/cases/report/full.json")).unwrap();
+        poison(&mut report, "<script>alert(1)</script><img src=x onerror=alert(1)>\u{1b}[2J]]>\"'");
+        let secret = path("secret.svg").display().to_string();
+        for outcome in report["outcomes"].as_array_mut().unwrap() {
+            outcome["artifacts"] = serde_json::json!([{"name": "a", "path": secret, "image": true}]);
+        }
+        std::fs::write(path("a.json"), report.to_string()).unwrap();
+        std::fs::write(path("b.json"), report.to_string().replace("0190a6cc-0000", "0190a6cc-1111")).unwrap();
+        let wanted: Vec<_> = FORMATS.iter().map(|format| (*format, path(format.flag()))).collect();
+        assert_eq!(run(&[path("a.json"), path("b.json")], &wanted).unwrap(), Exit::Passed);
+        for format in FORMATS {
+            let text = std::fs::read_to_string(path(format.flag())).unwrap();
+            // The beginning of the secret in Base64 is that of an image in a page.
+            assert!(!text.contains("a file of this machine") && !text.contains("PHN2Zz5hIGZpbGUg"), "{text}");
+        }
+        for name in ["html", "junit"] {
+            let text = std::fs::read_to_string(path(name)).unwrap();
+            assert!(
+                !text.contains("<script") && !text.contains("<img") && !text.contains('\u{1b}'),
+                "{name}"
+            );
+        }
+        let merged = read(&path("report")).unwrap();
+        let summary = table::summary(&merged, false);
+        assert!(!summary.contains('\u{1b}') && summary.contains("␛[2J"), "{summary}");
     }
 
     #[test]

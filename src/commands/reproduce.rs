@@ -10,7 +10,9 @@ use crate::job::{self, PlaceRule, Repository, Request, RunOptions, Selection, Ta
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::config::{Config, DockerChoice, Purpose};
 use rust_vmm_ci_core::exit::{Exit, infrastructure, usage};
-use rust_vmm_ci_core::model::{Os, Platform, pinned_image, shown};
+use rust_vmm_ci_core::model::{
+    Os, Platform, image_digest, image_repository, is_same_repository, pinned_image, shown,
+};
 use rust_vmm_ci_core::report::repeat::Repeat;
 use rust_vmm_ci_core::report::{Job, merge};
 use rust_vmm_ci_effects::git::Git;
@@ -51,6 +53,9 @@ pub fn run(selection: &Selection, file: &Path, yes: bool) -> Result<Exit> {
         let history = git.resolve("HEAD")?.map_or(Ok(false), |head| git.is_ancestor(&commit, &head))?;
         let place = Place::of(of_job, &own, history, yes);
         say_differences(&git, of_job, &commit, &place)?;
+        differences(of_job, &own, &place)
+            .iter()
+            .for_each(|line| say::line(format_args!("reproduce: {line}")));
         let worktree = Worktree::make(&git, &commit)?;
         for repeat in repeats {
             if process::cancelled() {
@@ -128,9 +133,18 @@ fn container(
     let known = options.get("image").and_then(Value::as_str).map(str::to_owned);
     let known = known.unwrap_or_else(|| pinned_image(platform));
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
-    let is_image = image.chars().all(plain) && image.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if is_image && (yes || repository_of(image) == repository_of(&known)) {
+    let is_image =
+        |image: &str| image.chars().all(plain) && image.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let by_digest = of_job.digest.as_deref().filter(|image| is_image(image));
+    let digest = by_digest.and_then(|image| Some((image, image_digest(image)?)));
+    if let Some((_, digest)) = digest.filter(|(image, _)| is_same_repository(image, &known)) {
+        // Only the digest is the report's word: the image is one of this repository's whatever it says.
+        options.insert("image".into(), format!("{}@{digest}", image_repository(&known)).into());
+    } else if is_image(image) && is_same_repository(image, &known) {
+        notes.push("the report has no digest of the image, so it may have changed since the job".to_owned());
         options.insert("image".into(), image.into());
+    } else if is_image(image) && yes {
+        options.insert("image".into(), by_digest.unwrap_or(image).into());
     } else {
         notes.push(format!(
             "the job's image was {}, which is not this repository's; {known} is used (`--yes` uses the job's)",
@@ -149,15 +163,6 @@ fn container(
         );
     }
     (DockerChoice::Options(options), notes)
-}
-
-/// An image's name without tag and digest.
-fn repository_of(image: &str) -> &str {
-    let name = image.split('@').next().unwrap_or(image);
-    match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => repository,
-        _ => name,
-    }
 }
 
 /// Says what is not as it was in the job.
@@ -180,6 +185,38 @@ fn say_differences(git: &Git, of_job: &Job, commit: &str, place: &Place) -> Resu
         say::line(format_args!("reproduce: the job's toolchain was {}", shown::line(toolchain)));
     }
     Ok(())
+}
+
+/// The options and variables that the job had and this run has not, or the other way round.
+fn differences(of_job: &Job, own: &Config, place: &Place) -> Vec<String> {
+    // What of the job's container is used has been said already.
+    let of_place = |name: &&String| name.as_str() != "docker" && name.as_str() != "docker.privileged";
+    let options = own.mattering();
+    let of_options = match &own.docker {
+        DockerChoice::Options(docker) => docker.get("environment").and_then(Value::as_array),
+        DockerChoice::Unset | DockerChoice::Off => None,
+    };
+    let of_options = of_options.into_iter().flatten().filter_map(Value::as_str);
+    let of_options = of_options.filter_map(|word| Some(word.split_once('=')?.0.to_owned()));
+    let here: Vec<String> = job::variables_that_matter().into_iter().chain(of_options).collect();
+    let missing = |all: &[String], from: &[String]| -> Vec<String> {
+        let all = all.iter().filter(of_place).filter(|name| !from.contains(name));
+        all.map(|name| shown::line(name).into_owned()).collect()
+    };
+    let mut said = Vec::new();
+    let mut say = |what: &str, names: Vec<String>| {
+        if !names.is_empty() {
+            said.push(format!("{what}: {}", names.join(", ")));
+        }
+    };
+    say("options that the job had and this checkout has not", missing(&of_job.options, &options));
+    say("options that this checkout has and the job had not", missing(&options, &of_job.options));
+    say("variables that were set in the job and are not here", missing(&of_job.variables, &here));
+    // A container gets only the variables that the options name.
+    if matches!(place, Place::Host(_)) {
+        say("variables that are set here and were not in the job", missing(&here, &of_job.variables));
+    }
+    said
 }
 
 /// Repeats one check.
@@ -284,15 +321,35 @@ mod tests {
     #[test]
     fn the_jobs_image_is_used_where_it_is_this_repositorys_and_else_needs_a_yes() {
         let pinned = pinned_image(None);
-        let other_tag = format!("{}@sha256:{}", repository_of(&pinned), "0".repeat(64));
+        let by_digest = format!("{}@sha256:{}", image_repository(&pinned), "0".repeat(64));
+        let through_a_mirror = Job { digest: Some(format!("mirror:5000/{by_digest}")), ..job("m/x:1") };
+        assert_eq!(options(&through_a_mirror, "{}", true, false).0["image"], by_digest.as_str());
+        let other_tag = format!("{}:other", image_repository(&pinned));
         assert_eq!(options(&job(&other_tag), "{}", true, false).0["image"], other_tag.as_str());
         let evil = job("example.org/evil:1");
         assert_eq!(options(&evil, "{}", true, false), (Map::new(), 1));
         assert_eq!(options(&evil, "{}", true, true).0["image"], "example.org/evil:1");
         // Even with `--yes`, an image must not be read as an option.
         assert_eq!(options(&job("--privileged"), "{}", true, true), (Map::new(), 1));
-        assert_eq!(repository_of("localhost:5000/a"), "localhost:5000/a");
-        assert_eq!(repository_of("localhost:5000/a:v1@sha256:0"), "localhost:5000/a");
+    }
+
+    #[test]
+    fn what_differs_from_the_job_is_named_and_an_image_by_its_digest_is_no_difference() {
+        let own = Config::parse(&serde_json::json!({"features": "all"})).unwrap();
+        let job = Job {
+            options: vec!["checks.clippy.args".into(), "docker.privileged".into()],
+            variables: vec!["RUST_OF_THE_JOB\u{1b}".into()],
+            ..Job::default()
+        };
+        let said = differences(&job, &own, &Place::Container(DockerChoice::Unset, Vec::new()));
+        assert_eq!(
+            said,
+            [
+                "options that the job had and this checkout has not: checks.clippy.args",
+                "options that this checkout has and the job had not: features",
+                "variables that were set in the job and are not here: RUST_OF_THE_JOB␛",
+            ]
+        );
     }
 
     #[test]

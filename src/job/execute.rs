@@ -62,10 +62,17 @@ pub fn execute(
 /// Runs this program again, or a step's own command, in a container.
 fn in_container(gathered: &Gathered, contained: &Contained, task: &Task, promise: &Promise) -> Result<Done> {
     let failed = |label: &str| promise.failed(label);
-    let Ran { ended, report, commit } = start(gathered, contained, &mut |_, _| {}, &failed)?;
-    let exit = agreed(exit_of(ended, task), report.as_ref(), task);
-    // Which commit was checked is known here. The report of a container may say anything.
-    let report = report.map(|report| Report { commit, ..report });
+    let ran = start(gathered, contained, &mut |_, _| {}, &failed)?;
+    let exit = agreed(exit_of(ran.ended, task), ran.report.as_ref(), task);
+    // What was checked, and where, is known here. The report of a container may say anything.
+    let report = ran.report.map(|report| Report {
+        commit: ran.commit,
+        container: Some(ran.image),
+        digest: ran.digest,
+        options: gathered.config().mattering(),
+        variables: ran.variables,
+        ..report
+    });
     Ok(Done { exit, report, summary: false })
 }
 
@@ -77,6 +84,12 @@ fn in_emulator(gathered: &Gathered, contained: &Contained, task: &Task) -> Resul
     let ran = start(gathered, contained, &mut |stream, line| watch.read(stream, line), &|_| {})?;
     // This program is not in the emulated machine, so a report from there cannot be trusted.
     let (report, summary) = watch.report(gathered, &container.image, ran.ended, ran.commit);
+    let report = report.map(|report| Report {
+        digest: ran.digest,
+        options: gathered.config().mattering(),
+        variables: ran.variables,
+        ..report
+    });
     let exit = match (task, ran.ended) {
         (Task::Checks(_), Ended::Exited(status)) => match report.as_ref().map(Report::exit) {
             Some(Exit::Passed) if status != 0 => of_run(status),
@@ -108,6 +121,12 @@ struct Ran {
     report: Option<Report>,
     /// The commit of the checkout, as git knew it before the container ran.
     commit: Option<String>,
+    /// The name of the image.
+    image: String,
+    /// The image by its digest.
+    digest: Option<String>,
+    /// The names of the variables that the container got and that can change what a check finds.
+    variables: Vec<String>,
 }
 
 /// Runs a script in a container. The output goes on to this process's outputs; `see` reads it too.
@@ -138,7 +157,8 @@ fn start(
             None
         }
     });
-    Ok(Ran { ended: ran.ended, report, commit })
+    let container::Ran { ended, image, digest, variables, .. } = ran;
+    Ok(Ran { ended, report, commit, image, digest, variables })
 }
 
 /// The report without the artifacts that are no plain files of the checkout. A report from a container cannot

@@ -8,7 +8,7 @@ use super::request::RunOptions;
 use super::{kvm, last_run};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit::{Exit, usage};
-use rust_vmm_ci_core::model::Os;
+use rust_vmm_ci_core::model::{Os, variable_matters};
 use rust_vmm_ci_core::plan::{Plan, PlannedCheck};
 use rust_vmm_ci_core::report::{Report, Usage};
 use rust_vmm_ci_effects::process::{self, Ended};
@@ -64,6 +64,8 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan, promise: &
         toolchain: toolchain.as_ref().map(|toolchain| toolchain.version.clone()),
         host: toolchain.map(|toolchain| toolchain.host.clone()),
         container: environment.image.clone(),
+        options: gathered.config().mattering(),
+        variables: variables_that_matter(),
         cancelled: process::cancelled(),
         usage: process::usage().map(|process::Usage { cpu, own_cpu, own_memory }| Usage {
             cpu,
@@ -77,6 +79,14 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan, promise: &
         last_run::keep(gathered, &report);
     }
     Ok(report)
+}
+
+/// The names of this process's variables that can change what a check finds, in order.
+pub fn variables_that_matter() -> Vec<String> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| variable_matters(name)).collect();
+    names.sort();
+    names
 }
 
 /// Refuses to run cargo in a folder without a package.

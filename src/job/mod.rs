@@ -33,6 +33,7 @@ mod selection;
 mod testing;
 
 pub use gather::{Repository, policy};
+pub use host::variables_that_matter;
 pub use request::{PlaceRule, Request, RunOptions, Selection, Task, Verbosity};
 
 use anyhow::Result;

@@ -39,7 +39,7 @@ pub fn report(gathered: &Gathered, request: &Request, done: &mut Done) {
 /// failed.
 fn show(report: &Report, environment: &Environment, timings: bool) {
     if !say::is_quiet() || report.failures().next().is_some() || report.exit() != Exit::Passed {
-        say::out(format_args!(
+        say::text(format_args!(
             "{}{}",
             environment.summary_heading(),
             table::summary(report, environment.color)

@@ -8,6 +8,7 @@
 mod changes;
 mod diff;
 mod fetch;
+mod outside;
 mod submodule;
 #[cfg(test)]
 pub mod testing;
@@ -15,6 +16,7 @@ pub mod testing;
 pub use changes::Tracked;
 pub use diff::AddedLines;
 pub use fetch::{Depth, Wanted};
+pub use outside::CommonFolder;
 pub use submodule::{Entry, Kind, Line, Submodule};
 
 use crate::process::{self, Captured, Command};

@@ -6,7 +6,7 @@ use rust_vmm_ci_core::model::secrets::Redactor;
 use rust_vmm_ci_core::model::shown;
 use std::borrow::Cow;
 use std::fmt::Display;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -63,17 +63,38 @@ pub fn out(text: impl Display) {
     }
 }
 
+/// The columns of the terminal that the program writes to; none where it writes to something else. Under a
+/// Buildkite agent the output looks like a terminal, but is a log.
+pub fn width() -> Option<usize> {
+    static WIDTH: OnceLock<Option<usize>> = OnceLock::new();
+    *WIDTH.get_or_init(|| {
+        if std::env::var_os("BUILDKITE").is_some_and(|value| value == "true") || !io::stdout().is_terminal() {
+            return None;
+        }
+        let (terminal_size::Width(columns), _) = terminal_size::terminal_size()?;
+        // Nothing can be read in fewer.
+        Some(usize::from(columns).max(20))
+    })
+}
+
+/// Writes a text for a person to standard output as [`out`] does. On a terminal no word is broken
+/// ([`shown::wrapped`]).
+pub fn text(text: impl Display) {
+    let text = text.to_string();
+    out(width().map_or_else(|| text.clone(), |width| shown::wrapped(&text, width)));
+}
+
 /// Writes a result for a person to standard output, with a line end. Control characters are shown as symbols,
-/// except line ends and tabs.
-pub fn line(text: impl Display) {
-    out(format_args!("{}\n", shown::block(&text.to_string())));
+/// except line ends and tabs. On a terminal no word is broken.
+pub fn line(line: impl Display) {
+    text(format_args!("{}\n", shown::block(&line.to_string())));
 }
 
 /// Says what happens now, on a line of standard output. `-q` leaves it out. Line ends are shown as symbols
 /// too: the line may open a group in a job's log, and what it names must not.
 pub fn progress(text: impl Display) {
     if !is_quiet() {
-        out(format_args!("{}\n", shown::line(&text.to_string())));
+        self::text(format_args!("{}\n", shown::line(&text.to_string())));
     }
 }
 
@@ -105,5 +126,8 @@ pub fn note(text: impl Display) {
 /// ([`shown::message`]).
 pub fn error(text: impl Display) {
     let text = text.to_string();
-    let _ = writeln!(io::stderr().lock(), "{PREFIX}{}", shown::message(&redacted(&text)));
+    let text = format!("{PREFIX}{}", shown::message(&redacted(&text)));
+    let width = width().filter(|_| io::stderr().is_terminal());
+    let text = width.map_or_else(|| text.clone(), |width| shown::wrapped(&text, width));
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }

@@ -61,10 +61,10 @@ impl Line {
 pub fn doctor(format: DoctorFormat) -> Result<Exit> {
     let mut lines = tools::look();
     lines.extend(machine::look());
-    say::out(match format {
-        DoctorFormat::Text => text(&lines),
-        DoctorFormat::Json => json(&lines),
-    });
+    match format {
+        DoctorFormat::Text => say::text(text(&lines)),
+        DoctorFormat::Json => say::out(json(&lines)),
+    }
     Ok(if lines.iter().any(Line::is_fault) { Exit::Infrastructure } else { Exit::Passed })
 }
 

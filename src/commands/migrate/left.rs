@@ -94,7 +94,7 @@ impl Left {
                 "- take these steps into {path}, in place of those that call the generator:\n"
             ));
             if let Ok(file) = set_up::PipelineFile::text_of(&state.uses) {
-                say::line(block(file.steps()));
+                say::out(format_args!("{}\n", block(file.steps())));
             }
         }
         say::line(

@@ -193,7 +193,7 @@ impl State {
         match &self.pipeline {
             Pipeline::New(pipeline) => {
                 say::line(format_args!("{wrote} {}:\n", set_up::PIPELINE));
-                say::line(block(pipeline.steps()));
+                say::out(format_args!("{}\n", block(pipeline.steps())));
             }
             Pipeline::Uses(path) => {
                 say::line(format_args!("{path} uses the plugin already; it stays as it is"));

@@ -11,7 +11,7 @@ use super::own;
 use super::test_output::{Excerpt, MOST_OUTPUT, place};
 use crate::exit::usage;
 use crate::model::shown;
-use crate::report::{Finding, Findings, Place};
+use crate::report::{Finding, Findings, Place, Test, Tests, Verdict};
 use anyhow::Result;
 use cargo_metadata::{Metadata, Package, TargetKind};
 use glob::Pattern;
@@ -252,6 +252,30 @@ pub fn findings(junit: &str, from_root: &dyn Fn(&str) -> String) -> Vec<Finding>
     let mut findings = Findings::default();
     findings.extend(failed);
     findings.into_vec()
+}
+
+/// All tests, from nextest's `JUnit` report, with their times. Empty if the text is not such a report.
+pub fn tests(junit: &str) -> Vec<Test> {
+    let Ok(report) = Report::deserialize_from_str(junit) else { return Vec::new() };
+    let mut all = Tests::default();
+    for suite in &report.test_suites {
+        // The suite is `PACKAGE`, or `PACKAGE::TARGET`.
+        let (package, target) = suite.name.as_str().split_once("::").unwrap_or((suite.name.as_str(), ""));
+        for case in &suite.test_cases {
+            all.add(Test {
+                name: case.name.as_str().to_owned(),
+                package: Some(package.to_owned()),
+                target: Some(target.to_owned()).filter(|target| !target.is_empty()),
+                verdict: match case.status {
+                    TestCaseStatus::Success { .. } => Verdict::Passed,
+                    TestCaseStatus::NonSuccess { .. } => Verdict::Failed,
+                    TestCaseStatus::Skipped { .. } => Verdict::Skipped,
+                },
+                seconds: case.time.map(|time| time.as_secs_f64()),
+            });
+        }
+    }
+    all.into_vec()
 }
 
 #[cfg(test)]

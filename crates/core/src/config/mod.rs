@@ -9,6 +9,7 @@ mod agreement;
 mod check;
 pub mod docker;
 mod form;
+mod mattering;
 mod parse;
 mod pipeline_file;
 mod policy;

@@ -43,6 +43,39 @@ pub fn message(text: &str) -> String {
     lines.join("\n")
 }
 
+/// Breaks the lines of a text that are longer than `width` columns. A line breaks only between words, so a
+/// longer word stays whole. What follows is indented: below the last column of a table, or else a little. A
+/// command that repeats something (`repeat: …`) stays one command, by a `\` at the end of each line but the last.
+pub fn wrapped(text: &str, width: usize) -> String {
+    let lines = text.split('\n').map(|line| {
+        if textwrap::core::display_width(line) <= width {
+            return line.to_owned();
+        }
+        let is_command = line.trim_start().starts_with("repeat: ");
+        let (width, end) = if is_command { (width.saturating_sub(2), " \\\n") } else { (width, "\n") };
+        let indent = " ".repeat(hanging(line, width));
+        let options = textwrap::Options::new(width)
+            .subsequent_indent(&indent)
+            .break_words(false)
+            .word_separator(textwrap::WordSeparator::AsciiSpace)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit);
+        textwrap::wrap(line, options).join(end)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// How far the rest of a long line is indented: to its last column that begins in the first half of the width,
+/// where a column begins after two spaces.
+fn hanging(line: &str, width: usize) -> usize {
+    let indent = line.len() - line.trim_start_matches(' ').len();
+    let column = line.match_indices("  ").map(|(at, _)| {
+        let rest = line[at..].trim_start_matches(' ');
+        textwrap::core::display_width(&line[..line.len() - rest.len()])
+    });
+    column.filter(|at| *at > indent && *at <= width / 2).max().unwrap_or(indent + 2)
+}
+
 /// Makes text safe for one line. Control characters, which include line ends, and characters that
 /// change the reading direction become symbols.
 pub fn line(text: &str) -> Cow<'_, str> {
@@ -82,6 +115,20 @@ const fn turns_direction(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_line_breaks_between_words_and_a_command_stays_one() {
+        let text = "missing  cargo  it is not there at all\nshort\n  repeat: run the-check --test=a::b";
+        let expected = "missing  cargo  it is\n         not there at\n         all\nshort\n  repeat: run \\\n    \
+                        the-check \\\n    --test=a::b";
+        assert_eq!(wrapped(text, 22), expected);
+        assert_eq!(
+            wrapped("  a long-word-that-does-not-fit b", 12),
+            "  a\n    long-word-that-does-not-fit\n    b"
+        );
+        // Colours have no width.
+        assert_eq!(wrapped("\u{1b}[1mab cd\u{1b}[0m", 5), "\u{1b}[1mab cd\u{1b}[0m");
+    }
 
     #[test]
     fn a_message_is_bounded_and_moves_no_terminal() {

@@ -1,7 +1,9 @@
 //! A report with a value in every field, for the tests of all formats. The tests here compare it, and the
 //! description of the format (`docs/report.md`), with the types.
 
-use super::{Artifact, Combination, Finding, Job, Outcome, Report, Section, Seen, Timings, Usage, VERSION};
+use super::{
+    Artifact, Combination, Finding, Job, Outcome, Report, Section, Seen, Test, Timings, Usage, VERSION,
+};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -56,7 +58,7 @@ fn fields<T: for<'de> Deserialize<'de>>() -> Vec<&'static str> {
     fields
 }
 
-fn all_fields() -> [(&'static str, Vec<&'static str>); 11] {
+fn all_fields() -> [(&'static str, Vec<&'static str>); 12] {
     [
         ("Report", fields::<Report>()),
         ("Outcome", fields::<Outcome>()),
@@ -68,6 +70,7 @@ fn all_fields() -> [(&'static str, Vec<&'static str>); 11] {
         ("Shared finding", vec!["seen_by"]),
         ("Seen", fields::<Seen>()),
         ("Job", fields::<Job>()),
+        ("Test", fields::<Test>()),
         ("Section", fields::<Section>()),
         ("Artifact", fields::<Artifact>()),
     ]

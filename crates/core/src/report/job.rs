@@ -37,6 +37,16 @@ pub struct Job {
     /// In a merged report: the container's image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
+    /// In a merged report: the container's image by its digest, `NAME@sha256:…`, as the engine of the host knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// In a merged report: the names of the plugin's options that were set and can change what a check finds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+    /// In a merged report: the names of the environment variables that were set and can change what a check
+    /// finds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub variables: Vec<String>,
     /// In a merged report: when the run began, in seconds since 1970.
     #[serde(skip_serializing_if = "is_none")]
     pub started: u64,

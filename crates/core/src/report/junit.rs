@@ -1,9 +1,10 @@
 //! The report as `JUnit` XML, for Buildkite's Test Engine and other programs. Each check is a suite, and each
-//! of its combinations is a case. A check without combinations has one case.
+//! of its combinations and tests is a case. A check without combinations has one case.
 
-use super::{Combination, Finding, Format, Outcome, ReadImage, Report, Verdict, text};
+use super::{Combination, Finding, Format, Outcome, ReadImage, Report, Test, Verdict, text};
 use anyhow::{Context, Result};
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// The report as `JUnit` XML.
@@ -64,7 +65,7 @@ fn suite(report: &Report, outcome: &Outcome) -> TestSuite {
         }
     }
     suite.add_test_cases(outcome.combinations.iter().map(|combination| one_of(outcome, combination)));
-    suite.add_test_cases(outcome.findings.iter().filter_map(|finding| failed_test(outcome, finding)));
+    suite.add_test_cases(tests(outcome));
     // A check may fail although all its combinations pass, because of a score or of a rule for all of them.
     let told = match outcome.verdict {
         Verdict::Passed => !outcome.combinations.is_empty(),
@@ -90,18 +91,55 @@ fn one_of(outcome: &Outcome, combination: &Combination) -> TestCase {
     case
 }
 
-/// A failed test with its output. None for a finding that is not about a test. The time of a test is missing
-/// because cargo does not report it. Tests that passed are not in the report.
-fn failed_test(outcome: &Outcome, finding: &Finding) -> Option<TestCase> {
-    if finding.lint.as_deref() != Some("test") {
-        return None;
+/// A case for each test: first those that failed, with their output, then the others. A test has a time only
+/// if its program said it; libtest does not.
+fn tests(outcome: &Outcome) -> Vec<TestCase> {
+    let mut told: HashMap<(Option<&str>, &str), Vec<&Test>> = HashMap::new();
+    for test in outcome.tests.iter().filter(|test| test.verdict == Verdict::Failed) {
+        told.entry((test.package.as_deref(), &test.name)).or_default().push(test);
     }
-    let name = finding.message.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" failed"))?;
-    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-    status.set_type("test").set_message(finding.message.clone()).set_description(words(finding));
-    let mut case = TestCase::new(name, status);
-    case.set_classname(&outcome.label);
-    Some(case)
+    let mut cases = Vec::new();
+    for finding in &outcome.findings {
+        let Some(name) = name_of(finding) else { continue };
+        let known = told.get_mut(&(finding.package.as_deref(), name)).filter(|known| !known.is_empty());
+        let test = known.map(|known| known.remove(0));
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        status.set_type("test").set_message(finding.message.clone()).set_description(words(finding));
+        let unknown = Test { name: name.to_owned(), package: finding.package.clone(), ..Test::default() };
+        cases.push(case(outcome, test.unwrap_or(&unknown), status));
+    }
+    // The verdict is cargo's. If the check has passed, what a test program says of a failure is not true.
+    let failed: Vec<&Test> =
+        told.into_values().flatten().filter(|_| outcome.verdict == Verdict::Failed).collect();
+    for test in &outcome.tests {
+        cases.push(match test.verdict {
+            Verdict::Passed => case(outcome, test, TestCaseStatus::success()),
+            Verdict::Skipped => case(outcome, test, TestCaseStatus::skipped()),
+            _ if failed.iter().any(|known| std::ptr::eq(*known, test)) => {
+                case(outcome, test, TestCaseStatus::non_success(NonSuccessKind::Failure))
+            }
+            _ => continue,
+        });
+    }
+    cases
+}
+
+/// A test's case. Tests of the same name in two packages or targets have different classes.
+fn case(outcome: &Outcome, test: &Test, status: TestCaseStatus) -> TestCase {
+    let target = test.target.as_deref().filter(|target| Some(*target) != test.package.as_deref());
+    let class = [Some(outcome.label.as_str()), test.package.as_deref(), target];
+    let mut case = TestCase::new(&test.name, status);
+    case.set_classname(class.into_iter().flatten().collect::<Vec<_>>().join(" "));
+    if let Some(seconds) = test.seconds {
+        case.set_time(duration(seconds));
+    }
+    case
+}
+
+/// The name of the test that a finding is about. None for another finding.
+fn name_of(finding: &Finding) -> Option<&str> {
+    let name = finding.message.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" failed"));
+    name.filter(|_| finding.lint.as_deref() == Some("test"))
 }
 
 /// The `JUnit` status for a verdict.
@@ -117,7 +155,7 @@ fn status(verdict: Verdict, outcome: &Outcome, findings: &[&Finding]) -> TestCas
     status.set_message(outcome.reason.clone().unwrap_or_else(count));
     let told = findings.iter().map(|finding| words(finding));
     let told = told.chain(outcome.remedy.iter().map(|remedy| format!("remedy: {remedy}")));
-    let told = told.chain([format!("repeat: {}", outcome.command)]).collect::<Vec<_>>().join("\n\n");
+    let told = told.chain([format!("repeat: {}", outcome.repeat())]).collect::<Vec<_>>().join("\n\n");
     status.set_description(told);
     status
 }
@@ -168,10 +206,10 @@ mod tests {
             ("coverage-x86_64", 1),
             ("build-musl-x86_64", 1),
             ("bench", 1),
-            ("unittests-gnu-x86_64", 1),
+            ("unittests-gnu-x86_64", 3),
         ];
         assert_eq!(suites, expected.map(|(name, count)| (name.to_owned(), count)));
-        assert_eq!((report.tests, report.failures, report.errors), (9, 3, 1));
+        assert_eq!((report.tests, report.failures, report.errors), (11, 3, 1));
     }
 
     #[test]
@@ -204,6 +242,65 @@ mod tests {
             panic!("{case:?}")
         };
         assert_eq!((case.name.as_str(), told.as_str()), ("a::b", "it panicked"));
+    }
+
+    #[test]
+    fn every_test_is_a_case_with_the_time_that_its_program_said() {
+        let test = |name: &str, target: &str, verdict, seconds| Test {
+            name: name.into(),
+            package: Some("p".into()),
+            target: Some(target.into()),
+            verdict,
+            seconds,
+        };
+        let tests = vec![
+            test("a", "p", Verdict::Passed, Some(0.5)),
+            test("b", "p", Verdict::Failed, None),
+            test("b", "other", Verdict::Failed, None),
+            test("c", "other", Verdict::Skipped, None),
+        ];
+        let finding = Finding {
+            lint: Some("test".into()),
+            package: Some("p".into()),
+            rendered: Some("it panicked".into()),
+            ..Finding::error("test b failed")
+        };
+        let outcome = Outcome {
+            label: "l".into(),
+            verdict: Verdict::Failed,
+            findings: vec![finding],
+            tests,
+            ..Outcome::default()
+        };
+        let suite =
+            |outcome| parsed(&Report { outcomes: vec![outcome], ..Report::default() }).test_suites.remove(0);
+        let cases = suite(outcome.clone()).test_cases;
+        let told: Vec<String> = cases
+            .iter()
+            .map(|case| {
+                let class = case.classname.as_ref().unwrap();
+                let status = match &case.status {
+                    TestCaseStatus::Success { .. } => "passed",
+                    TestCaseStatus::NonSuccess { .. } => "failed",
+                    TestCaseStatus::Skipped { .. } => "skipped",
+                };
+                format!("{} {} {status} {:?}", class.as_str(), case.name.as_str(), case.time)
+            })
+            .collect();
+        let mut expected = [
+            "l p a passed Some(500ms)",
+            "l p b failed None",
+            "l p other b failed None",
+            "l p other c skipped None",
+        ]
+        .map(str::to_owned);
+        let mut tests = told[..4].to_vec();
+        tests.sort();
+        expected.sort();
+        assert_eq!(tests, expected, "{told:?}");
+        // If cargo says that the tests passed, no test failed.
+        let passed = suite(Outcome { verdict: Verdict::Passed, findings: Vec::new(), ..outcome });
+        assert_eq!(passed.failures, 0);
     }
 
     #[test]

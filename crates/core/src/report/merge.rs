@@ -41,7 +41,7 @@ pub struct Seen {
     /// Whether the check's failure does not make its run fail.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub soft_fail: bool,
-    /// The command that repeats the check.
+    /// The command that repeats the check, or the one test that the finding is about.
     pub command: String,
     /// The combinations of features of this check that have the finding.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -107,7 +107,7 @@ impl Report {
             platform: of_job(&self.platform, |job| &job.platform),
             os: of_job(&self.os, |job| &job.os),
             soft_fail: outcome.soft_fail,
-            command: outcome.command.clone(),
+            command: outcome.repeat_finding(finding),
             feature_sets: finding.feature_sets.clone(),
         }
     }
@@ -185,6 +185,7 @@ pub fn merge(reports: Vec<Report>) -> Report {
         commit: agreed(|run| run.commit.as_deref()),
         toolchain: agreed(|run| run.toolchain.as_deref()),
         container: agreed(|run| run.container.as_deref()),
+        digest: agreed(|run| run.digest.as_deref()),
         started: begin,
         seconds: runs.iter().map(|(job, _)| after(job) + job.seconds).fold(0.0, f64::max),
         cancelled: runs.iter().any(|(job, _)| job.cancelled),
@@ -237,6 +238,9 @@ fn runs_of(mut report: Report) -> Vec<(Job, Report)> {
             commit: report.commit.clone(),
             toolchain: report.toolchain.clone(),
             container: report.container.clone(),
+            digest: report.digest.clone(),
+            options: report.options.clone(),
+            variables: report.variables.clone(),
             started: report.started,
             seconds: report.seconds,
             cancelled: report.cancelled,
@@ -253,6 +257,9 @@ fn runs_of(mut report: Report) -> Vec<(Job, Report)> {
             commit: job.commit.clone(),
             toolchain: job.toolchain.clone(),
             container: job.container.clone(),
+            digest: job.digest.clone(),
+            options: job.options.clone(),
+            variables: job.variables.clone(),
             repository: report.repository.clone(),
             branch: report.branch.clone(),
             ..Report::default()

@@ -21,6 +21,7 @@ pub mod profile;
 mod redact;
 pub mod repeat;
 pub mod table;
+mod test;
 pub mod text;
 mod timings;
 
@@ -30,6 +31,7 @@ pub use format::{Format, Json, ReadImage};
 pub use job::Job;
 pub use merge::{Seen, SharedFinding, merge};
 pub use outcome::{Artifact, Combination, Outcome, Section, Verdict, combination_name};
+pub use test::{MOST_TESTS, Test, Tests};
 pub use timings::{Timings, Usage};
 
 use crate::exit::Exit;
@@ -78,6 +80,16 @@ pub struct Report {
     /// The container's image, if the run was in a container.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
+    /// The container's image by its digest, `NAME@sha256:…`, as the engine of the host knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The names of the plugin's options that were set and can change what a check finds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+    /// The names of the environment variables that were set and can change what a check finds. Their values
+    /// are not kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variables: Vec<String>,
     /// When the run began, in seconds since 1970.
     pub started: u64,
     /// How long the run took, in seconds.

@@ -1,6 +1,6 @@
 //! The outcome of one check.
 
-use super::{Finding, Timings};
+use super::{Finding, Test, Timings};
 use serde::{Deserialize, Serialize};
 
 /// How a check ended.
@@ -77,6 +77,9 @@ pub struct Outcome {
     /// What it found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
+    /// The tests that it ran, if it runs tests and the test programs name them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tests: Vec<Test>,
     /// Tables to show besides its findings, such as the coverage by file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sections: Vec<Section>,

@@ -1,6 +1,6 @@
 //! Removes secrets from a report before any text is made from it.
 
-use super::{Artifact, Combination, Finding, Job, Outcome, Report, Section};
+use super::{Artifact, Combination, Finding, Job, Outcome, Report, Section, Test};
 use crate::model::secrets::Redactor;
 use std::borrow::Cow;
 
@@ -25,6 +25,9 @@ impl Report {
             toolchain,
             host,
             container,
+            digest,
+            options,
+            variables,
             outcomes,
             version: _,
             started: _,
@@ -34,8 +37,9 @@ impl Report {
         } = self;
         // They are made again from the outcomes.
         findings.clear();
-        let some = [repository, branch, commit, toolchain, host, container].into_iter().flatten();
-        [tool, platform, os].into_iter().chain(some).for_each(&mut *hide);
+        let some = [repository, branch, commit, toolchain, host, container, digest].into_iter().flatten();
+        let all = [tool, platform, os].into_iter().chain(some).chain(options).chain(variables);
+        all.for_each(&mut *hide);
         for job in jobs {
             redact_job(job, hide);
         }
@@ -57,12 +61,15 @@ fn redact_job(job: &mut Job, hide: &mut dyn FnMut(&mut String)) {
         commit,
         toolchain,
         container,
+        digest,
+        options,
+        variables,
         started: _,
         seconds: _,
         cancelled: _,
     } = job;
-    let some = [label, id, step, parallel, build, commit, toolchain, container].into_iter().flatten();
-    for text in [platform, os].into_iter().chain(some) {
+    let some = [label, id, step, parallel, build, commit, toolchain, container, digest].into_iter().flatten();
+    for text in [platform, os].into_iter().chain(some).chain(options).chain(variables) {
         hide(text);
     }
 }
@@ -70,8 +77,19 @@ fn redact_job(job: &mut Job, hide: &mut dyn FnMut(&mut String)) {
 // `Section`, `Artifact` and `Finding` are taken apart without `..`, so a new field in them does not compile
 // until it is handled here. For a new text in `Outcome` or `Combination`, the test below fails.
 fn redact_outcome(outcome: &mut Outcome, hide: &mut dyn FnMut(&mut String)) {
-    let Outcome { label, name, reason, remedy, command, combinations, findings, sections, artifacts, .. } =
-        outcome;
+    let Outcome {
+        label,
+        name,
+        reason,
+        remedy,
+        command,
+        combinations,
+        findings,
+        tests,
+        sections,
+        artifacts,
+        ..
+    } = outcome;
     for text in [label, name, command].into_iter().chain(reason).chain(remedy) {
         hide(text);
     }
@@ -82,6 +100,11 @@ fn redact_outcome(outcome: &mut Outcome, hide: &mut dyn FnMut(&mut String)) {
     }
     for finding in findings {
         redact_finding(finding, hide);
+    }
+    for Test { name, package, target, verdict: _, seconds: _ } in tests {
+        for text in std::iter::once(name).chain(package).chain(target) {
+            hide(text);
+        }
     }
     for Section { title, text, columns, rows } in sections {
         for text in [title, text].into_iter().chain(columns).chain(rows.iter_mut().flatten()) {

@@ -56,6 +56,34 @@ impl Repeat {
     }
 }
 
+/// The most tests that a command for people names. If more failed, it runs all of them.
+const NAMED: usize = 3;
+
+impl Outcome {
+    /// The command that repeats what failed in this check, for a POSIX shell: the check's own command, with the
+    /// tests that failed if they are few.
+    pub fn repeat(&self) -> String {
+        let tests = Repeat::of_outcome(self).tests;
+        let is_narrow = self.verdict == Verdict::Failed && tests.len() <= NAMED;
+        self.repeat_tests(if is_narrow { &tests } else { &[] })
+    }
+
+    /// The command that repeats one finding of this check, for a POSIX shell.
+    pub fn repeat_finding(&self, finding: &Finding) -> String {
+        let test: Vec<String> = test_of(finding).map(str::to_owned).into_iter().collect();
+        self.repeat_tests(&test)
+    }
+
+    fn repeat_tests(&self, tests: &[String]) -> String {
+        // A repository's own command, or one that is not known, takes no names of tests.
+        if tests.is_empty() || !self.command.starts_with("rust-vmm-ci run ") {
+            return self.command.clone();
+        }
+        let names = tests.iter().map(|name| format!("--test={name}"));
+        format!("{} {}", self.command, shell_words::join(names))
+    }
+}
+
 /// The name of the test that a finding is about. None if it is not about a test.
 pub fn test_of(finding: &Finding) -> Option<&str> {
     if finding.lint.as_deref() != Some("test") {
@@ -107,6 +135,22 @@ mod tests {
         let warning = Finding { level: Level::Warning, ..Finding::default() };
         let outcome = Outcome { findings: vec![test("a"), warning], ..Outcome::default() };
         assert_eq!(Repeat::of_outcome(&outcome).tests, ["a"]);
+    }
+
+    #[test]
+    fn the_command_for_people_names_the_one_test_that_failed() {
+        let outcome = |findings: Vec<Finding>| Outcome {
+            command: "rust-vmm-ci run unittests-gnu".into(),
+            verdict: Verdict::Failed,
+            findings,
+            ..Outcome::default()
+        };
+        let one = outcome(vec![test("a::b"), test("it;rm")]);
+        assert_eq!(one.repeat(), "rust-vmm-ci run unittests-gnu '--test=a::b' '--test=it;rm'");
+        assert_eq!(one.repeat_finding(&one.findings[0]), "rust-vmm-ci run unittests-gnu '--test=a::b'");
+        for whole in [vec![], vec![test("a"), Finding::error("x")], vec![test("a"); NAMED + 1]] {
+            assert_eq!(outcome(whole).repeat(), "rust-vmm-ci run unittests-gnu");
+        }
     }
 
     #[test]

@@ -142,7 +142,8 @@ fn details<'r>(
         let _ = writeln!(out, "  and {}", text::count(more, "more finding"));
     }
     let lines = [("reason", outcome.reason.as_deref()), ("remedy", outcome.remedy.as_deref())];
-    for (name, value) in lines.into_iter().chain([("repeat", Some(outcome.command.as_str()))]) {
+    let repeat = outcome.repeat();
+    for (name, value) in lines.into_iter().chain([("repeat", Some(repeat.as_str()))]) {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             let _ = writeln!(out, "  {name}: {}", text::block(value).replace('\n', "\n          "));
         }

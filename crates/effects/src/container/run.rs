@@ -1,7 +1,7 @@
 //! A job's command in its container, from the pull of the image to the verdict.
 
 use super::end::{End, Seen, judge};
-use super::engine::{Host, Said, arguments, env_file, image};
+use super::engine::{Host, Said, arguments, env_file, image, names_passed};
 use super::git_config::{self, Instead};
 use super::job::Job;
 use super::kept::Kept;
@@ -11,12 +11,13 @@ use super::mailbox::Mailbox;
 use super::names::{FOREIGN, REPORT, STARTED, STATUS, TARGET_BYTES};
 use super::word::{ENDING, watching_for_failure};
 use super::{Container, owner};
+use crate::git::CommonFolder;
 use crate::process::{self, Ended, Stream};
 use crate::say;
 use anyhow::Result;
 use rust_vmm_ci_core::exit;
-use rust_vmm_ci_core::model::address;
 use rust_vmm_ci_core::model::secrets::Redactor;
+use rust_vmm_ci_core::model::{address, image_by_digest, variable_matters};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,12 @@ pub struct Ran {
     pub ended: Ended,
     /// The report that the command wrote to [`super::REPORT`], if it did.
     pub report: Option<Vec<u8>>,
+    /// The name of the image.
+    pub image: String,
+    /// The image by its digest, as the engine knows it; none for an image that was built here.
+    pub digest: Option<String>,
+    /// The names of the variables that the container got and that can change what a check finds.
+    pub variables: Vec<String>,
 }
 
 /// Runs a command in a container and removes the container. `on_line` gets each line that the command and
@@ -71,10 +78,15 @@ pub fn run(
     let git_configs =
         git_config::clean(job, folder.path()).map_err(|error| exit::infrastructure(format!("{error:#}")))?;
     let word = format!("{REPORT}{ENDING}");
+    // Asked before the job: code in a container may be able to talk to the engine.
+    let mut digest = image_by_digest(&image, &container.engine.image_digests(&image));
     let end = watching_for_failure(&|| mailbox.read(&word), failed, || {
         match attempt(container, command, job, (&mailbox, &git_configs), &kept, on_line) {
             Ok(End::NoImage(_)) => match container.engine.pull(&image, container.pull, &pause, on_line) {
-                Ok(()) => attempt(container, command, job, (&mailbox, &git_configs), &kept, on_line),
+                Ok(()) => {
+                    digest = image_by_digest(&image, &container.engine.image_digests(&image));
+                    attempt(container, command, job, (&mailbox, &git_configs), &kept, on_line)
+                }
                 Err(failure) => Err(failure.into()),
             },
             end => end,
@@ -94,8 +106,10 @@ pub fn run(
     if let Err(error) = kept.release(job, bytes, container.target_bytes) {
         say::error(format_args!("updating what is kept between jobs: {error:#}"));
     }
+    let variables = names_passed(&container.settings, job, env_file(job).as_deref())?;
+    let variables = variables.into_iter().filter(|name| variable_matters(name)).collect();
     match end? {
-        End::InOrder(ended) | End::Otherwise(ended) => Ok(Ran { ended, report }),
+        End::InOrder(ended) | End::Otherwise(ended) => Ok(Ran { ended, report, image, digest, variables }),
         End::NoImage(failure) => Err(failure.into()),
     }
 }
@@ -111,6 +125,7 @@ fn attempt(
 ) -> Result<End> {
     let env_file = env_file(job);
     let known_hosts = job.variable("HOME").map(|home| Path::new(home).join(".ssh/known_hosts"));
+    let git = CommonFolder::of_worktree(&job.checkout);
     let host = Host {
         binary: &this_program()?,
         mailbox: mailbox.path(),
@@ -120,6 +135,7 @@ fn attempt(
         registry: kept.registry.as_deref(),
         target: kept.target.as_ref().map(|held| held.volume.name.as_str()),
         git_configs,
+        git: git.as_ref(),
     };
     let words = arguments(container, job, command, &host)?;
     let call = container.engine.call(words.iter().map(String::as_str)).grace(GRACE);

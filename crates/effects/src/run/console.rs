@@ -8,6 +8,7 @@
 use crate::process;
 use crate::say;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use rust_vmm_ci_core::model::shown::wrapped;
 use rust_vmm_ci_core::report::{Outcome, Verdict};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -174,7 +175,9 @@ impl CheckLog<'_> {
         let text;
         let line = match self.console.kind {
             Kind::Terminal => {
-                text = String::from_utf8_lossy(line);
+                let whole = String::from_utf8_lossy(line);
+                text =
+                    say::width().map_or_else(|| whole.clone().into_owned(), |width| wrapped(&whole, width));
                 text.as_bytes()
             }
             Kind::Buildkite | Kind::Plain | Kind::Failures => line,
@@ -203,7 +206,12 @@ impl CheckLog<'_> {
         if unwell && self.console.kind == Kind::Buildkite {
             closing.push_str("^^^ +++\n");
         }
-        closing.push_str(&say::redacted(&verdict_line(&self.label, outcome)));
+        let line = verdict_line(&self.label, outcome);
+        let line = match (self.console.kind, say::width()) {
+            (Kind::Terminal, Some(width)) => wrapped(&line, width),
+            _ => line,
+        };
+        closing.push_str(&say::redacted(&line));
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
             self.console.bars.remove(&bar);

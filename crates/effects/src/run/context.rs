@@ -4,7 +4,7 @@ use super::cargo::stopwatch::{Purpose, Stopwatch};
 use crate::process::{self, Command, Ended, Stream};
 use anyhow::Result;
 use rust_vmm_ci_core::model::{Os, Platform};
-use rust_vmm_ci_core::report::{Artifact, Combination, Finding, Section, Timings, Verdict};
+use rust_vmm_ci_core::report::{Artifact, Combination, Finding, Section, Test, Timings, Verdict};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -204,6 +204,8 @@ pub struct Judgement {
     pub combinations: Vec<Combination>,
     /// See [`rust_vmm_ci_core::report::Outcome`].
     pub findings: Vec<Finding>,
+    /// See [`rust_vmm_ci_core::report::Outcome`].
+    pub tests: Vec<Test>,
     /// See [`rust_vmm_ci_core::report::Outcome`].
     pub sections: Vec<Section>,
     /// See [`rust_vmm_ci_core::report::Outcome`].

@@ -8,7 +8,7 @@
 use super::excerpt::Excerpt;
 use super::panics::Panics;
 use super::{MOST_FAILURES, MOST_OUTPUT};
-use crate::report::Place;
+use crate::report::{MOST_TESTS, Place, Verdict};
 use std::collections::{HashMap, HashSet};
 
 /// The most lists that are kept, if a program prints several.
@@ -26,6 +26,37 @@ pub struct Libtest {
     list: Option<Vec<String>>,
     lists: Vec<Vec<String>>,
     panics: Panics,
+    told: Vec<ToldTest>,
+}
+
+/// A test and what the program said of it: passed, failed, or skipped.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToldTest {
+    /// Its name.
+    pub name: String,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// Its time in seconds, if the program said it.
+    pub seconds: Option<f64>,
+}
+
+impl ToldTest {
+    /// Reads `NAME ... ok`, `NAME ... FAILED` or `NAME ... ignored`. After the word there may be the reason for
+    /// ignoring it, or its time (`<0.001s>`, with `--report-time`).
+    fn parse(text: &str) -> Option<Self> {
+        let (name, word) = text.rsplit_once(" ... ")?;
+        let name = name.strip_suffix(" - should panic").unwrap_or(name);
+        let (word, rest) = word.split_once([' ', ',']).unwrap_or((word, ""));
+        let verdict = match word {
+            "ok" => Verdict::Passed,
+            "FAILED" => Verdict::Failed,
+            "ignored" => Verdict::Skipped,
+            _ => return None,
+        };
+        let seconds = rest.strip_prefix('<').and_then(|time| time.strip_suffix("s>"));
+        let seconds = seconds.and_then(|time| time.parse().ok()).filter(|time: &f64| time.is_finite());
+        Some(Self { name: name.to_owned(), verdict, seconds })
+    }
 }
 
 /// What a failed test printed.
@@ -81,6 +112,13 @@ impl Libtest {
             section.panics.read(text);
         }
         self.panics.read(text);
+        // What stands in the output of a failed test is that test's own word.
+        if self.open.is_none()
+            && self.told.len() < MOST_TESTS
+            && let Some(test) = text.strip_prefix("test ").and_then(ToldTest::parse)
+        {
+            self.told.push(test);
+        }
         if let Some(name) = text.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED")) {
             self.note_failed(name);
         } else if let Some(name) =
@@ -137,6 +175,11 @@ impl Libtest {
             }
             self.lists.push(list);
         }
+    }
+
+    /// The tests that the program named as it ran them, whatever became of them.
+    pub fn told(&self) -> &[ToldTest] {
+        &self.told
     }
 
     /// The failed tests, and how many more there are. `several` says that the program prints several lists,

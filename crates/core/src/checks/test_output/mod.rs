@@ -14,7 +14,7 @@ mod panics;
 #[cfg(test)]
 mod tests;
 
-use crate::report::{Finding, Findings, Place};
+use crate::report::{Finding, Findings, Place, Test, Tests};
 use errors::Errors;
 pub use excerpt::Excerpt;
 use libtest::Libtest;
@@ -47,7 +47,7 @@ pub struct TestOutput {
     /// counts.
     targets: Option<BTreeSet<String>>,
     in_targets: bool,
-    tests: Option<u64>,
+    announced: Option<u64>,
 }
 
 /// What was read from one stream of one program.
@@ -66,7 +66,7 @@ impl Default for TestOutput {
             errors: vec![Part::default()],
             targets: None,
             in_targets: false,
-            tests: None,
+            announced: None,
         }
     }
 }
@@ -76,7 +76,7 @@ impl TestOutput {
     pub fn begins(&mut self, program: &str, standard_error: bool) {
         if !self.is_marked {
             // Everything that was divided without marks before may be wrong.
-            *self = Self { is_marked: true, tests: self.tests, ..Self::default() };
+            *self = Self { is_marked: true, announced: self.announced, ..Self::default() };
         }
         let program = Some(program.to_owned());
         if standard_error {
@@ -87,8 +87,8 @@ impl TestOutput {
     }
 
     /// How many tests the programs say that they run; none if no program says it.
-    pub fn tests(&self) -> Option<u64> {
-        self.tests
+    pub fn announced(&self) -> Option<u64> {
+        self.announced
     }
 
     /// Reads a line of standard output or standard error.
@@ -99,7 +99,7 @@ impl TestOutput {
             return self.read_error(text.trim_end());
         }
         if let Some(count) = count_of_tests(line) {
-            self.tests = Some(self.tests.unwrap_or_default().saturating_add(count));
+            self.announced = Some(self.announced.unwrap_or_default().saturating_add(count));
         }
         if !self.is_marked
             && line.starts_with(b"running ")
@@ -163,6 +163,25 @@ impl TestOutput {
             }
         }
         found.findings.into_vec()
+    }
+
+    /// The tests that ran, as the test programs named them. `packages` has the package of each program. A test
+    /// program can print any names, so nothing but the list of tests follows from this.
+    pub fn tests(&self, packages: &Packages) -> Vec<Test> {
+        let mut all = Tests::default();
+        for (program, out, _) in self.runs() {
+            let package = program.and_then(|program| package_of(packages, program));
+            for test in out.into_iter().flat_map(Libtest::told) {
+                all.add(Test {
+                    name: test.name.clone(),
+                    package: package.map(str::to_owned),
+                    target: program.map(target_of),
+                    verdict: test.verdict,
+                    seconds: test.seconds,
+                });
+            }
+        }
+        all.into_vec()
     }
 
     /// The options that run a program again, if cargo says that it failed.
@@ -275,6 +294,20 @@ fn with_place(finding: Finding, place: Option<Place>) -> Finding {
 fn package_of<'p>(packages: &'p Packages, program: &str) -> Option<&'p str> {
     let name = if program.starts_with(DOC) { program } else { program.rsplit(['/', '\\']).next()? };
     packages.get(name).map(String::as_str)
+}
+
+/// The target of a program, from its path: cargo adds a hash to the file's name.
+fn target_of(program: &str) -> String {
+    if program.starts_with(DOC) {
+        return program.to_owned();
+    }
+    let name = program.rsplit(['/', '\\']).next().unwrap_or(program);
+    let name = name.strip_suffix(".exe").unwrap_or(name);
+    let is_hash = |hash: &str| !hash.is_empty() && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match name.rsplit_once('-') {
+        Some((target, hash)) if is_hash(hash) => target.to_owned(),
+        _ => name.to_owned(),
+    }
 }
 
 /// The program that cargo announces with this line: `Running tests/a.rs (target/debug/deps/a-0a1b)`, or

@@ -203,3 +203,36 @@ fn what_floods_the_log_does_not_flood_the_report_and_the_panic_at_the_end_is_kep
     assert_eq!(found.len(), MOST_FAILURES + 1);
     assert_eq!(found[MOST_FAILURES].message, "1000 more tests failed");
 }
+
+#[test]
+fn every_test_is_listed_with_what_became_of_it() {
+    let out = "running 4 tests\ntest a ... ok\ntest b - should panic ... ok <0.250s>\ntest c ... ignored, slow\n\
+               test d ... FAILED\n\nfailures:\n\n---- d stdout ----\ntest forged ... ok\n\n\nfailures:\n    d\n\n\
+               test result: FAILED. 2 passed; 1 failed\n";
+    let doc = "running 1 test\ntest src/lib.rs - add (line 5) ... ok\n\ntest result: ok. 1 passed\n";
+    let mut output = TestOutput::default();
+    for (program, text) in [("/t/deps/a-01", out), ("doc:a", doc)] {
+        output.begins(program, false);
+        feed(&mut output, text, false);
+        output.begins(program, true);
+    }
+    let packages = [("a-01", "a"), ("doc:a", "a")].map(|(program, package)| (program.into(), package.into()));
+    let tests = output.tests(&packages.into_iter().collect());
+    let told: Vec<String> = tests
+        .iter()
+        .map(|test| {
+            let (package, target) = (test.package.as_deref().unwrap(), test.target.as_deref().unwrap());
+            format!("{package} {target} {} {} {:?}", test.name, test.verdict.as_str(), test.seconds)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "a a a passed None",
+            "a a b passed Some(0.25)",
+            "a a c skipped None",
+            "a a d failed None",
+            "a doc:a src/lib.rs - add (line 5) passed None",
+        ]
+    );
+}

@@ -113,7 +113,7 @@ impl<'a> Body<'a> {
             h4 { (words(&outcome.label)) " " (text::verdict(outcome)) }
             @if let Some(reason) = &outcome.reason { p { (words(reason)) } }
             @if let Some(remedy) = &outcome.remedy { p { "To mend it: " code { (words(remedy)) } } }
-            p { "To repeat it: " code { (words(&outcome.command)) } }
+            p { "To repeat it: " code { (words(&outcome.repeat())) } }
         };
         self.push(&html! { div { (head) } }, end);
         for section in &outcome.sections {

@@ -262,7 +262,7 @@ fn unexplained(merged: &Report, reason: &str, outcomes: &[&Outcome]) -> Markup {
                     }
                 }
             }
-            p { "To repeat it: " code { (words(&first.command)) } }
+            p { "To repeat it: " code { (words(&first.repeat())) } }
         }
     }
 }

@@ -178,7 +178,7 @@ fn details(title: &str, report: &Report, read: ReadImage<'_>, meant: impl Fn(&Ou
                             @if let Some(remedy) = &outcome.remedy {
                                 div { dt { "To mend it" } dd { code { (text::line(remedy)) } } }
                             }
-                            div { dt { "To repeat it" } dd { code { (text::line(&outcome.command)) } } }
+                            div { dt { "To repeat it" } dd { code { (text::line(&outcome.repeat())) } } }
                         }
                         @for section in &outcome.sections { (sections::table(section)) }
                         @for artifact in &outcome.artifacts { (sections::artifact(artifact, read)) }

@@ -8,9 +8,10 @@ use super::super::names::{
 use super::super::options::Given;
 use super::super::{Container, Engine, Shell, User};
 use super::variables::{self, expand};
+use crate::git::CommonFolder;
 use anyhow::Result;
 use rust_vmm_ci_core::exit;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 /// The label by which the clean-up finds the containers of a job.
 pub const LABEL: &str = "com.github.rust-vmm.ci.job-id";
@@ -45,6 +46,8 @@ pub struct Host<'a> {
     pub target: Option<&'a str>,
     /// Configurations of git without passwords.
     pub git_configs: &'a [Instead],
+    /// Where the checkout is a worktree: the folder of git that it shares with others.
+    pub git: Option<&'a CommonFolder>,
 }
 
 /// The name of the image. Variables in it are expanded if an option asks for it.
@@ -89,6 +92,7 @@ pub fn arguments(container: &Container, job: &Job, command: &str, host: &Host) -
     }
     words.push(bind(&job.checkout, &workdir, false)?);
     words.push(format!("--workdir={workdir}"));
+    words.extend(git_folder(host.git, &workdir)?);
     words.push(bind(host.mailbox, MAILBOX, false)?);
     words.push(bind(host.binary, BINARY, true)?);
     if let Some(mirror) = job.variable("BUILDKITE_REPO_MIRROR") {
@@ -133,6 +137,20 @@ fn workdir(container: &Container, job: &Job) -> Result<String> {
         )));
     }
     Ok(workdir)
+}
+
+/// The mount of the folder that a worktree shares with others. A job reads commits from it and writes nothing.
+fn git_folder(common: Option<&CommonFolder>, workdir: &str) -> Result<Option<String>> {
+    let Some(common) = common else { return Ok(None) };
+    let mut target = PathBuf::new();
+    for part in Path::new(workdir).join(&common.written).components() {
+        match part {
+            Component::ParentDir => drop(target.pop()),
+            Component::CurDir => {}
+            part => target.push(part),
+        }
+    }
+    bind(&common.path, &target.to_string_lossy(), true).map(Some)
 }
 
 /// The program that the container runs, with its arguments.

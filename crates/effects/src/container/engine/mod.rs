@@ -9,7 +9,7 @@ mod variables;
 
 pub use arguments::{Host, LABEL, arguments, bind, check_image, image};
 pub use failure::{Cause, Failure, Said};
-pub use variables::env_file;
+pub use variables::{env_file, names_passed};
 
 use super::{Engine, Pull};
 use crate::process::{self, Command, Ended, Stream};
@@ -109,6 +109,13 @@ impl Engine {
     /// The digest of an image on this machine. It differs when a tag names another image.
     pub fn image_id(self, image: &str) -> Result<String, Failure> {
         self.ask(["image", "inspect", "--format", "{{.Id}}", image])
+    }
+
+    /// The names of an image on this machine by its digest (`NAME@sha256:…`). An image that was built here has
+    /// none.
+    pub fn image_digests(self, image: &str) -> Vec<String> {
+        let listed = self.ask(["image", "inspect", "--format", "{{json .RepoDigests}}", image]);
+        listed.ok().and_then(|listed| serde_json::from_str(&listed).ok()).unwrap_or_default()
     }
 
     /// The user that the image names for its containers. It is empty for root.

@@ -6,6 +6,7 @@ use super::super::settings::Settings;
 use anyhow::Result;
 use rust_vmm_ci_core::buildkite::{is_name, names_in};
 use rust_vmm_ci_core::exit;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The variables that every container gets: those that our own program reads, those that say which
@@ -134,6 +135,17 @@ pub fn passed(settings: &Settings, job: &Job, env_file: Option<&str>) -> Result<
         }
     }
     Ok(passed)
+}
+
+/// The names of the variables that a job's container gets by options and by this program, each once.
+///
+/// # Errors
+/// As [`passed`].
+pub fn names_passed(settings: &Settings, job: &Job, env_file: Option<&str>) -> Result<Vec<String>> {
+    let passed = passed(settings, job, env_file)?;
+    let name = |word: &String| word.split_once('=').map_or(word.as_str(), |(name, _)| name).to_owned();
+    let names: BTreeSet<String> = passed.words.iter().map(name).collect();
+    Ok(names.into_iter().collect())
 }
 
 impl Passed {

@@ -44,6 +44,7 @@ impl Check<'_, '_> {
         if goes_on && shard.is_first() && shard::has_doctests(self.command, self.metadata, &run.dir) {
             let doctests = self.test(run, &["--doc"], built)?;
             result.findings.extend(doctests.findings);
+            result.tests.extend(doctests.tests);
             if doctests.ended != Ended::Exited(0) {
                 result.ended = doctests.ended;
             }
@@ -71,15 +72,16 @@ impl Check<'_, '_> {
             Some(line.into())
         })?;
         let ended = if ended == Ended::Exited(NO_TESTS) { Ended::Exited(0) } else { ended };
-        if ended == Ended::Exited(0) {
-            return Ok(RunResult::new(ended, Vec::new()));
-        }
         let report = files::open_plain(&junit).and_then(|file| files::bounded(&file, files::LONGEST_REPORT));
         let report = String::from_utf8_lossy(&report.unwrap_or_default()).into_owned();
+        let tests = shard::tests(&report);
+        if ended == Ended::Exited(0) {
+            return Ok(RunResult { tests, ..RunResult::new(ended, Vec::new()) });
+        }
         let mut findings = shard::findings(&report, &|file| self.located(file));
         if findings.is_empty() {
             findings.extend(words.finding(ended, &|file| self.located(file)));
         }
-        Ok(RunResult::new(ended, findings))
+        Ok(RunResult { tests, ..RunResult::new(ended, findings) })
     }
 }

@@ -35,7 +35,7 @@ use rust_vmm_ci_core::checks::shard::Shard;
 use rust_vmm_ci_core::checks::test_output::Packages;
 use rust_vmm_ci_core::exit;
 use rust_vmm_ci_core::model::FeatureMode;
-use rust_vmm_ci_core::report::{Combination, Finding, Findings, Level, Verdict};
+use rust_vmm_ci_core::report::{Combination, Finding, Findings, Level, Test, Tests, Verdict};
 use rust_vmm_ci_core::workspace::path::from_folder;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -185,7 +185,9 @@ struct RunResult {
     /// How many examples in documentation were compiled together with others.
     merged_examples: usize,
     /// How many tests ran; none if the harness does not say it.
-    tests: Option<u64>,
+    announced: Option<u64>,
+    /// The tests that ran.
+    tests: Vec<Test>,
 }
 
 impl RunResult {
@@ -198,7 +200,8 @@ impl RunResult {
             passed_before: Vec::new(),
             outage: None,
             merged_examples: 0,
-            tests: None,
+            announced: None,
+            tests: Vec::new(),
         }
     }
 }
@@ -208,7 +211,8 @@ impl Check<'_, '_> {
     fn run_all(mut self, runs: Vec<CargoRun>, count: usize) -> Result<Judgement> {
         let mut judgement = Judgement { verdict: Verdict::Passed, ..Judgement::default() };
         let mut findings = Findings::default();
-        let mut tests: Option<u64> = None;
+        let mut announced: Option<u64> = None;
+        let mut tests = Tests::default();
         for (index, run) in runs.into_iter().enumerate() {
             (self.context.progress)(index + 1, count, &run.name());
             let begin = Instant::now();
@@ -224,7 +228,8 @@ impl Check<'_, '_> {
                 verdict => verdict,
             };
             judgement.reason = judgement.reason.or(result.outage);
-            tests = tests.into_iter().chain(result.tests).reduce(u64::saturating_add);
+            announced = announced.into_iter().chain(result.announced).reduce(u64::saturating_add);
+            result.tests.into_iter().for_each(|test| tests.add(test));
             for mut finding in result.findings {
                 if count > 1 {
                     finding.feature_sets = vec![run.name()];
@@ -257,13 +262,14 @@ impl Check<'_, '_> {
             }
         }
         let asked = &self.context.part.tests;
-        if judgement.verdict == Verdict::Passed && !asked.is_empty() && tests == Some(0) {
+        if judgement.verdict == Verdict::Passed && !asked.is_empty() && announced == Some(0) {
             return Err(exit::usage(format!(
                 "--test: no test is called {}, so none ran; a name is whole, such as `tests::adds`",
                 asked.join(", ")
             )));
         }
         judgement.findings = findings.into_vec();
+        judgement.tests = tests.into_vec();
         Ok(judgement)
     }
 

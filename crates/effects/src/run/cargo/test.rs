@@ -105,10 +105,11 @@ impl Check<'_, '_> {
         {
             repeats.all_passed()?;
         }
-        let tests = output.tests();
+        let announced = output.announced();
         let (mut findings, mut outage) = (Vec::new(), None);
+        let packages = self.packages(built);
+        let tests = output.tests(&packages);
         if ended != Ended::Exited(0) {
-            let packages = self.packages(built);
             if !ran {
                 words.refuse_mistake()?;
             }
@@ -119,7 +120,14 @@ impl Check<'_, '_> {
                 findings.extend(words.finding(ended, &|file| self.located(file)));
             }
         }
-        Ok(RunResult { passed_before, outage, merged_examples, tests, ..RunResult::new(ended, findings) })
+        Ok(RunResult {
+            passed_before,
+            outage,
+            merged_examples,
+            announced,
+            tests,
+            ..RunResult::new(ended, findings)
+        })
     }
 
     /// The packages of test programs and of examples in documentation.

@@ -211,6 +211,7 @@ fn run_check(
         timings: Timings::total(judgement.combinations.iter().map(|run| run.timings).chain([timings])),
         combinations: judgement.combinations,
         findings: judgement.findings,
+        tests: judgement.tests,
         sections: judgement.sections,
         artifacts: judgement.artifacts,
         ..blank(check)

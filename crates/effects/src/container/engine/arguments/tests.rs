@@ -53,6 +53,7 @@ fn host() -> Host<'static> {
         registry: Some("reg"),
         target: None,
         git_configs: &[],
+        git: None,
     }
 }
 
@@ -315,5 +316,17 @@ fn a_clean_configuration_of_git_stands_over_the_checkouts() {
     for target in ["/w/.git/config", "/mirrors/r/config"] {
         let word = format!("--mount=type=bind,source=/tmp/job/git-config-0,target={target},readonly");
         assert!(words.contains(&word), "{words:?}");
+    }
+}
+
+#[test]
+fn a_worktree_has_the_folder_that_it_shares_where_its_file_says_and_to_read_only() {
+    let container = container_on(Platform::X86_64, json!({}), "{}").unwrap();
+    for (written, at) in [("/src/repo/.git", "/src/repo/.git"), ("../repo/.git", "/repo/.git")] {
+        let common = CommonFolder { path: "/real/repo/.git".into(), written: written.into() };
+        let host = Host { git: Some(&common), ..host() };
+        let words = arguments(&container, &job(&[]), "true", &host).unwrap();
+        let expected = format!("--mount=type=bind,source=/real/repo/.git,target={at},readonly");
+        assert!(words.contains(&expected), "{words:?}");
     }
 }
