@@ -91,10 +91,10 @@ fn one_after_the_other(
         }
         root = Some(at);
     }
-    if let (Some(root), Some(options)) = (root, request.options()) {
-        if !job::write_files(&root, &merge(reports), &options.files) {
-            exits.push(Exit::Infrastructure);
-        }
+    if let (Some(root), Some(options), false) = (root, request.options(), reports.is_empty())
+        && !job::write_files(&root, &merge(reports), &options.files)
+    {
+        exits.push(Exit::Infrastructure);
     }
     let exit = worst(&exits);
     process::status_is_known(exit.code());
