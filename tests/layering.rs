@@ -52,6 +52,7 @@ const SYSTEMS: &[&str] = &[
 /// change may have written is opened in `files`.
 const READERS: &[(&str, &str)] = &[
     ("crates/effects/src/container/engine/variables.rs", "the agent's list of variables"),
+    ("crates/effects/src/container/foreign.rs", "/proc"),
     ("crates/effects/src/container/inside/times.rs", "in the container"),
     ("crates/effects/src/container/owner.rs", "/proc"),
     ("crates/effects/src/container/policy.rs", "the administrator's policy"),

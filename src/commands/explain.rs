@@ -171,7 +171,15 @@ fn policy_lines(step: &Explained, config: &Config, policy: &Policy) -> Result<St
     let privileged =
         matches!(&choice, DockerChoice::Options(options) if options.get("privileged") == Some(&true.into()));
     let change = Change::read(variable);
-    let wanted = Wanted { os: check.os, platform, privileged, cache: config.cache, nested: false, change };
+    let wanted = Wanted {
+        os: check.os,
+        platform,
+        here: Some(platform),
+        privileged,
+        cache: config.cache,
+        nested: false,
+        change,
+    };
     let mut lines = Vec::new();
     let mut here = |key: &str, value: String, of: &str| {
         lines.push(format!("  here: {key}  {value}  (agent policy, {of} of {})\n", policy.file));

@@ -60,6 +60,8 @@ pub struct Environment {
     pub ci: bool,
     /// Whether this process is in a container that this program started.
     pub in_container: bool,
+    /// Whether that container's platform is emulated by the machine.
+    pub emulated: bool,
     /// Whether the agent is in Kubernetes, and so in the container of the job
     /// (`clicommand/kubernetes_bootstrap.go` of the agent). A pipeline cannot set this variable.
     pub kubernetes: bool,
@@ -109,7 +111,8 @@ impl Environment {
         let environment = Self::of(&variable, terminal);
         // A pipeline can set the variable. It must not move a job onto the host.
         let in_container = environment.in_container && container::is_inside();
-        let environment = Self { in_container, ..environment };
+        let emulated = environment.emulated && in_container;
+        let environment = Self { in_container, emulated, ..environment };
         if say::is_quiet() { Self { console: Kind::Failures, ..environment } } else { environment }
     }
 
@@ -128,6 +131,7 @@ impl Environment {
             // `CI` is the variable that most other services set.
             ci: buildkite || get("CI").is_some_and(|value| value != "false" && value != "0"),
             in_container: get(container::IN_CONTAINER).is_some(),
+            emulated: get(container::EMULATED).is_some(),
             kubernetes,
             // The second one is the image of the pod, where the step names it.
             image: get(container::IMAGE_VARIABLE)

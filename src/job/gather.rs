@@ -12,7 +12,7 @@ use rust_vmm_ci_core::config::{Config, DockerChoice, Found, Purpose, Select};
 use rust_vmm_ci_core::exit::{infrastructure, usage};
 use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::plan::Facts;
-use rust_vmm_ci_effects::container::{self, Policy};
+use rust_vmm_ci_effects::container::{self, Emulation, Policy};
 use rust_vmm_ci_effects::run::JobFacts;
 use rust_vmm_ci_effects::say;
 use std::path::{Path, PathBuf};
@@ -110,6 +110,9 @@ pub struct Gathered {
     pub environment: Environment,
     /// What this machine is.
     pub machine: Machine,
+    /// Whether containers of this machine run the programs of the platform that the job is for. It is asked
+    /// only where that is another platform than this machine's.
+    pub emulation: Emulation,
     /// What the agent's administrator decided; empty where no container is in question.
     pub policy: Policy,
     /// What the checks have in common.
@@ -146,8 +149,13 @@ impl Gathered {
             PlaceRule::ThisMachine => Policy::default(),
             PlaceRule::Container | PlaceRule::Configured => policy()?,
         };
-        debug!("the job is for {} {}; {machine:?}", target.platform, target.os);
-        Ok(Self { repository, facts, others, target, environment: Environment::read(), machine, policy, job })
+        let emulation = match request.place {
+            PlaceRule::ThisMachine => Emulation::Unknown,
+            PlaceRule::Container | PlaceRule::Configured => emulation(repository.config(), target, &machine),
+        };
+        debug!("the job is for {} {}; {machine:?}; emulation: {emulation:?}", target.platform, target.os);
+        let environment = Environment::read();
+        Ok(Self { repository, facts, others, target, environment, machine, emulation, policy, job })
     }
 
     /// The repository's root.
@@ -167,6 +175,24 @@ fn runs_here(config: &Config, request: &Request, machine: &Machine) -> bool {
         PlaceRule::ThisMachine => true,
         PlaceRule::Container => false,
         PlaceRule::Configured => config.docker == DockerChoice::Off || machine.os == Some(Os::Windows),
+    }
+}
+
+/// Whether containers of this machine run the programs of the platform that the job's image is for.
+fn emulation(config: &Config, target: Target, machine: &Machine) -> Emulation {
+    let named = match &config.docker {
+        DockerChoice::Options(options) => options.get("platform").and_then(serde_json::Value::as_str),
+        DockerChoice::Unset | DockerChoice::Off => None,
+    };
+    let image = match named {
+        Some(name) => Platform::of_image_platform(name),
+        None => Some(target.platform.of_image()),
+    };
+    match image {
+        Some(image) if machine.os == Some(Os::Linux) && machine.platform != Some(image) => {
+            Emulation::of(image)
+        }
+        _ => Emulation::Unknown,
     }
 }
 

@@ -23,6 +23,10 @@ use std::time::{Duration, Instant};
 /// checks and writes its report.
 const GRACE: Duration = Duration::from_secs(4);
 
+/// How many times longer the checks may take where their platform is emulated. qemu-user took 7 to 9 times the
+/// CPU time of the same job on the machine itself.
+const EMULATION: u32 = 10;
+
 /// Runs the planned checks and makes the report.
 ///
 /// # Errors
@@ -46,6 +50,7 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan, promise: &
         os: gathered.target.os,
         ci: environment.ci,
         strict: options.strict,
+        slower: if environment.emulated { EMULATION } else { 1 },
         fail_fast: options.fail_fast,
         jobs: options.jobs.map_or_else(|| run::at_once(machine.cores, machine.memory), usize::from),
         shard: environment.shard()?,
@@ -57,7 +62,7 @@ pub fn checks(gathered: &Gathered, options: &RunOptions, plan: &Plan, promise: &
     let mut outcomes =
         run::run(&plan.checks, job, &settings, &console, begin, &|outcome| promise.ended(outcome));
     if gathered.machine.os == Some(Os::Linux) {
-        kvm::note_beside(&mut outcomes, Path::new(kvm::DEVICE));
+        kvm::note_beside(&mut outcomes, Path::new(kvm::DEVICE), environment.emulated);
     }
     let toolchain = job.toolchain(root, &[]).ok();
     let report = Report {

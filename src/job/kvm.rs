@@ -29,7 +29,7 @@ pub fn fault(device: &Path) -> Option<(String, String)> {
 
 /// Adds a note to each failed test check whose findings look like a missing device: the machine may be the
 /// reason. The verdict stays that of the tests.
-pub fn note_beside(outcomes: &mut [Outcome], device: &Path) {
+pub fn note_beside(outcomes: &mut [Outcome], device: &Path, emulated: bool) {
     let fits = |outcome: &Outcome| {
         let findings = outcome.findings.iter();
         let texts =
@@ -42,13 +42,22 @@ pub fn note_beside(outcomes: &mut [Outcome], device: &Path) {
             && fits(outcome)
     };
     for outcome in outcomes.iter_mut().filter(failed) {
-        let Some((what, how)) = fault(device) else { return };
+        let Some((what, how)) = fault_of_tests(device, emulated) else { return };
         let note = format!("{what}, which may be why the tests fail; {how}");
         outcome.remedy = Some(match outcome.remedy.take() {
             Some(remedy) => format!("{remedy}; {note}"),
             None => note,
         });
     }
+}
+
+/// As [`fault`]. Emulated programs cannot use the device, although they can open it.
+fn fault_of_tests(device: &Path, emulated: bool) -> Option<(String, String)> {
+    if emulated {
+        let what = format!("{} cannot be used, because this platform is emulated here", device.display());
+        return Some((what, "run these tests on a machine of this platform".into()));
+    }
+    fault(device)
 }
 
 /// What tests print if they could not open the device: its name, or the system's errors ENOENT and EACCES as
@@ -87,7 +96,7 @@ mod tests {
             outcome("unittests-musl", Verdict::Passed),
             Outcome { findings: Vec::new(), ..outcome("unittests-gnu", Verdict::Failed) },
         ];
-        note_beside(&mut outcomes, Path::new("/no/such/kvm"));
+        note_beside(&mut outcomes, Path::new("/no/such/kvm"), false);
         assert!(
             outcomes[0].remedy.as_deref().unwrap().starts_with("/no/such/kvm is not there, which may be why")
         );
@@ -99,7 +108,9 @@ mod tests {
     fn a_device_that_opens_is_no_reason() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut outcomes = [outcome("unittests-gnu", Verdict::Failed)];
-        note_beside(&mut outcomes, file.path());
+        note_beside(&mut outcomes, file.path(), false);
         assert!(outcomes[0].remedy.is_none());
+        note_beside(&mut outcomes, file.path(), true);
+        assert!(outcomes[0].remedy.as_deref().unwrap().contains("is emulated here"));
     }
 }

@@ -1,6 +1,7 @@
 //! The third step: where the job runs. Nothing is started or read here: everything comes in as values.
 
 use super::gather::Gathered;
+use super::kvm::DEVICE as KVM;
 use super::pod;
 use super::request::{PlaceRule, Request, RunOptions, Task, Verbosity};
 use anyhow::Result;
@@ -101,6 +102,7 @@ fn of_options(gathered: &Gathered, docker: DockerChoice, request: &Request, plan
     let wanted = Wanted {
         os: target.os,
         platform: target.platform,
+        here: gathered.machine.platform,
         privileged: plan.checks.iter().any(is_privileged),
         cache: config.cache,
         nested,
@@ -122,12 +124,25 @@ fn of_options(gathered: &Gathered, docker: DockerChoice, request: &Request, plan
         container::Place::Host => return Ok(Place::Host),
         container::Place::Container(container) => *container,
     };
+    if let Some(machine) = container.machine.filter(|_| container.is_foreign) {
+        gathered.emulation.require(machine, container.engine)?;
+    }
     let (script, mut notes) = match &request.task {
         Task::OwnCommand(command) => (command.clone(), Vec::new()),
         Task::Checks(_) if emulated => (PlannedCheck::script(&plan.checks), plan.notes.clone()),
         // The run in the container plans again, and says its own notes.
+        Task::Checks(options) if container.is_foreign => {
+            // This program stays one of this machine, so it must be told what it checks.
+            (run_again(&RunOptions { platform: Some(target.platform), ..options.clone() }), Vec::new())
+        }
         Task::Checks(options) => (run_again(options), Vec::new()),
     };
+    if let Some(machine) = container.machine.filter(|_| container.is_foreign) {
+        notes.push(format!(
+            "this machine emulates {machine}: everything takes several times longer, and {KVM} cannot be \
+             used, so tests that need it fail"
+        ));
+    }
     if request.options().is_some() {
         notes.extend(notes_on_containers(config, plan));
         if container.shell == Shell::None && !emulated {

@@ -8,7 +8,7 @@ use crate::cli::{Cli, Command};
 use clap::Parser as _;
 use rust_vmm_ci_core::exit::{self, Exit};
 use rust_vmm_ci_core::model::Platform;
-use rust_vmm_ci_effects::container::Policy;
+use rust_vmm_ci_effects::container::{Emulation, Policy};
 
 fn chosen(gathered: &Gathered, request: &Request) -> Result<Place> {
     place(gathered, request, &plan(gathered, request).unwrap())
@@ -184,6 +184,42 @@ fn checks_for_another_machine_do_not_run_on_this_one() {
     let (exit, text) = refusal(&gathered("{platform: aarch64, docker: false}"), &checks(&[]));
     assert_eq!((exit, text.starts_with("platform: aarch64 is not")), (Exit::Usage, true), "{text}");
     assert!(runs_on_the_machine(&gathered("{platform: aarch64, docker: false}"), &own("true")));
+}
+
+#[test]
+fn the_engine_is_always_told_for_which_machine_the_image_is() {
+    for (options, platform, machine) in [
+        ("{}", "linux/amd64", Platform::X86_64),
+        ("platform: aarch64", "linux/arm64", Platform::Aarch64),
+        ("docker: {platform: linux/arm64/v8}", "linux/arm64/v8", Platform::Aarch64),
+    ] {
+        let container = container(&gathered(options), &checks(&["clippy"])).container;
+        assert_eq!((container.platform.as_str(), container.machine), (platform, Some(machine)));
+        assert_eq!(container.is_foreign, machine == Platform::Aarch64, "{options}");
+    }
+    let container = emulator(&gathered("platform: riscv64"), &checks(&[])).container;
+    assert_eq!((container.platform.as_str(), container.is_foreign), ("linux/amd64", false));
+}
+
+#[test]
+fn a_job_for_another_machine_names_its_platform_and_what_it_cannot_do() {
+    let place = container(&gathered("platform: aarch64"), &checks(&["clippy"]));
+    assert_eq!(place.script, "rust-vmm-ci run --platform=aarch64 clippy");
+    assert!(place.notes.iter().any(|note| note.contains("/dev/kvm cannot be used")), "{:?}", place.notes);
+    let here = container(&gathered("{}"), &checks(&["clippy"]));
+    assert_eq!((here.script.as_str(), here.notes.len()), ("rust-vmm-ci run clippy", 0));
+}
+
+#[test]
+fn a_job_that_this_machine_cannot_emulate_is_refused_before_it_starts() {
+    let mut job = gathered("{platform: aarch64, docker: {runtime: podman}}");
+    job.emulation = Emulation::Missing;
+    for request in [checks(&["clippy"]), own("true")] {
+        let (exit, text) = refusal(&job, &request);
+        assert_eq!((exit, text.contains("binfmt --install arm64")), (Exit::Infrastructure, true), "{text}");
+    }
+    job.emulation = Emulation::Works;
+    assert!(container(&job, &checks(&["clippy"])).container.is_foreign);
 }
 
 #[test]

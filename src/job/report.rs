@@ -25,7 +25,11 @@ pub fn report(gathered: &Gathered, request: &Request, done: &mut Done) {
     if done.summary {
         show(report, environment, options.is_some_and(|options| options.timings));
     }
-    let written = write_files(gathered, report, options.map_or(&[], |options| &options.files));
+    let mut written = write_files(gathered.root(), report, options.map_or(&[], |options| &options.files));
+    if let Some(path) = &environment.report_file {
+        // The hook around this process reads it.
+        written &= write_files(gathered.root(), report, &[(&Json as &dyn Format, path.clone())]);
+    }
     if request.place == PlaceRule::Configured {
         tell_build(gathered, report);
     }
@@ -50,14 +54,12 @@ fn show(report: &Report, environment: &Environment, timings: bool) {
     }
 }
 
-/// Writes the files that a person asked for, and the file that the hook around this process reads. Returns whether
-/// all could be written.
-fn write_files(gathered: &Gathered, report: &Report, wanted: &[(&'static dyn Format, PathBuf)]) -> bool {
-    let wanted = wanted.iter().map(|(format, path)| (*format, path.as_path()));
-    let for_hook = gathered.environment.report_file.as_deref().map(|path| (&Json as &dyn Format, path));
+/// Writes a report to files, each in its form. `root` is the checkout, which has the images that the report
+/// names. Returns whether all could be written.
+pub fn write_files(root: &Path, report: &Report, wanted: &[(&'static dyn Format, PathBuf)]) -> bool {
     let mut all = true;
-    for (format, path) in wanted.chain(for_hook) {
-        let text = format.render(report, &|artifact| image(gathered.root(), artifact));
+    for (format, path) in wanted {
+        let text = format.render(report, &|artifact| image(root, artifact));
         let written = text.and_then(|text| Ok(std::fs::write(path, text)?));
         if let Err(error) = written {
             say::error(format_args!("the report was not written to {}: {error:#}", path.display()));

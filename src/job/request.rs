@@ -46,6 +46,17 @@ pub struct Request {
 }
 
 impl Request {
+    /// The same request for one platform, without files for its report.
+    #[must_use]
+    pub fn for_platform(&self, platform: Platform) -> Self {
+        let mut request = self.clone();
+        if let Task::Checks(options) = &mut request.task {
+            options.platform = Some(platform);
+            options.files.clear();
+        }
+        request
+    }
+
     /// The options of the checks; none for a step's own command.
     pub fn options(&self) -> Option<&RunOptions> {
         match &self.task {

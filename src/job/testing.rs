@@ -8,7 +8,7 @@ use rust_vmm_ci_core::config::{Config, Found};
 use rust_vmm_ci_core::model::{Os, Platform};
 use rust_vmm_ci_core::plan::Facts;
 use rust_vmm_ci_core::workspace::MemoryFiles;
-use rust_vmm_ci_effects::container::Policy;
+use rust_vmm_ci_effects::container::{Emulation, Policy};
 use rust_vmm_ci_effects::run::JobFacts;
 use std::path::Path;
 
@@ -31,6 +31,7 @@ pub fn gathered(options: &str) -> Gathered {
         target,
         environment: Environment::of(&|_| None, false),
         machine: Machine { cores: 2, memory: None, platform: Some(Platform::X86_64), os: Some(Os::Linux) },
+        emulation: Emulation::Unknown,
         policy: Policy::default(),
         job: JobFacts::new(Path::new("/checkout")),
     }

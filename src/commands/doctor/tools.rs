@@ -6,6 +6,7 @@ use crate::job::policy;
 use rust_vmm_ci_core::config::{DockerChoice, require_version};
 use rust_vmm_ci_core::model::Os;
 use rust_vmm_ci_effects::process::{self, Command};
+use rust_vmm_ci_effects::run::Toolchain;
 use semver::Version;
 use std::path::Path;
 use std::time::Duration;
@@ -96,11 +97,14 @@ fn rust(has_engine: bool) -> Vec<Line> {
         Ok(folder) if Path::new(folder.trim()).is_dir() => {
             Line::good("target", format!("{target} is installed"))
         }
-        _ => Line::missing(
-            "target",
-            format!("{target} is not installed"),
-            format!("rustup target add {target}"),
-        ),
+        _ => {
+            let add = format!("target add {target}");
+            let remedy = Toolchain::find(Path::new("."), &[]).map_or_else(
+                |_| format!("rustup {add}"),
+                |toolchain| toolchain.remedy(&add, &format!("the standard library of {target}")),
+            );
+            Line::missing("target", format!("{target} is not installed"), remedy)
+        }
     };
     vec![cargo, musl]
 }

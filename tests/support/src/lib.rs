@@ -14,6 +14,7 @@
 
 #[cfg(unix)]
 pub mod agent;
+pub mod arm;
 #[cfg(unix)]
 pub mod bootstrap;
 #[cfg(unix)]

@@ -115,7 +115,7 @@ pub const OPTIONS: [Entry; 62] = [
     option("mount-ssh-agent", FlagOrText, Ours),
     option("network", Text, Ours),
     option("pid", Text, Run("--pid")),
-    option("platform", Text, Run("--platform")),
+    option("platform", Text, Ours),
     option("privileged", Flag, Run("--privileged")),
     option("propagate-aws-auth-tokens", Flag, Ours),
     option("propagate-environment", Flag, Ours),

@@ -48,6 +48,45 @@ impl Platform {
         matches!(self, Self::Riscv64)
     }
 
+    /// The platform whose programs are in the images for this one. The image of an emulated platform is an
+    /// x86-64 image, whose emulator is such a program.
+    pub const fn of_image(self) -> Self {
+        match self {
+            Self::X86_64 | Self::Riscv64 => Self::X86_64,
+            Self::Aarch64 => Self::Aarch64,
+        }
+    }
+
+    /// The processor's name in images (`GOARCH`, OCI image specification, "architecture").
+    pub const fn image_architecture(self) -> &'static str {
+        match self {
+            Self::X86_64 => "amd64",
+            Self::Aarch64 => "arm64",
+            Self::Riscv64 => "riscv64",
+        }
+    }
+
+    /// The platform of an image that is named as for `docker run --platform`, such as `linux/arm64/v8` or
+    /// `arm64`; `None` where it is none of ours.
+    pub fn of_image_platform(name: &str) -> Option<Self> {
+        let mut parts = name.split('/');
+        let first = parts.next()?;
+        let architecture = if first == "linux" { parts.next()? } else { first };
+        // Docker takes the kernel's names too (containerd, `platforms/database.go`).
+        Self::ALL
+            .into_iter()
+            .find(|platform| [platform.image_architecture(), platform.as_str()].contains(&architecture))
+    }
+
+    /// The number of the processor in the header of a program (`e_machine`, `elf(5)`).
+    pub const fn elf_machine(self) -> u8 {
+        match self {
+            Self::X86_64 => 62,
+            Self::Aarch64 => 183,
+            Self::Riscv64 => 243,
+        }
+    }
+
     /// The platforms that have machines of their own, in order.
     pub fn native() -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(|platform| !platform.is_emulated())
@@ -172,6 +211,24 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(Platform::of_triple(triple), platform, "{triple}");
+        }
+    }
+
+    #[test]
+    fn the_platform_of_an_image_is_read_as_docker_reads_it() {
+        for (name, platform) in [
+            ("linux/amd64", Some(Platform::X86_64)),
+            ("linux/arm64/v8", Some(Platform::Aarch64)),
+            ("aarch64", Some(Platform::Aarch64)),
+            ("linux/arm/v7", None),
+            ("windows/amd64", None),
+            ("linux", None),
+        ] {
+            assert_eq!(Platform::of_image_platform(name), platform, "{name}");
+        }
+        for platform in Platform::ALL {
+            let name = format!("linux/{}", platform.of_image().image_architecture());
+            assert_eq!(Platform::of_image_platform(&name), Some(platform.of_image()));
         }
     }
 

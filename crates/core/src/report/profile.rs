@@ -87,9 +87,8 @@ pub fn table(report: &Report) -> String {
     for sentence in saved(report) {
         out.push_str(&format!("{sentence}\n"));
     }
-    if let Some(used) = used(report) {
-        out.push_str(&format!("{used}\n"));
-    }
+    let used = used(report).unwrap_or_else(|| "CPU time: unknown, because this system does not tell".into());
+    out.push_str(&format!("{used}\n"));
     out
 }
 
@@ -180,7 +179,8 @@ mod tests {
             [
                 vec!["a", "1.0", "0.0", "1.0", "2.0"],
                 vec!["b␊", "0.5", "0.5"],
-                vec!["sum", "1.0", "0.0", "1.5", "2.5"]
+                vec!["sum", "1.0", "0.0", "1.5", "2.5"],
+                vec!["CPU", "time:", "unknown,", "because", "this", "system", "does", "not", "tell"]
             ]
         );
     }

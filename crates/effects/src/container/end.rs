@@ -20,6 +20,8 @@ pub struct Seen<'a> {
     pub said: &'a str,
     /// Whether our wrapper has started.
     pub started: bool,
+    /// Why our wrapper could not start the command, if it said so.
+    pub not_started: Option<&'a str>,
     /// The exit status of the command, if our wrapper wrote it.
     pub status: Option<u8>,
 }
@@ -31,7 +33,7 @@ pub enum End {
     InOrder(Ended),
     /// The command ended with this status, but something may be left to clean up.
     Otherwise(Ended),
-    /// The container did not start, because its image is not on this machine.
+    /// The container did not start, because its image is not on this machine, or is here for another one.
     NoImage(Failure),
 }
 
@@ -44,7 +46,7 @@ pub enum End {
 /// # Errors
 /// If there is no verdict: the engine failed, or something ended the container.
 pub fn judge(seen: Seen<'_>) -> Result<End, Failure> {
-    let Seen { engine, wrapped, ended, said, started, status } = seen;
+    let Seen { engine, wrapped, ended, said, started, not_started, status } = seen;
     let program = engine.program();
     if ended == Ended::Cancelled {
         return Ok(End::Otherwise(ended));
@@ -57,6 +59,9 @@ pub fn judge(seen: Seen<'_>) -> Result<End, Failure> {
         if status != 0 {
             return Ok(End::Otherwise(own));
         }
+    }
+    if let Some(why) = not_started.filter(|_| wrapped) {
+        return Err(Failure::of("the container's command did not run", ended, why));
     }
     // Once the command has started, most lines come from the command.
     let lines: Vec<&str> = said.lines().filter(|line| !started || is_engines(line)).collect();
@@ -77,7 +82,7 @@ pub fn judge(seen: Seen<'_>) -> Result<End, Failure> {
         _ => format!("the program `{program}` was killed while the job ran"),
     };
     let failure = Failure::of(tried, ended, &words);
-    if failure.cause == Cause::NoImage && !started {
+    if matches!(failure.cause, Cause::NoImage | Cause::OtherVariant) && !started {
         return Ok(End::NoImage(failure));
     }
     Err(failure)
@@ -105,6 +110,7 @@ mod tests {
         ended: Ended::Exited(0),
         said: "",
         started: true,
+        not_started: None,
         status: None,
     };
 
@@ -162,6 +168,28 @@ mod tests {
         let seen = Seen { ended: Ended::Exited(125), said, started: false, ..SEEN };
         assert!(matches!(judge(seen), Ok(End::NoImage(_))));
         assert!(judge(Seen { started: true, ..seen }).is_err(), "the command had started");
+    }
+
+    #[test]
+    fn an_image_that_is_here_for_another_machine_is_pulled_for_this_one() {
+        let said = "docker: Error response from daemon: image with reference a:1 was found but does not match \
+                    the specified platform: wanted linux/arm64, actual: linux/amd64.";
+        let seen = Seen { ended: Ended::Exited(125), said, started: false, ..SEEN };
+        assert!(matches!(judge(seen), Ok(End::NoImage(failure)) if failure.cause == Cause::OtherVariant));
+    }
+
+    #[test]
+    fn a_command_that_could_not_be_started_was_not_killed() {
+        for (why, cause) in [
+            ("cannot start `/bin/sh`: Exec format error (os error 8)", Cause::OtherMachine),
+            ("cannot start `/bin/sh`: No such file or directory (os error 2)", Cause::Unknown),
+        ] {
+            let seen = Seen { ended: Ended::Exited(3), said: "error: x", not_started: Some(why), ..SEEN };
+            let failure = judge(seen).unwrap_err();
+            assert_eq!(failure.cause, cause);
+            let text = failure.to_string();
+            assert!(text.contains(why) && !text.contains("killed"), "{text}");
+        }
     }
 
     #[test]

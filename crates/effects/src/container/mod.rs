@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | [`resolve`], `settings`, `options`, `policy` | turn the written options into a [`Container`] | `policy` reads a file |
 //! | `engine` | builds the command line of `docker run`, makes all other calls, and gives failures a type | starts docker or podman |
+//! | [`foreign`](Emulation) | asks whether this machine runs another platform's programs | starts a program of its own |
 //! | `git_config` | writes git's configurations without passwords | files, and a call of git |
 //! | `inside` | wraps the job's command in the container | starts the command |
 //! | `kept` | keeps volumes between jobs, and cleans up after a job | files, and calls of `engine` |
@@ -15,6 +16,7 @@
 
 mod end;
 mod engine;
+mod foreign;
 mod git_config;
 mod inside;
 mod job;
@@ -30,12 +32,13 @@ mod run;
 mod settings;
 mod word;
 
+pub use foreign::Emulation;
 pub use inside::{Inside, inside};
 pub use job::Job;
 pub use kept::clean_up::clean_up;
 pub use kept::job_folder::{self, JobFolder};
 pub use kept::volumes::{Volume, clean, list};
-pub use names::{IMAGE_VARIABLE, IN_CONTAINER, REPORT_VARIABLE as REPORT, is_inside};
+pub use names::{EMULATED, IMAGE_VARIABLE, IN_CONTAINER, REPORT_VARIABLE as REPORT, is_inside};
 pub use options::check as check_option;
 pub use place::{Container, Engine, Place, Pull, Shell, User};
 pub use policy::{

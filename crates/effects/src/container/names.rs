@@ -5,6 +5,8 @@
 pub const IN_CONTAINER: &str = "RUST_VMM_CI_IN_CONTAINER";
 /// The variable that holds the name of the container's image. It is for the report.
 pub const IMAGE_VARIABLE: &str = "RUST_VMM_CI_IMAGE";
+/// The variable that tells our program that the machine emulates the platform of the container.
+pub const EMULATED: &str = "RUST_VMM_CI_EMULATED";
 /// The variable that names the file for the report as JSON. It is set on the host and in a container.
 pub const REPORT_VARIABLE: &str = "RUST_VMM_CI_REPORT";
 
@@ -31,6 +33,8 @@ pub fn is_inside() -> bool {
 pub const REPORT: &str = "report.json";
 /// The file that says that the wrapper has started, in [`MAILBOX`].
 pub const STARTED: &str = "started";
+/// The file that says why the command could not be started, in [`MAILBOX`].
+pub const NOT_STARTED: &str = "not-started";
 /// The file for the command's exit status, in [`MAILBOX`]. When it exists, the command has ended and its
 /// files have been given to their owner.
 pub const STATUS: &str = "status";

@@ -131,6 +131,17 @@ pub fn open_to_everyone(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Lets this user execute a file.
+///
+/// # Errors
+/// If the system refuses.
+#[cfg_attr(not(unix), allow(unused_variables, clippy::unnecessary_wraps, reason = "no modes there"))]
+pub fn make_executable(file: &Path) -> Result<()> {
+    #[cfg(unix)]
+    fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    Ok(())
+}
+
 /// The user and the group of a file or folder, as numbers. Links are not followed.
 ///
 /// # Errors

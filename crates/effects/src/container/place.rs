@@ -2,6 +2,7 @@
 
 use super::settings::Settings;
 use rust_vmm_ci_core::config::Cache;
+use rust_vmm_ci_core::model::Platform;
 use serde::{Deserialize, Serialize};
 
 /// Where a job's work is done.
@@ -20,6 +21,13 @@ pub struct Container {
     pub engine: Engine,
     /// The name of the image, as the engine takes it.
     pub image: String,
+    /// Which of the image's variants it is, as `docker run --platform` takes it. The engine is always told: a
+    /// tag that is pulled for one machine replaces the one that was pulled for another.
+    pub platform: String,
+    /// The platform whose programs are in the image, where it is one of ours.
+    pub machine: Option<Platform>,
+    /// Whether this machine has to emulate that platform.
+    pub is_foreign: bool,
     /// When and how often the image is pulled.
     pub pull: Pull,
     /// Whether the image's entrypoint runs the command in a virtual machine (riscv64).

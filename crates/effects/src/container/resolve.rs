@@ -27,6 +27,8 @@ pub struct Wanted {
     pub os: Os,
     /// The platform that the work is for.
     pub platform: Platform,
+    /// The platform of this machine, where it is one of ours.
+    pub here: Option<Platform>,
     /// Whether the container is privileged unless an option says otherwise. This is so for tests and
     /// coverage (predecessor's rule).
     pub privileged: bool,
@@ -127,6 +129,10 @@ fn container(settings: Settings, wanted: Wanted, policy: &Policy) -> Result<Cont
         Some(other) => (Engine::Docker, Some(other.to_owned())),
     };
     let image = image(&settings, engine, wanted.platform, policy)?;
+    let platform = settings
+        .text("platform")
+        .map_or_else(|| format!("linux/{}", wanted.platform.of_image().image_architecture()), str::to_owned);
+    let machine = Platform::of_image_platform(&platform);
     let entrypoint = settings.text("entrypoint").map(str::to_owned);
     let shell = match settings.given("shell") {
         Some(Given::List(words)) if !words.is_empty() => Shell::Words(words.clone()),
@@ -158,6 +164,9 @@ fn container(settings: Settings, wanted: Wanted, policy: &Policy) -> Result<Cont
     Ok(Container {
         engine,
         image,
+        is_foreign: machine.is_some() && wanted.here.is_some() && machine != wanted.here,
+        platform,
+        machine,
         pull: Pull { always: settings.flag("always-pull"), tries },
         emulated: wanted.platform.is_emulated() && entrypoint.is_none(),
         workdir,

@@ -1,14 +1,14 @@
 //! A job's command in its container, from the pull of the image to the verdict.
 
 use super::end::{End, Seen, judge};
-use super::engine::{Host, Said, arguments, env_file, image, names_passed};
+use super::engine::{Cause, Host, Said, arguments, env_file, image, names_passed};
 use super::git_config::{self, Instead};
 use super::job::Job;
 use super::kept::Kept;
 use super::kept::clean_up::{clean_up, deadline, finish, settle};
 use super::kept::job_folder::{ContainerRecord, JobFolder};
 use super::mailbox::Mailbox;
-use super::names::{FOREIGN, REPORT, STARTED, STATUS, TARGET_BYTES};
+use super::names::{FOREIGN, NOT_STARTED, REPORT, STARTED, STATUS, TARGET_BYTES};
 use super::word::{ENDING, watching_for_failure};
 use super::{Container, owner};
 use crate::git::CommonFolder;
@@ -60,7 +60,7 @@ pub fn run(
     }
     let image = image(container, job)?;
     if container.pull.always {
-        container.engine.pull(&image, container.pull, &pause, on_line)?;
+        container.engine.pull(&image, &container.platform, container.pull, &pause, on_line)?;
     }
     if let Some(network) = &container.network {
         container.engine.make_network(network)?;
@@ -69,6 +69,7 @@ pub fn run(
     let record = ContainerRecord {
         engine: container.engine,
         image: image.clone(),
+        platform: Some(container.platform.clone()),
         checkout: job.checkout.clone(),
         made: kept.made.clone(),
     };
@@ -82,13 +83,18 @@ pub fn run(
     let mut digest = image_by_digest(&image, &container.engine.image_digests(&image));
     let end = watching_for_failure(&|| mailbox.read(&word), failed, || {
         match attempt(container, command, job, (&mailbox, &git_configs), &kept, on_line) {
-            Ok(End::NoImage(_)) => match container.engine.pull(&image, container.pull, &pause, on_line) {
-                Ok(()) => {
-                    digest = image_by_digest(&image, &container.engine.image_digests(&image));
-                    attempt(container, command, job, (&mailbox, &git_configs), &kept, on_line)
+            Ok(End::NoImage(missing)) => {
+                if missing.cause == Cause::OtherVariant {
+                    say::note(&missing);
                 }
-                Err(failure) => Err(failure.into()),
-            },
+                match container.engine.pull(&image, &container.platform, container.pull, &pause, on_line) {
+                    Ok(()) => {
+                        digest = image_by_digest(&image, &container.engine.image_digests(&image));
+                        attempt(container, command, job, (&mailbox, &git_configs), &kept, on_line)
+                    }
+                    Err(failure) => Err(failure.into()),
+                }
+            }
             end => end,
         }
     });
@@ -152,12 +158,14 @@ fn attempt(
         on_line(stream, line);
     })
     .map_err(|error| container.engine.no_result(&error))?;
+    let not_started = mailbox.read(NOT_STARTED).map(|why| String::from_utf8_lossy(&why).trim().to_owned());
     let end = judge(Seen {
         engine: container.engine,
         wrapped: container.is_wrapped(),
         ended,
         said: said.as_str(),
         started: mailbox.has(STARTED),
+        not_started: not_started.as_deref(),
         status: mailbox.number(STATUS),
     })?;
     Ok(end)

@@ -16,6 +16,14 @@ pub struct Llvm {
     profdata: PathBuf,
     /// The version of LLVM in rustc.
     of_rustc: Option<String>,
+    /// How to get tools that fit.
+    remedy: String,
+}
+
+/// How to get LLVM's tools for a toolchain.
+fn remedy(toolchain: &Toolchain) -> String {
+    let brought = toolchain.remedy("component add llvm-tools", "LLVM's tools");
+    format!("{brought}; or set LLVM_COV and LLVM_PROFDATA to tools of rustc's LLVM")
 }
 
 impl Llvm {
@@ -32,6 +40,7 @@ impl Llvm {
             cov: variable("LLVM_COV").or_else(|| toolchain.llvm_tool("llvm-cov"))?,
             profdata: variable("LLVM_PROFDATA").or_else(|| toolchain.llvm_tool("llvm-profdata"))?,
             of_rustc: toolchain.llvm.clone(),
+            remedy: remedy(toolchain),
         })
     }
 
@@ -39,7 +48,7 @@ impl Llvm {
     pub fn missing(toolchain: &Toolchain) -> Judgement {
         Judgement::missing(
             format!("LLVM's tools for coverage are not installed for {}", toolchain.version),
-            "rustup component add llvm-tools, or set LLVM_COV and LLVM_PROFDATA",
+            remedy(toolchain),
         )
     }
 
@@ -56,7 +65,7 @@ impl Llvm {
                 tool.display(),
                 self.of_rustc.as_deref().unwrap_or("not known")
             ),
-            "rustup component add llvm-tools, or set LLVM_COV and LLVM_PROFDATA to tools of rustc's LLVM",
+            self.remedy.clone(),
         ))
     }
 }

@@ -3,7 +3,8 @@
 use super::super::git_config::Instead;
 use super::super::job::Job;
 use super::super::names::{
-    BINARY, IMAGE_VARIABLE, IN_CONTAINER, KEPT_REGISTRY, KEPT_TARGET, MAILBOX, REPORT, REPORT_VARIABLE,
+    BINARY, EMULATED, IMAGE_VARIABLE, IN_CONTAINER, KEPT_REGISTRY, KEPT_TARGET, MAILBOX, REPORT,
+    REPORT_VARIABLE,
 };
 use super::super::options::Given;
 use super::super::{Container, Engine, Shell, User};
@@ -90,6 +91,7 @@ pub fn arguments(container: &Container, job: &Job, command: &str, host: &Host) -
         let labels = LABELS.iter().filter_map(|(label, name)| Some((label, job.variable(name)?)));
         words.extend(labels.map(|(label, value)| format!("--label={label}={value}")));
     }
+    words.push(format!("--platform={}", container.platform));
     words.push(bind(&job.checkout, &workdir, false)?);
     words.push(format!("--workdir={workdir}"));
     words.extend(git_folder(host.git, &workdir)?);
@@ -219,8 +221,9 @@ fn environment(container: &Container, job: &Job, host: &Host) -> Result<Vec<Stri
         "GIT_CONFIG_KEY_0=safe.directory".into(),
         "GIT_CONFIG_VALUE_0=*".into(),
     ];
+    let emulated = container.is_foreign.then(|| format!("{EMULATED}=1"));
     let mut words: Vec<String> =
-        ours.into_iter().chain(passed.words).map(|word| format!("--env={word}")).collect();
+        ours.into_iter().chain(emulated).chain(passed.words).map(|word| format!("--env={word}")).collect();
     for path in &passed.mounts {
         words.push(bind(Path::new(path), path, true)?);
     }

@@ -28,6 +28,8 @@ pub enum Cause {
     ShortName,
     /// The image is for another kind of machine.
     OtherMachine,
+    /// The image that is on this machine is the variant for another one.
+    OtherVariant,
     /// The agent does not have a device.
     NoDevice,
     /// The image does not have a program.
@@ -61,13 +63,13 @@ pub enum Cause {
 use Cause::{
     DaemonEnded, DiskFull, ImageRefused, MappedUsers, Network, NoDaemon, NoDevice, NoImage, NoInit,
     NoProgram, NoService, NoVolume, NotAllowed, NotExecutable, NotInstalled, NotStatic, OtherMachine,
-    PathNotSeen, RateLimit, ShortName, Unknown, VolumeInUse,
+    OtherVariant, PathNotSeen, RateLimit, ShortName, Unknown, VolumeInUse,
 };
 
 /// Words of an engine in lower case, and the cause that they tell. The first words that match decide,
 /// so a special message stands before a general one. The texts are those of Docker 20.10 to 29 and
 /// Podman 4.3; the two about an absent C library are the kernel's and the loader's.
-const WORDS: [(&str, Cause); 38] = [
+const WORDS: [(&str, Cause); 43] = [
     ("permission denied while trying to connect", NotAllowed),
     ("cannot connect to the docker daemon", NoDaemon),
     ("failed to connect to the docker api", NoDaemon),
@@ -76,6 +78,11 @@ const WORDS: [(&str, Cause); 38] = [
     ("no space left on device", DiskFull),
     ("toomanyrequests", RateLimit),
     ("unexpected eof", DaemonEnded),
+    ("does not match the specified platform", OtherVariant),
+    ("does not match the expected platform", OtherVariant),
+    ("does not provide the specified platform", OtherVariant),
+    ("no matching manifest", OtherVariant),
+    ("no image found in ", OtherVariant),
     ("manifest unknown", ImageRefused),
     ("manifest for ", ImageRefused),
     ("pull access denied", ImageRefused),
@@ -134,7 +141,12 @@ impl Cause {
             ImageRefused | NoImage => "check `docker.image`; for a private image, check `docker login` too",
             ShortName => "write the image's registry too, such as docker.io/library/rust:1",
             OtherMachine => {
-                "the image is for another kind of machine: check `docker.image` and `docker.platform`"
+                "the image is for another kind of machine: check `docker.image` and `docker.platform`, or let this \
+                 machine emulate that one (docs/agents.md, \"Another machine's platform\")"
+            }
+            OtherVariant => {
+                "the registry has no variant of this image for that machine, or the image here is another \
+                 variant: check `docker.image` and `docker.platform`"
             }
             NoDevice => "remove the device from `docker.devices`, or use an agent that has the device",
             NoProgram => "the image does not have that program: check `docker.shell` and `docker.entrypoint`",
@@ -266,6 +278,8 @@ mod tests {
             ("exec /usr/local/bin/rust-vmm-ci: no such file or directory", NotStatic, "crt-static"),
             ("/lib/libc.so.6: version `GLIBC_2.39' not found (required by x)", NotStatic, "crt-static"),
             ("exec /usr/local/bin/rust-vmm-ci: exec format error", OtherMachine, "docker.platform"),
+            ("no matching manifest for linux/arm64/v8 in the manifest list", OtherVariant, "no variant"),
+            ("no image found in image index for architecture \"arm64\"", OtherVariant, "no variant"),
             ("exec: \"/usr/local/bin/rust-vmm-ci\": permission denied", NotExecutable, "SELinux"),
             ("privileged mode is incompatible with user namespaces.", MappedUsers, "userns: host"),
             ("Error: statfs /tmp/x: no such file or directory", PathNotSeen, "TMPDIR"),

@@ -61,11 +61,12 @@ impl Engine {
         }
     }
 
-    /// Pulls an image. A pull that fails is tried again if that may help. An image that is pinned by its
+    /// Pulls an image for a platform. A pull that fails is tried again if that may help. An image that is pinned by its
     /// digest and is already on this machine is used if the registry does not answer.
     pub fn pull(
         self,
         image: &str,
+        platform: &str,
         pull: Pull,
         wait: &dyn Fn(Duration),
         on_line: &mut dyn FnMut(Stream, &[u8]),
@@ -74,7 +75,8 @@ impl Engine {
         let mut attempt = 1;
         loop {
             let mut said = Said::default();
-            let ended = process::supervise(&self.call(["pull", image]), None, &mut |stream, line| {
+            let call = self.call(["pull", &format!("--platform={platform}"), image]);
+            let ended = process::supervise(&call, None, &mut |stream, line| {
                 if stream == Stream::Stderr {
                     said.add(line);
                 }

@@ -10,7 +10,8 @@ mod sources;
 mod times;
 
 use super::names::{
-    CARGO_HOME, FOREIGN, KEPT_REGISTRY, KEPT_TARGET, MAILBOX, PROGRAMS, STARTED, STATUS, TARGET_BYTES,
+    CARGO_HOME, FOREIGN, KEPT_REGISTRY, KEPT_TARGET, MAILBOX, NOT_STARTED, PROGRAMS, STARTED, STATUS,
+    TARGET_BYTES,
 };
 use super::owner;
 use crate::process::{self, Command, Ended};
@@ -67,6 +68,9 @@ pub fn inside(options: &Inside) -> Result<Exit> {
         times::empty(&target)?;
     }
     let ended = process::supervise_inheriting(&command, None);
+    if let Err(error) = &ended {
+        let _ = fs::write(mailbox.join(NOT_STARTED), format!("{error:#}"));
+    }
     if let Err(error) = owner::restore(&options.checkout, without)
         && fs::write(mailbox.join(FOREIGN), "").is_err()
     {

@@ -77,14 +77,20 @@ fn give_back(folder: &Path, job: &str, container: &ContainerRecord, deadline: In
         return Ok(());
     }
     let program = std::env::current_exe().context("finding this program")?;
-    let words = words_to_give_back(&program, folder, job, &container.image)?;
+    let words = words_to_give_back(&program, folder, job, container)?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     container.engine.ask_by(&words, deadline)?;
     Ok(())
 }
 
 /// The words after `docker` for a container that gives the files of a folder to their owner.
-fn words_to_give_back(program: &Path, folder: &Path, job: &str, image: &str) -> Result<Vec<String>> {
+fn words_to_give_back(
+    program: &Path,
+    folder: &Path,
+    job: &str,
+    container: &ContainerRecord,
+) -> Result<Vec<String>> {
+    let platform = container.platform.iter().map(|platform| format!("--platform={platform}"));
     let flags = [
         "run".to_owned(),
         "--rm".into(),
@@ -99,17 +105,26 @@ fn words_to_give_back(program: &Path, folder: &Path, job: &str, image: &str) -> 
         bind(folder, FOLDER, false)?,
         format!("--entrypoint={PROGRAM}"),
     ];
-    let command = [image, "hook", "inside", "--checkout", FOLDER].map(str::to_owned);
-    Ok(flags.into_iter().chain(command).collect())
+    let command = [&container.image, "hook", "inside", "--checkout", FOLDER].map(str::to_owned);
+    Ok(flags.into_iter().chain(platform).chain(command).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::Engine;
     use super::*;
 
     #[test]
     fn files_are_given_back_by_root_without_network_in_the_jobs_image() {
-        let words = words_to_give_back(Path::new("/opt/x"), Path::new("/builds/a,b"), "j", "i:1").unwrap();
+        let container = ContainerRecord {
+            engine: Engine::Docker,
+            image: "i:1".into(),
+            platform: Some("linux/arm64".into()),
+            checkout: "/builds/a,b".into(),
+            made: None,
+        };
+        let words =
+            words_to_give_back(Path::new("/opt/x"), Path::new("/builds/a,b"), "j", &container).unwrap();
         let expected = [
             "run",
             "--rm",
@@ -121,6 +136,7 @@ mod tests {
             "--mount=type=bind,source=/opt/x,target=/rust-vmm-ci/program,readonly",
             "--mount=type=bind,\"source=/builds/a,b\",target=/rust-vmm-ci/folder",
             "--entrypoint=/rust-vmm-ci/program",
+            "--platform=linux/arm64",
             "i:1",
             "hook",
             "inside",
@@ -133,7 +149,6 @@ mod tests {
     #[test]
     #[cfg(unix)]
     fn a_job_on_the_host_and_one_that_ended_in_order_are_cleaned_up_without_an_engine() {
-        use super::super::super::Engine;
         let temporary = tempfile::tempdir().unwrap();
         let job = Job::of(Path::new("/checkout"), temporary.path().to_owned(), [].into());
         drop(JobFolder::create(&job, None).unwrap());
@@ -144,6 +159,7 @@ mod tests {
         let container = ContainerRecord {
             engine: Engine::Docker,
             image: "i".into(),
+            platform: None,
             checkout: temporary.path().to_owned(),
             made: Some(made),
         };

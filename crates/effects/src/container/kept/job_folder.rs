@@ -55,6 +55,9 @@ pub struct ContainerRecord {
     pub engine: Engine,
     /// Its image.
     pub image: String,
+    /// The platform of the image, as the engine was told.
+    #[serde(default)]
+    pub platform: Option<String>,
     /// The checkout on the host.
     pub checkout: PathBuf,
     /// A folder in the checkout that was created for a volume. It is removed if it is empty.

@@ -111,7 +111,7 @@ fn image_id(
 ) -> Result<String, Failure> {
     match container.engine.image_id(image) {
         Err(failure) if failure.cause == Cause::NoImage => {
-            container.engine.pull(image, container.pull, &pause, on_line)?;
+            container.engine.pull(image, &container.platform, container.pull, &pause, on_line)?;
             container.engine.image_id(image)
         }
         id => id,

@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// The time after which a volume that no job used is removed, in seconds. Images change every few weeks.
 const UNUSED: u64 = 30 * 24 * 3600;
 /// How often it is tried to get a lock.
-const LOOKS: u32 = 5;
+const LOOKS: u32 = 25;
 /// What a volume for the registry contains. If this changes, another volume is used.
 const FORM: &str = "crates and index";
 /// How many hexadecimal digits of the hash of its key the name of a volume has.

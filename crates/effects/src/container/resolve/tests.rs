@@ -9,6 +9,7 @@ fn resolved(options: Value, change: Change, privileged: bool, policy: &str) -> R
     let wanted = Wanted {
         os: Os::Linux,
         platform: Platform::X86_64,
+        here: Some(Platform::X86_64),
         privileged,
         cache: Some(Cache::Target),
         nested: false,

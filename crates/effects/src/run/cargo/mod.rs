@@ -137,21 +137,22 @@ fn part_of(runs: Vec<CargoRun>, names: &[String]) -> Result<Vec<CargoRun>> {
 /// The judgement where the toolchain lacks what the command needs.
 fn missing_component(command: &CargoCommand, toolchain: &Toolchain) -> Option<Judgement> {
     let component = match command.verb.as_str() {
-        "clippy" => Some(("cargo-clippy", "rustup component add clippy")),
-        "fmt" => Some(("cargo-fmt", "rustup component add rustfmt")),
+        "clippy" => Some(("cargo-clippy", "component add clippy")),
+        "fmt" => Some(("cargo-fmt", "component add rustfmt")),
         _ => None,
     };
     if let Some((program, remedy)) = component
         && !toolchain.has(program)
     {
         let reason = format!("`{program}` is not installed for {}", toolchain.version);
-        return Some(Judgement::missing(reason, remedy));
+        return Some(Judgement::missing(reason, toolchain.remedy(remedy, &format!("`{program}`"))));
     }
     // A target can also be a file that describes it.
     let mut targets = command.values_of("--target").into_iter().filter(|target| !target.ends_with(".json"));
     let target = targets.find(|target| !toolchain.has_target(target))?;
     let reason = format!("the target {target} is not installed for {}", toolchain.version);
-    Some(Judgement::missing(reason, format!("rustup target add {target}")))
+    let what = format!("the standard library of {target}");
+    Some(Judgement::missing(reason, toolchain.remedy(&format!("target add {target}"), &what)))
 }
 
 /// A check under way.

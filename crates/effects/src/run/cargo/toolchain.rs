@@ -102,6 +102,19 @@ impl Toolchain {
         self.cargo.env.iter().any(|(name, _)| name == "RUSTUP_TOOLCHAIN")
     }
 
+    /// How to get what the toolchain lacks: by rustup's command, where rustup installed the toolchain. rustup
+    /// can add nothing to a linked toolchain, and Linux distributions have packages of their own.
+    pub fn remedy(&self, rustup: &str, what: &str) -> String {
+        // rustup writes it into each toolchain that it installs, and needs it to add something.
+        if self.sysroot.join("lib/rustlib/multirust-channel-manifest.toml").is_file() {
+            return format!("rustup {rustup}");
+        }
+        format!(
+            "install {what} for the toolchain in {}, which is not rustup's, by the way that it was installed",
+            self.sysroot.display()
+        )
+    }
+
     /// Whether cargo takes configuration by `--config` (stable since 1.63).
     pub fn takes_configuration(&self) -> bool {
         let version = self.version.split_whitespace().nth(1);
@@ -203,6 +216,27 @@ mod tests {
         std::fs::remove_file(folder.join("rust-toolchain.toml")).unwrap();
         std::fs::write(home.join("settings.toml"), "[overrides]\n\"/x\" = \"nightly\"\n").unwrap();
         assert_eq!(decided(), Some("a/b".into()));
+    }
+
+    #[test]
+    fn rustup_is_named_only_for_a_toolchain_that_it_installed() {
+        let sysroot = tempfile::tempdir().unwrap();
+        let toolchain = Toolchain {
+            version: String::new(),
+            host: String::new(),
+            llvm: None,
+            sysroot: sysroot.path().to_owned(),
+            cargo: Command::new("cargo"),
+        };
+        let remedy = || toolchain.remedy("target add x", "the standard library of x");
+        assert!(
+            remedy().starts_with("install the standard library of x for the toolchain in /"),
+            "{}",
+            remedy()
+        );
+        std::fs::create_dir_all(sysroot.path().join("lib/rustlib")).unwrap();
+        std::fs::write(sysroot.path().join("lib/rustlib/multirust-channel-manifest.toml"), "").unwrap();
+        assert_eq!(remedy(), "rustup target add x");
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub struct Settings {
     pub ci: bool,
     /// Whether a check whose tool is missing is broken on a person's machine too.
     pub strict: bool,
+    /// How many times longer the checks may take than their time limits say.
+    pub slower: u32,
     /// Whether the first failure ends the run.
     pub fail_fast: bool,
     /// How many checks may run at once.
@@ -178,7 +180,7 @@ fn run_check(
     let limit = check.timeout_in_minutes.or(settings.ci.then_some(DEFAULT_TIMEOUT));
     // A limit is meant for a check that has the machine to itself. Where several checks share the machine,
     // each may take as many times longer.
-    let share = u32::try_from(at_once).unwrap_or(u32::MAX);
+    let share = u32::try_from(at_once).unwrap_or(u32::MAX).saturating_mul(settings.slower);
     let deadline = limit.and_then(|minutes| {
         let alone = Duration::from_secs(u64::from(minutes) * 60);
         started.checked_add(alone.saturating_mul(share))

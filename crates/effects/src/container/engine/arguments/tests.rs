@@ -20,6 +20,7 @@ fn container_on(platform: Platform, options: Value, policy: &str) -> Result<Cont
     let wanted = Wanted {
         os: Os::Linux,
         platform,
+        here: Some(Platform::X86_64),
         privileged: false,
         cache: Some(Cache::None),
         nested: false,
@@ -72,6 +73,7 @@ fn the_default_command_line_is_the_predecessors_made_safe() {
         "--label=com.github.rust-vmm.ci.job-id=job-1",
         "--label=com.buildkite.job-id=job-1",
         "--label=com.buildkite.job_id=job-1",
+        "--platform=linux/amd64",
         "--mount=type=bind,\"source=/builds/my,repo\",target=/workdir",
         "--workdir=/workdir",
         "--mount=type=bind,source=/tmp/job/inside,target=/rust-vmm-ci/job",
@@ -271,6 +273,7 @@ fn no_container_is_nested_and_none_is_on_windows() {
         let wanted = Wanted {
             os,
             platform: Platform::X86_64,
+            here: Some(Platform::X86_64),
             privileged: true,
             cache: None,
             nested,

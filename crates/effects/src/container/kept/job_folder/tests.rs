@@ -15,6 +15,7 @@ fn job(temporary: &Path, agent: &str, id: &str) -> Job {
 fn create(job: &Job) -> JobFolder {
     let container = ContainerRecord {
         engine: Engine::Docker,
+        platform: None,
         image: "i".into(),
         checkout: job.checkout.clone(),
         made: None,
