@@ -27,7 +27,7 @@ const FILES: [(&str, &str); 4] = [
         "{\"coverage_score\": 100.0, \"exclude_path\": \"\", \"crate_features\": \"\"}\n",
     ),
 ];
-const LIBRARY: &str = "//! A crate.\n\n/// Adds.\npub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn runs_on_arm() {\n        assert!(cfg!(target_arch = \"aarch64\"));\n        assert_eq!(super::add(1, 2), 3);\n    }\n}\n";
+const LIBRARY: &str = "//! A crate.\n\n/// Adds.\npub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn runs_on_arm() {\n        assert_eq!(std::env::consts::ARCH, \"aarch64\");\n        assert_eq!(super::add(1, 2), 3);\n    }\n}\n";
 /// What is added to find a warning that only Arm has.
 const WARNING: &str = "\n#[cfg(target_arch = \"aarch64\")]\nfn unused() {}\n";
 

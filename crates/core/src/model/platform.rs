@@ -50,6 +50,7 @@ impl Platform {
 
     /// The platform whose programs are in the images for this one. The image of an emulated platform is an
     /// x86-64 image, whose emulator is such a program.
+    #[must_use]
     pub const fn of_image(self) -> Self {
         match self {
             Self::X86_64 | Self::Riscv64 => Self::X86_64,
