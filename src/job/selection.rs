@@ -94,9 +94,9 @@ fn change(root: &Path, tests: &[String]) -> Result<Result<Known, String>> {
     // `[patch]` is compared with the lock file also where only one of the two differs.
     wanted
         .extend(["Cargo.toml", "Cargo.lock"].iter().filter(|path| !paths.iter().any(|known| known == *path)));
-    let texts = if found.stale { None } else { Some(git.texts(&base, &wanted)?) };
+    let before = if found.stale { None } else { Some(git.texts(&base, &wanted)?) };
     let submodules = tracked.submodules;
     let change =
         Change { base: found.shown, paths, tracked: tracked.paths, links: tracked.links, submodules };
-    Ok(Ok(Known { change, texts }))
+    Ok(Ok(Known { change, texts: before }))
 }

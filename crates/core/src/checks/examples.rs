@@ -158,12 +158,16 @@ impl Example {
     }
 }
 
+/// What examples of one program have in common: the compiler, its arguments, the libraries that they mention, and the
+/// crates whose macros they take.
+type Alike = (String, Vec<String>, [Vec<String>; 2]);
+
 /// Groups examples that can share one program. The examples of a group are compiled with the same arguments
 /// and mention the same libraries. Otherwise an example could link only because of a library that another
 /// example uses. They also take the macros of the same crates: otherwise an example could compile only because
 /// of macros that another example takes.
 pub fn groups(examples: Vec<Example>) -> Vec<Vec<Example>> {
-    let mut groups: BTreeMap<(String, Vec<String>, [Vec<String>; 2]), Vec<Example>> = BTreeMap::new();
+    let mut groups: BTreeMap<Alike, Vec<Example>> = BTreeMap::new();
     for example in examples {
         let libraries = example.mentioned().into_iter().map(ToOwned::to_owned).collect();
         let macros = macros::taken(&example.source).0.into_iter().map(ToOwned::to_owned).collect();

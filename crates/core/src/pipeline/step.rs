@@ -141,6 +141,9 @@ impl Serialize for Step<'_> {
     }
 }
 
+/// Rendered lists of paths, by the list's identity. The value keeps the list alive.
+type RenderedPaths = HashMap<(*const Arc<str>, bool), (Watched, Arc<RawValue>)>;
+
 /// Turns planned checks into steps.
 #[derive(Debug)]
 pub struct Renderer<'a> {
@@ -149,8 +152,7 @@ pub struct Renderer<'a> {
     /// The latest rendered settings. Checks come crate by crate, for a few platforms each, so a few settings
     /// are enough.
     recent: Vec<(Arc<StepSettings>, Arc<Shared>)>,
-    /// Rendered lists of paths, by the list's identity. The value keeps the list alive.
-    paths: HashMap<(*const Arc<str>, bool), (Watched, Arc<RawValue>)>,
+    paths: RenderedPaths,
 }
 
 /// How many settings are kept: one for each platform and one for none.

@@ -122,9 +122,9 @@ impl Globs {
         let (count, of_crates, listed_in) = (self.lists, &self.of_crates, &mut self.listed_in);
         let mut take = |globs: &List| {
             for glob in globs {
-                let last = &mut listed_in[*glob as usize];
-                if *last != count {
-                    *last = count;
+                let latest = &mut listed_in[*glob as usize];
+                if *latest != count {
+                    *latest = count;
                     list.push(*glob);
                 }
             }
@@ -159,7 +159,7 @@ impl Globs {
         }
         let mut all: Vec<Joined<'_>> = Vec::new();
         let mut at: HashMap<u32, usize> = HashMap::new();
-        let mut last = None;
+        let mut latest = None;
         for index in list {
             let glob = &self.all[*index as usize];
             let Some((parent, length)) = glob.parent else {
@@ -167,11 +167,11 @@ impl Globs {
                 continue;
             };
             let name = glob.text[length..].strip_suffix(BELOW).unwrap_or_default();
-            let place = match last {
+            let place = match latest {
                 Some((of, place)) if of == parent => place,
                 _ => *at.entry(parent).or_insert(all.len()),
             };
-            last = Some((parent, place));
+            latest = Some((parent, place));
             if let Some(joined) = all.get_mut(place) {
                 joined.names.push(',');
                 joined.names.push_str(name);

@@ -66,6 +66,7 @@ mod tests {
 
     #[test]
     fn a_test_of_several_runs_occurs_once_with_its_worst_verdict() {
+        use Verdict::{Failed, Passed, Skipped};
         let mut tests = Tests::default();
         let test = |name: &str, package: &str, verdict| Test {
             name: name.into(),
@@ -73,7 +74,6 @@ mod tests {
             verdict,
             ..Test::default()
         };
-        use Verdict::{Failed, Passed, Skipped};
         for (name, package, verdict) in [
             ("a", "p", Skipped),
             ("a", "p", Passed),

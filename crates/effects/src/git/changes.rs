@@ -91,9 +91,10 @@ impl Git {
     pub fn texts(&self, commit: &str, paths: &[&str]) -> Result<HashMap<String, Option<String>>> {
         // A line of the question cannot hold a path with a line end. No file that is asked for has one.
         let asked: Vec<&str> = paths.iter().copied().filter(|path| !path.contains(['\n', '\r'])).collect();
-        let input: String = asked.iter().map(|path| format!("{commit}:{path}\n")).collect();
+        let input: Vec<u8> =
+            asked.iter().flat_map(|path| format!("{commit}:{path}\n").into_bytes()).collect();
         let command = self.command(["cat-file", "--batch"]);
-        let answered = process::capture_with_input(&command, input.into_bytes())?;
+        let answered = process::capture_with_input(&command, input)?;
         if !answered.status.success() {
             return Err(super::failed(&command, &answered));
         }
