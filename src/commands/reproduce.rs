@@ -53,9 +53,9 @@ pub fn run(selection: &Selection, file: &Path, yes: bool) -> Result<Exit> {
         let history = git.resolve("HEAD")?.map_or(Ok(false), |head| git.is_ancestor(&commit, &head))?;
         let place = Place::of(of_job, &own, history, yes);
         say_differences(&git, of_job, &commit, &place)?;
-        differences(of_job, &own, &place)
-            .iter()
-            .for_each(|line| say::line(format_args!("reproduce: {line}")));
+        for line in differences(of_job, &own, &place) {
+            say::line(format_args!("reproduce: {line}"));
+        }
         let worktree = Worktree::make(&git, &commit)?;
         for repeat in repeats {
             if process::cancelled() {

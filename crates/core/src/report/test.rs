@@ -62,6 +62,7 @@ impl Tests {
 
 #[cfg(test)]
 mod tests {
+    use super::Verdict::{Failed, Passed, Skipped};
     use super::*;
 
     #[test]
@@ -73,7 +74,6 @@ mod tests {
             verdict,
             ..Test::default()
         };
-        use Verdict::{Failed, Passed, Skipped};
         for (name, package, verdict) in [
             ("a", "p", Skipped),
             ("a", "p", Passed),
