@@ -1,5 +1,6 @@
 //! How the page of a whole build looks in a browser: on a phone, on a dark screen and on paper.
 #![cfg(target_os = "linux")]
+#![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 

@@ -62,6 +62,7 @@ impl Tests {
 
 #[cfg(test)]
 mod tests {
+    use super::Verdict::{Failed, Passed, Skipped};
     use super::*;
 
     #[test]
