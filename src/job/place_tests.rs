@@ -204,7 +204,7 @@ fn the_engine_is_always_told_for_which_machine_the_image_is() {
 #[test]
 fn a_job_for_another_machine_names_its_platform_and_what_it_cannot_do() {
     let place = container(&gathered("platform: aarch64"), &checks(&["clippy"]));
-    assert_eq!(place.script, "rust-vmm-ci run --platform=aarch64 clippy");
+    assert_eq!(place.script, "rust-vmm-ci run '--platform=aarch64' clippy");
     assert!(place.notes.iter().any(|note| note.contains("/dev/kvm cannot be used")), "{:?}", place.notes);
     let here = container(&gathered("{}"), &checks(&["clippy"]));
     assert_eq!((here.script.as_str(), here.notes.len()), ("rust-vmm-ci run clippy", 0));
