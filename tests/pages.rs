@@ -2,7 +2,6 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-#![allow(clippy::disallowed_methods, reason = "the rule is for src/")]
 
 use serde_json::Value;
 use std::process::Command;

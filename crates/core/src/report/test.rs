@@ -67,7 +67,6 @@ mod tests {
 
     #[test]
     fn a_test_of_several_runs_occurs_once_with_its_worst_verdict() {
-        use Verdict::{Failed, Passed, Skipped};
         let mut tests = Tests::default();
         let test = |name: &str, package: &str, verdict| Test {
             name: name.into(),
