@@ -95,8 +95,8 @@ fn a_stack_that_is_used_up_is_no_verdict() {
 }
 
 #[test]
-fn a_report_that_is_longer_than_a_file_may_be_changes_no_verdict() {
-    for (command, expected) in [("yes a long line of output | head -c 20000 >&2; exit 7", 1), ("true", 0)] {
+fn a_report_that_is_longer_than_a_file_may_be_is_said_and_a_failure_stays_one() {
+    for (command, expected) in [("yes a long line of output | head -c 20000 >&2; exit 7", 1), ("true", 3)] {
         let Finished { status, output } = Sample::new(command).run("ulimit -f 0");
         assert_eq!(status, expected, "{output}");
         assert!(output.contains("the report was not written"), "{output}");
