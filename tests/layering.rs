@@ -38,6 +38,7 @@ const SYSTEMS: &[&str] = &[
     "crates/effects/src/container/owner.rs",
     "crates/effects/src/files.rs",
     "crates/effects/src/files/linux.rs",
+    "crates/effects/src/files/no_linux.rs",
     "crates/effects/src/process.rs",
     "crates/effects/src/process/keep.rs",
     "crates/effects/src/process/keeper.rs",
