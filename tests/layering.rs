@@ -40,6 +40,8 @@ const SYSTEMS: &[&str] = &[
     "crates/effects/src/files/linux.rs",
     "crates/effects/src/files/no_linux.rs",
     "crates/effects/src/process.rs",
+    "crates/effects/src/process/clean.rs",
+    "crates/effects/src/process/cleaner.rs",
     "crates/effects/src/process/keep.rs",
     "crates/effects/src/process/keeper.rs",
     "crates/effects/src/process/linux.rs",
