@@ -6,6 +6,7 @@
 use serde_json::json;
 use std::fs;
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use support::process::{Finished, Running, kill};
@@ -42,7 +43,7 @@ impl Sample {
         command
     }
 
-    fn report(&self) -> std::path::PathBuf {
+    fn report(&self) -> PathBuf {
         self.sandbox.path().join("report.json")
     }
 
@@ -146,6 +147,123 @@ fn nobody_can_play_a_keeper_by_hand() {
     let finished = Running::start(&mut command, sandbox.path().join("log")).finish(Duration::from_secs(5));
     assert_eq!(finished.status, 2);
     assert!(!sandbox.path().join("made").exists());
+    let mut command = sandbox.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
+    command.args(["keep-clean", "command", "touch", "made"]).current_dir(sandbox.path());
+    let finished = Running::start(&mut command, sandbox.path().join("log")).finish(Duration::from_secs(5));
+    assert_eq!(finished.status, 2);
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(!sandbox.path().join("made").exists());
+}
+
+/// A crate whose test fails, or works for ten minutes where a variable names a file for it to make.
+const SLEEPS: &str = r#"
+#[test]
+fn judged() {
+    let Ok(begun) = std::env::var("BEGUN") else { panic!() };
+    std::fs::write(begun, "").unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(600));
+}
+"#;
+
+/// A repository with that crate, and a folder of temporary files.
+struct Tested {
+    sandbox: Sandbox,
+    repository: Repository,
+    temporary: PathBuf,
+}
+
+impl Tested {
+    fn new() -> Self {
+        let sandbox = Sandbox::new();
+        let manifest = "[package]\nname = \"a\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
+        let ignored = "target\nCargo.lock\n";
+        let files = [("Cargo.toml", manifest), ("src/lib.rs", SLEEPS), (".gitignore", ignored)];
+        let repository = sandbox.repository("checkout", &files);
+        let temporary = sandbox.folder("temporary");
+        Self { sandbox, repository, temporary }
+    }
+
+    fn start(&self, args: &[&str], begun: Option<&Path>) -> Running {
+        let mut command = self.sandbox.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
+        command.args(args).current_dir(self.repository.path()).env("TMPDIR", &self.temporary);
+        command.env("BUILDKITE_PLUGIN_CONFIGURATION", r#"{"docker": false}"#);
+        command.envs(begun.map(|file| ("BEGUN", file)));
+        Running::start(&mut command, self.sandbox.path().join("log"))
+    }
+
+    /// Starts the program and waits until the test works.
+    #[track_caller]
+    fn started(&self, args: &[&str]) -> Running {
+        let begun = self.sandbox.path().join("begun");
+        let running = self.start(args, Some(&begun));
+        let waited = support::eventually(Duration::from_secs(60), || begun.exists().then_some(()));
+        assert!(waited.is_some(), "{}", running.output());
+        running
+    }
+
+    /// What the program has made outside the repository, and git's records of worktrees.
+    fn made(&self) -> Vec<PathBuf> {
+        let entries = |folder: &Path| -> Vec<PathBuf> {
+            fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
+        };
+        let mut made = entries(self.sandbox.path());
+        made.retain(|path| path.to_str().unwrap().contains("-reproduce-"));
+        made.extend(entries(&self.temporary));
+        made.extend(entries(&self.repository.path().join(".git/worktrees")));
+        made
+    }
+
+    /// Kills the program while the test works, and returns what it had made.
+    #[track_caller]
+    fn killed(&self, args: &[&str]) -> Vec<PathBuf> {
+        let running = self.started(args);
+        let made = self.made();
+        running.kill();
+        assert_eq!(running.finish(Duration::from_secs(5)).status, 137);
+        let gone = support::eventually(Duration::from_secs(2), || self.made().is_empty().then_some(()));
+        assert!(gone.is_some(), "left: {:#?}", self.made());
+        made
+    }
+}
+
+#[test]
+fn no_temporary_folder_is_left_of_a_run_that_was_killed() {
+    let made = Tested::new().killed(&["run", "unittests-gnu"]);
+    assert_eq!(made.len(), 1, "{made:#?}");
+}
+
+#[test]
+fn no_worktree_is_left_of_a_reproduction_that_was_killed() {
+    let tested = Tested::new();
+    let report = tested.sandbox.path().join("report.json");
+    let report = report.to_str().unwrap();
+    let run = tested.start(&["run", "unittests-gnu", "--report", report], None);
+    assert_eq!(run.finish(Duration::from_secs(60)).status, 1);
+    assert!(tested.made().is_empty(), "{:#?}", tested.made());
+    let made = tested.killed(&["reproduce", report]);
+    // The worktree's folder, git's record of it, and the folder of the run.
+    assert_eq!(made.len(), 3, "{made:#?}");
+}
+
+#[test]
+fn what_took_the_name_of_a_temporary_folder_is_not_removed() {
+    let tested = Tested::new();
+    let running = tested.started(&["run", "unittests-gnu"]);
+    let made = tested.made();
+    let [folder] = made.as_slice() else { panic!("{made:#?}") };
+    fs::rename(folder, tested.sandbox.path().join("moved")).unwrap();
+    fs::create_dir(folder).unwrap();
+    fs::write(folder.join("file"), "").unwrap();
+    running.kill();
+    running.finish(Duration::from_secs(5));
+    let cleaner = || {
+        let line = format!("keep-clean\0folder\0{}\0", tested.temporary.display());
+        let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+        let lines = processes.filter_map(|process| fs::read_to_string(process.path().join("cmdline")).ok());
+        lines.into_iter().any(|said| said.contains(&line))
+    };
+    assert!(support::eventually(Duration::from_secs(5), || (!cleaner()).then_some(())).is_some());
+    assert!(folder.join("file").exists());
 }
 
 /// `KILLS=N` sets the number, and `SEED=N` the moments. `tests/perf/kill-50` is the same for containers.

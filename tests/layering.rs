@@ -38,7 +38,10 @@ const SYSTEMS: &[&str] = &[
     "crates/effects/src/container/owner.rs",
     "crates/effects/src/files.rs",
     "crates/effects/src/files/linux.rs",
+    "crates/effects/src/files/no_linux.rs",
     "crates/effects/src/process.rs",
+    "crates/effects/src/process/clean.rs",
+    "crates/effects/src/process/cleaner.rs",
     "crates/effects/src/process/keep.rs",
     "crates/effects/src/process/keeper.rs",
     "crates/effects/src/process/linux.rs",
@@ -206,6 +209,23 @@ fn files_of_the_checkout_are_opened_in_one_place() {
         }
     }
     assert_eq!(found, READERS.iter().map(|(file, _)| (*file).to_owned()).collect());
+}
+
+#[test]
+fn temporary_files_are_made_where_a_kill_leaves_none() {
+    let makes = ["tempfile::tempdir(", ".tempdir(", ".tempfile(", "TempDir::new(", "NamedTempFile::new("];
+    let mut found = BTreeSet::new();
+    let modules = ROOMS.iter().flat_map(|(root_file, _)| modules(root_file));
+    for file in modules.map(|module| module.file).collect::<BTreeSet<_>>() {
+        let text = std::fs::read_to_string(root().join(&file)).unwrap();
+        let tests = ["#[cfg(test)]", "#[cfg(all(test"].into_iter().filter_map(|tests| text.find(tests)).min();
+        if makes.iter().any(|make| text[..tests.unwrap_or(text.len())].contains(make)) {
+            found.insert(file);
+        }
+    }
+    // A batch file, which only Windows has.
+    found.remove("crates/effects/src/run/shell.rs");
+    assert!(found.is_empty(), "use process::TemporaryFolder: {found:?}");
 }
 
 #[test]

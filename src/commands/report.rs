@@ -7,6 +7,7 @@ use crate::job::environment::Environment;
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit::{Exit, infrastructure, usage};
 use rust_vmm_ci_core::report::{Format, Report, VERSION, html, merge, table};
+use rust_vmm_ci_effects::process::TemporaryFolder;
 use rust_vmm_ci_effects::{agent, files, say};
 use std::path::{Path, PathBuf};
 
@@ -67,7 +68,7 @@ pub fn read(file: &Path) -> Result<Report> {
 /// # Errors
 /// Exit 3 where there is no agent, or it refuses. This step passes whatever the verdicts of the jobs are.
 pub fn summarize() -> Result<Exit> {
-    let folder = tempfile::tempdir().context("a folder for the reports")?;
+    let folder = TemporaryFolder::make().context("a folder for the reports")?;
     if let Err(error) = agent::download_artifacts(REPORTS, folder.path()) {
         say::note(format_args!("no job has left a report: {error:#}"));
         return Ok(Exit::Passed);

@@ -16,6 +16,7 @@ use rust_vmm_ci_core::model::{
 use rust_vmm_ci_core::report::repeat::Repeat;
 use rust_vmm_ci_core::report::{Job, merge};
 use rust_vmm_ci_effects::git::Git;
+use rust_vmm_ci_effects::process::{TemporaryFolder, Undo};
 use rust_vmm_ci_effects::run::Part;
 use rust_vmm_ci_effects::{process, say};
 use serde_json::{Map, Value};
@@ -270,26 +271,25 @@ fn worse(one: Exit, other: Exit) -> Exit {
 struct Worktree {
     git: Git,
     root: PathBuf,
-    folder: tempfile::TempDir,
+    folder: TemporaryFolder,
+    /// Makes git forget the worktree where this process is killed.
+    _undo: Undo,
 }
 
 impl Worktree {
     fn make(git: &Git, commit: &str) -> Result<Self> {
         let top = git.toplevel()?;
         let name = top.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let mut folder = tempfile::Builder::new();
-        let prefix = format!("{name}-reproduce-");
-        folder.prefix(&prefix);
         // Where the folder above the checkout cannot be written to, that of temporary files can.
-        let beside = top.parent().map(|parent| folder.tempdir_in(parent));
+        let beside =
+            top.parent().map(|parent| TemporaryFolder::make_in(parent, &format!("{name}-reproduce-")));
         let folder = match beside {
             Some(Ok(made)) => made,
-            _ => folder.tempdir().context("a folder for the worktree")?,
+            _ => TemporaryFolder::make().context("a folder for the worktree")?,
         };
         let root = folder.path().join(if name.is_empty() { "checkout" } else { &name });
-        let worktree = Self { git: git.clone(), root, folder };
-        worktree.git.worktree_add(&worktree.root, commit)?;
-        Ok(worktree)
+        let undo = git.worktree_add(&root, commit)?;
+        Ok(Self { git: git.clone(), root, folder, _undo: undo })
     }
 }
 

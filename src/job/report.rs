@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::report::brief::{Brief, artifact_name};
 use rust_vmm_ci_core::report::{Artifact, Format, Job, Json, Report, annotation, html, profile, table};
+use rust_vmm_ci_effects::process::TemporaryFolder;
 use rust_vmm_ci_effects::{agent, files, say};
 use std::path::{Path, PathBuf};
 
@@ -175,7 +176,7 @@ fn with_job(report: &Report, environment: &Environment) -> Report {
 
 /// Uploads the report as JSON, and as a page if something did not pass, from a temporary folder.
 fn upload_report(root: &Path, report: &Report, page: &str, whole: &str) -> Result<()> {
-    let folder = tempfile::tempdir().context("a folder for the report")?;
+    let folder = TemporaryFolder::make().context("a folder for the report")?;
     let write = |name: &str, text: String| {
         std::fs::write(folder.path().join(name), text).context("writing the report")
     };

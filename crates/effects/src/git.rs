@@ -19,7 +19,7 @@ pub use fetch::{Depth, Wanted};
 pub use outside::CommonFolder;
 pub use submodule::{Entry, Kind, Line, Submodule};
 
-use crate::process::{self, Captured, Command};
+use crate::process::{self, Captured, Command, Undo};
 use anyhow::{Context, Result};
 use rust_vmm_ci_core::exit;
 use rust_vmm_ci_core::model::git_config;
@@ -237,14 +237,20 @@ impl Git {
     }
 
     /// Makes a worktree of a commit at a path. It first removes what a killed run left there. No hook runs.
+    /// If this process is killed while the returned value lives, the worktree is removed.
     ///
     /// # Errors
     /// Exit 3 where git fails, or the path cannot be cleared.
-    pub fn worktree_add(&self, path: &Path, commit: &str) -> Result<()> {
+    pub fn worktree_add(&self, path: &Path, commit: &str) -> Result<Undo> {
         self.worktree_remove(path)?;
+        let undo = Undo::if_killed(&self.forget_worktree(path));
         let command = self.command(["worktree", "add", "--quiet", "--force", "--detach"]);
-        answer(&command.arg(path).arg(commit))?;
-        Ok(())
+        if let Err(error) = answer(&command.arg(path).arg(commit)) {
+            // git may have made a part of it, such as before a cancel.
+            let _ = self.worktree_remove(path);
+            return Err(error);
+        }
+        Ok(undo)
     }
 
     /// Removes a worktree that [`Self::worktree_add`] made, whatever its state, in a cancelled job too.
@@ -259,10 +265,14 @@ impl Git {
             _ => {}
         }
         // git must forget the worktree as well. Where it does not know it, it refuses, and that is no error.
-        // `prune` would also forget worktrees of the person's, such as one on a disk that is not mounted.
-        let forget = self.command(["worktree", "remove", "--force", "--force"]).arg(path);
-        process::capture(&forget.despite_cancel().within(FORGETS_WITHIN))?;
+        process::capture(&self.forget_worktree(path).despite_cancel().within(FORGETS_WITHIN))?;
         Ok(())
+    }
+
+    /// Makes git remove and forget a worktree. `prune` would also forget worktrees of the person's, such as one
+    /// on a disk that is not mounted.
+    fn forget_worktree(&self, path: &Path) -> Command {
+        self.command(["worktree", "remove", "--force", "--force"]).arg(path)
     }
 
     /// git with the options and variables that hold for every call.

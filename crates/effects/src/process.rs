@@ -33,6 +33,7 @@ mod system;
 #[cfg(windows)]
 #[path = "process/windows.rs"]
 mod system;
+mod temporary;
 #[cfg(all(test, unix))]
 mod tests;
 
@@ -42,6 +43,7 @@ pub use error::{Error, Said};
 pub use output::{Stream, lines};
 pub use question::{Captured, answer, ask, ask_for_success, capture, capture_with_input, limit, with_limit};
 pub use supervise::{Ended, supervise, supervise_inheriting, supervise_watching};
+pub use temporary::{TemporaryFolder, Undo};
 
 use anyhow::{Context as _, Result};
 use process_wrap::std::{ChildWrapper, CommandWrap};
@@ -168,8 +170,8 @@ pub fn thread<T: Send + 'static>(
     std::thread::Builder::new().name(name.to_owned()).spawn(work)
 }
 
-/// Acts as a keeper where this process was started as one, and returns its exit status. It must stand first
-/// in `main`: a keeper is this program again, and must be small and quick.
+/// Acts as a keeper or a cleaner where this process was started as one, and returns its exit status. It must
+/// stand first in `main`: both are this program again, and must be small and quick.
 pub fn act_as_keeper(args: impl Iterator<Item = OsString>) -> Option<i32> {
     keeper::act(args)
 }

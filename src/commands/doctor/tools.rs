@@ -5,7 +5,7 @@ use crate::job::environment::variable;
 use crate::job::policy;
 use rust_vmm_ci_core::config::{DockerChoice, require_version};
 use rust_vmm_ci_core::model::Os;
-use rust_vmm_ci_effects::process::{self, Command};
+use rust_vmm_ci_effects::process::{self, Command, TemporaryFolder};
 use rust_vmm_ci_effects::run::Toolchain;
 use semver::Version;
 use std::path::Path;
@@ -159,7 +159,7 @@ fn podman_is_chosen() -> bool {
 fn sees_folders(program: &str) -> Line {
     let works = |more: &str| Line::good("engine", format!("{program} answers; {more}"));
     let images = ask(program, &["image", "ls", "--quiet"]).unwrap_or_default();
-    let (Some(image), Ok(folder)) = (images.lines().next(), tempfile::tempdir()) else {
+    let (Some(image), Ok(folder)) = (images.lines().next(), TemporaryFolder::make()) else {
         return works("there is no image to try with whether it sees the agent's folders");
     };
     let mount = format!("type=bind,source={},target=/doctor", folder.path().display());

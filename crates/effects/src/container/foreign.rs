@@ -2,7 +2,7 @@
 //! registered with it (`Documentation/admin-guide/binfmt-misc.rst` of the kernel), such as qemu-user.
 
 use super::Engine;
-use crate::process::{self, Command};
+use crate::process::{self, Command, TemporaryFolder};
 use rust_vmm_ci_core::exit;
 use rust_vmm_ci_core::model::Platform;
 use std::fs::{self, File};
@@ -81,7 +81,7 @@ impl Emulation {
 
 /// Whether the kernel runs the program: `None` where that cannot be tried.
 fn runs(program: &[u8]) -> Option<bool> {
-    let folder = tempfile::tempdir().ok()?;
+    let folder = TemporaryFolder::make().ok()?;
     let path = folder.path().join("program");
     let mut file = File::create_new(&path).ok()?;
     file.write_all(program).ok()?;

@@ -54,7 +54,7 @@ mod tests {
         let repo = Repository::new();
         repo.git(&["commit", "--quiet", "--allow-empty", "-m", "one"]);
         let tree = repo.root.with_file_name("tree");
-        Git::at(&repo.root).unwrap().worktree_add(&tree, "HEAD").unwrap();
+        drop(Git::at(&repo.root).unwrap().worktree_add(&tree, "HEAD").unwrap());
         (repo, tree)
     }
 

@@ -129,7 +129,7 @@ fn a_worktree_replaces_what_a_killed_run_left_and_goes_without_a_trace() {
     let git = Git::at(&repository.root).unwrap();
     let path = repository.root.join("target/base");
     for _ in 0..2 {
-        git.worktree_add(&path, &base).unwrap();
+        drop(git.worktree_add(&path, &base).unwrap());
         assert_eq!(std::fs::read_to_string(path.join("a")).unwrap(), "1");
         std::fs::write(path.join("left"), "over").unwrap();
     }

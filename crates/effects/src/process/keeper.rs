@@ -8,8 +8,15 @@
 //! Why not `PR_SET_PDEATHSIG`: it follows the thread that started the child and not the process, a child of
 //! a child does not have it, and setting it needs `unsafe`.
 
+#[path = "clean.rs"]
+mod clean;
+#[path = "cleaner.rs"]
+mod cleaner;
 #[path = "keep.rs"]
 pub(super) mod keep;
+
+use cleaner::{CLEAN, COMMAND, DONE, FOLDER};
+pub(super) use cleaner::{Cleaner, keep_folder, undo};
 
 use super::{Command, Error, adjust, system};
 use process_wrap::std::{ChildWrapper, CommandWrap, ProcessGroup};
@@ -53,13 +60,17 @@ pub(super) enum Ends {
 
 /// Whether commands are started below keepers: [`use_keepers`] was called.
 static CAN_KEEP: AtomicBool = AtomicBool::new(false);
-/// The keepers that live. Any other child of this process has lost its keeper.
+/// The keepers and cleaners that live. Any other child of this process has lost its keeper.
 static KEEPERS: Mutex<Vec<i32>> = Mutex::new(Vec::new());
 
-/// Acts as a keeper where this process was started as one, and returns its exit status.
+/// Acts as a keeper or a cleaner where this process was started as one, and returns its exit status.
 pub(super) fn act(args: impl Iterator<Item = OsString>) -> Option<i32> {
     let mut args = args.skip(1);
-    args.next().is_some_and(|first| first == KEEP).then(|| keep::keep(args))
+    match args.next()?.to_str()? {
+        KEEP => Some(keep::keep(args)),
+        CLEAN => Some(clean::clean(args)),
+        _ => None,
+    }
 }
 
 /// Starts commands below keepers from now on: [`act`] stands first in this program's `main`.

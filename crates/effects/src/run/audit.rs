@@ -5,7 +5,7 @@ use super::skeleton::{self, LOCK};
 use super::{Context, Judgement, preamble};
 use crate::files;
 use crate::git::Git;
-use crate::process::{self, Ended, Stream};
+use crate::process::{self, Ended, Stream, TemporaryFolder};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::checks::audit::{self, Audit, BASE, Database, Facts, Options, YANKED_UNKNOWN};
 use rust_vmm_ci_core::checks::lock_file::LockFile;
@@ -27,7 +27,7 @@ enum Audited {
 /// # Errors
 /// Exit 3 where cargo-audit, cargo or git cannot do their work.
 pub fn run(context: &mut Context<'_>, options: &Options) -> Result<Judgement> {
-    let scratch = tempfile::tempdir().context("making a temporary folder")?;
+    let scratch = TemporaryFolder::make().context("making a temporary folder")?;
     let mut kept = lock_above(&context.directory, context.root);
     if options.new_only && !is_tracked(context, kept.as_deref())? {
         // The base has none then: both sides are resolved today, so that they differ by the change.

@@ -11,7 +11,7 @@ use super::preamble::in_workspace;
 use super::stopwatch;
 use crate::files;
 use crate::git::Git;
-use crate::process::{Ended, Stream};
+use crate::process::{Ended, Stream, Undo};
 use anyhow::{Context as _, Result};
 use cargo_metadata::{Metadata, TargetKind};
 use rust_vmm_ci_core::checks::bench::{self, BASE, CHANGE, Compared, Measurements, Options};
@@ -64,7 +64,7 @@ fn compare(
     }
     let git = Git::at(context.root)?;
     let folder = metadata.target_directory.as_std_path().join(FOLDER);
-    let worktree = Worktree { git: &git, path: folder.join("base") };
+    let mut worktree = Worktree { git: &git, path: folder.join("base"), undo: None };
     // A run that was killed leaves its worktree.
     worktree.remove()?;
     let known = base::surroundings(&git)?;
@@ -126,11 +126,14 @@ fn benches(metadata: &Metadata, package: Option<&str>) -> BTreeSet<String> {
 struct Worktree<'a> {
     git: &'a Git,
     path: PathBuf,
+    /// Removes it where this process is killed.
+    undo: Option<Undo>,
 }
 
 impl Worktree<'_> {
-    fn make(&self, commit: &str) -> Result<()> {
-        self.git.worktree_add(&self.path, commit)
+    fn make(&mut self, commit: &str) -> Result<()> {
+        self.undo = Some(self.git.worktree_add(&self.path, commit)?);
+        Ok(())
     }
 
     fn remove(&self) -> Result<()> {

@@ -6,7 +6,7 @@ use super::stopwatch::Purpose;
 use super::words::LastWords;
 use super::{Check, RunResult};
 use crate::files;
-use crate::process::{self, Command, Ended, Stream};
+use crate::process::{self, Command, Ended, Stream, TemporaryFolder};
 use crate::run::context::{Context, Judgement};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::checks::shard::{self, PROFILE, Shard};
@@ -53,7 +53,7 @@ impl Check<'_, '_> {
     }
 
     fn nextest(&mut self, run: &CargoRun, shard: Shard) -> Result<RunResult> {
-        let scratch = tempfile::tempdir().context("a folder for nextest's report")?;
+        let scratch = TemporaryFolder::make().context("a folder for nextest's report")?;
         let (settings, junit) = (scratch.path().join("nextest.toml"), scratch.path().join("junit.xml"));
         std::fs::write(&settings, shard::configuration(&junit)?).context("writing nextest's settings")?;
         let cargo = self.context.cargo().args(["nextest", "run"]);

@@ -20,17 +20,16 @@ mod tell;
 pub use tell::{Mark, Told};
 
 use super::toolchain::Toolchain;
-use crate::process::Command;
+use crate::process::{Command, TemporaryFolder};
 use anyhow::{Context as _, Result};
 use shim::{BESIDE, MERGE, PASSED, REAL_RUSTDOC, RUNNER, RUSTDOC, SEEN, stamp};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 /// The tests that have passed in a check.
 pub struct Repeats {
-    folder: TempDir,
+    folder: TemporaryFolder,
     triple: String,
     mark: Mark,
 }
@@ -53,7 +52,7 @@ impl Repeats {
         if !toolchain.takes_configuration() || !rustdoc.is_file() || !program.is_file() {
             return Ok(None);
         }
-        let folder = tempfile::Builder::new().prefix("rust-vmm-ci-tests-").tempdir()?;
+        let folder = TemporaryFolder::make().context("preparing to run tests")?;
         let (Some(rustdoc), Some(_)) = (rustdoc.to_str(), folder.path().to_str()) else {
             return Ok(None);
         };
