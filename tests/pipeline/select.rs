@@ -109,7 +109,7 @@ fn explain_says_which_change_brought_a_step_in_or_that_none_did() {
     let case = changed(&[("a/src/lib.rs", "// new")]);
     let told = |label: &str| printed(&case, &["explain", label], &[]).out;
     for (label, line) in [
-        ("b: crate", "a by a/src/lib.rs"),
+        ("b: crate", "a (a/src/lib.rs)"),
         ("c: crate", "no change reaches c"),
         ("all", "a by a/src/lib.rs"),
         ("script", "its command is not only Cargo's"),
