@@ -63,13 +63,21 @@ pub static CHECKS: [Check; 18] = [
 /// A standard check that is a command of `standard.json`.
 const fn command(name: &'static str, holds: &'static str, seconds: f64) -> Check {
     let runs = Runs::Command { check_options: own::read_none };
-    Check { name, holds, membership: Membership::Standard, options: &[], runs, seconds }
+    Check { name, holds, membership: Membership::Standard, advisory: false, options: &[], runs, seconds }
 }
 
 /// The same for unit tests, which can be divided among jobs.
 const fn tests(name: &'static str, holds: &'static str, seconds: f64) -> Check {
     let runs = Runs::Command { check_options: shard::check_options };
-    Check { name, holds, membership: Membership::Standard, options: shard::OPTIONS, runs, seconds }
+    Check {
+        name,
+        holds,
+        membership: Membership::Standard,
+        advisory: false,
+        options: shard::OPTIONS,
+        runs,
+        seconds,
+    }
 }
 
 /// The check with this name.
