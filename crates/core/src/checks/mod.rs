@@ -22,6 +22,7 @@ pub mod messages;
 pub mod msrv;
 pub mod outage;
 mod own;
+pub mod semver;
 pub mod shard;
 pub mod style;
 pub mod test_output;
@@ -39,7 +40,7 @@ use serde_json::{Map, Value};
 pub const STANDARD: &str = include_str!("standard.json");
 
 /// Every check that this program knows by name.
-pub static CHECKS: [Check; 18] = [
+pub static CHECKS: [Check; 19] = [
     command("build-gnu", "all targets build for glibc without warnings", 34.0),
     command("build-musl", "all targets build for musl without warnings", 34.0),
     command("build-msvc", "all targets build with MSVC without warnings", 34.0),
@@ -58,6 +59,7 @@ pub static CHECKS: [Check; 18] = [
     bench::CHECK,
     deny::CHECK,
     msrv::CHECK,
+    semver::CHECK,
 ];
 
 /// A standard check that is a command of `standard.json`.
