@@ -17,6 +17,7 @@ pub const CHECK: Check = Check {
     name: NAME,
     holds: "the change's benchmarks are not slower than its base's",
     membership: Membership::OptInByName,
+    advisory: false,
     options: &[
         OwnOption {
             name: "threshold",

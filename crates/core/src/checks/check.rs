@@ -13,6 +13,9 @@ pub struct Check {
     pub holds: &'static str,
     /// When it is part of a run.
     pub membership: Membership,
+    /// Whether its failure is only shown, and does not fail the job, where the option `soft-fail` of the check is
+    /// not set.
+    pub advisory: bool,
     /// The options that only this check has.
     pub options: &'static [OwnOption],
     /// What it runs.

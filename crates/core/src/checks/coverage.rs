@@ -23,6 +23,7 @@ pub const CHECK: Check = Check {
     name: NAME,
     holds: "line coverage is the score of `coverage_config_ARCH.json`, give or take half a percent",
     membership: Membership::Standard,
+    advisory: false,
     options: &[],
     runs: Runs::Logic {
         read: |own| own::read_none(NAME, own).map(|()| Logic::Coverage),

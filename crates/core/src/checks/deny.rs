@@ -24,6 +24,7 @@ pub const CHECK: Check = Check {
     name: NAME,
     holds: "all dependencies keep to the rules of `deny.toml` on advisories, bans, licenses and sources",
     membership: Membership::OptIn,
+    advisory: false,
     options: &[OwnOption {
         name: "which",
         kinds: &["array"],

@@ -22,6 +22,7 @@ pub mod messages;
 pub mod msrv;
 pub mod outage;
 mod own;
+pub mod semver;
 pub mod shard;
 pub mod style;
 pub mod test_output;
@@ -39,7 +40,7 @@ use serde_json::{Map, Value};
 pub const STANDARD: &str = include_str!("standard.json");
 
 /// Every check that this program knows by name.
-pub static CHECKS: [Check; 18] = [
+pub static CHECKS: [Check; 19] = [
     command("build-gnu", "all targets build for glibc without warnings", 34.0),
     command("build-musl", "all targets build for musl without warnings", 34.0),
     command("build-msvc", "all targets build with MSVC without warnings", 34.0),
@@ -58,18 +59,27 @@ pub static CHECKS: [Check; 18] = [
     bench::CHECK,
     deny::CHECK,
     msrv::CHECK,
+    semver::CHECK,
 ];
 
 /// A standard check that is a command of `standard.json`.
 const fn command(name: &'static str, holds: &'static str, seconds: f64) -> Check {
     let runs = Runs::Command { check_options: own::read_none };
-    Check { name, holds, membership: Membership::Standard, options: &[], runs, seconds }
+    Check { name, holds, membership: Membership::Standard, advisory: false, options: &[], runs, seconds }
 }
 
 /// The same for unit tests, which can be divided among jobs.
 const fn tests(name: &'static str, holds: &'static str, seconds: f64) -> Check {
     let runs = Runs::Command { check_options: shard::check_options };
-    Check { name, holds, membership: Membership::Standard, options: shard::OPTIONS, runs, seconds }
+    Check {
+        name,
+        holds,
+        membership: Membership::Standard,
+        advisory: false,
+        options: shard::OPTIONS,
+        runs,
+        seconds,
+    }
 }
 
 /// The check with this name.

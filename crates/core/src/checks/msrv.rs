@@ -20,6 +20,7 @@ pub const CHECK: Check = Check {
     name: NAME,
     holds: "each package compiles with the Rust version in its `rust-version`",
     membership: Membership::OptIn,
+    advisory: false,
     options: &[],
     runs: Runs::Logic {
         read,

@@ -66,6 +66,8 @@ const SIGNS: &[Sign] = &[
     sign(&["fatal: unable to access '", "returned error: 5"], Means::Network),
     sign(&["ssh: connect to host "], Means::Network),
     sign(&["ssh: Could not resolve hostname "], Means::Network),
+    // cargo-semver-checks: src/rustdoc_gen.rs, around the library tame-index's reading of the registry
+    sign(&["failed to read index metadata for crate '"], Means::Network),
     // cargo: crates/cargo-util/src/process_error.rs. Before anything else, cargo asks every rustc for its
     // version.
     sign(&["could not execute process `", "(never executed)"], Means::Tool),

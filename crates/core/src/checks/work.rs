@@ -1,7 +1,7 @@
 //! What a planned check does, as data.
 
 use super::cargo::{CargoCommand, FeatureMode};
-use super::{audit, bench, commit_format};
+use super::{audit, bench, commit_format, semver};
 use crate::report::Finding;
 use anyhow::Result;
 
@@ -38,6 +38,8 @@ pub enum Logic {
     Bench(bench::Options),
     /// The Rust version that each package declares.
     Msrv,
+    /// The public API of this change and of a baseline.
+    Semver(semver::Options),
     /// One program. A pure function reads its result. A check that needs only this is one file in this crate.
     Program(Program),
 }

@@ -5,7 +5,7 @@
 use super::item::{Item, Kind};
 use super::{StepSettings, Traced, TracedMap};
 use crate::buildkite::{STEP_OPTIONS, plugin_list};
-use crate::checks::shard;
+use crate::checks::{self, shard};
 use crate::config::{Config, DockerChoice};
 use crate::model::{Origin, Os, Platform, pinned_image};
 use crate::predecessor::Variables;
@@ -249,7 +249,13 @@ impl Sources<'_> {
             Some(false) => {
                 attributes.remove("soft_fail");
             }
-            None => {}
+            None => {
+                // A step of the repository that has the name of a check is not that check.
+                let known = checks::find(self.item.name()).filter(|_| self.item.kind == Kind::Standard);
+                if known.is_some_and(|known| known.advisory) {
+                    attributes.set("soft_fail", true, Origin::Default);
+                }
+            }
         }
         attributes
     }

@@ -17,6 +17,7 @@ mod msrv;
 mod preamble;
 mod program;
 mod scheduler;
+mod semver;
 pub mod shell;
 mod skeleton;
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub const CHECK: Check = Check {
     name: NAME,
     holds: "no dependency has an advisory of RustSec's, and none is yanked",
     membership: Membership::Standard,
+    advisory: false,
     options: &[
         OwnOption {
             name: "ignore",

@@ -20,6 +20,7 @@ pub const CHECK: Check = Check {
     name: NAME,
     holds: "the change's commit messages have the form that rust-vmm asks for",
     membership: Membership::Standard,
+    advisory: false,
     options: &[
         OwnOption {
             name: "title",

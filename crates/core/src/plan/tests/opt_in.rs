@@ -59,6 +59,22 @@ fn a_test_of_the_repository_takes_the_place_of_an_opt_in_check_of_its_name() {
     assert_eq!(labels(&added, Os::Linux), all);
 }
 
+#[test]
+fn a_check_that_only_advises_fails_softly_unless_the_options_say_otherwise() {
+    let soft = |options: Value| {
+        let config = Config::parse(&options).unwrap();
+        let facts = Facts::read(&MemoryFiles::default(), &|_| None, &config, false).unwrap();
+        let plan = for_run(&config, &facts, Platform::X86_64, Os::Linux, &Asked::default()).unwrap();
+        plan.checks.iter().find(|check| check.label.as_str() == "semver").map(|check| check.soft_fail)
+    };
+    assert_eq!(soft(json!({"checks": {"semver": true}})), Some(true));
+    assert_eq!(soft(json!({"checks": {"semver": {"baseline": "base"}}})), Some(true));
+    assert_eq!(soft(json!({"checks": {"semver": {"soft-fail": false}}})), Some(false));
+    assert_eq!(soft(json!({"steps": [{"label": "semver", "command": "make"}]})), Some(false));
+    let all = opt_in().filter(|check| check.advisory).map(|check| check.name).collect::<Vec<_>>();
+    assert_eq!(all, ["semver"]);
+}
+
 /// The notes of an upload with these options.
 fn notes(options: &Value) -> Vec<String> {
     let config = Config::parse(options).unwrap();

@@ -6,7 +6,7 @@ pub use capacity::at_once;
 
 use super::console::Console;
 use super::context::{Context, Judgement, Part, with_variables};
-use super::{JobFacts, audit, bench, cargo, commit_format, coverage, msrv, program, shell};
+use super::{JobFacts, audit, bench, cargo, commit_format, coverage, msrv, program, semver, shell};
 use crate::process::{self, Command};
 use anyhow::Result;
 use rust_vmm_ci_core::checks::shard::Shard;
@@ -264,6 +264,7 @@ fn judge(
         Work::Logic(Logic::Audit(options)) => audit::run(&mut context, options),
         Work::Logic(Logic::Bench(options)) => bench::run(&mut context, package, job, options),
         Work::Logic(Logic::Msrv) => msrv::run(&mut context, package, job),
+        Work::Logic(Logic::Semver(options)) => semver::run(&mut context, package, job, options),
         Work::Logic(Logic::Program(program)) => program::run(&mut context, program, job),
     };
     (judged, context.timings)
