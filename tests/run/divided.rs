@@ -105,7 +105,7 @@ fn what_nextest_says_is_the_verdict_and_its_failures_the_findings() {
                  </testsuite></testsuites>";
     for (status, junit, told) in [
         (100, junit, "src/lib.rs:19:9: error: test tests::fails failed [test]"),
-        (104, "", "error: error: what nextest says"),
+        (104, "", "error: what nextest says"),
     ] {
         let Said { code, text } = Divided::with(status, junit).run(Some("1"));
         assert_eq!(code, Some(1), "{text}");
