@@ -14,6 +14,7 @@
 
 #[cfg(unix)]
 pub mod agent;
+#[cfg(target_os = "linux")]
 pub mod arm;
 #[cfg(unix)]
 pub mod bootstrap;
