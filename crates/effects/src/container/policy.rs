@@ -68,9 +68,7 @@ fn read(named: Option<&Path>) -> Result<Policy> {
     }
     match std::fs::read_to_string(file) {
         Ok(text) => Policy::parse(&file.display().to_string(), &text),
-        Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => {
-            Ok(Policy::default())
-        }
+        Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => Ok(Policy::default()),
         Err(error) => Err(exit::infrastructure(format!("the agent's policy {}: {error}", file.display()))),
     }
 }

@@ -182,17 +182,17 @@ fn what_a_hook_says_of_its_repository_is_not_heeded() {
 fn a_change_has_every_path_that_differs_and_a_rename_has_two() {
     let repository = Repository::new();
     std::fs::write(repository.root.join("a"), "the same text in both places\n").unwrap();
-    std::fs::write(repository.root.join("b \"q\""), "old").unwrap();
+    std::fs::write(repository.root.join("b ü"), "old").unwrap();
     repository.git(&["add", "."]);
     let base = repository.commit("one");
     repository.git(&["mv", "a", "moved"]);
-    std::fs::write(repository.root.join("b \"q\""), "new").unwrap();
+    std::fs::write(repository.root.join("b ü"), "new").unwrap();
     repository.git(&["commit", "--quiet", "--all", "--message=two"]);
     let git = Git::at(&repository.root).unwrap();
-    assert_eq!(git.changed(&base).unwrap(), ["a", "b \"q\"", "moved"]);
-    assert_eq!(git.tracked().unwrap().paths, ["b \"q\"", "moved"]);
-    let texts = git.texts(&base, &["moved", "b \"q\"", "a"]).unwrap();
-    assert_eq!(texts.get("b \"q\""), Some(&Some("old".to_owned())));
+    assert_eq!(git.changed(&base).unwrap(), ["a", "b ü", "moved"]);
+    assert_eq!(git.tracked().unwrap().paths, ["b ü", "moved"]);
+    let texts = git.texts(&base, &["moved", "b ü", "a"]).unwrap();
+    assert_eq!(texts.get("b ü"), Some(&Some("old".to_owned())));
     assert_eq!(texts.get("a"), Some(&Some("the same text in both places\n".to_owned())));
     assert_eq!(texts.get("moved"), None);
 }

@@ -125,6 +125,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(windows, ignore = "uses sh")]
     fn a_registry_that_a_script_cannot_reach_is_no_fault_of_the_commit() {
         use crate::run::testing::judged;
         let folder = tempfile::tempdir().unwrap();

@@ -230,7 +230,7 @@ mod tests {
         };
         let remedy = || toolchain.remedy("target add x", "the standard library of x");
         assert!(
-            remedy().starts_with("install the standard library of x for the toolchain in /"),
+            remedy().starts_with("install the standard library of x for the toolchain in "),
             "{}",
             remedy()
         );

@@ -310,6 +310,7 @@ fn a_policys_image_has_a_twin_with_the_emulator() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "no check of Windows, which has no containers of Linux")]
 fn a_clean_configuration_of_git_stands_over_the_checkouts() {
     let instead = |of: &str| Instead { file: "/tmp/job/git-config-0".into(), of: of.into() };
     let configs = [instead(".git/config"), instead("/mirrors/r/config")];
@@ -323,6 +324,7 @@ fn a_clean_configuration_of_git_stands_over_the_checkouts() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "no check of Windows, which has no containers of Linux")]
 fn a_worktree_has_the_folder_that_it_shares_where_its_file_says_and_to_read_only() {
     let container = container_on(Platform::X86_64, json!({}), "{}").unwrap();
     for (written, at) in [("/src/repo/.git", "/src/repo/.git"), ("../repo/.git", "/repo/.git")] {
