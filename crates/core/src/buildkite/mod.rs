@@ -1,6 +1,6 @@
 //! The parts of Buildkite's own definitions that this program reads or writes: how `$` is read in a pipeline,
-//! agent tags, the variables that only an agent's administrator sets, the kinds of steps, lists of plugins, `soft_fail`, and the attributes of a step that are
-//! options of this plugin.
+//! agent tags, the variables that only an agent's administrator sets, the kinds of steps, lists of plugins,
+//! `soft_fail`, and the attributes of a step that are options of this plugin.
 //!
 //! Each rule is defined once, here. It holds for values from the configuration, from a pipeline file and from
 //! the predecessor's descriptions.
