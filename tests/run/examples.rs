@@ -3,6 +3,8 @@
 use super::{MANIFEST, Sample, outcome, said};
 use serde_json::{Value, json};
 use std::fs;
+use std::path::PathBuf;
+use walkdir::WalkDir;
 
 /// A library with six ordinary examples, of which one is `code`, at line 3.
 fn sample(code: &str) -> Sample {
@@ -58,4 +60,42 @@ fn each_example_has_a_process_of_its_own_and_only_one_run() {
     let said = sample.run(&["run", "unittests-gnu"]);
     assert_eq!(said.code, Some(1), "what it says at its first run is final: {}", said.text);
     assert!(said.text.contains("6 of 6") && said.text.contains("5 passed; 1 failed"), "{}", said.text);
+}
+
+/// The programs of examples that are kept.
+fn kept(sample: &Sample) -> Vec<PathBuf> {
+    let files = WalkDir::new(sample.repository.path().join("target/rust-vmm-ci/examples"));
+    let files = files.into_iter().map(|file| file.unwrap().into_path());
+    files.filter(|file| file.is_file() && file.extension().is_none()).collect()
+}
+
+#[test]
+fn compiled_examples_are_used_again_until_the_library_changes() {
+    let sample = sample("let here = file!();");
+    assert_eq!(sample.run(&["run", "unittests-gnu"]).code, Some(0));
+    let programs = kept(&sample);
+    assert_eq!(programs.len(), 2, "one for five examples, and one for the example that is compiled alone");
+    for program in &programs {
+        fs::write(program, "#!/bin/sh\nexit 9\n").unwrap();
+    }
+    let said = sample.run(&["run", "unittests-gnu"]);
+    assert!(said.code == Some(1) && said.text.contains("0 passed; 6 failed"), "{}", said.text);
+    let library = sample.repository.path().join("src/lib.rs");
+    fs::write(&library, fs::read_to_string(&library).unwrap() + "/// B.\npub fn b() {}\n").unwrap();
+    let said = sample.run(&["run", "unittests-gnu"]);
+    assert_eq!(said.code, Some(0), "{}", said.text);
+    assert_eq!(kept(&sample).len(), 2, "what no longer fits is removed");
+}
+
+#[test]
+fn an_example_that_reads_a_variable_while_it_is_compiled_is_not_kept() {
+    for code in [
+        "assert_eq!(option_env!(\"SAMPLE\"), Some(\"1\"));",
+        "let here = file!(); assert_eq!(option_env!(\"SAMPLE\"), Some(\"1\"));",
+    ] {
+        let sample = sample(code);
+        let run = |value: &str| said(sample.command(&["run", "unittests-gnu"]).env("SAMPLE", value));
+        assert_eq!(run("1").code, Some(0), "{code}");
+        assert_eq!(run("2").code, Some(1), "{code}");
+    }
 }

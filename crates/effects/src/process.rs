@@ -64,10 +64,26 @@ pub fn is_there(program: &str) -> bool {
 /// # Errors
 /// [`Error::NotFound`] or [`Error::NotStarted`], and an error where the file cannot be made: exit 3.
 pub fn run_into(command: &Command, file: &Path) -> Result<ExitStatus> {
+    run_with_files(command, None, file)
+}
+
+/// Runs a command to its end, which reads one file and writes its output and errors into another.
+///
+/// # Errors
+/// [`Error::NotFound`] or [`Error::NotStarted`]: exit 3.
+pub fn run_reading_into(command: &Command, input: &Path, file: &Path) -> Result<ExitStatus> {
+    let input = File::open(input).with_context(|| format!("reading {}", input.display()))?;
+    run_with_files(command, Some(input), file)
+}
+
+fn run_with_files(command: &Command, input: Option<File>, file: &Path) -> Result<ExitStatus> {
     let output = File::create(file).with_context(|| format!("making {}", file.display()))?;
     let errors = output.try_clone().with_context(|| format!("making {}", file.display()))?;
     let mut inner = plain(command)?;
     inner.stdout(output).stderr(errors);
+    if let Some(input) = input {
+        inner.stdin(input);
+    }
     Ok(inner.status().map_err(|error| Error::starting(command, error))?)
 }
 

@@ -21,9 +21,9 @@ use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// The smallest number of examples for which a bundle costs less than a program for each of them. A bundle
-/// costs one more run of rustdoc (vmm-sys-util: 0.1 s of CPU time), and an example alone costs 0.09 s.
-pub const FEWEST: usize = 4;
+/// The smallest number of programs that bundles must save. Merging costs one more run of rustdoc and of its
+/// calls (vmm-sys-util: 0.2 s of CPU time), and an example alone costs 0.09 s.
+const FEWEST_SAVED: usize = 3;
 
 /// An example as rustdoc gives it to rustc.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,7 +165,7 @@ type Alike = (String, Vec<String>, [Vec<String>; 2]);
 /// Groups examples that can share one program. The examples of a group are compiled with the same arguments
 /// and mention the same libraries. Otherwise an example could link only because of a library that another
 /// example uses. They also take the macros of the same crates: otherwise an example could compile only because
-/// of macros that another example takes.
+/// of macros that another example takes. There are no groups if they save too few programs.
 pub fn groups(examples: Vec<Example>) -> Vec<Vec<Example>> {
     let mut groups: BTreeMap<Alike, Vec<Example>> = BTreeMap::new();
     for example in examples {
@@ -174,7 +174,9 @@ pub fn groups(examples: Vec<Example>) -> Vec<Vec<Example>> {
         let key = (example.compiler.clone(), example.args.clone(), [libraries, macros]);
         groups.entry(key).or_default().push(example);
     }
-    groups.into_values().filter(|group| group.len() >= FEWEST).collect()
+    let groups: Vec<_> = groups.into_values().filter(|group| group.len() > 1).collect();
+    let saved: usize = groups.iter().map(|group| group.len() - 1).sum();
+    if saved < FEWEST_SAVED { Vec::new() } else { groups }
 }
 
 #[cfg(test)]

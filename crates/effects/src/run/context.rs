@@ -23,6 +23,13 @@ pub struct Part {
     pub tests: Vec<String>,
 }
 
+impl Part {
+    /// Whether all of the check runs.
+    pub fn is_whole(&self) -> bool {
+        self.combinations.is_empty() && self.tests.is_empty()
+    }
+}
+
 /// Where and how a check runs.
 pub struct Context<'a> {
     /// The repository's root.

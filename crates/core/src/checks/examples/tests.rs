@@ -132,10 +132,22 @@ fn editions_that_rustdoc_merges_and_options_of_others_are_left_alone() {
 fn examples_that_use_other_libraries_are_other_programs() {
     let mut examples: Vec<Example> = (0..4).map(|n| example(&format!("sample::f({n});"))).collect();
     examples.extend((0..4).map(|n| example(&format!("other::f({n});"))));
-    examples.extend((0..3).map(|n| example(&format!("few({n});"))));
+    examples.extend((0..2).map(|n| example(&format!("sample::f(other::f({n}));"))));
+    examples.push(example("alone();"));
     let groups = groups(examples);
-    assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4]);
+    let mut sizes: Vec<_> = groups.iter().map(Vec::len).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [2, 4, 4]);
     assert!(groups.iter().all(|group| group.iter().all(|e| e.mentioned() == group[0].mentioned())));
+}
+
+#[test]
+fn programs_that_save_too_little_are_not_made() {
+    let pair = |name: &str| [1, 2].map(|n| example(&format!("{name}::f({n});")));
+    let both = [pair("sample"), pair("other")].concat();
+    let of_both = [1, 2].map(|n| example(&format!("sample::f(other::f({n}));")));
+    assert!(groups(both.clone()).is_empty());
+    assert_eq!(groups([both, of_both.into()].concat()).len(), 3);
 }
 
 #[test]

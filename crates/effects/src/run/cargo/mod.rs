@@ -104,8 +104,9 @@ fn run_or_stop(
         flags = Flags::as_described(command);
     }
     let own_tools = runs.iter().any(|run| views.of(&run.dir).sets_test_tools(triple));
+    let kept = merge_examples.then(|| test::folder_for_examples(&metadata, command));
     let repeats =
-        if own_tools { None } else { test::repeats(context, command, &toolchain, triple, merge_examples) };
+        if own_tools { None } else { test::repeats(context, command, &toolchain, triple, kept.as_deref()) };
     let again = mode == FeatureMode::PowersetAll;
     let check = Check { context, command, flags, metadata: &metadata, facts, views, shard, repeats, again };
     Ok(check.run_all(runs, count)?)
@@ -261,6 +262,12 @@ impl Check<'_, '_> {
                 }
                 _ => {}
             }
+        }
+        if let Some(repeats) = &self.repeats
+            && self.shard.is_none()
+            && self.context.part.is_whole()
+        {
+            repeats.remove_unused();
         }
         let asked = &self.context.part.tests;
         if judgement.verdict == Verdict::Passed && !asked.is_empty() && announced == Some(0) {

@@ -35,8 +35,8 @@ pub struct Repeats {
 }
 
 impl Repeats {
-    /// Makes the folder with the links to `program`, which is this program. `merge_examples` says whether
-    /// examples in documentation may be compiled as one program. It returns none, and all tests run, in four
+    /// Makes the folder with the links to `program`, which is this program. `kept_examples` is the folder for
+    /// compiled examples in documentation; without it, each is compiled alone and none is kept. It returns none, and all tests run, in four
     /// cases: the toolchain has no rustdoc, cargo takes no configuration by options, this program's file is
     /// gone, or a path is not UTF-8, as an option of cargo must be.
     ///
@@ -46,7 +46,7 @@ impl Repeats {
         program: &Path,
         toolchain: &Toolchain,
         triple: &str,
-        merge_examples: bool,
+        kept_examples: Option<&Path>,
     ) -> Result<Option<Self>> {
         let rustdoc = toolchain.program("rustdoc");
         if !toolchain.takes_configuration() || !rustdoc.is_file() || !program.is_file() {
@@ -61,8 +61,12 @@ impl Repeats {
             super::instrument::link(program, &at(RUNNER))?;
             super::instrument::link(program, &at(RUSTDOC))?;
             fs::write(at(REAL_RUSTDOC), rustdoc)?;
-            if merge_examples {
+            if let Some(kept) = kept_examples {
                 fs::write(at(MERGE), "")?;
+                // Paths that are not UTF-8 only keep nothing.
+                if let Some(kept) = kept.to_str() {
+                    fs::write(at(merge::kept::KEPT), kept)?;
+                }
             }
             Ok(())
         };
@@ -99,6 +103,11 @@ impl Repeats {
         let seen = fs::read_to_string(self.at(SEEN)).unwrap_or_default();
         let before = fs::read_to_string(self.at(PASSED)).unwrap_or_default();
         fs::write(self.at(PASSED), before + &seen).context("noting which tests passed")
+    }
+
+    /// Removes the examples that this check has kept before and not used now.
+    pub fn remove_unused(&self) {
+        merge::kept::remove_unused(self.folder.path());
     }
 
     fn at(&self, name: &str) -> PathBuf {

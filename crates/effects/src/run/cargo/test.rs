@@ -14,6 +14,18 @@ use rust_vmm_ci_core::checks::cargo::{CargoCommand, Kind};
 use rust_vmm_ci_core::checks::examples::as_documented;
 use rust_vmm_ci_core::checks::test_output::{DOC, Packages, TestOutput};
 use rust_vmm_ci_core::model::Os;
+use sha2::{Digest as _, Sha256};
+use std::path::{Path, PathBuf};
+
+/// The folder in the target directory for compiled examples in documentation. Each command has one of its own.
+const EXAMPLES: &str = "rust-vmm-ci/examples";
+
+/// The folder for the compiled examples of a command.
+pub(super) fn folder_for_examples(metadata: &Metadata, command: &CargoCommand) -> PathBuf {
+    let name = Sha256::digest(command.to_string());
+    let name = base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, name);
+    metadata.target_directory.as_std_path().join(EXAMPLES).join(name)
+}
 
 /// How tests that passed before are left out of a check. None are left out if the command runs no tests, or if
 /// it chooses the form of cargo's messages, because then it is not known what is built. Leaving tests out only
@@ -23,13 +35,13 @@ pub(super) fn repeats(
     command: &CargoCommand,
     toolchain: &Toolchain,
     triple: &str,
-    merge_examples: bool,
+    kept_examples: Option<&Path>,
 ) -> Option<Repeats> {
     if command.kind() != Kind::Test || context.os != Os::Linux || command.has_message_format() {
         return None;
     }
     let program = std::env::current_exe().context("finding this program's own file");
-    let prepared = program.and_then(|program| Repeats::prepare(&program, toolchain, triple, merge_examples));
+    let prepared = program.and_then(|program| Repeats::prepare(&program, toolchain, triple, kept_examples));
     prepared.unwrap_or_else(|error| {
         context.say(&format!("note: {error:#}; what passed before is run again"));
         None

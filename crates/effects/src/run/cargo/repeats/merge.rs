@@ -13,10 +13,12 @@
 //! with Rust 1.90 and 1.95. If rustdoc refuses the options, nothing is collected, and rustdoc runs as usual.
 
 mod bundle;
+pub(super) mod kept;
 
 use crate::process::{self, Command};
 use crate::say;
 use anyhow::{Context as _, Result};
+use kept::{Compiled, Kept};
 use rust_vmm_ci_core::checks::examples::{Call, Example, may_tell_apart};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -43,8 +45,10 @@ const BUNDLES: &str = "bundles.json";
 const UNREADABLE: &str = "unreadable";
 /// The file beside a program that must be copied for each example, where a link will not do.
 const COPY: &str = "copy";
-/// The file in the folder of the shims with the crates that have too few examples, one in each line.
+/// The file in the folder of the shims with the crates that have too few examples to merge, one in each line.
 const FEW: &str = "few-examples";
+/// The file in the folder of the shims with the crates whose examples are not known, one in each line.
+const UNKNOWN: &str = "unknown-examples";
 
 /// The program of each merged example, and the example's number in it.
 type Bundles = BTreeMap<String, (PathBuf, usize)>;
@@ -64,9 +68,11 @@ pub(super) fn run(folder: &Path, rustdoc: &Command) -> Result<i32> {
     let runner = [OsString::from("--test-runtool"), link(START).into()];
     let status = process::run_here(&unstable(rustdoc).args(options).args(runner))?;
     let (merged, all) = (prepared.merged, prepared.all);
-    say::line(format_args!("{MERGED}{merged} of {all}"));
-    super::tell::merged(folder, merged);
-    if !status.success() {
+    if merged > 0 {
+        say::line(format_args!("{MERGED}{merged} of {all}"));
+        super::tell::merged(folder, merged);
+    }
+    if merged > 0 && !status.success() {
         say::note(
             "each example ran in a process of its own, but most of them were compiled as one program; to compile \
              an example alone, mark it as `standalone_crate` (rustdoc 1.82 or newer); to compile all alone, set \
@@ -111,35 +117,54 @@ struct Prepared {
     all: usize,
 }
 
-/// The first pass, and the programs. There is no answer where nothing can be merged.
+/// The first pass, and the programs. There is no answer where nothing can be merged or kept.
 fn prepare(shims: &Path, rustdoc: &Command) -> Result<Option<Prepared>> {
     let name = name_of_crate(rustdoc);
-    let few = fs::read_to_string(shims.join(FEW)).unwrap_or_default();
-    if few.lines().any(|line| line == name) || may_tell_apart(sources(rustdoc).iter().map(String::as_str)) {
+    let noted = |file: &str| {
+        fs::read_to_string(shims.join(file)).is_ok_and(|text| text.lines().any(|line| line == name))
+    };
+    if noted(UNKNOWN) || may_tell_apart(sources(rustdoc).iter().map(String::as_str)) {
+        return Ok(None);
+    }
+    let keeps = Kept::of(shims).is_some();
+    if noted(FEW) && !keeps {
         return Ok(None);
     }
     let folder =
         tempfile::Builder::new().prefix("examples-").tempdir_in(shims).context("merging examples")?;
-    let at = |name: &str| folder.path().join(name);
     for name in [COLLECT, BUILD, START] {
-        super::super::instrument::link(&shims.join(super::shim::RUSTDOC), &at(name))
+        super::super::instrument::link(&shims.join(super::shim::RUSTDOC), &folder.path().join(name))
             .context("merging examples")?;
     }
-    let wrapper = [OsString::from("--test-builder-wrapper"), at(COLLECT).into()];
-    process::run_into(&unstable(rustdoc).args(wrapper), &at("first-pass"))?;
-    if at(UNREADABLE).exists() {
-        return Ok(None);
-    }
-    let examples = collected(folder.path())?;
-    let all = examples.len();
-    let bundles = bundle::make(shims, folder.path(), examples)?;
-    if bundles.is_empty() {
-        fs::write(shims.join(FEW), few + &name + "\n").context("merging examples")?;
-        return Ok(None);
+    let (mut bundles, mut all) = (Bundles::new(), 0);
+    if !noted(FEW) {
+        let examples = first_pass(folder.path(), rustdoc)?;
+        all = examples.len();
+        if all == 0 {
+            note(shims, UNKNOWN, &name)?;
+            return Ok(None);
+        }
+        bundles = bundle::make(shims, folder.path(), examples)?;
+        if bundles.is_empty() {
+            note(shims, FEW, &name)?;
+        }
     }
     let merged = bundles.len();
-    fs::write(at(BUNDLES), serde_json::to_vec(&bundles)?).context("merging examples")?;
-    Ok(Some(Prepared { folder, merged, all }))
+    fs::write(folder.path().join(BUNDLES), serde_json::to_vec(&bundles)?).context("merging examples")?;
+    Ok((merged > 0 || keeps).then_some(Prepared { folder, merged, all }))
+}
+
+/// Adds the name of a crate to a file in the folder of the shims.
+fn note(shims: &Path, file: &str, name: &str) -> Result<()> {
+    let before = fs::read_to_string(shims.join(file)).unwrap_or_default();
+    fs::write(shims.join(file), before + name + "\n").context("merging examples")
+}
+
+/// All examples. There are none if rustdoc refuses the options, or calls rustc in an unknown way.
+fn first_pass(folder: &Path, rustdoc: &Command) -> Result<Vec<Example>> {
+    let wrapper = [OsString::from("--test-builder-wrapper"), folder.join(COLLECT).into()];
+    process::run_into(&unstable(rustdoc).args(wrapper), &folder.join("first-pass"))?;
+    if folder.join(UNREADABLE).exists() { Ok(Vec::new()) } else { collected(folder) }
 }
 
 fn name_of_crate(rustdoc: &Command) -> String {
@@ -202,21 +227,45 @@ pub(super) fn build(folder: &Path, words: &[OsString]) -> Result<i32> {
     let (output, only_checks) = (call.output.clone(), call.only_checks());
     let example = read_example(call)?;
     let bundles: Bundles = serde_json::from_slice(&fs::read(folder.join(BUNDLES))?)?;
-    let key = example.key();
-    if let (Some((program, number)), Some(output)) = (bundles.get(&key), output) {
-        if !only_checks {
+    match (bundles.get(&example.key()), output) {
+        (Some(_), Some(_)) if only_checks => Ok(0),
+        (Some((program, number)), Some(output)) => {
             // Each example has a path of its own, by which the program finds its number.
             let copy = program.with_file_name(COPY).exists();
             if copy || fs::hard_link(program, &output).is_err() {
                 fs::copy(program, &output).context("placing an example's program")?;
             }
             fs::write(output + ".example", number.to_string()).context("placing an example's program")?;
+            Ok(0)
         }
+        (_, output) => alone(folder, &rustc, &example, output.filter(|_| !only_checks).as_deref()),
+    }
+}
+
+/// Compiles an example as rustdoc would, or takes the program that was kept. `output` is the program; none if
+/// rustdoc only wants to know whether the example compiles.
+fn alone(folder: &Path, rustc: &Command, example: &Example, output: Option<&str>) -> Result<i32> {
+    let at = |end: &str| folder.join(example.key() + end);
+    let source = at(".rs");
+    fs::write(&source, &example.source).context("keeping an example's source")?;
+    let kept = folder.parent().and_then(Kept::of).zip(output.map(Path::new));
+    let listing = kept::listing(rustc.clone(), &at(".list"));
+    let (Some((kept, program)), Some(listing)) = (kept, listing) else {
+        return process::replace_reading(rustc, &source);
+    };
+    let line = example.line.to_string();
+    let key = kept::key(&example.compiler, &example.args, [&*example.source, &example.file, &line]);
+    if kept.take(&key, program).is_some() {
         return Ok(0);
     }
-    let source = folder.join(key + ".rs");
-    fs::write(&source, example.source).context("keeping an example's source")?;
-    process::replace_reading(&rustc, &source)
+    let status = process::run_reading_into(&listing, &source, &at(".said"))?;
+    let said = fs::read(at(".said")).context("reading what the compiler said")?;
+    say::pass_on_error(&said);
+    // What rustc says about an example that compiles is not kept.
+    if status.success() && said.is_empty() && kept::has_read_only(&at(".list"), 0) {
+        kept.put(&key, program, &Compiled { succeeded: true, said })?;
+    }
+    Ok(status.code().unwrap_or(101))
 }
 
 /// Starts an example without the variable that only rustdoc is meant to see.

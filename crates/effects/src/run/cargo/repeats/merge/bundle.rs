@@ -1,10 +1,11 @@
 //! Compiles the programs that hold many examples.
 
 use super::Bundles;
+use super::kept::{self, Compiled, Kept};
 use crate::process::{self, Command};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::checks::examples::{
-    Example, FEWEST, NO_EXAMPLE, blamed, groups, main_file, module_file, shows_its_module,
+    Example, NO_EXAMPLE, blamed, groups, main_file, module_file, shows_its_module,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -33,11 +34,12 @@ pub(super) fn make(shims: &Path, folder: &Path, examples: Vec<Example>) -> Resul
             fit.push(example);
         }
     }
+    let kept = Kept::of(shims);
     let mut bundles = Bundles::new();
     let mut refused = Vec::new();
     for (number, group) in groups(fit).into_iter().enumerate() {
         let folder = folder.join(format!("bundle-{number}"));
-        for (key, example) in compile(&folder, group, &mut refused)? {
+        for (key, example) in compile(kept.as_ref(), &folder, group, &mut refused)? {
             bundles.insert(key, example);
         }
     }
@@ -50,13 +52,19 @@ pub(super) fn make(shims: &Path, folder: &Path, examples: Vec<Example>) -> Resul
 }
 
 /// Compiles a group of examples in a folder. Those that must be compiled alone are added to `refused`.
-fn compile(folder: &Path, mut group: Vec<Example>, refused: &mut Vec<Example>) -> Result<Bundles> {
+fn compile(
+    kept: Option<&Kept>,
+    folder: &Path,
+    mut group: Vec<Example>,
+    refused: &mut Vec<Example>,
+) -> Result<Bundles> {
     let root = folder.to_str().context("the folder for examples is not UTF-8")?.to_owned();
     for _ in 0..ATTEMPTS {
-        if group.len() < FEWEST {
+        // Alone it is in a bundle, it costs what it costs alone.
+        if group.len() < 2 {
             break;
         }
-        let (succeeded, said) = attempt(folder, &root, &group)?;
+        let Compiled { succeeded, said } = attempt(kept, folder, &root, &group)?;
         let program = folder.join("program");
         let blamed = blamed(&said, &group);
         if succeeded {
@@ -99,24 +107,41 @@ fn may_link(folder: &Path, program: &Path, examples: usize) -> Result<bool> {
     Ok(status.code() == Some(NO_EXAMPLE.into()))
 }
 
-/// Compiles a bundle once. Returns whether that succeeded, and what rustc said.
-fn attempt(folder: &Path, root: &str, group: &[Example]) -> Result<(bool, Vec<u8>)> {
+/// Compiles a bundle once, or takes the kept result of the same call. Returns whether that succeeded, and what
+/// rustc said.
+fn attempt(kept: Option<&Kept>, folder: &Path, root: &str, group: &[Example]) -> Result<Compiled> {
     let _ = fs::remove_dir_all(folder);
     fs::create_dir(folder).context("merging examples")?;
-    let Some(first) = group.first() else { return Ok((false, Vec::new())) };
-    let mut rustc = Command::new(&first.compiler).args(without_format(&first.args));
-    for (number, example) in group.iter().enumerate() {
-        let (file, text) = module_file(number, example);
+    let Some(first) = group.first() else { return Ok(Compiled { succeeded: false, said: Vec::new() }) };
+    let (args, main) = (without_format(&first.args), main_file(group));
+    let modules: Vec<(String, String)> = (0..).zip(group).map(|(number, e)| module_file(number, e)).collect();
+    let texts = modules.iter().flat_map(|(file, text)| [file.as_str(), text]).chain([main.as_str()]);
+    let shown = group.iter().map(|example| example.file.as_str());
+    let key = kept::key(&first.compiler, &args, texts.chain(shown));
+    let program = folder.join("program");
+    if let Some(compiled) = kept.and_then(|kept| kept.take(&key, &program)) {
+        return Ok(compiled);
+    }
+    let mut rustc = Command::new(&first.compiler).args(args);
+    for ((number, example), (file, text)) in group.iter().enumerate().zip(&modules) {
         fs::create_dir(folder.join(number.to_string())).context("merging examples")?;
         fs::write(folder.join(file), text).context("merging examples")?;
         rustc = rustc.arg(example.shown_as(number, root));
     }
-    let main = folder.join("main.rs");
-    fs::write(&main, main_file(group)).context("merging examples")?;
-    let rustc = rustc.args(["--crate-name=rust_out", "--error-format=json", "-o"]);
-    let said = folder.join("said");
-    let status = process::run_into(&rustc.arg(folder.join("program")).arg(&main), &said)?;
-    Ok((status.success(), fs::read(said).context("merging examples")?))
+    let source = folder.join("main.rs");
+    fs::write(&source, main).context("merging examples")?;
+    let rustc = rustc.args(["--crate-name=rust_out", "--error-format=json", "-o"]).arg(&program).arg(&source);
+    let (said, list) = (folder.join("said"), folder.join("list"));
+    let listing = kept.and_then(|kept| Some((kept, kept::listing(rustc.clone(), &list)?)));
+    let status = process::run_into(listing.as_ref().map_or(&rustc, |(_, rustc)| rustc), &said)?;
+    let compiled =
+        Compiled { succeeded: status.success(), said: fs::read(said).context("merging examples")? };
+    if let Some((kept, _)) = listing
+        && kept::has_read_only(&list, 1 + group.len())
+    {
+        kept.put(&key, &program, &compiled).context("keeping examples")?;
+    }
+    Ok(compiled)
 }
 
 /// The arguments without those that choose how rustc shows its messages.
