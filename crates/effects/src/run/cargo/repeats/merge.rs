@@ -255,14 +255,15 @@ fn alone(folder: &Path, rustc: &Command, example: &Example, output: Option<&str>
     };
     let line = example.line.to_string();
     let key = kept::key(&example.compiler, &example.args, [&*example.source, &example.file, &line]);
-    if kept.take(&key, program).is_some() {
+    if let Some(compiled) = kept.take(&key, program) {
+        say::pass_on_error(&compiled.said);
         return Ok(0);
     }
     let status = process::run_reading_into(&listing, &source, &at(".said"))?;
     let said = fs::read(at(".said")).context("reading what the compiler said")?;
     say::pass_on_error(&said);
-    // What rustc says about an example that compiles is not kept.
-    if status.success() && said.is_empty() && kept::has_read_only(&at(".list"), 0) {
+    // What does not compile makes no program, and takes little time.
+    if status.success() && kept::has_read_only(&at(".list"), 0) {
         kept.put(&key, program, &Compiled { succeeded: true, said })?;
     }
     Ok(status.code().unwrap_or(101))
