@@ -1,9 +1,10 @@
 //! A Docker daemon of the tests' own, with the images of `.ci/build-test-image`, and jobs whose
 //! agent is not root.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::process::{Finished, Running};
-use crate::{eventually, root, scratch, skip};
+use crate::{eventually, is_lacking, root, scratch, skip};
 
 /// The image with a Rust toolchain.
 pub const IMAGE: &str = "rust-vmm-ci-test:dev";
@@ -42,6 +43,15 @@ pub fn docker() -> Option<&'static Docker> {
     }
 }
 
+/// A daemon without images on an emulated machine: it and its containers run beside this script of `.ci/emulate`. It
+/// ends with the process, and only one test may use it.
+pub fn emulated(emulator: &Path) -> Option<Docker> {
+    if is_lacking([lacking()]) {
+        return None;
+    }
+    Some(Docker::new("docker-emulated", &[emulator.as_os_str(), OsStr::new("beside")]))
+}
+
 /// Why this machine can have no daemon; none where it can. Nothing is started or built to find out.
 pub fn lacking() -> Option<String> {
     const PROGRAMS: [&str; 4] = ["dockerd", "docker", "debootstrap", "setpriv"];
@@ -60,12 +70,7 @@ fn start() -> Result<Docker, String> {
     if let Some(lacking) = lacking() {
         return Err(lacking);
     }
-    // A socket's path must be short.
-    let folder = TempDir::with_prefix_in("rvc-", "/tmp").expect("a folder");
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
-    let data = scratch().join("docker");
-    let docker = Docker { folder, data };
-    docker.keep_daemon();
+    let docker = Docker::new("docker", &[]);
     let built = docker.command("bash").arg(root().join(".ci/build-test-image")).arg("docker").status();
     if !built.expect("bash is there").success() {
         return Err("the test images could not be built (.ci/build-test-image docker)".into());
@@ -74,6 +79,16 @@ fn start() -> Result<Docker, String> {
 }
 
 impl Docker {
+    /// A daemon whose data has this name, started by these words and its own.
+    fn new(data: &str, words: &[&OsStr]) -> Self {
+        // A socket's path must be short.
+        let folder = TempDir::with_prefix_in("rvc-", "/tmp").expect("a folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+        let docker = Self { folder, data: scratch().join(data) };
+        docker.keep_daemon(words);
+        docker
+    }
+
     fn socket(&self) -> PathBuf {
         self.folder.path().join("docker.sock")
     }
@@ -101,13 +116,13 @@ impl Docker {
     /// as its containerd is gone too. Only one process at a time may use the data. Everything ends with this
     /// process.
     #[allow(clippy::zombie_processes, reason = "it watches this process, and ends after it")]
-    fn keep_daemon(&self) {
+    fn keep_daemon(&self, words: &[&OsStr]) {
         const SCRIPT: &str = r#"
             mkdir -p "$DATA" && exec 9>"$DATA.lock" && flock 9
             while kill -0 "$TESTS" 2>/dev/null; do
                 rm -f "$FOLDER/pid"
-                dockerd --data-root "$DATA" --exec-root "$FOLDER/exec" --pidfile "$FOLDER/pid" \
-                    --host "unix://$FOLDER/docker.sock" --group "$AGENT" --bridge none --iptables=false \
+                "$@" dockerd --data-root "$DATA" --exec-root "$FOLDER/exec" --pidfile "$FOLDER/pid" \
+                    --host "unix://$FOLDER/docker.sock" --group "$AGENT" --bridge none --iptables=false --ip-forward=false \
                     >>"$FOLDER/log" 2>&1 </dev/null 9>&- &
                 daemon=$!
                 while kill -0 "$TESTS" 2>/dev/null && kill -0 "$daemon" 2>/dev/null; do sleep 0.2; done
@@ -117,7 +132,8 @@ impl Docker {
         "#;
         use std::os::unix::process::CommandExt as _;
         Command::new("bash")
-            .args(["-c", SCRIPT])
+            .args(["-c", SCRIPT, "bash"])
+            .args(words)
             .env("DATA", &self.data)
             .env("FOLDER", self.folder.path())
             .env("AGENT", AGENT.to_string())

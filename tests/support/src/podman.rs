@@ -22,10 +22,22 @@ pub fn lacking() -> Option<String> {
 
 /// The variables by which commands in a sandbox find it; none where there can be none.
 pub fn podman(sandbox: &Sandbox) -> Option<Vec<(&'static str, String)>> {
+    let variables = without_images(sandbox, "podman")?;
+    let script = root().join(".ci/build-test-image");
+    let built = Command::new("bash").arg(script).arg("podman").envs(variables.clone()).status();
+    if !built.expect("bash is there").success() {
+        skip("a podman that runs as root (.ci/build-test-image podman)");
+        return None;
+    }
+    Some(variables)
+}
+
+/// As [`podman`], but with a storage of this name, in which no image has been put.
+pub fn without_images(sandbox: &Sandbox, storage: &str) -> Option<Vec<(&'static str, String)>> {
     if is_lacking([lacking()]) {
         return None;
     }
-    let storage = scratch().join("podman");
+    let storage = scratch().join(storage);
     let init = which::which("docker-init").or_else(|_| which::which("catatonit")).unwrap_or_default();
     let containers = format!(
         "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n\
@@ -41,13 +53,5 @@ pub fn podman(sandbox: &Sandbox) -> Option<Vec<(&'static str, String)>> {
     fs::write(sandbox.path().join("containers.conf"), containers).expect("a file");
     fs::write(sandbox.path().join("storage.conf"), storage).expect("a file");
     let of = |name: &str| sandbox.path().join(name).display().to_string();
-    let variables =
-        vec![("CONTAINERS_CONF", of("containers.conf")), ("CONTAINERS_STORAGE_CONF", of("storage.conf"))];
-    let script = root().join(".ci/build-test-image");
-    let built = Command::new("bash").arg(script).arg("podman").envs(variables.clone()).status();
-    if !built.expect("bash is there").success() {
-        skip("a podman that runs as root (.ci/build-test-image podman)");
-        return None;
-    }
-    Some(variables)
+    Some(vec![("CONTAINERS_CONF", of("containers.conf")), ("CONTAINERS_STORAGE_CONF", of("storage.conf"))])
 }
