@@ -124,13 +124,7 @@ fn upload_and_annotate(gathered: &Gathered, report: &Report) -> Result<()> {
     if let Err(error) = upload_report(root, report, &page, &whole) {
         say::error(format_args!("the report was not uploaded: {error:#}"));
     }
-    let job = annotation::Job {
-        key: step.key.as_deref(),
-        label: step.label.as_deref(),
-        step_id: step.id.as_deref(),
-        parallel: step.parallel_job.as_deref(),
-        retries: step.retries,
-    };
+    let job = step.of_annotation();
     build_page::tell(&job, &Brief::of(report, Some(&whole)), step.build.as_deref()).or_else(|error| {
         say::note(format_args!("the job has an annotation of its own: {error:#}"));
         annotate_alone(report, &job, &page)
@@ -149,7 +143,7 @@ fn annotate_alone(report: &Report, job: &annotation::Job, page: &str) -> Result<
 
 /// The report with what this process's environment says about the job: a report from a container does not know
 /// this, and could not be trusted about it.
-fn with_job(report: &Report, environment: &Environment) -> Report {
+pub fn with_job(report: &Report, environment: &Environment) -> Report {
     let step = &environment.step;
     if !environment.buildkite {
         return report.clone();
