@@ -61,13 +61,22 @@ pub fn write_files(root: &Path, report: &Report, wanted: &[(&'static dyn Format,
     let mut all = true;
     for (format, path) in wanted {
         let text = format.render(report, &|artifact| image(root, artifact));
-        let written = text.and_then(|text| Ok(std::fs::write(path, text)?));
+        let written = text.and_then(|text| Ok(files::write_whole(path, text.as_bytes())?));
         if let Err(error) = written {
             say::error(format_args!("the report was not written to {}: {error:#}", path.display()));
+            remove_old(path);
             all = false;
         }
     }
     all
+}
+
+/// Removes the report of an earlier run. A reader would take it for the one that could not be written.
+fn remove_old(path: &Path) {
+    let is_plain = path.symlink_metadata().is_ok_and(|found| found.is_file());
+    if is_plain && std::fs::File::options().write(true).open(path).is_ok() {
+        let _ = std::fs::remove_file(path);
+    }
 }
 
 /// The bytes of an image that a check made.
