@@ -24,7 +24,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     let permissions = old.as_ref().map(File::metadata).transpose()?.map(|found| found.permissions());
-    match (replace(&place, bytes, permissions), old) {
+    match (replace(&place, bytes, permissions.as_ref()), old) {
         (Err(error), Some(old)) if error.kind() == io::ErrorKind::PermissionDenied => overwrite(old, bytes),
         (written, _) => written,
     }
@@ -49,12 +49,12 @@ fn place(path: &Path) -> Option<PathBuf> {
 }
 
 /// Puts a new file into the place of the old one. `permissions` are those of the old one.
-fn replace(place: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::Result<()> {
+fn replace(place: &Path, bytes: &[u8], permissions: Option<&Permissions>) -> io::Result<()> {
     let folder = place.parent().unwrap_or(Path::new("."));
     let is_new = permissions.is_none();
-    let fill = |file: &mut File| {
-        file.write_all(bytes)?;
-        permissions.clone().map_or(Ok(()), |permissions| file.set_permissions(permissions))
+    let complete = |new: &mut File| {
+        new.write_all(bytes)?;
+        permissions.map_or(Ok(()), |permissions| new.set_permissions(permissions.clone()))
     };
     let beside = || {
         let mut builder = tempfile::Builder::new();
@@ -63,7 +63,7 @@ fn replace(place: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::
     };
     // Nothing is left of a file without a name when this process is killed.
     if let Some(mut file) = system::unnamed_file(folder) {
-        fill(&mut file)?;
+        complete(&mut file)?;
         if is_new && system::name_file(&file, place).is_ok() {
             return Ok(());
         }
@@ -72,7 +72,7 @@ fn replace(place: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::
         }
     }
     let mut file = beside().make_in(folder, |path| File::create_new(path))?;
-    fill(file.as_file_mut())?;
+    complete(file.as_file_mut())?;
     file.persist(place).map(drop).map_err(|error| error.error)
 }
 
