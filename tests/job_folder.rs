@@ -141,3 +141,37 @@ fn pre_exit_leaves_alone_what_another_user_can_have_placed_there() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("rust-vmm-ci-job-1") && said.contains("To mend it: remove it"), "{said}");
 }
+
+/// An engine that lists a container only from its third answer on, and until it is removed: it was about to create
+/// the container when its program was killed.
+const LATE_ENGINE: &str = r#"#!/bin/sh
+echo "$1" >>"$0.log"
+case $1 in
+    ps) [ "$(grep -c ps "$0.log")" -lt 3 ] || grep -q rm "$0.log" || echo late ;;
+esac
+"#;
+
+#[test]
+fn a_container_that_comes_after_its_job_was_killed_is_removed() {
+    let machine = Machine::new();
+    let engine = machine.path("bin/docker");
+    write(&engine, LATE_ENGINE);
+    fs::set_permissions(&engine, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", engine.parent().unwrap().display());
+    let calls = |job: &str| {
+        let folder = machine.path("tmp/rust-vmm-ci-job-1-container");
+        fs::DirBuilder::new().mode(0o700).create(&folder).unwrap();
+        let record =
+            r#"{"job":"1","agent":"agent","engine":"docker","image":"i","checkout":"/nowhere","made":null}"#;
+        write(&folder.join("job.json"), record);
+        let _ = fs::remove_file(machine.path("bin/docker.log"));
+        let ended = machine.hook("pre-exit", job, "").env("PATH", &path).output().unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+        assert!(machine.left().is_empty(), "{:?}: {ended:?}", machine.left());
+        fs::read_to_string(machine.path("bin/docker.log")).unwrap()
+    };
+    assert_eq!(calls("1"), "ps\nps\nps\nrm\nps\n");
+    // The container of an earlier job is there by now, or never.
+    assert_eq!(calls("2"), "ps\n");
+}

@@ -3,12 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 #![allow(clippy::disallowed_methods, reason = "a test starts what it tests")]
 
-use serde_json::json;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
+use support::one_step::OneStep;
 use support::process::{Finished, Running, kill};
 use support::sandbox::{Repository, Sandbox};
 
@@ -19,110 +19,77 @@ const MARK: &str = "RUST_VMM_CI_TEST_MARK";
 const LEAVES: &str = "setsid sleep 600 & (setsid sh -c 'sleep 600 & sleep 600' & ) ; \
                       (trap '' TERM HUP; sleep 600) & echo begun; for i in 1 2; do sleep 0.1; done; exit 7";
 
-/// A repository whose one step is a command.
-struct Sample {
-    sandbox: Sandbox,
-    repository: Repository,
+fn start(step: &OneStep) -> Running {
+    let mut command = step.sandbox.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
+    command.args(step.arguments()).env(MARK, step.sandbox.path()).current_dir(step.repository.path());
+    Running::start(&mut command, step.sandbox.path().join("log"))
 }
 
-impl Sample {
-    fn new(command: &str) -> Self {
-        let sandbox = Sandbox::new();
-        let files = [("Cargo.toml", "[package]\nname = \"a\"\nversion = \"0.1.0\"\n"), ("src/lib.rs", "")];
-        let repository = sandbox.repository("sample", &files);
-        let options = json!({"only": ["mine"], "steps": [{"label": "mine", "command": command}]});
-        fs::write(sandbox.path().join("options.json"), options.to_string()).unwrap();
-        Self { sandbox, repository }
-    }
+/// The command lines of the processes of this sandbox.
+fn processes(step: &OneStep) -> Vec<(i32, String)> {
+    let mark = format!("{MARK}={}", step.sandbox.path().display());
+    let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let own = processes.filter_map(|process| {
+        let variables = fs::read(process.path().join("environ")).ok()?;
+        let marked = variables.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes());
+        let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        marked.then(|| Some((process.file_name().to_str()?.parse().ok()?, line)))?
+    });
+    own.collect()
+}
 
-    fn command(&self) -> Command {
-        let mut command = self.sandbox.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
-        command.args(["run", "mine", "--config"]).arg(self.sandbox.path().join("options.json"));
-        command.arg("--report").arg(self.report()).env(MARK, self.sandbox.path());
-        command.current_dir(self.repository.path());
-        command
-    }
-
-    fn report(&self) -> PathBuf {
-        self.sandbox.path().join("report.json")
-    }
-
-    fn start(&self) -> Running {
-        Running::start(&mut self.command(), self.sandbox.path().join("log"))
-    }
-
-    fn verdict(&self) -> Option<String> {
-        let report: serde_json::Value = serde_json::from_slice(&fs::read(self.report()).ok()?).unwrap();
-        Some(report["outcomes"][0]["verdict"].as_str().unwrap().to_owned())
-    }
-
-    /// The command lines of the processes of this sandbox.
-    fn processes(&self) -> Vec<(i32, String)> {
-        let mark = format!("{MARK}={}", self.sandbox.path().display());
-        let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-        let own = processes.filter_map(|process| {
-            let variables = fs::read(process.path().join("environ")).ok()?;
-            let marked = variables.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes());
-            let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            marked.then(|| Some((process.file_name().to_str()?.parse().ok()?, line)))?
-        });
-        own.collect()
-    }
-
-    /// How long it took until no process was left.
-    #[track_caller]
-    fn is_left_within(&self, limit: Duration) -> Duration {
-        let begin = Instant::now();
-        let gone = support::eventually(limit, || self.processes().is_empty().then_some(()));
-        assert!(gone.is_some(), "left: {:#?}", self.processes());
-        begin.elapsed()
-    }
+/// How long it took until no process was left.
+#[track_caller]
+fn is_left_within(step: &OneStep, limit: Duration) -> Duration {
+    let begin = Instant::now();
+    let gone = support::eventually(limit, || processes(step).is_empty().then_some(()));
+    assert!(gone.is_some(), "left: {:#?}", processes(step));
+    begin.elapsed()
 }
 
 #[test]
 fn what_leaves_its_session_ends_with_its_check() {
-    let sample = Sample::new(LEAVES);
-    let finished = sample.start().finish(Duration::from_secs(30));
+    let sample = OneStep::new(LEAVES);
+    let finished = start(&sample).finish(Duration::from_secs(30));
     assert_eq!(finished.status, 1, "{}", finished.output);
     assert_eq!(sample.verdict().as_deref(), Some("failed"));
     // The keepers have ended before the report was written.
-    assert!(sample.processes().is_empty(), "left: {:#?}", sample.processes());
+    assert!(processes(&sample).is_empty(), "left: {:#?}", processes(&sample));
 }
 
 #[test]
 fn nothing_is_left_of_a_run_that_was_killed() {
-    let sample = Sample::new(&LEAVES.replace("in 1 2", "in $(seq 600)"));
-    let mut running = sample.start();
+    let sample = OneStep::new(&LEAVES.replace("in 1 2", "in $(seq 600)"));
+    let mut running = start(&sample);
     running.wait_for("begun\n", Duration::from_secs(30));
-    assert!(sample.processes().len() > 5, "{:#?}", sample.processes());
+    assert!(processes(&sample).len() > 5, "{:#?}", processes(&sample));
     running.kill();
     assert_eq!(running.finish(Duration::from_secs(5)).status, 137);
-    sample.is_left_within(Duration::from_secs(3));
+    is_left_within(&sample, Duration::from_secs(3));
 }
 
 #[test]
 fn a_check_whose_keeper_is_killed_leaves_nothing_and_does_not_pass() {
-    let sample = Sample::new(&LEAVES.replace("in 1 2", "in $(seq 600)"));
-    let mut running = sample.start();
+    let sample = OneStep::new(&LEAVES.replace("in 1 2", "in $(seq 600)"));
+    let mut running = start(&sample);
     running.wait_for("begun\n", Duration::from_secs(30));
-    let keepers: Vec<i32> = sample
-        .processes()
+    let keepers: Vec<i32> = processes(&sample)
         .into_iter()
         .filter(|(_, line)| line.starts_with("rust-vmm-ci keep-process"))
         .map(|(process, _)| process)
         .collect();
-    assert!(!keepers.is_empty(), "{:#?}", sample.processes());
+    assert!(!keepers.is_empty(), "{:#?}", processes(&sample));
     keepers.into_iter().for_each(kill);
     let Finished { status, output } = running.finish(Duration::from_secs(20));
     assert!([1, 3].contains(&status), "{status}: {output}");
-    sample.is_left_within(Duration::from_secs(3));
+    is_left_within(&sample, Duration::from_secs(3));
 }
 
 #[test]
 fn a_command_below_its_keeper_is_started_as_without_one() {
-    let sample = Sample::new("kill -9 $$");
-    assert_eq!(sample.start().finish(Duration::from_secs(20)).status, 1);
+    let sample = OneStep::new("kill -9 $$");
+    assert_eq!(start(&sample).finish(Duration::from_secs(20)).status, 1);
     let report = fs::read_to_string(sample.report()).unwrap();
     assert!(report.contains("signal 9"), "{report}");
     // Nothing to read, no file that it would not have otherwise, its own process group, and its status.
@@ -132,8 +99,8 @@ fn a_command_below_its_keeper_is_started_as_without_one() {
     let plain = plain.args(["-c", script]).stdin(Stdio::null()).current_dir("/").output().unwrap();
     let plain = String::from_utf8(plain.stdout).unwrap();
     assert!(plain.starts_with("open: "), "{plain}");
-    let sample = Sample::new(script);
-    let Finished { status, output } = sample.start().finish(Duration::from_secs(20));
+    let sample = OneStep::new(script);
+    let Finished { status, output } = start(&sample).finish(Duration::from_secs(20));
     assert_eq!(status, 1, "{output}");
     assert!(output.contains(plain.lines().next().unwrap()), "{plain}: {output}");
     assert!(output.contains("leads\n") && output.contains("status 101"), "{output}");
@@ -271,15 +238,16 @@ fn what_took_the_name_of_a_temporary_folder_is_not_removed() {
 fn nothing_is_left_of_a_hundred_runs_that_were_killed_at_random_moments_and_no_verdict_is_wrong() {
     let number = |name: &str, default: u64| std::env::var(name).map_or(default, |n| n.parse().unwrap());
     let (kills, seed) = (number("KILLS", 100), number("SEED", u64::from(std::process::id()) | 1));
-    let sample = Sample::new(LEAVES);
+    let sample = OneStep::new(LEAVES);
     // As long as a run takes that is not killed, and a little more: some are not.
     let begin = Instant::now();
-    assert_eq!(sample.start().finish(Duration::from_secs(60)).status, 1);
+    assert_eq!(start(&sample).finish(Duration::from_secs(60)).status, 1);
     let whole = u64::try_from(begin.elapsed().as_micros()).unwrap() * 11 / 10;
-    let (mut ended, mut slowest, mut random) = (0, Duration::ZERO, seed);
+    let files = || fs::read_dir(sample.sandbox.path()).unwrap().count();
+    let (mut ended, mut slowest, mut random, before) = (0, Duration::ZERO, seed, files());
     for kill in 0..kills {
         let _ = fs::remove_file(sample.report());
-        let running = sample.start();
+        let running = start(&sample);
         // xorshift: the same seed gives the same moments.
         random ^= random << 13;
         random ^= random >> 7;
@@ -296,7 +264,8 @@ fn nothing_is_left_of_a_hundred_runs_that_were_killed_at_random_moments_and_no_v
         };
         assert!(right, "kill {kill} of seed {seed}: {}, {verdict:?}: {}", finished.status, finished.output);
         ended += u64::from(finished.status == 1);
-        slowest = slowest.max(sample.is_left_within(Duration::from_secs(3)));
+        slowest = slowest.max(is_left_within(&sample, Duration::from_secs(3)));
+        assert!(files() <= before, "kill {kill} of seed {seed}: a file beside the report is left");
     }
     say(&format!(
         "seed {seed}: {kills} kills within {} ms, {ended} after the end, 0 processes left, 0 wrong verdicts, \

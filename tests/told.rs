@@ -160,3 +160,38 @@ fn a_finding_stands_on_its_line_of_the_pull_request_until_a_retry_passes() {
     assert_eq!((lines[0]["path"].as_str(), lines[0]["start_line"].as_u64()), (Some("src/lib.rs"), Some(5)));
     assert_eq!(second.value, "[]");
 }
+
+/// A step of the repository's own that kills the program above it. `$PPID` of its shell is its keeper, and the
+/// keeper's parent is the run.
+fn kills_the_run() -> Value {
+    let command = "kill -9 $(ps -o ppid= -p $PPID); sleep 60";
+    json!({"docker": false, "only": ["mine"], "steps": [{"label": "mine", "command": command}]})
+}
+
+#[test]
+fn a_job_that_was_killed_is_told_though_its_program_left_no_report() {
+    let Some(mut told) = Told::new() else { return };
+    told.queue("first", 0, &checks(&["clippy"]));
+    told.queue("first", 1, &kills_the_run());
+    told.buildkite.queue(&json!({
+        "label": "inner", "command": "rust-vmm-ci run", "plugins": [{ &told.plugin: kills_the_run() }],
+    }));
+    let mut silent = kills_the_run();
+    silent["annotate"] = json!(false);
+    told.queue("silent", 0, &silent);
+    told.buildkite.queue(&json!({
+        "label": "own", "command": "exit 137", "plugins": [{ &told.plugin: {"docker": false} }],
+    }));
+    told.start();
+    let build = told.buildkite.finish(LIMIT);
+    let body = body(&build);
+    assert!(body.contains("2 of 2 jobs failed"), "{body}");
+    assert!(body.contains("the job ended by a signal, and left no report"), "{body}");
+    assert!(body.contains("the job ended with status 137 (signal 9), and left no report"), "{body}");
+    assert!(!body.contains("unused variable"), "{body}");
+    assert_eq!(build.meta_data.len(), 2, "{:?}", build.meta_data);
+    let statuses: Vec<Option<i32>> = build.jobs.iter().map(|job| job.exit_status).collect();
+    // The agent ends with its own -1 for a command that a signal ended.
+    assert_eq!(statuses, [1, 255, 137, 255, 137].map(Some), "{}", build.story());
+    assert!(build.unanswered.is_empty(), "{}", build.story());
+}

@@ -28,7 +28,7 @@ pub fn run(files: &[PathBuf], wanted: &[(&'static dyn Format, PathBuf)]) -> Resu
     for (format, path) in wanted {
         // An image would be a file of this machine that the report names.
         let text = format.render(&merged, &|_| None)?;
-        std::fs::write(path, text)
+        files::write_whole(path, text.as_bytes())
             .map_err(|error| infrastructure(format!("{}: cannot be written: {error}", path.display())))?;
     }
     if wanted.is_empty() {

@@ -150,7 +150,10 @@ impl PipelineFile {
         let path = root.join(PIPELINE);
         let written = fs::create_dir_all(root.join(".buildkite"))
             .and_then(|()| File::create_new(&path))
-            .and_then(|mut file| file.write_all(self.text.as_bytes()));
+            // Half a pipeline would be taken for one.
+            .and_then(|mut file| {
+                file.write_all(self.text.as_bytes()).inspect_err(|_| drop(fs::remove_file(&path)))
+            });
         written.map_err(|error| infrastructure(format!("writing {}: {error}", path.display())))
     }
 

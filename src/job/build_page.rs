@@ -23,6 +23,8 @@ const ROUNDS: usize = 200;
 trait Build {
     /// Sets a value of the meta-data.
     fn set(&mut self, key: &str, value: &str) -> Result<()>;
+    /// The value of a key; none where it is not set.
+    fn get(&mut self, key: &str) -> Result<Option<String>>;
     /// All keys and values of briefs, in the order of the keys.
     fn briefs(&mut self) -> Result<Vec<(String, String)>>;
     /// Replaces the annotation.
@@ -39,6 +41,10 @@ struct OfAgent;
 impl Build for OfAgent {
     fn set(&mut self, key: &str, value: &str) -> Result<()> {
         agent::set_meta_data(key, value)
+    }
+
+    fn get(&mut self, key: &str) -> Result<Option<String>> {
+        agent::meta_data(key)
     }
 
     fn briefs(&mut self) -> Result<Vec<(String, String)>> {
@@ -67,6 +73,14 @@ impl Build for OfAgent {
 pub fn tell(job: &annotation::Job, brief: &Brief, build: Option<&str>) -> Result<()> {
     let context = annotation::context(job);
     add(&mut OfAgent, &context, job.retries > 0, brief, build)
+}
+
+/// Does what [`tell`] does, unless this try of the job has left a brief.
+///
+/// # Errors
+/// As [`tell`].
+pub fn tell_unless_told(job: &annotation::Job, brief: &Brief, build: Option<&str>) -> Result<()> {
+    add_unless_there(&mut OfAgent, &annotation::context(job), job.retries > 0, brief, build)
 }
 
 /// Puts the findings of this step on the lines of the pull request: those of this job, and of the other jobs of
@@ -107,6 +121,22 @@ pub fn show_on_lines(report: &Report, retried: bool) -> Result<()> {
 /// Exit 3 where the agent or Buildkite refuses a call.
 pub fn renew(build: Option<&str>, page: Option<&str>) -> Result<()> {
     settle(&mut OfAgent, None, true, build, page)
+}
+
+/// A brief of an earlier try has the id of another job, and is replaced.
+fn add_unless_there(
+    to: &mut dyn Build,
+    job: &str,
+    retried: bool,
+    brief: &Brief,
+    build: Option<&str>,
+) -> Result<()> {
+    let id = |brief: &Brief| brief.report.jobs.first().and_then(|job| job.id.clone());
+    let there = to.get(&format!("{KEY}{job}"))?;
+    if there.and_then(|text| Brief::read(&text)).is_some_and(|there| id(&there) == id(brief)) {
+        return Ok(());
+    }
+    add(to, job, retried, brief, build)
 }
 
 fn add(to: &mut dyn Build, job: &str, retried: bool, brief: &Brief, build: Option<&str>) -> Result<()> {
@@ -184,6 +214,10 @@ mod tests {
         fn set(&mut self, key: &str, value: &str) -> Result<()> {
             self.with(|state| state.data.insert(key.into(), value.into()));
             Ok(())
+        }
+
+        fn get(&mut self, key: &str) -> Result<Option<String>> {
+            Ok(self.with(|state| state.data.get(key).cloned()))
         }
 
         fn briefs(&mut self) -> Result<Vec<(String, String)>> {
@@ -272,6 +306,25 @@ mod tests {
         assert_eq!(build.0.lock().unwrap().posts, 0);
         add(&mut build, "3", false, &brief(3, true), None).unwrap();
         assert_eq!(build.0.lock().unwrap().posts, 1);
+    }
+
+    #[test]
+    fn a_job_without_a_report_is_added_unless_this_try_of_it_has_told() {
+        let of_try = |id: &str, message: &str| {
+            let mut brief = brief(0, true);
+            brief.report.jobs[0].id = Some(id.into());
+            brief.report.outcomes[0].findings[0].message = message.into();
+            brief
+        };
+        let mut build = Memory::default();
+        let mut shown = |retried, brief: &Brief| {
+            add_unless_there(&mut build, "0", retried, brief, None).unwrap();
+            build.0.lock().unwrap().annotation.clone().unwrap()
+        };
+        assert!(shown(false, &of_try("first", "the fault")).contains("the fault"));
+        assert!(shown(false, &of_try("first", "no report")).contains("the fault"));
+        let retried = shown(true, &of_try("second", "no report"));
+        assert!(retried.contains("no report") && !retried.contains("the fault"), "{retried}");
     }
 
     #[test]

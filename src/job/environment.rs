@@ -7,6 +7,7 @@ use rust_vmm_ci_core::config::Change;
 use rust_vmm_ci_core::exit::usage;
 use rust_vmm_ci_core::model::address::without_password;
 use rust_vmm_ci_core::predecessor;
+use rust_vmm_ci_core::report::annotation;
 use rust_vmm_ci_effects::run::console::Kind;
 use rust_vmm_ci_effects::{container, say};
 use std::ffi::OsString;
@@ -102,6 +103,19 @@ pub struct Step {
     pub branch: Option<String>,
     /// `BUILDKITE_RETRY_COUNT`: how often the job was retried.
     pub retries: u32,
+}
+
+impl Step {
+    /// What distinguishes the job in the annotation of its build.
+    pub fn of_annotation(&self) -> annotation::Job<'_> {
+        annotation::Job {
+            key: self.key.as_deref(),
+            label: self.label.as_deref(),
+            step_id: self.id.as_deref(),
+            parallel: self.parallel_job.as_deref(),
+            retries: self.retries,
+        }
+    }
 }
 
 impl Environment {

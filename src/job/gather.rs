@@ -218,7 +218,7 @@ pub struct Target {
 impl Target {
     /// The configured platform: this machine's where it is among several, else the first. Without
     /// configuration, this machine's platform and operating system.
-    fn of(config: &Config, machine: &Machine) -> Self {
+    pub fn of(config: &Config, machine: &Machine) -> Self {
         let here = machine.platform.unwrap_or(Platform::X86_64);
         let configured = config.platforms.as_deref().unwrap_or_default();
         let other = if configured.contains(&here) { None } else { configured.first().copied() };

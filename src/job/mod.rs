@@ -31,6 +31,7 @@ mod request;
 mod selection;
 #[cfg(test)]
 mod testing;
+pub mod unreported;
 
 pub use gather::{Repository, policy};
 pub use host::variables_that_matter;

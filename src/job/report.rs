@@ -61,13 +61,22 @@ pub fn write_files(root: &Path, report: &Report, wanted: &[(&'static dyn Format,
     let mut all = true;
     for (format, path) in wanted {
         let text = format.render(report, &|artifact| image(root, artifact));
-        let written = text.and_then(|text| Ok(std::fs::write(path, text)?));
+        let written = text.and_then(|text| Ok(files::write_whole(path, text.as_bytes())?));
         if let Err(error) = written {
             say::error(format_args!("the report was not written to {}: {error:#}", path.display()));
+            remove_old(path);
             all = false;
         }
     }
     all
+}
+
+/// Removes the report of an earlier run. A reader would take it for the one that could not be written.
+fn remove_old(path: &Path) {
+    let is_plain = path.symlink_metadata().is_ok_and(|found| found.is_file());
+    if is_plain && std::fs::File::options().write(true).open(path).is_ok() {
+        let _ = std::fs::remove_file(path);
+    }
 }
 
 /// The bytes of an image that a check made.
@@ -124,13 +133,7 @@ fn upload_and_annotate(gathered: &Gathered, report: &Report) -> Result<()> {
     if let Err(error) = upload_report(root, report, &page, &whole) {
         say::error(format_args!("the report was not uploaded: {error:#}"));
     }
-    let job = annotation::Job {
-        key: step.key.as_deref(),
-        label: step.label.as_deref(),
-        step_id: step.id.as_deref(),
-        parallel: step.parallel_job.as_deref(),
-        retries: step.retries,
-    };
+    let job = step.of_annotation();
     build_page::tell(&job, &Brief::of(report, Some(&whole)), step.build.as_deref()).or_else(|error| {
         say::note(format_args!("the job has an annotation of its own: {error:#}"));
         annotate_alone(report, &job, &page)
@@ -149,7 +152,7 @@ fn annotate_alone(report: &Report, job: &annotation::Job, page: &str) -> Result<
 
 /// The report with what this process's environment says about the job: a report from a container does not know
 /// this, and could not be trusted about it.
-fn with_job(report: &Report, environment: &Environment) -> Report {
+pub fn with_job(report: &Report, environment: &Environment) -> Report {
     let step = &environment.step;
     if !environment.buildkite {
         return report.clone();

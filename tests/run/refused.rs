@@ -1,6 +1,6 @@
 //! A person's mistake gets one error that says what to do, and the exit status 2.
 
-use super::{Sample, said};
+use super::{MANIFEST, Said, Sample, said};
 use serde_json::json;
 
 /// Arguments, and what the refusal must say.
@@ -155,5 +155,29 @@ fn a_full_disk_below_the_output_is_noticed() {
         assert_eq!(output.status.code(), Some(3), "{args:?}: {said}");
         assert!(said.contains("could not be written"), "{args:?}: {said}");
         assert_eq!(sample.run(args).code, Some(0), "{args:?}");
+    }
+}
+
+#[test]
+fn what_no_machine_can_finish_is_refused_at_once_with_what_mends_it() {
+    let package = |rest: &str| format!("{MANIFEST}{rest}");
+    let features =
+        |count: usize| (0..count).fold("[features]\n".to_owned(), |all, n| format!("{all}f{n} = []\n"));
+    let globs = format!("[workspace]\nmembers = [\"{}\"]\n", ["**/*"; 32].join("/"));
+    let deep = format!("{}f", "a/".repeat(64));
+    for (manifest, mode, told) in [
+        (package(&globs), "powerset", "visits too many folders; name the members' folders"),
+        (package(&features(16)), "powerset", "65536 combinations"),
+        (package(&features(16)), "powerset-all", "65536 combinations"),
+        (package(&features(10_000)), "each", "10002 combinations"),
+    ] {
+        let sample = Sample::new(&[("Cargo.toml", &manifest), (&deep, "")]);
+        let options = format!(r#"{{"docker": false, "features": "{mode}"}}"#);
+        let begin = std::time::Instant::now();
+        let Said { code, text } =
+            said(sample.command(&["run", "build-gnu"]).env("BUILDKITE_PLUGIN_CONFIGURATION", options));
+        assert_eq!(code, Some(2), "{text}");
+        assert!(text.contains(told), "{text}");
+        assert!(begin.elapsed().as_secs() < 10, "{:?}: {told}", begin.elapsed());
     }
 }

@@ -1,5 +1,5 @@
 //! The one opener of files that somebody else may have written: the files of the checkout, and what a
-//! container leaves.
+//! container leaves. And the one writer of files that are asked for ([`write_whole`]).
 //!
 //! The author of a pull request decides what kind of file each path is. A link could lead to the agent's
 //! secrets, a pipe could block for ever, a device could fill the memory. So a file is opened here only if it is
@@ -13,8 +13,10 @@ mod system;
 #[cfg(not(target_os = "linux"))]
 #[path = "files/no_linux.rs"]
 mod system;
+mod whole;
 
 pub use checkout::Checkout;
+pub use whole::write_whole;
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};

@@ -26,6 +26,7 @@ pub mod docker;
 #[cfg(target_os = "linux")]
 pub mod folder;
 pub mod modules;
+pub mod one_step;
 #[cfg(target_os = "linux")]
 pub mod podman;
 #[cfg(target_os = "linux")]

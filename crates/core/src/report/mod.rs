@@ -24,6 +24,7 @@ pub mod table;
 mod test;
 pub mod text;
 mod timings;
+pub mod unreported;
 
 pub use finding::{Finding, Identity, Level, Place};
 pub use findings::Findings;

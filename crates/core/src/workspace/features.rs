@@ -11,8 +11,9 @@ use std::collections::BTreeSet;
 /// A set of features, in the order in which Cargo receives them.
 pub type FeatureSet = Vec<String>;
 
-/// The greatest number of sets. More are refused, because no machine could run them all.
-const MOST_SETS: usize = 1 << 16;
+/// The greatest number of sets of a package. More are refused: a machine that needs a fifth of a second for each
+/// would need a quarter of an hour, the time that a step has.
+const MOST_SETS: usize = 1 << 12;
 
 /// The keys of `[package.metadata.cargo-all-features]` that change the enumeration.
 #[derive(Debug, Default)]
@@ -96,7 +97,7 @@ pub fn is_skipped(package: &Package) -> bool {
 /// `skip_package` in the root of a workspace, and not in the folder of a member.
 ///
 /// # Errors
-/// There are more than 65,536 sets. The error says which setting limits their number.
+/// There are more than 4,096 sets. The error says what limits their number.
 pub fn sets(package: &Package, mode: FeatureMode, heeds_skip: bool) -> Result<Vec<FeatureSet>, String> {
     let settings = Settings::of(package);
     if settings.skip_package && heeds_skip {
@@ -111,10 +112,12 @@ pub fn sets(package: &Package, mode: FeatureMode, heeds_skip: bool) -> Result<Ve
     let count = sizes.iter().fold(0_usize, |sum, size| sum.saturating_add(choose(features.len(), *size)));
     if count > MOST_SETS {
         return Err(format!(
-            "{}: {} features make {count} combinations; set `max_combination_size` in \
-             [package.metadata.cargo-all-features], or the option `features: each`",
+            "{}: {} features make {count} combinations, and at most {MOST_SETS} are run; set \
+             `max_combination_size` or `denylist` in [package.metadata.cargo-all-features] of its Cargo.toml, or \
+             the option `features: {}`",
             package.name,
-            features.len()
+            features.len(),
+            if features.len() < MOST_SETS && mode != FeatureMode::Each { "each" } else { "all" }
         ));
     }
     let skipped = |set: &[String]| {
@@ -294,5 +297,10 @@ mod tests {
         let package = package(&Value::Object(features), &[], &json!({}));
         assert!(sets(&package, FeatureMode::Powerset, true).unwrap_err().contains("1048576 combinations"));
         assert_eq!(sets(&package, FeatureMode::Each, true).unwrap().len(), 22);
+        let features: serde_json::Map<String, Value> =
+            (0..10_000).map(|i| (format!("f{i}"), json!([]))).collect();
+        let each = sets(&self::package(&Value::Object(features), &[], &json!({})), FeatureMode::Each, true);
+        let refusal = each.unwrap_err();
+        assert!(refusal.contains("10002 combinations") && refusal.contains("`features: all`"), "{refusal}");
     }
 }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 /// The number of folders that all globs of a workspace may visit together. A workspace of a thousand crates
 /// needs some thousands.
-const MOST_VISITS: usize = 500_000;
+pub(super) const MOST_VISITS: usize = 500_000;
 
 /// Expands globs, within bounds.
 pub struct Globs<'f> {
@@ -61,7 +61,7 @@ impl<'f> Globs<'f> {
                     next.push(file_in(dir, segment));
                 }
                 if self.visits > MOST_VISITS {
-                    return Err(refused(" visits too many folders; name the members' folders".into()));
+                    return Err(too_many(pattern));
                 }
             }
             found = next;
@@ -104,17 +104,25 @@ impl<'f> Globs<'f> {
     }
 }
 
+/// The error for a glob that leads to too many folders.
+pub(super) fn too_many(pattern: &str) -> anyhow::Error {
+    usage(format!(
+        "Cargo.toml: workspace.members: {} visits too many folders; name the members' folders",
+        value(pattern)
+    ))
+}
+
 /// Whether a pattern has wildcards, so that it is more than a path.
 pub fn is_glob(pattern: &str) -> bool {
     pattern.contains(['*', '?', '['])
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::workspace::MemoryFiles;
 
-    fn tree(depth: usize) -> MemoryFiles {
+    pub(in super::super) fn tree(depth: usize) -> MemoryFiles {
         let mut files = MemoryFiles::default();
         let mut dir = String::new();
         for level in 0..depth {

@@ -11,8 +11,10 @@ mod members;
 mod outside;
 pub mod parallel;
 pub mod path;
+mod ways;
 
 pub use cargo_config::CargoConfig;
 pub use files::{Files, Link, MemoryFiles, unreadable};
 pub use members::{Crate, Crates, Reach};
 pub use outside::Outside;
+pub use ways::require_few_folders;

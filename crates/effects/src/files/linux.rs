@@ -1,10 +1,11 @@
-//! Access to what is below an open folder without following any link: one call of the kernel for each path.
+//! Access to what is below an open folder without following any link: one call of the kernel for each path; and
+//! files that have no name yet.
 
 use super::is_absent;
-use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, linkat, openat, openat2};
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
 
 /// An open folder.
@@ -90,4 +91,21 @@ impl Folder {
             }
         }
     }
+}
+
+/// A new file in a folder, to write, without a name (`O_TMPFILE` of `open(2)`). None where the file system has no
+/// such files.
+pub fn unnamed_file(folder: &Path) -> Option<File> {
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    openat(CWD, folder, flags, Mode::from_raw_mode(0o666)).ok().map(Into::into)
+}
+
+/// Gives such a file a name.
+///
+/// # Errors
+/// If something has this name, or the system refuses.
+pub fn name_file(file: &File, path: &Path) -> io::Result<()> {
+    // The way of `open(2)` for a process without further rights.
+    let opened = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(linkat(CWD, opened, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
 }

@@ -40,3 +40,16 @@ impl Folder {
         match *self {}
     }
 }
+
+/// None.
+pub fn unnamed_file(_folder: &Path) -> Option<File> {
+    None
+}
+
+/// Never called with success.
+///
+/// # Errors
+/// Always: [`unnamed_file`] gives none.
+pub fn name_file(_file: &File, _path: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}

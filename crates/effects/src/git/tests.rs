@@ -211,3 +211,17 @@ fn a_path_that_was_changed_back_is_touched_and_does_not_differ() {
     assert_eq!(git.changed(&base).unwrap(), [""; 0]);
     assert_eq!(git.touched(&base).unwrap(), ["a"]);
 }
+
+#[test]
+fn a_commit_is_what_its_hash_says_though_another_replaces_it() {
+    let repository = Repository::new();
+    repository.commit("one");
+    let real = repository.commit("real");
+    repository.git(&["reset", "--quiet", "--soft", "HEAD~"]);
+    let other = repository.commit("other");
+    repository.git(&["replace", &real, &other]);
+    assert_eq!(repository.git(&["log", "-1", "--format=%s", &real]), "other");
+    let git = Git::at(&repository.root).unwrap();
+    let said = git.log(None, &real, "%s").unwrap();
+    assert_eq!(String::from_utf8_lossy(&said).split('\0').next(), Some("real"));
+}

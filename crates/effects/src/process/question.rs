@@ -18,6 +18,10 @@ const GRACE: Duration = Duration::from_millis(500);
 /// asks git for the commit.
 const AFTER_CANCEL: Duration = Duration::from_secs(1);
 
+/// How much of the beginning of a standard error is kept, and how much of its end, in bytes. It is read by people
+/// and searched for known messages. Cargo quotes a line of a file whole, whatever its length.
+const KEPT: usize = 256 << 10;
+
 thread_local! {
     /// When the work of this thread must have ended.
     static LIMIT: Cell<Option<Instant>> = const { Cell::new(None) };
@@ -48,7 +52,7 @@ pub struct Captured {
     pub status: ExitStatus,
     /// All of its standard output.
     pub stdout: Vec<u8>,
-    /// All of its standard error.
+    /// Its standard error; of a very long one the beginning and the end.
     pub stderr: Vec<u8>,
 }
 
@@ -126,7 +130,7 @@ fn ask_with_input(command: &Command, input: Vec<u8>) -> Result<Captured, Error> 
     let deadline = Instant::now().checked_add(within);
     let has_child = HasChild::new();
     let child = spawn(command, input, Stdio::piped)?;
-    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let (mut stdout, mut stderr, mut left_out) = (Vec::new(), Vec::new(), 0);
     let watch = Watch {
         deadline,
         heeds_cancel: heeds_cancel && !begun_cancelled,
@@ -136,10 +140,11 @@ fn ask_with_input(command: &Command, input: Vec<u8>) -> Result<Captured, Error> 
     };
     let mut take = |stream, piece: &[u8]| match stream {
         Stream::Stdout => stdout.extend_from_slice(piece),
-        Stream::Stderr => stderr.extend_from_slice(piece),
+        Stream::Stderr => keep_ends(&mut stderr, &mut left_out, piece),
     };
     let watched = watch.until_gone(child, &mut take, &mut |_| {});
     drop(has_child);
+    let stderr = joined(stderr, left_out);
     let shown = || command.to_string();
     let (ended, status) =
         watched.map_err(|error| Error::Lost { command: shown(), error: std::sync::Arc::new(error) })?;
@@ -150,5 +155,49 @@ fn ask_with_input(command: &Command, input: Vec<u8>) -> Result<Captured, Error> 
         Ended::TimedOut => Err(Error::TimedOut { command: shown(), after: within, said: Said::of(&stderr) }),
         Ended::Cancelled => Err(Error::Cancelled { command: shown(), said: Said::of(&stderr) }),
         Ended::Exited(_) | Ended::Signaled(_) => Ok(Captured { status, stdout, stderr }),
+    }
+}
+
+/// Adds a piece to what is kept of a long text: its beginning, and at least as much of its end. `left_out` counts
+/// the bytes between the two.
+fn keep_ends(kept: &mut Vec<u8>, left_out: &mut usize, piece: &[u8]) {
+    kept.extend_from_slice(piece);
+    // In large steps, so that the end is not moved for each piece.
+    if kept.len() > 4 * KEPT {
+        let end = kept.len() - KEPT;
+        kept.drain(KEPT..end);
+        *left_out += end - KEPT;
+    }
+}
+
+/// The text that [`keep_ends`] kept, with a line that says how much is missing.
+fn joined(mut kept: Vec<u8>, left_out: usize) -> Vec<u8> {
+    if left_out > 0 {
+        let line = format!("\n… {left_out} bytes are left out …\n");
+        kept.splice(KEPT..KEPT, line.into_bytes());
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_text_the_beginning_and_the_end_are_kept() {
+        let of = |length: usize, piece: usize| {
+            let (mut kept, mut left_out) = (Vec::new(), 0);
+            let text: Vec<u8> = (0..length).map(|at| b'a' + u8::try_from(at % 26).unwrap()).collect();
+            text.chunks(piece).for_each(|piece| keep_ends(&mut kept, &mut left_out, piece));
+            (text, joined(kept, left_out))
+        };
+        let (text, kept) = of(4 * KEPT, 1000);
+        assert_eq!(kept, text);
+        for piece in [1000, 10 * KEPT] {
+            let (text, kept) = of(20 * KEPT, piece);
+            assert!(kept.len() <= 5 * KEPT, "{}", kept.len());
+            assert!(kept.starts_with(&text[..KEPT]) && kept.ends_with(&text[19 * KEPT..]));
+            assert!(String::from_utf8_lossy(&kept).contains(" bytes are left out …\n"));
+        }
     }
 }

@@ -317,7 +317,7 @@ impl Benchmarks {
     fn plot(&self, root: &Path, compared: &Compared) -> Result<Artifact> {
         let path = self.folder.join("bench.svg");
         let svg = bench_plot::svg(&compared.both)?;
-        std::fs::write(&path, svg).with_context(|| format!("writing {}", path.display()))?;
+        files::write_whole(&path, svg.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
         Ok(Artifact { name: "benchmarks".into(), path: shown(&path, root), image: true })
     }
 }

@@ -17,6 +17,7 @@ use super::llvm::{Llvm, Report};
 use super::preamble::in_workspace;
 use super::stopwatch;
 use super::toolchain::Toolchain;
+use crate::files;
 use crate::git::Git;
 use crate::process::{Command, Ended, Stream};
 use anyhow::{Context as _, Result};
@@ -242,7 +243,7 @@ impl Measurement<'_, '_> {
         let mut artifacts = Vec::new();
         let mut keep = |name: &str, file: &str, content: &[u8]| -> Result<()> {
             let path = self.folder.join(file);
-            std::fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+            files::write_whole(&path, content).with_context(|| format!("writing {}", path.display()))?;
             let path = coverage::shown(&path, self.context.root);
             artifacts.push(Artifact { name: name.into(), path, image: false });
             Ok(())
@@ -309,7 +310,7 @@ impl Measurement<'_, '_> {
                 Some(held) => coverage_file::with_score(&held.text, figure).map_err(exit::infrastructure)?,
                 None => coverage_file::new_text(figure),
             };
-            std::fs::write(&path, text).with_context(|| format!("writing {name}"))?;
+            files::write_whole(&path, text.as_bytes()).with_context(|| format!("writing {name}"))?;
             Some(format!("wrote {figure:.2} to {name}"))
         } else {
             None

@@ -138,6 +138,7 @@ pub fn unknown(context: &mut Context<'_>, error: WorkspaceError) -> Stop {
             context.say(&reason);
             Finding::error(reason)
         }
+        WorkspaceError::TooMuch(reason) => return exit::usage(reason).into(),
         WorkspaceError::NothingSelected(reason) => return exit::usage(reason).into(),
         WorkspaceError::NotAsked(error) => return error.into(),
         error @ WorkspaceError::Unreadable(_) => return error.into(),

@@ -172,6 +172,17 @@ mod tests {
     }
 
     #[test]
+    fn a_test_failed_where_its_own_thread_panicked_or_where_it_should_have() {
+        let mut panics = read("thread 'a' (1) panicked at a.rs:1:1:\nthread 'b' (2) panicked at b.rs:2:2:");
+        let of = |panics: &Panics, name: &str| panics.of_test(name).map(ToString::to_string);
+        assert_eq!(of(&panics, "a").as_deref(), Some("a.rs:1:1"));
+        assert_eq!(of(&panics, "c"), None);
+        assert_eq!(of(&read("thread 'main' panicked at m.rs:3:3:"), "c").as_deref(), Some("m.rs:3:3"));
+        panics.read("note: test did not panic as expected at s.rs:4:4");
+        assert_eq!(of(&panics, "a").as_deref(), Some("s.rs:4:4"));
+    }
+
+    #[test]
     fn a_stack_that_is_used_up_is_known_with_its_thread() {
         let panics =
             read("\nthread 'deep' (7) has overflowed its stack\nfatal runtime error: stack overflow");

@@ -18,6 +18,8 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// The pause between two looks for a container that the engine may still create.
+const LOOK: Duration = Duration::from_millis(200);
 /// The wait before the second try of a pull. It doubles with every further try.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// Words that `docker run --network` takes for a mode and not for the name of a network.
@@ -140,17 +142,24 @@ impl Engine {
     }
 
     /// Kills and removes the containers of a job. It looks again until there is none, because the engine
-    /// may be about to start one.
-    pub fn remove_containers(self, job: &str, deadline: Instant) -> Result<(), Failure> {
+    /// may be about to start one. Where there is none at first, it looks until `late`: the engine goes on to
+    /// create a container after its program was ended.
+    pub fn remove_containers(self, job: &str, late: Instant, deadline: Instant) -> Result<(), Failure> {
         let filter = format!("label={LABEL}={job}");
         let find = ["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter];
         let mut failed = None;
+        let mut any = false;
         loop {
             let found = self.ask_by(&find, deadline)?;
             let found: BTreeSet<&str> = found.split_whitespace().collect();
             if found.is_empty() {
-                return Ok(());
+                if any || Instant::now() + LOOK >= late.min(deadline) {
+                    return Ok(());
+                }
+                thread::sleep(LOOK);
+                continue;
             }
+            any = true;
             if Instant::now() >= deadline {
                 let tried = format!("cannot remove the containers of job {job}");
                 return Err(failed.unwrap_or_else(|| Failure::of(tried, Ended::TimedOut, "")));

@@ -17,6 +17,8 @@ const LIMIT: Duration = Duration::from_millis(4500);
 /// The longest that a clean-up may take in the command hook of a cancelled job. `pre-exit` follows and
 /// does what is left.
 const SHORT: Duration = Duration::from_millis(1500);
+/// How long the engine may take to create a container after its program was ended.
+const LATE: Duration = Duration::from_secs(1);
 /// The folder whose files are given to their owner, in the container that does so.
 const FOLDER: &str = "/rust-vmm-ci/folder";
 /// Our program in that container.
@@ -33,7 +35,9 @@ pub fn clean_up(job: &Job) {
     let deadline = deadline();
     for folder in left_behind(job) {
         let id = folder.record().job.clone();
-        if let Err(error) = settle(folder, deadline) {
+        // What an earlier job began to create is there by now.
+        let late = if id == job.id { LATE } else { Duration::ZERO };
+        if let Err(error) = settle_within(late, folder, deadline) {
             say::error(format_args!("cleaning up after job {id}: {error:#}"));
         }
     }
@@ -43,11 +47,16 @@ pub fn clean_up(job: &Job) {
 ///
 /// # Errors
 /// With the first step that failed. The folder then stays, so that the next job tries again.
-pub fn settle(mut folder: JobFolder, deadline: Instant) -> Result<()> {
+pub fn settle(folder: JobFolder, deadline: Instant) -> Result<()> {
+    settle_within(LATE, folder, deadline)
+}
+
+/// Does what [`settle`] does. `late` is how long a container may still come.
+fn settle_within(late: Duration, mut folder: JobFolder, deadline: Instant) -> Result<()> {
     let Some(container) = folder.record().container.clone() else { return folder.remove_by(deadline) };
     // This comes first, because the engine may be about to start the container.
     folder.withdraw()?;
-    container.engine.remove_containers(&folder.record().job, deadline)?;
+    container.engine.remove_containers(&folder.record().job, Instant::now() + late, deadline)?;
     give_back(&container.checkout, &folder.record().job, &container, deadline)?;
     finish(folder, deadline)
 }

@@ -126,7 +126,7 @@ pub fn runs(
     }
     let mut all = Vec::new();
     for member in &members {
-        let sets = features::sets(member, mode, in_root).map_err(WorkspaceError::Uncombinable)?;
+        let sets = features::sets(member, mode, in_root).map_err(WorkspaceError::TooMuch)?;
         let member_dir = member.manifest_path.parent().map_or(dir, |parent| parent.as_std_path());
         all.extend(sets.into_iter().map(|set| {
             let mut flags: Vec<String> =

@@ -3,11 +3,12 @@
 use super::combine::{Asking, CargoRun, Resolutions, runs};
 use super::once_map::OnceMap;
 use super::toolchain::{NoToolchain, Toolchain, decided_in};
+use crate::files::Checkout;
 use crate::process::{self, Command};
 use cargo_metadata::Metadata;
 use rust_vmm_ci_core::checks::cargo::CargoCommand;
 use rust_vmm_ci_core::model::FeatureMode;
-use rust_vmm_ci_core::workspace::flags::Mentions;
+use rust_vmm_ci_core::workspace::{self, flags::Mentions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,9 @@ pub enum WorkspaceError {
     /// the predecessor's tool fails then.
     #[error("{0}")]
     Uncombinable(String),
+    /// The repository asks for more than a machine can do: a sentence that says where, and how to mend it.
+    #[error("{0}")]
+    TooMuch(String),
     /// The options leave out every package: a sentence that says which options.
     #[error("{0}")]
     NothingSelected(&'static str),
@@ -97,6 +101,12 @@ impl JobFacts {
     ) -> Result<Arc<Metadata>, WorkspaceError> {
         let question = cargo.clone().args(["metadata", "--format-version=1"]).args(flags).dir(dir);
         self.metadata.get_or_make((dir.to_owned(), surroundings(&question)), || {
+            // Cargo would visit the folders for hours before it answers.
+            let within = |folder: &&Path| folder.starts_with(&self.root);
+            for folder in dir.ancestors().take_while(within) {
+                let refused = workspace::require_few_folders(&Checkout::at(folder, 1));
+                refused.map_err(|error| WorkspaceError::TooMuch(error.to_string()))?;
+            }
             let captured = process::ask(&question.within(CARGO_ANSWERS_WITHIN))?;
             if !captured.status.success() {
                 return Err(WorkspaceError::Refused(captured.complaint()));
