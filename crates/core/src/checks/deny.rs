@@ -142,13 +142,13 @@ fn show(line: &[u8]) -> Option<String> {
     match parse(line) {
         Some(Line::Diagnostic(diagnostic)) => {
             let code = diagnostic.lint().map_or_else(String::new, |code| format!("[{code}]"));
-            Some(shown::line(&format!("{}{code}: {}", diagnostic.severity, diagnostic.message)).into_owned())
+            Some(shown::message(&format!("{}{code}: {}", diagnostic.severity, diagnostic.message)))
         }
         Some(Line::Log { level, message }) => {
-            Some(shown::block(&format!("{}: {}", level.to_lowercase(), message.trim_end())).into_owned())
+            Some(shown::message(&format!("{}: {}", level.to_lowercase(), message.trim_end())))
         }
         Some(Line::Summary(_)) => None,
-        None => Some(String::from_utf8_lossy(line).trim_end().to_owned()),
+        None => Some(shown::message(String::from_utf8_lossy(line).trim_end())),
     }
 }
 
@@ -196,7 +196,7 @@ fn findings(answer: &Answer<'_>) -> Result<Vec<Finding>> {
     } else {
         said.join("; ")
     };
-    Err(exit::infrastructure(format!("cargo-deny could not do its work: {}", shown::block(&said))))
+    Err(exit::infrastructure(format!("cargo-deny could not do its work: {}", shown::message(&said))))
 }
 
 /// The first of these files in the check's folder, else in a folder above it, up to the repository's root.
@@ -255,7 +255,7 @@ impl Diagnostic {
         for way in self.graphs.iter().filter(|graph| !graph.parents.is_empty()).map(Graph::way) {
             lines.push(format!("used by: {}", way.join(" > ")));
         }
-        shown::block(&lines.join("\n")).into_owned()
+        shown::message(&lines.join("\n"))
     }
 }
 

@@ -36,9 +36,9 @@ pub struct Repeats {
 
 impl Repeats {
     /// Makes the folder with the links to `program`, which is this program. `kept_examples` is the folder for
-    /// compiled examples in documentation; without it, each is compiled alone and none is kept. It returns none, and all tests run, in four
-    /// cases: the toolchain has no rustdoc, cargo takes no configuration by options, this program's file is
-    /// gone, or a path is not UTF-8, as an option of cargo must be.
+    /// compiled examples in documentation; without it, each is compiled alone and none is kept. It returns none,
+    /// and all tests run, in four cases: the toolchain has no rustdoc, cargo takes no configuration by options,
+    /// this program's file is gone, or a path is not UTF-8, as an option of cargo must be.
     ///
     /// # Errors
     /// Where the file system refuses.
