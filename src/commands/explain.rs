@@ -107,7 +107,7 @@ fn groups(checks: &[PlannedCheck], config: &Config, times: &Times) -> Result<Vec
 
 /// The time that a job takes, in seconds: platforms are split over jobs by it.
 fn seconds(group: &Group, times: &Times) -> f64 {
-    group.checks.iter().map(|check| time(check, times).seconds).sum()
+    group.run().into_iter().map(|check| time(check, times).seconds).sum()
 }
 
 fn time(check: &PlannedCheck, times: &Times) -> Time {
@@ -120,6 +120,10 @@ fn job_lines(group: &Group, times: &Times) -> String {
     let width = width.unwrap_or_default();
     let mut text = format!("{}\n  is a step with these checks (option jobs):\n", group.label);
     for check in &group.checks {
+        if let Some(reason) = check.left_out() {
+            let _ = writeln!(text, "  {:width$}  left out: {reason}  (option select)", check.label.as_str());
+            continue;
+        }
         let Time { seconds, origin } = time(check, times);
         let _ = writeln!(text, "  {:width$}  {seconds:.0} s  ({origin})", check.label.as_str());
     }
@@ -129,7 +133,9 @@ fn job_lines(group: &Group, times: &Times) -> String {
 
 /// The line about the job that runs a check, with the times that put the check there.
 fn group_line(step: &Explained, group: &Group, times: &Times) -> String {
-    let Some(check) = &step.check else { return String::new() };
+    let Some(check) = step.check.as_ref().filter(|check| check.left_out().is_none()) else {
+        return String::new();
+    };
     let Time { seconds: own, origin } = time(check, times);
     let all = seconds(group, times);
     format!("  runs in {}: {own:.0} s of its {all:.0} s  ({origin})\n", group.label)

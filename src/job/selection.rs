@@ -43,7 +43,10 @@ struct Known {
 
 impl Known {
     fn before(&self, path: &str) -> Before {
-        // A path that did not change is not asked for.
+        // A path that did not change is not asked for. One with a line end cannot be.
+        if path.contains(['\n', '\r']) {
+            return Before::Unknown;
+        }
         match self.texts.as_ref().map(|texts| texts.get(path)) {
             Some(Some(Some(text))) => Before::Text(text.clone()),
             Some(None) => Before::Absent,
@@ -87,7 +90,7 @@ fn change(root: &Path, tests: &[String]) -> Result<Result<Known, String>> {
     }
     let tracked = git.tracked()?;
     let is_read = |path: &&str| {
-        tests.iter().any(|file| file == path)
+        tests.iter().chain(&tracked.links).any(|file| file == path)
             || matches!(path.rsplit('/').next(), Some("Cargo.toml" | "Cargo.lock"))
     };
     let mut wanted: Vec<&str> = paths.iter().map(String::as_str).filter(is_read).collect();

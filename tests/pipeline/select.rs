@@ -154,14 +154,37 @@ fn a_base_that_cannot_be_fetched_is_taken_as_it_is_and_a_change_that_was_taken_b
 }
 
 #[test]
-fn a_crates_job_cannot_be_left_out_of_a_platforms_job() {
-    let case = changed(&[]);
+fn a_platforms_job_runs_the_checks_that_the_change_reaches() {
+    let steps = json!([{"label": "crate", "command": "cd {crate_path} && cargo test", "platform": "x86_64"}]);
     let config = json!({"mode": "upload", "workspace": "selective", "select": "changes", "jobs": "per-platform",
-        "standard": false, "steps": [{"label": "crate", "command": "cargo test -p {crate}"}]});
-    std::fs::write(case.repository().join("c.json"), config.to_string()).unwrap();
-    let output =
-        case.program(BINARY).args(["pipeline", "--config", "c.json"]).current_dir(case.repository()).output();
-    let output = output.unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot be gated on each crate's files"));
+        "platform": "x86_64", "standard": false, "steps": steps});
+    let with = |case: &Case, config: &str, args: &[&str]| {
+        std::fs::write(case.repository().join("c.json"), config).unwrap();
+        let args = args.iter().copied().chain(["--config", "c.json"]);
+        let output = case.program(BINARY).args(args).current_dir(case.repository()).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Printed { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    };
+    let planned = |case: &Case| {
+        let said = with(case, &config.to_string(), &["pipeline"]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        let pipeline: Value = serde_json::from_str(&said.out).unwrap();
+        let [step] = &pipeline["steps"].as_array().unwrap()[..] else { panic!("{pipeline}") };
+        step.clone()
+    };
+    let case = changed(&[("a/src/lib.rs", "// new"), (".gitignore", "c.json\n")]);
+    let step = planned(&case);
+    assert_eq!(step.get("skip"), None);
+    let options = step["plugins"][0].as_object().unwrap().values().next().unwrap();
+    assert_eq!(options["only"], json!(["a: crate-x86_64", "b: crate-x86_64"]), "{options}");
+    // The job plans these checks, and no other.
+    let listed = with(&case, &options.to_string(), &["list"]).out;
+    let has = |name: &str| listed.contains(&format!(" {name}: crate-x86_64 "));
+    assert!(has("a") && has("b") && !has("c"), "{listed}");
+    let label = step["label"].as_str().unwrap();
+    let told = with(&case, &config.to_string(), &["explain", label]).out;
+    assert!(told.contains("c: crate-x86_64  left out: no change reaches c  (option select)"), "{told}");
+
+    let case = changed(&[("README.md", "new"), (".gitignore", "c.json\n")]);
+    assert_eq!(planned(&case)["skip"], "no change reaches a");
 }

@@ -19,6 +19,9 @@ pub const NAME: &str = "semver";
 /// The version of cargo-semver-checks whose output is read here.
 pub const VERSION: &str = "0.51.0";
 
+/// The tool's folder in the target directory.
+const FOLDER: &str = "semver-checks";
+
 /// The check.
 pub const CHECK: Check = Check {
     name: NAME,
@@ -271,7 +274,8 @@ fn place(item: &str) -> Option<(&str, u32)> {
 }
 
 /// The file of the package that a path means. The path is in the package, in a release that Cargo has unpacked,
-/// or in a copy of the base. So its longest end that is a file of the package counts.
+/// or in a copy of the base. So its longest end that is a file of the package counts. The copy is below the
+/// tool's own folder in the target directory, which may itself be in the package.
 fn in_package(path: &str, answer: &Answer<'_>) -> Option<String> {
     let path = path.replace('\\', "/");
     // A drive is no folder.
@@ -280,8 +284,9 @@ fn in_package(path: &str, answer: &Answer<'_>) -> Option<String> {
     if parts.contains(&"..") {
         return None;
     }
-    let mut ends =
-        (0..parts.len()).map(|from| file_in(answer.folder, &parts.get(from..).unwrap_or_default().join("/")));
+    let copied = parts.iter().rposition(|part| *part == FOLDER).map_or(0, |at| at + 1);
+    let mut ends = (copied..parts.len())
+        .map(|from| file_in(answer.folder, &parts.get(from..).unwrap_or_default().join("/")));
     ends.find(|file| (answer.is_file)(file))
 }
 

@@ -37,7 +37,7 @@ pub use version::require_version;
 use crate::model::{FeatureMode, Os, Platform};
 use crate::options::Source;
 use indexmap::IndexMap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The plugin's configuration, as read and checked (design.md, "Options").
@@ -183,7 +183,7 @@ pub enum Mode {
 }
 
 /// See [`Config::workspace`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum WorkspaceMode {

@@ -5,7 +5,7 @@ use super::options::{self, JobOptions, Machine, ManyChecks, PlanOptions};
 use super::step::{Renderer, Shared, Step, plugins};
 use crate::buildkite::STEP_OPTIONS;
 use crate::checks::times::Times;
-use crate::config::{Config, WorkspaceMode};
+use crate::config::Config;
 use crate::exit::usage;
 use crate::model::{CheckName, Origin, Os, Platform, StepLabel};
 use crate::plan::{AS_IMAGE, PlannedCheck, StepSettings, split};
@@ -39,20 +39,27 @@ pub struct Group {
     pub checks: Vec<PlannedCheck>,
 }
 
+impl Group {
+    /// The checks that its job runs: those that the change reaches, or all if none is. Then the step is left out.
+    pub fn run(&self) -> Vec<&PlannedCheck> {
+        let run: Vec<_> = self.checks.iter().filter(|check| check.left_out().is_none()).collect();
+        if run.is_empty() { self.checks.iter().collect() } else { run }
+    }
+}
+
 impl Groups {
     /// Sorts planned checks by platform, and divides those of each platform by the `times` that they take.
     ///
     /// # Errors
-    /// Exit 2 for a check of one crate, because its step runs only if the crate's files change.
+    /// Exit 2 for a check that the agent runs only if certain files change.
     pub fn of(checks: Vec<PlannedCheck>, config: &Config, times: &Times) -> Result<Self> {
         let mut groups = Self { jobs: Vec::new(), any: Vec::new(), alone: Vec::new() };
         let mut platforms: IndexMap<Platform, Vec<PlannedCheck>> = IndexMap::new();
-        let is_selective = config.workspace == WorkspaceMode::Selective;
         for check in checks {
-            if check.if_changed.is_some() || is_selective && check.decision.is_some() {
+            if check.if_changed.is_some() {
                 return Err(config.source.named_in(usage(
-                    "jobs: per-platform: a platform's one job cannot be gated on each crate's files; \
-                     leave out `workspace: selective` or `jobs`",
+                    "jobs: per-platform: a platform's one job cannot be gated on each crate's files; add \
+                     `select: changes`, or leave out `workspace: selective` or `jobs`",
                 )));
             }
             match check.platform {
@@ -107,21 +114,21 @@ fn jobs_of(platform: Platform, checks: &[PlannedCheck], config: &Config, times: 
 
 /// The step of a job.
 fn step(group: &Group, config: &Config, reference: &str) -> Result<Step<'static>> {
-    let Group { platform, checks, .. } = group;
-    let (platform, settings) = (*platform, group.machine.as_ref());
+    let (platform, settings) = (group.platform, group.machine.as_ref());
+    let checks: Vec<PlannedCheck> = group.run().into_iter().cloned().collect();
     let os = checks.first().map_or(Os::Linux, |check| check.os);
     let agents = settings.map(|settings| settings.agents.to_map()).unwrap_or_default();
-    let docker = settings.and_then(|settings| settings.docker.as_ref()).map(|_| merged_docker(checks));
+    let docker = settings.and_then(|settings| settings.docker.as_ref()).map(|_| merged_docker(&checks));
     let timeout: u32 = checks.iter().filter_map(|check| minutes(&check.step.timeout.value)).sum();
     let options = options::to_map(&ManyChecks {
         machine: Machine::of(Some(platform), os),
         // The job of an emulated platform plans nothing, because its step contains the checks' commands.
-        plan: (!platform.is_emulated()).then(|| PlanOptions::of(checks, config)),
+        plan: (!platform.is_emulated()).then(|| PlanOptions::of(&checks, config)),
         docker: options::docker(docker, os),
         job: JobOptions::of(config),
     })?;
     let command =
-        if platform.is_emulated() { PlannedCheck::script(checks) } else { "rust-vmm-ci run".to_owned() };
+        if platform.is_emulated() { PlannedCheck::script(&checks) } else { "rust-vmm-ci run".to_owned() };
     let attributes = settings.map(|settings| settings.attributes.to_map()).unwrap_or_default();
     Ok(Step {
         label: group.label.clone().into(),
@@ -131,12 +138,7 @@ fn step(group: &Group, config: &Config, reference: &str) -> Result<Step<'static>
                 .with_github_check(config),
         ),
         if_changed: None,
-        // The job runs all of its checks if the change reaches one.
-        skip: checks
-            .iter()
-            .map(|check| check.left_out().map(str::to_owned))
-            .collect::<Option<Vec<_>>>()
-            .and_then(|reasons| reasons.into_iter().next()),
+        skip: checks.first().and_then(|check| check.left_out().map(str::to_owned)),
     })
 }
 

@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::config::{CheckOptions, Config, ExtraStep};
+use crate::config::{CheckOptions, Config, ExtraStep, WorkspaceMode};
 use crate::model::{FeatureMode, Origin, Os, Platform};
 use crate::plan::{PlannedCheck, StepSettings, TracedMap};
 use crate::predecessor::minutes;
@@ -70,6 +70,8 @@ pub struct PlanOptions<'a> {
     features: Option<&'static str>,
     #[serde(rename = "merge-examples", skip_serializing_if = "Option::is_none")]
     merge_examples: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workspace: Option<WorkspaceMode>,
     only: Vec<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     tests: &'a [String],
@@ -97,7 +99,7 @@ impl<'a> PlanOptions<'a> {
             os: _,
             only: _,
             skip: _,
-            workspace: _,
+            workspace,
             dependents: _,
             jobs: _,
             split: _,
@@ -126,6 +128,7 @@ impl<'a> PlanOptions<'a> {
             standard: (!standard).then_some(false),
             features: not_default(*features),
             merge_examples: (!merge_examples).then_some(false),
+            workspace: (*workspace != WorkspaceMode::default()).then_some(*workspace),
             // The checks are named by label, so that the job does not repeat the upload's decisions.
             only: checks.iter().map(|check| check.label.as_str()).collect(),
             tests,

@@ -47,6 +47,8 @@ impl Planner<'_> {
         } else if legacy.is_none() && written.is_some_and(|written| !is_cargos(written)) {
             Subject::Unknown("its command is not only Cargo's, and may read any file")
         } else {
+            let stays = |found: &&CrateFacts| written.is_none_or(|written| is_of_crate(written, &found.name));
+            let of_crate = of_crate.filter(|found| legacy.is_some() || stays(found));
             of_crate.map_or(Subject::Whole, |found| Subject::Crate(&found.name))
         };
         Some(selection.decide(subject, name, (item.path, item.name())))
@@ -74,6 +76,25 @@ fn is_cargos(command: &str) -> bool {
     fine && calls > 0
 }
 
+/// Whether a command of Cargo's in a crate's folder concerns this crate and no other one.
+fn is_of_crate(command: &str, name: &str) -> bool {
+    let own = ["{crate}", name];
+    let mut words = command.split_whitespace();
+    while let Some(word) = words.next() {
+        let (key, value) = word.split_once('=').map_or((word, None), |(key, value)| (key, Some(value)));
+        match key {
+            // What stands after it is for the program that Cargo starts.
+            "--" => break,
+            "--workspace" | "--all" | "--manifest-path" => return false,
+            "--package" | "-p" if !value.or_else(|| words.next()).is_some_and(|of| own.contains(&of)) => {
+                return false;
+            }
+            _ => {}
+        }
+    }
+    true
+}
+
 /// Whether a word sets a variable for the command after it, or is a part of such a value in quotes.
 fn is_assignment(word: &str) -> bool {
     let name = word.split_once('=').map_or("", |(name, _)| name);
@@ -84,6 +105,28 @@ fn is_assignment(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_that_reads_other_crates_is_not_the_crates_own() {
+        for command in [
+            "cargo test",
+            "cd a && cargo test -p {crate}",
+            "cargo test --package=a -- --all -p b",
+            "cargo test -p a",
+        ] {
+            assert!(is_of_crate(command, "a"), "{command}");
+        }
+        for command in [
+            "cargo all-features test --workspace",
+            "cargo fmt --all",
+            "cargo build -p b",
+            "cargo build -p {crate} --package=b",
+            "cargo test --manifest-path=b/Cargo.toml",
+            "cargo test -p",
+        ] {
+            assert!(!is_of_crate(command, "a"), "{command}");
+        }
+    }
 
     #[test]
     fn a_command_that_is_not_only_cargos_is_not_trusted() {

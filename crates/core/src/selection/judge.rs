@@ -3,10 +3,13 @@
 use super::causes::Selection;
 use super::change::{Before, Change, Rules};
 use super::descriptions::differing_tests;
+use super::links::Links;
 use super::lock::{self, Lock};
 use super::manifest::{self, Effect};
 use super::mentions::{self, Place};
-use super::paths::{Changed, Owners, above, is_for_people, name, parent};
+use super::paths::{
+    Changed, Owners, above, is_coverage_file, is_for_people, is_of_whole, is_predecessor, name, parent,
+};
 use crate::model::shown::line;
 use crate::workspace::path::{file_in, is_within};
 use crate::workspace::{Crate, Crates, Files, Outside, Reach, parallel};
@@ -17,13 +20,6 @@ use toml::Table;
 /// The file names that cargo, rustup and this program look for.
 const MANIFEST: &str = "Cargo.toml";
 const LOCK: &str = "Cargo.lock";
-
-/// Files in the root that only checks of the whole workspace read: cargo-deny's and cargo-audit's.
-const OF_WHOLE: [&str; 5] =
-    ["deny.toml", ".deny.toml", ".cargo/deny.toml", ".cargo/audit.toml", ".gitmodules"];
-
-/// The submodule that this plugin replaces. Of what is in it, no crate of a workspace is built.
-const PREDECESSOR: &str = "rust-vmm-ci";
 
 /// The folders of the root that are the root's package, if there is one.
 const OF_ROOT: [&str; 4] = ["src", "tests", "benches", "examples"];
@@ -44,6 +40,10 @@ pub fn select(
     let paths: Vec<&str> =
         change.paths.iter().map(String::as_str).filter(|path| !rules.ignores(path)).collect();
     let crates = Crates::read(files)?;
+    let changed = Changed::new(paths.iter().copied());
+    let tracked: BTreeSet<&str> = change.tracked.iter().map(String::as_str).collect();
+    let links = Links::read(&change.links, files);
+    let through = links.to_changed(&changed, changed.iter().find(|path| !tracked.contains(path)));
     let judge = Judge {
         change,
         before,
@@ -51,8 +51,11 @@ pub fn select(
         rules,
         owners: Owners::new(crates.all().iter().map(|found| found.dir.as_str())),
         all: crates.all(),
-        changed: Changed::new(paths.iter().copied()),
-        tracked: change.tracked.iter().map(String::as_str).collect(),
+        named: Changed::new(changed.iter().chain(through.iter().map(|(link, _)| *link))),
+        changed,
+        links,
+        through,
+        tracked,
     };
     let base = || change.base.clone();
     match judge.judge(&crates) {
@@ -72,6 +75,11 @@ struct Judge<'a> {
     all: &'a [Crate],
     owners: Owners<'a>,
     changed: Changed<'a>,
+    /// The changed paths, and the links that lead to them: what a source may name.
+    named: Changed<'a>,
+    links: Links<'a>,
+    /// The links that lead to a changed path, with this path.
+    through: Vec<(&'a str, &'a str)>,
     tracked: BTreeSet<&'a str>,
 }
 
@@ -113,13 +121,13 @@ impl Judge<'_> {
     fn of_path(&self, path: &str, causes: &mut Causes, selection: &mut Selection) -> Result<(), All> {
         let shown = line(path).into_owned();
         if self.change.submodules.iter().any(|module| module == path) {
-            if name(path) == PREDECESSOR && !self.rules.tests.iter().any(|file| is_within(file, path)) {
+            if is_predecessor(path) && !self.rules.tests.iter().any(|file| is_within(file, path)) {
                 selection.whole.get_or_insert(shown);
                 return Ok(());
             }
             return Err(All(format!("{shown} is a submodule, and its files are not looked at")));
         }
-        if self.change.links.len() > 1 && self.change.links.iter().any(|link| link == path) {
+        if self.links.may_lead_on(path, self.before) {
             return Err(All(format!("{shown} is a link, and others may lead through it")));
         }
         if is_for_people(path) || matches!(path, MANIFEST | LOCK) {
@@ -134,7 +142,7 @@ impl Judge<'_> {
             selection.checks.insert((of.unwrap_or_default(), "coverage"), shown);
             return Ok(());
         }
-        if OF_WHOLE.contains(&path) || is_anothers_description(path) {
+        if is_of_whole(path) {
             selection.whole.get_or_insert(shown);
             return Ok(());
         }
@@ -275,12 +283,9 @@ impl Judge<'_> {
                 causes.entry(index).or_insert_with(|| path.to_owned());
             }
         }
-        for link in &self.change.links {
-            let Some(index) = self.owners.of(link) else { continue };
-            let links = self.files.links(parent(link)).unwrap_or_default();
-            let target = links.into_iter().find(|found| found.name == name(link)).and_then(|found| found.to);
-            if let Some(path) = target.and_then(|target| self.changed.within(&target)) {
-                causes.entry(index).or_insert_with(|| path.to_owned());
+        for (link, path) in &self.through {
+            if let Some(index) = self.owners.of(link).filter(|_| !is_for_people(link)) {
+                causes.entry(index).or_insert_with(|| (*path).to_owned());
             }
         }
     }
@@ -322,6 +327,10 @@ impl Judge<'_> {
         let dir = self.all[index].dir.as_str();
         let is_anothers =
             |path: &str| self.owners.of(&format!("{path}/x")).is_some_and(|owner| owner != index);
+        // Of the predecessor a description only starts programs, and no step with such a command is left out.
+        let of_cargo = || Changed::new(self.named.iter().filter(|path| !is_predecessor(path)));
+        let of_cargo = (name(parent(file)) == ".buildkite").then(of_cargo);
+        let named = of_cargo.as_ref().unwrap_or(&self.named);
         let mut pending = vec![file.to_owned()];
         let mut seen = BTreeSet::new();
         while let Some(file) = pending.pop() {
@@ -336,13 +345,13 @@ impl Judge<'_> {
                 _ => continue,
             };
             let place = Place { file: &file, dir };
-            let mentions = mentions::read(&text, place, &self.changed, &is_anothers);
+            let mentions = mentions::read(&text, place, named, &is_anothers);
             let said = |path: &str| Some(format!("{path}, which {file} names"));
             if let Some(path) = mentions.changed {
                 return said(&path);
             }
             if file.ends_with(".rs") {
-                let literal = self.changed.iter().filter(|path| is_for_people(path));
+                let literal = self.named.iter().filter(|path| is_for_people(path));
                 if let Some(path) = literal.into_iter().find(|path| {
                     mentions::has_literal(&text, name(path))
                         || (text.contains("CARGO_PKG_README") && self.owners.of(path) == Some(index))
@@ -374,14 +383,4 @@ fn is_in(path: &str, outside: &Outside) -> bool {
         Outside::FilesIn(folder) => parent(path) == folder,
         Outside::File(file) => path == file,
     }
-}
-
-/// Whether a file has the score of a platform's coverage, for the root or for a crate.
-fn is_coverage_file(path: &str) -> bool {
-    name(path).starts_with("coverage_config_") && path.ends_with(".json")
-}
-
-/// Whether a file is a description that this upload does not read: the option `tests` does not name it.
-fn is_anothers_description(path: &str) -> bool {
-    parent(path) == ".buildkite" && path.ends_with(".json")
 }

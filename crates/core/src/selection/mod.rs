@@ -9,6 +9,7 @@ mod causes;
 mod change;
 mod descriptions;
 mod judge;
+mod links;
 mod lock;
 mod manifest;
 mod mentions;

@@ -3,6 +3,13 @@
 use crate::workspace::path::is_within;
 use std::collections::{BTreeSet, HashMap};
 
+/// Files in the root that only checks of the whole workspace read: cargo-deny's and cargo-audit's.
+const OF_WHOLE: [&str; 5] =
+    ["deny.toml", ".deny.toml", ".cargo/deny.toml", ".cargo/audit.toml", ".gitmodules"];
+
+/// The submodule that this plugin replaces. Of what is in it, no crate of a workspace is built.
+const PREDECESSOR: &str = "rust-vmm-ci";
+
 /// The beginnings of the names of files that are for people or for git alone.
 const FOR_PEOPLE: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS", "CODEOWNERS"];
 
@@ -10,7 +17,9 @@ const FOR_PEOPLE: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHO
 pub fn is_for_people(path: &str) -> bool {
     let name = name(path);
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    path.starts_with(".github/")
+    // GitHub and git read these in the root only. Below it they are left over from a repository that was merged.
+    path.split('/').rev().skip(1).any(|folder| folder == ".github")
+        || (name == ".gitmodules" && path.contains('/'))
         || extension.eq_ignore_ascii_case("md")
         || (FOR_PEOPLE.iter().any(|start| name.starts_with(start)) && !is_source(extension))
         || matches!(name, ".gitignore" | ".editorconfig" | ".mailmap")
@@ -18,6 +27,22 @@ pub fn is_for_people(path: &str) -> bool {
 
 fn is_source(extension: &str) -> bool {
     matches!(extension, "rs" | "toml" | "json" | "sh" | "py" | "c" | "h")
+}
+
+/// Whether a path of a submodule is the predecessor's.
+pub fn is_predecessor(path: &str) -> bool {
+    name(path) == PREDECESSOR
+}
+
+/// Whether a file has the score of a platform's coverage, for the root or for a crate.
+pub fn is_coverage_file(path: &str) -> bool {
+    name(path).starts_with("coverage_config_") && path.ends_with(".json")
+}
+
+/// Whether only steps of the whole workspace read a file: one of [`OF_WHOLE`], or a description that this
+/// upload does not read, because the option `tests` does not name it.
+pub fn is_of_whole(path: &str) -> bool {
+    OF_WHOLE.contains(&path) || parent(path) == ".buildkite" && path.ends_with(".json")
 }
 
 /// The file name at the end of a path.
@@ -101,10 +126,27 @@ mod tests {
 
     #[test]
     fn files_for_people_are_known_by_their_names() {
-        for path in ["README.md", "a/x.MD", "LICENSE-MIT", "a/LICENSE", ".github/x.yml", "CODEOWNERS"] {
+        for path in [
+            "README.md",
+            "a/x.MD",
+            "LICENSE-MIT",
+            "a/LICENSE",
+            ".github/x.yml",
+            "a/.github/w/x.yml",
+            "CODEOWNERS",
+        ] {
             assert!(is_for_people(path), "{path}");
         }
-        for path in ["src/lib.rs", "LICENSE.rs", "md", "a/.github2/x", "AUTHORS.toml", ".gitattributes"] {
+        for path in [
+            "src/lib.rs",
+            "LICENSE.rs",
+            "md",
+            "a/.github2/x",
+            ".github",
+            ".gitmodules",
+            "AUTHORS.toml",
+            ".gitattributes",
+        ] {
             assert!(!is_for_people(path), "{path}");
         }
     }

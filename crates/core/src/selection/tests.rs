@@ -6,8 +6,10 @@ use crate::workspace::{Files, Link, MemoryFiles};
 use std::collections::BTreeMap;
 use std::io;
 
+mod links;
+
 /// A workspace in which crates depend on each other in every way. `x` depends on nothing.
-const WORKSPACE: [(&str, &str); 45] = [
+const WORKSPACE: [(&str, &str); 46] = [
     (
         "Cargo.toml",
         "[workspace]\nresolver = \"2\"\nmembers = [\"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\", \"l\", \"m\", \"s\", \"t\", \"u\", \"x\"]\n\
@@ -42,6 +44,7 @@ const WORKSPACE: [(&str, &str); 45] = [
     ("a/src/lib.rs", "pub mod args;"),
     ("a/src/args.rs", "pub struct Args;"),
     ("a/README.md", "# a"),
+    ("a/.buildkite/custom-tests.json", r#"{"tests": [{"command": "pytest rust-vmm-ci/t.py"}]}"#),
     (
         "b/Cargo.toml",
         "[package]\nname = \"b\"\n[dependencies]\na = { path = \"../a\", features = [\"f\"] }\n",
@@ -100,6 +103,9 @@ const WORKSPACE: [(&str, &str); 45] = [
     ("x/Cargo.toml", "[package]\nname = \"x\"\n"),
 ];
 
+/// Where a link leads that leads to nothing.
+const NOWHERE: &str = "";
+
 /// Files with links, which files in memory do not have.
 struct Linked<'a> {
     files: MemoryFiles,
@@ -118,12 +124,16 @@ impl Files for Linked<'_> {
     fn links(&self, path: &str) -> io::Result<Vec<Link>> {
         let link = |(at, to): &(&str, &str)| {
             let (folder, name) = at.rsplit_once('/')?;
-            let is_folder = !self.files.0.contains_key(*to);
-            (folder == path).then(|| Link { name: name.into(), to: Some((*to).into()), is_folder })
+            let is_folder = *to != NOWHERE && !self.files.0.contains_key(*to);
+            let to = (*to != NOWHERE).then(|| (*to).to_owned());
+            (folder == path).then(|| Link { name: name.into(), to, is_folder })
         };
         Ok(self.links.iter().filter_map(link).collect())
     }
 }
+
+/// The text of a file that was a link in the base.
+const WAS_A_LINK: &str = "was a link";
 
 /// What is reached when these files get these texts. `-` removes a file. An edit `old => new` replaces text.
 fn selected(edits: &[(&str, &str)], links: &[(&str, &str)], rules: &Rules) -> Selection {
@@ -151,7 +161,11 @@ fn selected(edits: &[(&str, &str)], links: &[(&str, &str)], rules: &Rules) -> Se
         links: links.iter().map(|(at, _)| (*at).to_owned()).collect(),
         submodules: vec!["rust-vmm-ci".into(), "other".into()],
     };
-    let known = |path: &str| before.get(path).map_or(Before::Absent, |text| Before::Text((*text).into()));
+    let was_link = |path: &str| edits.iter().any(|(edited, text)| *edited == path && *text == WAS_A_LINK);
+    let known = |path: &str| match before.get(path) {
+        None if was_link(path) => Before::Text(String::new()),
+        text => text.map_or(Before::Absent, |text| Before::Text((*text).into())),
+    };
     select(&change, &known, &Linked { files, links }, rules).unwrap()
 }
 
@@ -172,7 +186,7 @@ fn told(selection: &Selection) -> String {
 }
 
 /// Changes of one file: the file, its new text, what is reached.
-const FAULTS: [(&str, &str, &str); 66] = [
+const FAULTS: [(&str, &str, &str); 74] = [
     // The behaviour of a path dependency: of every kind, direct and indirect.
     ("a/src/lib.rs", "broken", "a b c d e f g"),
     ("a/src/args.rs", "broken", "a b c d e f g"),
@@ -190,7 +204,11 @@ const FAULTS: [(&str, &str, &str); 66] = [
     // A feature that a sibling switches on.
     ("a/Cargo.toml", "log = \"0.4\" => log = { version = \"0.4\", features = [\"std\"] }", "a b c d e f g"),
     ("b/Cargo.toml", "features = [\"f\"] => features = [\"f\", \"g\"]", "b g"),
+    ("b/Cargo.toml", "features = [\"f\"] => default-features = false", "b g"),
+    ("b/Cargo.toml", "[dependencies] => [features]\ndefault = [\"a/g\"]\n[dependencies]", "b g"),
     ("e/Cargo.toml", "optional = true => optional = false", "e"),
+    ("e/Cargo.toml", "windows => unix", "e"),
+    ("d/Cargo.toml", "dev-dependencies => dependencies", "d"),
     ("Cargo.toml", "a = { path = \"a\" } => a = { path = \"a\", features = [\"g\"] }", "f"),
     ("Cargo.toml", "serde = \"1\" => serde = { version = \"1\", features = [\"derive\"] }", "m"),
     // A version in the lock file.
@@ -211,6 +229,13 @@ const FAULTS: [(&str, &str, &str); 66] = [
     ("Cargo.lock", "-", "all"),
     // The root's manifest.
     ("Cargo.toml", "edition = \"2021\" => edition = \"2024\"", "a b c d e f g"),
+    ("Cargo.toml", "edition = \"2021\" => edition = \"2021\"\nversion = \"2.0.0\"", "-"),
+    ("Cargo.toml", "a = { path = \"a\" } => a = { path = \"a\", default-features = false }", "f"),
+    (
+        "Cargo.toml",
+        "[profile.release] => [profile.release.package.log]\nopt-level = 0\n[profile.release]",
+        "all",
+    ),
     ("Cargo.toml", "unused = \"deny\" => unused = \"warn\"", "f"),
     ("Cargo.toml", "lto = true => lto = false", "all"),
     ("Cargo.toml", "resolver = \"2\" => resolver = \"3\"", "all"),
@@ -244,6 +269,7 @@ const FAULTS: [(&str, &str, &str); 66] = [
     ("e/LICENSE", "other", "-"),
     ("README.md", "new", "c"),
     (".github/workflows/x.yml", "new", "-"),
+    ("a/.github/workflows/x.yml", "new", "-"),
     // What concerns every crate.
     (".cargo/config.toml", "new", "all"),
     ("rust-toolchain.toml", "new", "all"),
@@ -283,6 +309,8 @@ fn a_source_that_starts_to_read_elsewhere_is_its_own_change_and_what_it_reads_is
         ("include_proto!(\"../proto/a.proto\");", "proto/a.proto"),
         ("fn f() { MetadataCommand::new(); }", "u/data/x.json"),
         ("const N: &str = \"LICENSE\";", "e/LICENSE"),
+        ("#![doc = include_str!(\"../../a/README.md\")]", "a/README.md"),
+        ("fn f() { current_dir().unwrap().parent(); }", "u/data/x.json"),
     ] {
         let edits = [("x/src/main.rs", source), (read, "changed")];
         let mut files = selected(&edits, &[], &rules(&["x/**"]));
@@ -292,34 +320,17 @@ fn a_source_that_starts_to_read_elsewhere_is_its_own_change_and_what_it_reads_is
 }
 
 #[test]
-fn a_link_reaches_as_far_as_what_it_leads_to() {
-    for (link, to) in
-        [("x/src/deep/l.rs", "u/src/shared.rs"), ("x/data", "u/data"), ("x/tests/k", "testdata/key")]
-    {
-        let changed = if to == "u/data" { "u/data/x.json" } else { to };
-        let selection = selected(&[(changed, "changed")], &[(link, to)], &rules(&[]));
-        assert!(selection.crates.contains_key("x"), "{link}: {selection:?}");
-    }
-}
-
-#[test]
-fn a_licence_that_a_crate_links_to_names_nothing() {
-    let links = [("x/LICENSE", "e/LICENSE")];
-    let edits = [("e/LICENSE", "includes everything, mod x;"), ("g/src/lib.rs", "new")];
-    assert_eq!(told(&selected(&edits, &links, &rules(&["e/**"]))), "g");
-}
-
-#[test]
-fn a_link_that_others_may_lead_through_reaches_everything() {
-    let links = [("x/one", "u/two"), ("u/two", "testdata/key")];
-    assert_eq!(told(&selected(&[("u/two", "elsewhere")], &links, &rules(&[]))), "all");
-}
-
-#[test]
 fn what_the_option_ignores_reaches_nothing() {
     let ignored = |glob: &str, path: &str| told(&selected(&[(path, "new")], &[], &rules(&[glob]))) == "-";
     assert!(ignored("x/**", "x/src/deep/lib.rs") && ignored("*.nix", "flake.nix"));
     assert!(!ignored("*.nix", "x/flake.nix") && !ignored("x/*", "x/src/lib.rs"));
+}
+
+#[test]
+fn a_file_that_moves_reaches_where_it_was_and_where_it_is() {
+    let moved = |edits: &[(&str, &str)]| told(&selected(edits, &[], &rules(&[])));
+    assert_eq!(moved(&[("u/data/x.json", "-"), ("x/x.json", "{}")]), "t u x");
+    assert_eq!(moved(&[("u/src/shared.rs", "-"), ("b/src/shared.rs", "")]), "b d g u");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use rust_vmm_ci_core::checks::msrv::{Chosen, choose, declared, install};
 use rust_vmm_ci_core::checks::outage;
 use rust_vmm_ci_core::report::{Level, Verdict};
 use rust_vmm_ci_core::workspace::path::from_folder;
+use semver::Version;
 
 /// Runs the check. A toolchain that is missing makes it broken, unless a package fails with another one.
 ///
@@ -67,13 +68,19 @@ fn check(
             return Ok(all);
         }
     }
-    if let (Some((first, _)), true) = (missing.first(), all.verdict != Verdict::Failed) {
-        let words =
-            missing.iter().map(|(version, packages)| format!("{version} for {}", packages.join(", ")));
-        let what = format!("no toolchain of Rust {} is installed", words.collect::<Vec<_>>().join("; "));
-        return Ok(Judgement { findings: all.findings, ..Judgement::missing(what, install(first)) });
+    Ok(with_missing(all, &missing))
+}
+
+/// What was found, and the toolchains that are missing. A package that fails counts first.
+fn with_missing(found: Judgement, missing: &[(&Version, &Vec<String>)]) -> Judgement {
+    let Some((first, _)) = missing.first() else { return found };
+    let words = missing.iter().map(|(version, packages)| format!("{version} for {}", packages.join(", ")));
+    let what = format!("no toolchain of Rust {} is installed", words.collect::<Vec<_>>().join("; "));
+    if found.verdict != Verdict::Failed {
+        return Judgement { findings: found.findings, ..Judgement::missing(what, install(first)) };
     }
-    Ok(all)
+    let reasons: Vec<String> = found.reason.iter().cloned().chain([what]).collect();
+    Judgement { reason: Some(reasons.join("; ")), ..found }
 }
 
 /// Checks the packages of one version.
@@ -116,4 +123,24 @@ fn check_version(
         findings.extend(words.finding(ended, &|file| from_folder(root, workspace, file)));
     }
     Ok(Judgement::of_command(ended, findings))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_toolchain_that_is_missing_is_said_also_where_a_package_fails() {
+        let (version, packages) = (Version::new(1, 60, 0), vec!["d".to_owned(), "e".to_owned()]);
+        let missing = [(&version, &packages)];
+        let judged = |verdict, missing: &[_]| {
+            let judgement = with_missing(Judgement { verdict, ..Judgement::default() }, missing);
+            (judgement.verdict, judgement.reason, judgement.remedy)
+        };
+        let words = Some("no toolchain of Rust 1.60.0 for d, e is installed".to_owned());
+        assert_eq!(judged(Verdict::Failed, &missing), (Verdict::Failed, words.clone(), None));
+        let (verdict, reason, remedy) = judged(Verdict::Passed, &missing);
+        assert_eq!((verdict, reason, remedy), (Verdict::Skipped, words, Some(install(&version))));
+        assert_eq!(judged(Verdict::Passed, &[]), (Verdict::Passed, None, None));
+    }
 }

@@ -170,6 +170,12 @@ fn the_place_of_an_item_is_found_and_stays_in_the_package() {
     let answer = Answer { status: 0, stdout: b"", stderr: b"", folder: "a", is_file: &all };
     assert_eq!(in_package("../../etc/passwd", &answer), None);
     assert_eq!(in_package(r"C:\x", &answer).as_deref(), Some("a/x"));
+    // The tool's copy of the base, in the target directory of the package itself.
+    let copy = "a/target/semver-checks/git-1/2/src/lib.rs";
+    let is_file = |path: &str| ["a/src/lib.rs", copy].contains(&path);
+    let answer = Answer { is_file: &is_file, ..answer };
+    assert_eq!(in_package(&format!("/w/{copy}"), &answer).as_deref(), Some("a/src/lib.rs"));
+    assert_eq!(in_package("/w/a/target/semver-checks/git-1/2/src/old.rs", &answer), None);
 }
 
 /// A package as `cargo metadata` prints it.
