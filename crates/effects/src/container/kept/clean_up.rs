@@ -47,7 +47,7 @@ pub fn settle(mut folder: JobFolder, deadline: Instant) -> Result<()> {
     let Some(container) = folder.record().container.clone() else { return folder.remove_by(deadline) };
     // This comes first, because the engine may be about to start the container.
     folder.withdraw()?;
-    container.engine.remove_containers(&folder.record().job, deadline)?;
+    container.engine.remove_containers(&format!("{LABEL}={}", folder.record().job), deadline)?;
     give_back(&container.checkout, &folder.record().job, &container, deadline)?;
     finish(folder, deadline)
 }
