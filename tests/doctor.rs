@@ -66,3 +66,49 @@ fn in_kubernetes_no_engine_is_needed() {
     let (said, _) = doctor(&[("BUILDKITE_KUBERNETES_EXEC", "true"), ("PATH", "/no/such/folder")]);
     assert_eq!(state(&said, "engine"), "ok", "{said}");
 }
+
+/// Keeps each container as a file that has its label. While `hold` is there, `create` does not return.
+#[cfg(target_os = "linux")]
+const ENGINE: &str = r#"#!/bin/sh
+kept=${0%/*}/containers
+case $1 in
+    info | image) echo something ;;
+    create)
+        echo "$3" >"$kept/$$"
+        echo "$$"
+        if [ -e "${0%/*}/hold" ]; then sleep 60; fi
+        ;;
+    ps) cd "$kept" && grep -lxF "${6#label=}" -- * || : ;;
+    rm) shift 3 && cd "$kept" && rm -- "$@" ;;
+esac
+"#;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_container_of_a_killed_doctor_is_removed_by_the_next_one() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use support::eventually;
+
+    let sandbox = Sandbox::new();
+    let (folder, kept) = (sandbox.folder("engine"), sandbox.folder("engine/containers"));
+    let (engine, hold) = (folder.join("docker"), folder.join("hold"));
+    std::fs::write(&engine, ENGINE).unwrap();
+    std::fs::set_permissions(engine, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::write(kept.join("of-a-job"), "com.github.rust-vmm.ci.job-id=1\n").unwrap();
+    std::fs::write(&hold, "").unwrap();
+    let containers = || std::fs::read_dir(&kept).unwrap().count();
+    let mut doctor = sandbox.command(BINARY);
+    doctor.arg("doctor").env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
+
+    let mut killed = doctor.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let created = eventually(std::time::Duration::from_secs(60), || (containers() == 2).then_some(()));
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert!(created.is_some());
+
+    std::fs::remove_file(hold).unwrap();
+    let said = doctor.stdout(std::process::Stdio::piped()).output().unwrap();
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.contains("docker answers; it sees the agent's temporary folder"), "{said}");
+    assert_eq!(containers(), 1, "a container of another label stays");
+}

@@ -3,7 +3,11 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
+use support::eventually;
+use support::process::Running;
+use support::sandbox::Sandbox;
 use tempfile::TempDir;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -68,4 +72,98 @@ fn after_a_release_the_version_is_raised_and_the_hashes_are_gone() {
     assert!(manifest.contains("[package]\nname = \"rust-vmm-ci\"\nversion = \"77.8.9\"\n"), "{manifest}");
     let lock = fs::read_to_string(folder.path().join("Cargo.lock")).unwrap();
     assert!(lock.contains("name = \"rust-vmm-ci\"\nversion = \"77.8.9\"\n"), "{lock}");
+}
+
+/// Builds nothing, and fails where another one is at work. It works until `hold` is gone.
+const CARGO: &str = r#"#!/bin/sh
+mkdir "$MACHINE/busy" || exit 1
+while [ -e "$MACHINE/hold" ]; do sleep 0.1; done
+for target; do :; done
+mkdir -p "$CARGO_TARGET_DIR/$target/release"
+cd "$CARGO_TARGET_DIR/$target/release"
+printf '#!/bin/sh\n[ "$1" != man ] || mkdir "$2"\n' >rust-vmm-ci
+chmod +x rust-vmm-ci
+rmdir "$MACHINE/busy"
+"#;
+const RUSTC: &str =
+    "#!/bin/sh\ncase $* in *libdir*) echo / ;; *sysroot*) echo /rust ;; *) echo rustc 1 ;; esac\n";
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A machine with a cargo and a rustc of ours, on which releases are made in a folder of its own.
+struct Machine(Sandbox);
+
+impl Machine {
+    fn new() -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.folder("folder");
+        fs::write(sandbox.path().join("hold"), "").unwrap();
+        sandbox.repository("bin", &[("cargo", CARGO), ("rustc", RUSTC), ("cc", RUSTC)]);
+        Self(sandbox)
+    }
+
+    fn holds(&self) {
+        let busy = self.0.path().join("busy");
+        assert!(eventually(LIMIT, || busy.is_dir().then_some(())).is_some(), "cargo was not started");
+    }
+
+    fn goes_on(&self) {
+        fs::remove_file(self.0.path().join("hold")).unwrap();
+    }
+
+    /// The release of a clone of this name.
+    fn release(&self, clone: &str) -> Running {
+        const USUAL: &str = "/var/tmp/rust-vmm-ci-release";
+        let read = |name: &str| fs::read_to_string(Path::new(ROOT).join(name)).unwrap();
+        let script = read(".ci/release");
+        assert!(script.contains(USUAL));
+        let script = script.replace(USUAL, self.0.path().join("folder/release").to_str().unwrap());
+        let files =
+            [(".ci/release", script), (".ci/env", read(".ci/env")), ("Cargo.toml", read("Cargo.toml"))];
+        let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+        let clone = self.0.repository(clone, &files);
+        clone.commit(&[("hooks/lib/releases", "# Hashes.\n")]);
+        let path = format!("{}:{}", self.0.path().join("bin").display(), std::env::var("PATH").unwrap());
+        let mut command = self.0.command("bash");
+        command.current_dir(clone.path()).args([".ci/release", "x86_64-unknown-linux-musl"]);
+        command.env("PATH", path).env("MACHINE", self.0.path()).env("CARGO_HOME", self.0.home());
+        Running::start(&mut command, clone.path().join("log"))
+    }
+
+    fn hashes(&self, clone: &str) -> String {
+        let file = self.0.path().join(clone).join("hooks/lib/releases");
+        fs::read_to_string(file).unwrap()
+    }
+}
+
+#[test]
+fn of_two_releases_at_once_the_second_waits_for_the_first() {
+    let machine = Machine::new();
+    let first = machine.release("first");
+    machine.holds();
+    let mut second = machine.release("second");
+    second.wait_for("waiting for it", LIMIT);
+    machine.goes_on();
+
+    for release in [first, second] {
+        let ended = release.finish(LIMIT);
+        assert_eq!(ended.status, 0, "{}", ended.output);
+    }
+    assert_eq!(hashes(&machine.hashes("first")).len(), 1);
+    assert_eq!(machine.hashes("first"), machine.hashes("second"));
+}
+
+#[test]
+fn a_killed_release_does_not_block_the_next_one() {
+    let machine = Machine::new();
+    let killed = machine.release("first");
+    machine.holds();
+    killed.kill();
+    machine.goes_on();
+    let left = machine.0.path().join("folder/release");
+    fs::write(left.join("left"), "").unwrap();
+
+    let ended = machine.release("second").finish(LIMIT);
+
+    assert_eq!(ended.status, 0, "{}", ended.output);
+    assert!(!left.exists());
 }

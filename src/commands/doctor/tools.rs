@@ -5,14 +5,17 @@ use crate::job::environment::variable;
 use crate::job::policy;
 use rust_vmm_ci_core::config::{DockerChoice, require_version};
 use rust_vmm_ci_core::model::Os;
+use rust_vmm_ci_effects::container::Engine;
 use rust_vmm_ci_effects::process::{self, Command, TemporaryFolder};
 use rust_vmm_ci_effects::run::Toolchain;
 use semver::Version;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a program may take to answer.
 const WITHIN: Duration = Duration::from_secs(20);
+/// The label of the container with which the engine is tried.
+const LABEL: &str = "com.github.rust-vmm.ci=doctor";
 
 /// Looks at what is installed.
 pub fn look() -> Vec<Line> {
@@ -118,14 +121,15 @@ fn engine() -> Line {
         return Line::good("engine", "none is needed: in Kubernetes a job runs in the container of its pod");
     }
     let mut complaints = Vec::new();
-    for program in ["docker", "podman"] {
+    for engine in [Engine::Docker, Engine::Podman] {
+        let program = engine.program();
         if which::which(program).is_err() {
             continue;
         }
         match ask(program, &["info", "--format", "{{.ID}}{{.Host.Hostname}}"])
             .or_else(|_| ask(program, &["info"]))
         {
-            Ok(_) if program == "docker" || podman_is_chosen() => return sees_folders(program),
+            Ok(_) if engine == Engine::Docker || podman_is_chosen() => return sees_folders(engine),
             Ok(_) => complaints.push(
                 "podman answers, and jobs use Docker unless `docker: {runtime: podman}` says otherwise"
                     .to_owned(),
@@ -156,23 +160,29 @@ fn podman_is_chosen() -> bool {
 
 /// Whether the engine mounts a new folder below the temporary folder. It is tried with an image that is there:
 /// nothing is pulled, and the container is not started.
-fn sees_folders(program: &str) -> Line {
+fn sees_folders(engine: Engine) -> Line {
+    let program = engine.program();
     let works = |more: &str| Line::good("engine", format!("{program} answers; {more}"));
     let images = ask(program, &["image", "ls", "--quiet"]).unwrap_or_default();
     let (Some(image), Ok(folder)) = (images.lines().next(), TemporaryFolder::make()) else {
         return works("there is no image to try with whether it sees the agent's folders");
     };
     let mount = format!("type=bind,source={},target=/doctor", folder.path().display());
-    match ask(program, &["create", "--mount", &mount, image, "true"]) {
-        Ok(container) => {
-            let _ = ask(program, &["rm", "--force", container.trim()]);
-            works("it sees the agent's temporary folder")
-        }
-        Err(complaint) => Line::fault(
+    let created = ask(program, &["create", "--label", LABEL, "--mount", &mount, image, "true"]);
+    // By the label, because a killed doctor could not remove its own.
+    let removed = engine.remove_containers(LABEL, Instant::now(), Instant::now() + WITHIN);
+    match (created, removed) {
+        (Err(complaint), _) => Line::fault(
             "engine",
             format!("{program} does not see {}: {complaint}", folder.path().display()),
             "set TMPDIR in the agent's environment hook to a folder that both see",
         ),
+        (Ok(_), Err(failure)) => Line::fault(
+            "engine",
+            format!("{program} does not remove a container: {failure}"),
+            format!("{program} ps --all --filter label={LABEL}"),
+        ),
+        (Ok(_), Ok(())) => works("it sees the agent's temporary folder"),
     }
 }
 

@@ -24,7 +24,7 @@ use super::process::Running;
 use super::sandbox::{Repository, Sandbox};
 
 /// An agent that asks for jobs, and ends by itself after ten minutes if nobody ends it.
-const START: [&str; 11] = [
+const START: [&str; 10] = [
     "start",
     "--token",
     "of-the-registration",
@@ -34,7 +34,6 @@ const START: [&str; 11] = [
     "600",
     "--no-color",
     "--no-pty",
-    "--no-ansi-timestamps",
     "--no-ssh-keyscan",
 ];
 
@@ -121,6 +120,8 @@ impl Buildkite {
             command.arg(format!("--{folder}-path")).arg(sandbox.folder(folder));
         }
         command.env("BUILDKITE_NO_PLUGIN_VALIDATION", "false");
+        // Agent v4 does not have it as an option.
+        command.env("BUILDKITE_NO_ANSI_TIMESTAMPS", "true");
         configure(&mut command);
         self.agent = Some(Running::start(&mut command, sandbox.path().join("agent.log")));
     }

@@ -141,11 +141,14 @@ impl Engine {
         self.ask(["volume", "rm", name]).map(drop)
     }
 
-    /// Kills and removes the containers of a job. It looks again until there is none, because the engine
-    /// may be about to start one. Where there is none at first, it looks until `late`: the engine goes on to
-    /// create a container after its program was ended.
-    pub fn remove_containers(self, job: &str, late: Instant, deadline: Instant) -> Result<(), Failure> {
-        let filter = format!("label={LABEL}={job}");
+    /// Kills and removes the containers that have a label (`KEY=VALUE`). It looks again until there is none,
+    /// because the engine may be about to start one. Where there is none at first, it looks until `late`: the
+    /// engine goes on to create a container after its program was ended.
+    ///
+    /// # Errors
+    /// If the engine does not answer, or one is left at the deadline.
+    pub fn remove_containers(self, label: &str, late: Instant, deadline: Instant) -> Result<(), Failure> {
+        let filter = format!("label={label}");
         let find = ["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter];
         let mut failed = None;
         let mut any = false;
@@ -161,7 +164,7 @@ impl Engine {
             }
             any = true;
             if Instant::now() >= deadline {
-                let tried = format!("cannot remove the containers of job {job}");
+                let tried = format!("cannot remove the containers with the label {label}");
                 return Err(failed.unwrap_or_else(|| Failure::of(tried, Ended::TimedOut, "")));
             }
             let words: Vec<&str> = ["rm", "--force", "--volumes"].into_iter().chain(found).collect();

@@ -56,7 +56,8 @@ fn settle_within(late: Duration, mut folder: JobFolder, deadline: Instant) -> Re
     let Some(container) = folder.record().container.clone() else { return folder.remove_by(deadline) };
     // This comes first, because the engine may be about to start the container.
     folder.withdraw()?;
-    container.engine.remove_containers(&folder.record().job, Instant::now() + late, deadline)?;
+    let label = format!("{LABEL}={}", folder.record().job);
+    container.engine.remove_containers(&label, Instant::now() + late, deadline)?;
     give_back(&container.checkout, &folder.record().job, &container, deadline)?;
     finish(folder, deadline)
 }
