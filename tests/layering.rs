@@ -67,6 +67,7 @@ const READERS: &[(&str, &str)] = &[
     ("crates/effects/src/run/cargo/repeats.rs", "a temporary folder of this program's"),
     ("crates/effects/src/run/cargo/repeats/merge.rs", "a temporary folder of this program's"),
     ("crates/effects/src/run/cargo/repeats/merge/bundle.rs", "beside cargo, which compiles the same files"),
+    ("crates/effects/src/run/cargo/repeats/merge/kept.rs", "a temporary folder of this program's"),
     ("crates/effects/src/run/cargo/repeats/shim.rs", "a temporary folder of this program's"),
     ("crates/effects/src/run/cargo/repeats/tell.rs", "a temporary folder of this program's"),
     ("crates/effects/src/run/cargo/toolchain.rs", "the settings of rustup"),

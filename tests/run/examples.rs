@@ -66,7 +66,7 @@ fn each_example_has_a_process_of_its_own_and_only_one_run() {
 fn kept(sample: &Sample) -> Vec<PathBuf> {
     let files = WalkDir::new(sample.repository.path().join("target/rust-vmm-ci/examples"));
     let files = files.into_iter().map(|file| file.unwrap().into_path());
-    files.filter(|file| file.is_file() && file.extension().is_none()).collect()
+    files.filter(|file| file.is_file()).collect()
 }
 
 #[test]
@@ -76,10 +76,13 @@ fn compiled_examples_are_used_again_until_the_library_changes() {
     let programs = kept(&sample);
     assert_eq!(programs.len(), 2, "one for five examples, and one for the example that is compiled alone");
     for program in &programs {
-        fs::write(program, "#!/bin/sh\nexit 9\n").unwrap();
+        // The length of what the compiler said comes first.
+        fs::write(program, [&0_u64.to_le_bytes()[..], b"#!/bin/sh\nexit 9\n"].concat()).unwrap();
     }
     let said = sample.run(&["run", "unittests-gnu"]);
     assert!(said.code == Some(1) && said.text.contains("0 passed; 6 failed"), "{}", said.text);
+    let said = sample.run(&["run", "clippy", "build-gnu", "unittests-gnu"]);
+    assert_eq!(said.code, Some(1), "other checks compile into the same folder: {}", said.text);
     let library = sample.repository.path().join("src/lib.rs");
     fs::write(&library, fs::read_to_string(&library).unwrap() + "/// B.\npub fn b() {}\n").unwrap();
     let said = sample.run(&["run", "unittests-gnu"]);

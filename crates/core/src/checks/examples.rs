@@ -10,10 +10,12 @@
 //! its text could notice the difference ([`Example::may_merge`]).
 
 mod bundle;
+mod keep;
 mod macros;
 mod text;
 
 pub use bundle::{NO_EXAMPLE, as_documented, blamed, main_file, module_file, shows_its_module};
+pub use keep::may_keep;
 pub use text::may_tell_apart;
 
 use serde::{Deserialize, Serialize};
@@ -146,16 +148,30 @@ impl Example {
     /// The libraries in the call that the example mentions. Only these are linked.
     fn mentioned(&self) -> BTreeSet<&str> {
         let words: BTreeSet<&str> = text::words(&self.source).collect();
-        let mut mentioned = BTreeSet::new();
-        let mut args = self.args.iter().map(String::as_str);
-        while let Some(arg) = args.next() {
-            let value = if arg == "--extern" { args.next() } else { arg.strip_prefix("--extern=") };
-            let name = value.map(|value| value.split('=').next().unwrap_or(value));
-            let name = name.map(|name| name.rsplit(':').next().unwrap_or(name));
-            mentioned.extend(name.filter(|name| words.contains(name)));
-        }
-        mentioned
+        let names = externs(&self.args).map(|value| value.split('=').next().unwrap_or(value));
+        let names = names.map(|name| name.rsplit(':').next().unwrap_or(name));
+        names.filter(|name| words.contains(name)).collect()
     }
+}
+
+/// The files of the libraries that arguments of rustc name.
+pub fn libraries(args: &[String]) -> impl Iterator<Item = &str> {
+    externs(args).filter_map(|value| Some(value.split_once('=')?.1))
+}
+
+/// The values of `--extern`: `[OPTIONS:]NAME[=FILE]`.
+fn externs(args: &[String]) -> impl Iterator<Item = &str> {
+    let mut args = args.iter().map(String::as_str);
+    std::iter::from_fn(move || {
+        loop {
+            let arg = args.next()?;
+            match arg.strip_prefix("--extern") {
+                Some("") => return args.next(),
+                Some(value) if value.starts_with('=') => return Some(&value[1..]),
+                _ => {}
+            }
+        }
+    })
 }
 
 /// What examples of one program have in common: the compiler, its arguments, the libraries that they mention, and the

@@ -136,7 +136,7 @@ pub(super) fn cannot_tell(source: &str) -> bool {
 }
 
 /// A source without its lines of comments and documentation.
-fn code(source: &str) -> String {
+pub(super) fn code(source: &str) -> String {
     let lines = source.lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.fold(String::with_capacity(source.len()), |mut code, line| {
         code.push_str(line);
@@ -193,7 +193,7 @@ pub fn may_tell_apart<'t>(sources: impl IntoIterator<Item = &'t str>) -> bool {
 
 /// The text up to the bracket that closes the first one, or all of it. Brackets in string literals are
 /// ignored.
-fn first_group(text: &str) -> &str {
+pub(super) fn first_group(text: &str) -> &str {
     let mut depth = 0_usize;
     let mut in_string = false;
     let mut before = ' ';

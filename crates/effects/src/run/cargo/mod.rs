@@ -264,6 +264,7 @@ impl Check<'_, '_> {
             }
         }
         if let Some(repeats) = &self.repeats
+            && judgement.verdict == Verdict::Passed
             && self.shard.is_none()
             && self.context.part.is_whole()
         {

@@ -18,7 +18,7 @@ pub(super) mod kept;
 use crate::process::{self, Command};
 use crate::say;
 use anyhow::{Context as _, Result};
-use kept::{Compiled, Kept};
+use kept::Kept;
 use rust_vmm_ci_core::checks::examples::{Call, Example, may_tell_apart};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -117,7 +117,7 @@ struct Prepared {
     all: usize,
 }
 
-/// The first pass, and the programs. There is no answer where nothing can be merged or kept.
+/// The first pass, and the programs. None if nothing can be merged or kept.
 fn prepare(shims: &Path, rustdoc: &Command) -> Result<Option<Prepared>> {
     let name = name_of_crate(rustdoc);
     let noted = |file: &str| {
@@ -249,22 +249,22 @@ fn alone(folder: &Path, rustc: &Command, example: &Example, output: Option<&str>
     let source = at(".rs");
     fs::write(&source, &example.source).context("keeping an example's source")?;
     let kept = folder.parent().and_then(Kept::of).zip(output.map(Path::new));
-    let listing = kept::listing(rustc.clone(), &at(".list"));
-    let (Some((kept, program)), Some(listing)) = (kept, listing) else {
+    let line = example.line.to_string();
+    let texts = [&*example.source, &example.file, &line];
+    let key = kept::key(std::slice::from_ref(example), &example.args, texts);
+    let (Some((kept, program)), Some(key)) = (kept, key) else {
         return process::replace_reading(rustc, &source);
     };
-    let line = example.line.to_string();
-    let key = kept::key(&example.compiler, &example.args, [&*example.source, &example.file, &line]);
-    if let Some(compiled) = kept.take(&key, program) {
-        say::pass_on_error(&compiled.said);
+    if let Some(said) = kept.take(&key, program) {
+        say::pass_on_error(&said);
         return Ok(0);
     }
-    let status = process::run_reading_into(&listing, &source, &at(".said"))?;
+    let rustc = kept::listing(rustc.clone(), &at(".list"));
+    let status = process::run_reading_into(&rustc, &source, &at(".said"))?;
     let said = fs::read(at(".said")).context("reading what the compiler said")?;
     say::pass_on_error(&said);
-    // What does not compile makes no program, and takes little time.
-    if status.success() && kept::has_read_only(&at(".list"), 0) {
-        kept.put(&key, program, &Compiled { succeeded: true, said })?;
+    if status.success() && kept::has_read_only(&at(".list"), 0)? {
+        kept.put(&key, program, &said);
     }
     Ok(status.code().unwrap_or(101))
 }

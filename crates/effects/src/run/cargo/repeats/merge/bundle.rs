@@ -1,7 +1,7 @@
 //! Compiles the programs that hold many examples.
 
 use super::Bundles;
-use super::kept::{self, Compiled, Kept};
+use super::kept::{self, Kept};
 use crate::process::{self, Command};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::checks::examples::{
@@ -60,11 +60,11 @@ fn compile(
 ) -> Result<Bundles> {
     let root = folder.to_str().context("the folder for examples is not UTF-8")?.to_owned();
     for _ in 0..ATTEMPTS {
-        // Alone it is in a bundle, it costs what it costs alone.
+        // A bundle with one example saves nothing.
         if group.len() < 2 {
             break;
         }
-        let Compiled { succeeded, said } = attempt(kept, folder, &root, &group)?;
+        let (succeeded, said) = attempt(kept, folder, &root, &group)?;
         let program = folder.join("program");
         let blamed = blamed(&said, &group);
         if succeeded {
@@ -108,19 +108,19 @@ fn may_link(folder: &Path, program: &Path, examples: usize) -> Result<bool> {
 }
 
 /// Compiles a bundle once, or takes the kept result of the same call. Returns whether that succeeded, and what
-/// rustc said.
-fn attempt(kept: Option<&Kept>, folder: &Path, root: &str, group: &[Example]) -> Result<Compiled> {
+/// rustc said. A call that failed is not kept: the cause may have been the machine.
+fn attempt(kept: Option<&Kept>, folder: &Path, root: &str, group: &[Example]) -> Result<(bool, Vec<u8>)> {
     let _ = fs::remove_dir_all(folder);
     fs::create_dir(folder).context("merging examples")?;
-    let Some(first) = group.first() else { return Ok(Compiled { succeeded: false, said: Vec::new() }) };
+    let Some(first) = group.first() else { return Ok((false, Vec::new())) };
     let (args, main) = (without_format(&first.args), main_file(group));
     let modules: Vec<(String, String)> = (0..).zip(group).map(|(number, e)| module_file(number, e)).collect();
     let texts = modules.iter().flat_map(|(file, text)| [file.as_str(), text]).chain([main.as_str()]);
     let shown = group.iter().map(|example| example.file.as_str());
-    let key = kept::key(&first.compiler, &args, texts.chain(shown));
+    let kept = kept.and_then(|kept| Some((kept, kept::key(group, &args, texts.chain(shown))?)));
     let program = folder.join("program");
-    if let Some(compiled) = kept.and_then(|kept| kept.take(&key, &program)) {
-        return Ok(compiled);
+    if let Some(said) = kept.as_ref().and_then(|(kept, key)| kept.take(key, &program)) {
+        return Ok((true, said));
     }
     let mut rustc = Command::new(&first.compiler).args(args);
     for ((number, example), (file, text)) in group.iter().enumerate().zip(&modules) {
@@ -132,16 +132,15 @@ fn attempt(kept: Option<&Kept>, folder: &Path, root: &str, group: &[Example]) ->
     fs::write(&source, main).context("merging examples")?;
     let rustc = rustc.args(["--crate-name=rust_out", "--error-format=json", "-o"]).arg(&program).arg(&source);
     let (said, list) = (folder.join("said"), folder.join("list"));
-    let listing = kept.and_then(|kept| Some((kept, kept::listing(rustc.clone(), &list)?)));
-    let status = process::run_into(listing.as_ref().map_or(&rustc, |(_, rustc)| rustc), &said)?;
-    let compiled =
-        Compiled { succeeded: status.success(), said: fs::read(said).context("merging examples")? };
-    if let Some((kept, _)) = listing
-        && kept::has_read_only(&list, 1 + group.len())
+    let rustc = if kept.is_some() { kept::listing(rustc, &list) } else { rustc };
+    let succeeded = process::run_into(&rustc, &said)?.success();
+    let said = fs::read(said).context("merging examples")?;
+    if let Some((kept, key)) = kept.filter(|_| succeeded)
+        && kept::has_read_only(&list, 1 + group.len())?
     {
-        kept.put(&key, &program, &compiled).context("keeping examples")?;
+        kept.put(&key, &program, &said);
     }
-    Ok(compiled)
+    Ok((succeeded, said))
 }
 
 /// The arguments without those that choose how rustc shows its messages.
