@@ -173,11 +173,9 @@ fn what_no_machine_can_finish_is_refused_at_once_with_what_mends_it() {
     ] {
         let sample = Sample::new(&[("Cargo.toml", &manifest), (&deep, "")]);
         let options = format!(r#"{{"docker": false, "features": "{mode}"}}"#);
-        let begin = std::time::Instant::now();
         let Said { code, text } =
             said(sample.command(&["run", "build-gnu"]).env("BUILDKITE_PLUGIN_CONFIGURATION", options));
         assert_eq!(code, Some(2), "{text}");
         assert!(text.contains(told), "{text}");
-        assert!(begin.elapsed().as_secs() < 10, "{:?}: {told}", begin.elapsed());
     }
 }

@@ -170,7 +170,7 @@ fn sees_folders(engine: Engine) -> Line {
     let mount = format!("type=bind,source={},target=/doctor", folder.path().display());
     let created = ask(program, &["create", "--label", LABEL, "--mount", &mount, image, "true"]);
     // By the label, because a killed doctor could not remove its own.
-    let removed = engine.remove_containers(LABEL, Instant::now(), Instant::now() + WITHIN);
+    let removed = engine.remove_containers(LABEL, 1, Instant::now() + WITHIN);
     match (created, removed) {
         (Err(complaint), _) => Line::fault(
             "engine",
@@ -180,7 +180,7 @@ fn sees_folders(engine: Engine) -> Line {
         (Ok(_), Err(failure)) => Line::fault(
             "engine",
             format!("{program} does not remove a container: {failure}"),
-            format!("{program} ps --all --filter label={LABEL}"),
+            format!("{program} rm --force $({program} ps --all --quiet --filter label={LABEL})"),
         ),
         (Ok(_), Ok(())) => works("it sees the agent's temporary folder"),
     }

@@ -11,13 +11,20 @@ pub fn outcome(status: i32, label: Option<&str>, command: &str) -> Outcome {
         name,
         verdict: Verdict::Broken,
         reason: Some(format!("the job ended {}, and left no report", how(status))),
-        remedy: Some(
-            "read the end of the job's log; if it does not say why, the machine may have had no memory left: \
-             read the log of its kernel (dmesg)"
-                .to_owned(),
-        ),
+        remedy: Some(remedy(status).to_owned()),
         command: command.to_owned(),
         ..Outcome::default()
+    }
+}
+
+fn remedy(status: i32) -> &'static str {
+    const KILLED: i32 = 128 + 9;
+    match status {
+        -1 | KILLED => {
+            "read the end of the job's log; if it does not say why, the machine may have had no memory left: read the \
+             log of its kernel (dmesg)"
+        }
+        _ => "read the end of the job's log",
     }
 }
 

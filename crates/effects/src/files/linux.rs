@@ -3,9 +3,10 @@
 
 use super::is_absent;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, linkat, openat, openat2};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 /// An open folder.
@@ -91,6 +92,11 @@ impl Folder {
             }
         }
     }
+}
+
+/// Whether a file belongs to the user of this process.
+pub fn is_of_this_user(found: &Metadata) -> bool {
+    found.uid() == rustix::process::geteuid().as_raw()
 }
 
 /// A new file in a folder, to write, without a name (`O_TMPFILE` of `open(2)`). None where the file system has no

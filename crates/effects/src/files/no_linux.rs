@@ -1,6 +1,6 @@
 //! Systems that have no call as `linux.rs` needs. Every file is then opened in the other way.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
 
@@ -39,6 +39,11 @@ impl Folder {
     pub fn entries(&self, _path: &Path) -> Option<io::Result<Vec<(String, Kind)>>> {
         match *self {}
     }
+}
+
+/// Always: elsewhere a file's owner is not asked.
+pub fn is_of_this_user(_found: &Metadata) -> bool {
+    true
 }
 
 /// None.

@@ -1,5 +1,5 @@
-//! The one writer of files that a person or another program asked for: reports, the coverage file, artifacts. A
-//! disk can be full, and this process can be killed. A file that is cut looks like a result and is none.
+//! The writer of results that a person or another program asked for: reports, the coverage file, artifacts. A disk
+//! can be full, and this process can be killed. A file that is cut looks like a result and is none.
 
 use super::{is_absent, system};
 use std::fs::{self, File, Permissions};
@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 const LINKS: usize = 40;
 
 /// Writes a file in one step: afterwards the file is there whole, or what was there before. A link stays, and
-/// the file that it leads to is written. A pipe and a device are written directly, and so is a file in a folder in
-/// which this user may make no other: it is emptied if that fails.
+/// the file that it leads to is written. A pipe and a device are written directly. So is a file of another user, a
+/// file that is mounted, and a file in a folder in which this user may make no other: it is emptied if that fails.
 ///
 /// # Errors
 /// The system's own.
@@ -23,11 +23,23 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Err(error) if is_absent(&error) => None,
         Err(error) => return Err(error),
     };
-    let permissions = old.as_ref().map(File::metadata).transpose()?.map(|found| found.permissions());
-    match (replace(&place, bytes, permissions.as_ref()), old) {
-        (Err(error), Some(old)) if error.kind() == io::ErrorKind::PermissionDenied => overwrite(old, bytes),
-        (written, _) => written,
+    let found = old.as_ref().map(File::metadata).transpose()?;
+    match old {
+        // The new file would belong to this user, and its owner might no longer read it.
+        Some(old) if found.as_ref().is_some_and(|found| !system::is_of_this_user(found)) => {
+            overwrite(old, bytes)
+        }
+        old => match (replace(&place, bytes, found.map(|found| found.permissions()).as_ref()), old) {
+            (Err(error), Some(old)) if is_about_the_place(&error) => overwrite(old, bytes),
+            (written, _) => written,
+        },
     }
+}
+
+/// Whether no other file may take the place of a file, which itself may be written.
+fn is_about_the_place(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | ResourceBusy)
 }
 
 /// The path of the file itself, behind all links. None where there is another thing than a plain file, and
@@ -132,5 +144,19 @@ mod tests {
         let descriptor = std::os::fd::AsRawFd::as_raw_fd(&open);
         write_whole(Path::new(&format!("/dev/fd/{descriptor}")), b"new").unwrap();
         assert_eq!(io::read_to_string(open).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_file_of_another_user_is_written_where_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "an old text").unwrap();
+        if std::os::unix::fs::chown(&file, Some(12345), None).is_err() {
+            return crate::testing::skip("root, who may give a file away");
+        }
+        let before = file.metadata().unwrap();
+        write_whole(&file, b"new").unwrap();
+        let now = file.metadata().unwrap();
+        assert_eq!((now.ino(), now.uid(), fs::read(&file).unwrap()), (before.ino(), 12345, b"new".to_vec()));
     }
 }

@@ -158,7 +158,7 @@ fn ask_with_input(command: &Command, input: Vec<u8>) -> Result<Captured, Error> 
     }
 }
 
-/// Adds a piece to what is kept of a long text: its beginning, and at least as much of its end. `left_out` counts
+/// Adds a piece to what is kept of a long text: [`KEPT`] bytes of its beginning, and at least as many of its end. `left_out` counts
 /// the bytes between the two.
 fn keep_ends(kept: &mut Vec<u8>, left_out: &mut usize, piece: &[u8]) {
     kept.extend_from_slice(piece);

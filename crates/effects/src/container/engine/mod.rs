@@ -142,27 +142,28 @@ impl Engine {
     }
 
     /// Kills and removes the containers that have a label (`KEY=VALUE`). It looks again until there is none,
-    /// because the engine may be about to start one. Where there is none at first, it looks until `late`: the
-    /// engine goes on to create a container after its program was ended.
+    /// because the engine may be about to start one. Where there is none at first, it looks so many times
+    /// (`looks`): the engine goes on to create a container after its program was ended.
     ///
     /// # Errors
     /// If the engine does not answer, or one is left at the deadline.
-    pub fn remove_containers(self, label: &str, late: Instant, deadline: Instant) -> Result<(), Failure> {
+    pub fn remove_containers(self, label: &str, looks: u32, deadline: Instant) -> Result<(), Failure> {
         let filter = format!("label={label}");
         let find = ["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter];
         let mut failed = None;
-        let mut any = false;
+        let mut left = looks;
         loop {
             let found = self.ask_by(&find, deadline)?;
             let found: BTreeSet<&str> = found.split_whitespace().collect();
             if found.is_empty() {
-                if any || Instant::now() + LOOK >= late.min(deadline) {
+                left = left.saturating_sub(1);
+                if left == 0 || Instant::now() + LOOK >= deadline {
                     return Ok(());
                 }
                 thread::sleep(LOOK);
                 continue;
             }
-            any = true;
+            left = 0;
             if Instant::now() >= deadline {
                 let tried = format!("cannot remove the containers with the label {label}");
                 return Err(failed.unwrap_or_else(|| Failure::of(tried, Ended::TimedOut, "")));

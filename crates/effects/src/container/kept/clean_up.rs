@@ -17,8 +17,8 @@ const LIMIT: Duration = Duration::from_millis(4500);
 /// The longest that a clean-up may take in the command hook of a cancelled job. `pre-exit` follows and
 /// does what is left.
 const SHORT: Duration = Duration::from_millis(1500);
-/// How long the engine may take to create a container after its program was ended.
-const LATE: Duration = Duration::from_secs(1);
+/// How often to look for a container that the engine creates after its program was ended: about a second.
+const LOOKS: u32 = 6;
 /// The folder whose files are given to their owner, in the container that does so.
 const FOLDER: &str = "/rust-vmm-ci/folder";
 /// Our program in that container.
@@ -36,8 +36,8 @@ pub fn clean_up(job: &Job) {
     for folder in left_behind(job) {
         let id = folder.record().job.clone();
         // What an earlier job began to create is there by now.
-        let late = if id == job.id { LATE } else { Duration::ZERO };
-        if let Err(error) = settle_within(late, folder, deadline) {
+        let looks = if id == job.id { LOOKS } else { 1 };
+        if let Err(error) = settle_looking(looks, folder, deadline) {
             say::error(format_args!("cleaning up after job {id}: {error:#}"));
         }
     }
@@ -48,16 +48,16 @@ pub fn clean_up(job: &Job) {
 /// # Errors
 /// With the first step that failed. The folder then stays, so that the next job tries again.
 pub fn settle(folder: JobFolder, deadline: Instant) -> Result<()> {
-    settle_within(LATE, folder, deadline)
+    settle_looking(LOOKS, folder, deadline)
 }
 
-/// Does what [`settle`] does. `late` is how long a container may still come.
-fn settle_within(late: Duration, mut folder: JobFolder, deadline: Instant) -> Result<()> {
+/// Does what [`settle`] does, and looks so many times for a container.
+fn settle_looking(looks: u32, mut folder: JobFolder, deadline: Instant) -> Result<()> {
     let Some(container) = folder.record().container.clone() else { return folder.remove_by(deadline) };
     // This comes first, because the engine may be about to start the container.
     folder.withdraw()?;
     let label = format!("{LABEL}={}", folder.record().job);
-    container.engine.remove_containers(&label, Instant::now() + late, deadline)?;
+    container.engine.remove_containers(&label, looks, deadline)?;
     give_back(&container.checkout, &folder.record().job, &container, deadline)?;
     finish(folder, deadline)
 }

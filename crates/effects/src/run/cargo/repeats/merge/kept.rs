@@ -111,9 +111,13 @@ pub(super) fn key<'t>(
     for library in libraries(args) {
         add(stamp(Path::new(library)).as_bytes());
     }
-    args.iter().for_each(|arg| add(arg.as_bytes()));
+    for arg in args {
+        add(arg.as_bytes());
+    }
     add(b"sources");
-    texts.into_iter().for_each(|text| add(text.as_bytes()));
+    for text in texts {
+        add(text.as_bytes());
+    }
     // It becomes a file's name, so it must not contain `/`.
     Some(base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, hash.finalize()))
 }
@@ -184,10 +188,9 @@ mod tests {
         let of = |args: &[String], source| key(&[example(args)], args, [source]).unwrap();
         for joined in [true, false] {
             let value = format!("a={}", library.display());
-            let args = |word: &str| match joined {
-                true => vec![word.to_owned(), format!("--extern={value}")],
-                false => vec![word.to_owned(), "--extern".to_owned(), value.clone()],
-            };
+            let named =
+                if joined { vec![format!("--extern={value}")] } else { vec!["--extern".into(), value] };
+            let args = |word: &str| [vec![word.to_owned()], named.clone()].concat();
             let first = of(&args("-O"), "fn main() {}");
             assert_eq!(first, of(&args("-O"), "fn main() {}"));
             assert_ne!(first, of(&args("-g"), "fn main() {}"));
