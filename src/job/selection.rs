@@ -8,7 +8,7 @@ use rust_vmm_ci_core::selection::{Before, Change, Rules, Selection};
 use rust_vmm_ci_effects::git::{self, Git};
 use rust_vmm_ci_effects::run::base::{self, Search};
 use rust_vmm_ci_effects::{process, say};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 /// The key path of the option that could name a base, if there were one.
@@ -89,9 +89,9 @@ fn change(root: &Path, tests: &[String]) -> Result<Result<Known, String>> {
         return Ok(Err(format!("nothing differs from {}", found.shown)));
     }
     let tracked = git.tracked()?;
+    let whole: HashSet<&str> = tests.iter().chain(&tracked.links).map(String::as_str).collect();
     let is_read = |path: &&str| {
-        tests.iter().chain(&tracked.links).any(|file| file == path)
-            || matches!(path.rsplit('/').next(), Some("Cargo.toml" | "Cargo.lock"))
+        whole.contains(path) || matches!(path.rsplit('/').next(), Some("Cargo.toml" | "Cargo.lock"))
     };
     let mut wanted: Vec<&str> = paths.iter().map(String::as_str).filter(is_read).collect();
     // `[patch]` is compared with the lock file also where only one of the two differs.

@@ -1,5 +1,6 @@
 //! Tests of the plan for a run on this machine.
 
+mod decided;
 mod opt_in;
 
 use super::{Asked, Facts, Plan, Work, for_run};

@@ -130,7 +130,7 @@ impl Judge<'_> {
         if self.links.may_lead_on(path, self.before) {
             return Err(All(format!("{shown} is a link, and others may lead through it")));
         }
-        if is_for_people(path) || matches!(path, MANIFEST | LOCK) {
+        if is_for_people(path, &self.owners) || matches!(path, MANIFEST | LOCK) {
             return Ok(());
         }
         if self.rules.tests.iter().any(|file| file == path) {
@@ -284,7 +284,7 @@ impl Judge<'_> {
             }
         }
         for (link, path) in &self.through {
-            if let Some(index) = self.owners.of(link).filter(|_| !is_for_people(link)) {
+            if let Some(index) = self.owners.of(link).filter(|_| !is_for_people(link, &self.owners)) {
                 causes.entry(index).or_insert_with(|| (*path).to_owned());
             }
         }
@@ -295,7 +295,7 @@ impl Judge<'_> {
         let mut by_crate: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
         for path in &self.tracked {
             let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
-            if NO_TEXT.contains(&ending) || is_for_people(path) || name(path) == MANIFEST {
+            if NO_TEXT.contains(&ending) || is_for_people(path, &self.owners) || name(path) == MANIFEST {
                 continue;
             }
             let elsewhere = self.all.iter().enumerate().filter(|(_, found)| !found.outside.is_empty());
@@ -318,7 +318,7 @@ impl Judge<'_> {
 
     /// The cause for a crate with a source that may read any file.
     fn by_any(&self, source: &str) -> Option<String> {
-        let path = self.changed.iter().find(|path| !is_for_people(path))?;
+        let path = self.changed.iter().find(|path| !is_for_people(path, &self.owners))?;
         Some(format!("{path}: {source} may read any file"))
     }
 
@@ -327,7 +327,7 @@ impl Judge<'_> {
         let dir = self.all[index].dir.as_str();
         let is_anothers =
             |path: &str| self.owners.of(&format!("{path}/x")).is_some_and(|owner| owner != index);
-        // Of the predecessor a description only starts programs, and no step with such a command is left out.
+        // A description only starts the predecessor's programs, and no step with such a command is left out.
         let of_cargo = || Changed::new(self.named.iter().filter(|path| !is_predecessor(path)));
         let of_cargo = (name(parent(file)) == ".buildkite").then(of_cargo);
         let named = of_cargo.as_ref().unwrap_or(&self.named);
@@ -351,7 +351,7 @@ impl Judge<'_> {
                 return said(&path);
             }
             if file.ends_with(".rs") {
-                let literal = self.named.iter().filter(|path| is_for_people(path));
+                let literal = self.named.iter().filter(|path| is_for_people(path, &self.owners));
                 if let Some(path) = literal.into_iter().find(|path| {
                     mentions::has_literal(&text, name(path))
                         || (text.contains("CARGO_PKG_README") && self.owners.of(path) == Some(index))

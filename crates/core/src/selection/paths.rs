@@ -1,7 +1,7 @@
 //! What the path of a changed file says about it.
 
 use crate::workspace::path::is_within;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Files in the root that only checks of the whole workspace read: cargo-deny's and cargo-audit's.
 const OF_WHOLE: [&str; 5] =
@@ -13,16 +13,31 @@ const PREDECESSOR: &str = "rust-vmm-ci";
 /// The beginnings of the names of files that are for people or for git alone.
 const FOR_PEOPLE: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS", "CODEOWNERS"];
 
+/// What GitHub reads.
+const GITHUB: &str = ".github";
+
 /// Whether no program reads a file, unless a source names it: Markdown, licences, what GitHub reads.
-pub fn is_for_people(path: &str) -> bool {
+pub fn is_for_people(path: &str, owners: &Owners<'_>) -> bool {
     let name = name(path);
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    // GitHub and git read these in the root only. Below it they are left over from a repository that was merged.
-    path.split('/').rev().skip(1).any(|folder| folder == ".github")
-        || (name == ".gitmodules" && path.contains('/'))
+    is_for_github(path, owners)
+        // A repository that was merged left it in the folder of its crate. Git reads the one in the root only.
+        || (name == ".gitmodules" && path.contains('/') && owners.is_crate(parent(path)))
         || extension.eq_ignore_ascii_case("md")
         || (FOR_PEOPLE.iter().any(|start| name.starts_with(start)) && !is_source(extension))
         || matches!(name, ".gitignore" | ".editorconfig" | ".mailmap")
+}
+
+/// Whether a file is in the `.github` of the root, or in one that a merged repository left in the folder of its
+/// crate. Any other folder of this name may be a test's, and one that has a crate may be the crate's.
+fn is_for_github(path: &str, owners: &Owners<'_>) -> bool {
+    let is_githubs = |folder: &str| {
+        let base = parent(folder);
+        name(folder) == GITHUB
+            && (base.is_empty() || owners.is_crate(base))
+            && !owners.has_crates_in_github(folder)
+    };
+    path.contains(GITHUB) && above(path).any(is_githubs)
 }
 
 fn is_source(extension: &str) -> bool {
@@ -101,22 +116,34 @@ impl<'a> Changed<'a> {
 
 /// Finds the crate whose folder has a path: the nearest folder above it.
 #[derive(Debug)]
-pub struct Owners<'a>(HashMap<&'a str, usize>);
+pub struct Owners<'a> {
+    by_dir: HashMap<&'a str, usize>,
+    /// The folders `.github` that have a crate.
+    github: HashSet<&'a str>,
+}
 
 impl<'a> Owners<'a> {
     /// The crates' folders, in the order of their indices.
     pub fn new(dirs: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(dirs.into_iter().enumerate().map(|(index, dir)| (dir, index)).collect())
+        let by_dir: HashMap<&str, usize> =
+            dirs.into_iter().enumerate().map(|(index, dir)| (dir, index)).collect();
+        let folders = by_dir.keys().flat_map(|dir| std::iter::once(*dir).chain(above(dir)));
+        let github = folders.filter(|folder| name(folder) == GITHUB).collect();
+        Self { by_dir, github }
+    }
+
+    fn has_crates_in_github(&self, folder: &str) -> bool {
+        self.github.contains(folder)
     }
 
     /// The index of the crate that has a path in its folder.
     pub fn of(&self, path: &str) -> Option<usize> {
-        above(path).find_map(|dir| self.0.get(dir).copied())
+        above(path).find_map(|dir| self.by_dir.get(dir).copied())
     }
 
     /// Whether a folder is that of a crate.
     pub fn is_crate(&self, dir: &str) -> bool {
-        self.0.contains_key(dir)
+        self.by_dir.contains_key(dir)
     }
 }
 
@@ -126,6 +153,7 @@ mod tests {
 
     #[test]
     fn files_for_people_are_known_by_their_names() {
+        let owners = Owners::new(["", "a", "tools/.github/checker", "b", "b/.github/c"]);
         for path in [
             "README.md",
             "a/x.MD",
@@ -134,8 +162,10 @@ mod tests {
             ".github/x.yml",
             "a/.github/w/x.yml",
             "CODEOWNERS",
+            "a/.gitmodules",
+            "tools/.github/checker/.github/x.yml",
         ] {
-            assert!(is_for_people(path), "{path}");
+            assert!(is_for_people(path, &owners), "{path}");
         }
         for path in [
             "src/lib.rs",
@@ -146,9 +176,17 @@ mod tests {
             ".gitmodules",
             "AUTHORS.toml",
             ".gitattributes",
+            "tools/.github/x.yml",
+            "tools/.github/checker/src/lib.rs",
+            "a/tests/fixtures/.github/workflows/ci.yml",
+            "a/tests/fixtures/.gitmodules",
+            "b/.github/x.yml",
+            "b/.github/c/src/lib.rs",
+            "a.github/x",
         ] {
-            assert!(!is_for_people(path), "{path}");
+            assert!(!is_for_people(path, &owners), "{path}");
         }
+        assert!(!is_for_people(".github/x.yml", &Owners::new([".github"])));
     }
 
     #[test]

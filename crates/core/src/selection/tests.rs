@@ -186,7 +186,7 @@ fn told(selection: &Selection) -> String {
 }
 
 /// Changes of one file: the file, its new text, what is reached.
-const FAULTS: [(&str, &str, &str); 74] = [
+const FAULTS: [(&str, &str, &str); 77] = [
     // The behaviour of a path dependency: of every kind, direct and indirect.
     ("a/src/lib.rs", "broken", "a b c d e f g"),
     ("a/src/args.rs", "broken", "a b c d e f g"),
@@ -270,6 +270,9 @@ const FAULTS: [(&str, &str, &str); 74] = [
     ("README.md", "new", "c"),
     (".github/workflows/x.yml", "new", "-"),
     ("a/.github/workflows/x.yml", "new", "-"),
+    ("a/.gitmodules", "new", "-"),
+    ("x/tests/fixtures/.github/workflows/ci.yml", "new", "x"),
+    ("x/tests/fixtures/.gitmodules", "new", "x"),
     // What concerns every crate.
     (".cargo/config.toml", "new", "all"),
     ("rust-toolchain.toml", "new", "all"),

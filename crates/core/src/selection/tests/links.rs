@@ -1,6 +1,9 @@
 //! Links: what leads through them is reached as what they lead to.
 
 use super::*;
+use crate::selection::links::Links;
+use crate::selection::paths::Changed;
+use std::sync::Mutex;
 
 #[test]
 fn a_link_reaches_as_far_as_what_it_leads_to() {
@@ -54,4 +57,32 @@ fn a_link_that_leads_nowhere_any_more_may_have_led_to_what_is_gone() {
     let without = [("x/key", NOWHERE)];
     assert_eq!(told(&selected(&[("testdata/key", "-")], &without, &rules(&[]))), "s x");
     assert_eq!(told(&selected(&[("testdata/key", "changed")], &without, &rules(&[]))), "s");
+}
+
+#[test]
+fn a_folder_is_listed_once_however_many_links_it_has() {
+    struct Counted(Mutex<Vec<String>>);
+    impl Files for Counted {
+        fn read(&self, _: &str) -> io::Result<Option<String>> {
+            Ok(None)
+        }
+
+        fn list(&self, _: &str) -> io::Result<Vec<(String, bool)>> {
+            Ok(Vec::new())
+        }
+
+        fn links(&self, path: &str) -> io::Result<Vec<Link>> {
+            self.0.lock().unwrap().push(path.to_owned());
+            let link = |name: &str| Link { name: name.into(), to: Some("to".into()), is_folder: false };
+            Ok(["1", "2"].map(link).into())
+        }
+    }
+    let files = Counted(Mutex::default());
+    let paths = ["a/1", "a/2", "b/1", "a/gone"].map(str::to_owned);
+    let links = Links::read(&paths, &files);
+    assert_eq!(files.0.into_inner().unwrap(), ["a", "b"]);
+    assert!(links.may_lead_on("a/gone", &|_| Before::Absent));
+    let changed = Changed::new(["a/1", "a/2"]);
+    let through = [("a/1", "a/2"), ("a/2", "a/1"), ("b/1", "a/1")];
+    assert_eq!(links.to_changed(&changed, None), through);
 }
