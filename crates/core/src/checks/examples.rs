@@ -145,12 +145,13 @@ impl Example {
             && text::cannot_tell(&macros::taken(&self.source).1)
     }
 
-    /// The libraries in the call that the example mentions. Only these are linked.
-    fn mentioned(&self) -> BTreeSet<&str> {
+    /// The libraries in the call that the example mentions, with their files. Only these are linked, and what they
+    /// link themselves.
+    fn mentioned(&self) -> BTreeMap<&str, &str> {
         let words: BTreeSet<&str> = text::words(&self.source).collect();
-        let names = externs(&self.args).map(|value| value.split('=').next().unwrap_or(value));
-        let names = names.map(|name| name.rsplit(':').next().unwrap_or(name));
-        names.filter(|name| words.contains(name)).collect()
+        let named = externs(&self.args).map(|value| value.split_once('=').unwrap_or((value, "")));
+        let named = named.map(|(name, file)| (name.rsplit(':').next().unwrap_or(name), file));
+        named.filter(|(name, _)| words.contains(name)).collect()
     }
 }
 
@@ -179,13 +180,18 @@ fn externs(args: &[String]) -> impl Iterator<Item = &str> {
 type Alike = (String, Vec<String>, [Vec<String>; 2]);
 
 /// Groups examples that can share one program. The examples of a group are compiled with the same arguments
-/// and mention the same libraries. Otherwise an example could link only because of a library that another
+/// and have the same libraries linked. Otherwise an example could link only because of a library that another
 /// example uses. They also take the macros of the same crates: otherwise an example could compile only because
-/// of macros that another example takes. There are no groups if they save too few programs.
-pub fn groups(examples: Vec<Example>) -> Vec<Vec<Example>> {
+/// of macros that another example takes. There are no groups if they save too few programs. `links` says of two
+/// files of libraries whether the first always has the second linked.
+pub fn groups(examples: Vec<Example>, links: impl Fn(&str, &str) -> bool) -> Vec<Vec<Example>> {
+    let mut linked: BTreeMap<BTreeMap<String, String>, Vec<String>> = BTreeMap::new();
     let mut groups: BTreeMap<Alike, Vec<Example>> = BTreeMap::new();
     for example in examples {
-        let libraries = example.mentioned().into_iter().map(ToOwned::to_owned).collect();
+        let mentioned = example.mentioned();
+        let mentioned: BTreeMap<_, _> =
+            mentioned.into_iter().map(|(name, file)| (name.to_owned(), file.to_owned())).collect();
+        let libraries = linked.entry(mentioned).or_insert_with_key(|all| without_linked(all, &links)).clone();
         let macros = macros::taken(&example.source).0.into_iter().map(ToOwned::to_owned).collect();
         let key = (example.compiler.clone(), example.args.clone(), [libraries, macros]);
         groups.entry(key).or_default().push(example);
@@ -193,6 +199,12 @@ pub fn groups(examples: Vec<Example>) -> Vec<Vec<Example>> {
     let groups: Vec<_> = groups.into_values().filter(|group| group.len() > 1).collect();
     let saved: usize = groups.iter().map(|group| group.len() - 1).sum();
     if saved < FEWEST_SAVED { Vec::new() } else { groups }
+}
+
+/// The names of the libraries that no other of them has linked anyway.
+fn without_linked(all: &BTreeMap<String, String>, links: impl Fn(&str, &str) -> bool) -> Vec<String> {
+    let by_another = |file: &String| all.values().any(|other| other != file && links(other, file));
+    all.iter().filter(|(_, file)| !by_another(file)).map(|(name, _)| name.clone()).collect()
 }
 
 #[cfg(test)]

@@ -34,6 +34,28 @@ const MESSAGES: &[&str] = &[
     "writeln",
 ];
 
+/// The attributes of the language that hand nothing to a procedural macro.
+const ATTRIBUTES: &[&str] = &[
+    "allow",
+    "cfg",
+    "cold",
+    "default",
+    "deny",
+    "deprecated",
+    "derive",
+    "expect",
+    "forbid",
+    "inline",
+    "must_use",
+    "non_exhaustive",
+    "repr",
+    "warn",
+];
+
+/// The traits that the standard library derives.
+const DERIVES: &[&str] =
+    &["Clone", "Copy", "Debug", "Default", "Eq", "Hash", "Ord", "PartialEq", "PartialOrd"];
+
 /// Whether nothing besides the example's text, its arguments and its libraries can change what its compilation
 /// gives, as far as its text and the arguments show it. A macro of the library itself may still hide the name of
 /// a file.
@@ -56,21 +78,41 @@ pub fn may_keep(example: &Example) -> bool {
             || arg.contains("link-arg")
     };
     let is_macro = |file: &str| [".so", ".dylib", ".dll"].iter().any(|end| file.ends_with(end));
-    !example.args.iter().any(links)
-        && !libraries(&example.args).any(is_macro)
-        && !names_a_file(&text::code(&example.source))
+    let code = text::code(&example.source);
+    let has_macros = libraries(&example.args).any(is_macro);
+    let may_read_files = names_a_file(&code) || (has_macros && may_call_foreign_macros(&code));
+    !may_read_files && !example.args.iter().any(links)
 }
 
 /// Whether a macro or an attribute has a text.
 fn names_a_file(code: &str) -> bool {
-    let in_macro = code.match_indices('!').any(|(at, _)| {
-        let name = text::words(&code[..at]).last().filter(|name| code[..at].ends_with(name));
-        let is_message = name.is_none_or(|name| MESSAGES.contains(&name));
-        !is_message && text::first_group(&code[at + 1..]).contains('"')
-    });
-    let in_attribute =
-        code.match_indices("#[").any(|(at, _)| text::first_group(&code[at + 1..]).contains('"'));
-    in_macro || in_attribute
+    let has_text = |code: &str| text::first_group(code).contains('"');
+    text::calls(code).any(|(name, after)| !MESSAGES.contains(&name) && has_text(after))
+        || text::attributes(code).any(|attribute| attribute.contains('"'))
+}
+
+/// Whether code may call a macro that is not of the standard library. Such a macro may be procedural.
+fn may_call_foreign_macros(code: &str) -> bool {
+    let foreign = |name: &str| !MESSAGES.contains(&name);
+    let foreign_attribute = |attribute: &str| {
+        let mut words = text::words(attribute);
+        match words.next() {
+            Some("derive") => words.any(|word| !DERIVES.contains(&word)),
+            word => word.is_none_or(|word| !ATTRIBUTES.contains(&word)),
+        }
+    };
+    text::calls(code).any(|(name, _)| foreign(name))
+        || text::attributes(code).any(foreign_attribute)
+        || imports_such_a_name(code)
+}
+
+/// Whether code takes a name of the lists above from a library that is not the standard one.
+fn imports_such_a_name(code: &str) -> bool {
+    let listed = |word: &str| [MESSAGES, ATTRIBUTES, DERIVES].iter().any(|list| list.contains(&word));
+    code.split(';').any(|statement| {
+        let mut words = text::words(statement).skip_while(|word| *word != "use").skip(1);
+        !matches!(words.next(), Some("std" | "core" | "alloc")) && words.any(listed)
+    })
 }
 
 #[cfg(test)]
@@ -95,12 +137,14 @@ mod tests {
             "let a = !\"words\".is_empty();",
             "#[derive(Clone)] struct A;\nlet a = \"words\";",
             "// embed!(\"data\")",
+            "let a = number!(1); let b = !(c == \"words\");",
         ] {
             assert!(may_keep(&example(code, &[])), "{code}");
         }
         for code in [
             "let a = sample::embed!(\"data.txt\");",
             "let a = embed! { \"data.txt\" };",
+            "let a = embed ! (\"data.txt\");",
             "assert_eq!(embed!(\"data.txt\"), 1);",
             "core::arch::global_asm!(\".incbin \\\"data\\\"\");",
             "#[derive(Template)]\n#[template(path = \"a.html\")]\nstruct A;",
@@ -111,16 +155,46 @@ mod tests {
     }
 
     #[test]
-    fn an_example_with_a_procedural_macro_or_something_else_to_link_is_not_kept() {
-        for args in
-            [&["--extern=a=/t/liba.rlib", "-Ldependency=/t", "-Ccodegen-units=1"][..], &["-Copt-level=3"]]
-        {
+    fn beside_a_procedural_macro_an_example_that_may_call_it_is_not_kept() {
+        let args = ["--extern=a=/t/liba.rlib", "--extern=m=/t/libm.so"];
+        for code in [
+            "let a = vec![1]; assert!(!a.is_empty(), \"words\");",
+            "if !(a != b) { return; }",
+            "#[derive(Clone, Debug, PartialEq)]\n#[repr(u8)] enum A { B }",
+            "use std::fmt::{Debug, write}; use a::Sample;",
+            "use std::panic; let a = use_it(Debug);",
+        ] {
+            assert!(may_keep(&example(code, &args)), "{code}");
+        }
+        for code in [
+            "let a = a::number!();",
+            "let a = number ! {};",
+            "let a = m::number/* */!();",
+            "macro_rules! a { () => {} }",
+            "# [derive(Serialize)] struct A;",
+            "#[derive(Clone, m::Sample)] struct A;",
+            "#[m::main] fn a() {}",
+            "# /* */ [sample] fn a() {}",
+            "#[macro_use] extern crate m;",
+            "use m::println; println!();",
+            "use m::{a, Debug}; #[derive(Debug)] struct A;",
+            "use m::sample as vec; vec![];",
+        ] {
+            assert!(!may_keep(&example(code, &args)), "{code}");
+        }
+    }
+
+    #[test]
+    fn an_example_with_something_else_to_link_is_not_kept() {
+        for args in [
+            &["--extern=a=/t/liba.rlib", "-Ldependency=/t", "-Ccodegen-units=1"][..],
+            &["--extern", "m=/t/libm.so"],
+            &["-Copt-level=3"],
+        ] {
             assert!(may_keep(&example("", args)), "{args:?}");
         }
         for args in [
-            &["--extern=a=/t/liba.so"][..],
-            &["--extern", "a=/t/liba.so"],
-            &["-lz"],
+            &["-lz"][..],
             &["-l", "z"],
             &["-Lnative=/t"],
             &["-L", "native=/t"],

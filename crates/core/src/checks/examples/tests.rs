@@ -87,7 +87,7 @@ fn examples_that_take_the_macros_of_one_crate_are_a_program_of_their_own() {
     assert!(with(macros).may_merge(LIBRARY));
     let plain = (0..4).map(|n| with(&format!("extern crate sample; // {n}")));
     let of_macros = (0..4).map(|n| with(&format!("{macros}\n// {n}")));
-    let groups = groups(plain.chain(of_macros).collect());
+    let groups = groups(plain.chain(of_macros).collect(), |_, _| false);
     assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4]);
     let roots: Vec<String> = groups.iter().map(|group| main_file(group)).collect();
     assert_eq!(roots.iter().filter(|root| root.contains("#[macro_use]\nextern crate sample;")).count(), 1);
@@ -134,11 +134,18 @@ fn examples_that_use_other_libraries_are_other_programs() {
     examples.extend((0..4).map(|n| example(&format!("other::f({n});"))));
     examples.extend((0..2).map(|n| example(&format!("sample::f(other::f({n}));"))));
     examples.push(example("alone();"));
-    let groups = groups(examples);
-    let mut sizes: Vec<_> = groups.iter().map(Vec::len).collect();
-    sizes.sort_unstable();
-    assert_eq!(sizes, [2, 4, 4]);
-    assert!(groups.iter().all(|group| group.iter().all(|e| e.mentioned() == group[0].mentioned())));
+    let groups = |links: fn(&str, &str) -> bool| groups(examples.clone(), links);
+    let sizes = |groups: Vec<Vec<Example>>| {
+        let mut sizes: Vec<_> = groups.iter().map(Vec::len).collect();
+        sizes.sort_unstable();
+        sizes
+    };
+    let apart = groups(|_, _| false);
+    assert!(apart.iter().all(|group| group.iter().all(|e| e.mentioned() == group[0].mentioned())));
+    assert_eq!(sizes(apart), [2, 4, 4]);
+    // `other` is linked wherever `sample` is.
+    let links = |one: &str, file: &str| (one, file) == ("/t/libsample.rlib", "/t/libother.rlib");
+    assert_eq!(sizes(groups(links)), [4, 6]);
 }
 
 #[test]
@@ -146,6 +153,7 @@ fn programs_that_save_too_little_are_not_made() {
     let pair = |name: &str| [1, 2].map(|n| example(&format!("{name}::f({n});")));
     let both = [pair("sample"), pair("other")].concat();
     let of_both = [1, 2].map(|n| example(&format!("sample::f(other::f({n}));")));
+    let groups = |examples| groups(examples, |_, _| false);
     assert!(groups(both.clone()).is_empty());
     assert_eq!(groups([both, of_both.into()].concat()).len(), 3);
 }

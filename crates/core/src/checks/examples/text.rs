@@ -157,9 +157,10 @@ fn mentions_its_root(code: &str) -> bool {
 /// Whether an attribute selects a file, a library, or what a linker keeps.
 fn has_telling_attribute(code: &str) -> bool {
     static ATTRIBUTE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"#\s*\[\s*(unsafe\s*\(\s*)?(path|link|used|lang|start|naked|rustc_\w*)\b").ok()
+        Regex::new(r"^\[\s*(unsafe\s*\(\s*)?(path|link|used|lang|start|naked|rustc_\w*)\b").ok()
     });
-    ATTRIBUTE.as_ref().is_none_or(|attribute| attribute.is_match(code))
+    let tells = |text: &str| ATTRIBUTE.as_ref().is_none_or(|attribute| attribute.is_match(text));
+    attributes(code).any(tells)
 }
 
 /// Whether the code declares or defines functions with the linkage of another language.
@@ -170,9 +171,34 @@ fn has_foreign_code(code: &str) -> bool {
 }
 
 fn calls_macro(code: &str, name: &str) -> bool {
-    code.match_indices(name).any(|(at, _)| {
-        let starts = !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
-        starts && code[at + name.len()..].trim_start().starts_with('!')
+    calls(code).any(|(called, _)| called == name)
+}
+
+/// Words before a `!` that make it a negation.
+const BEFORE_NEGATION: &[&str] = &["if", "while", "match", "return", "in", "else", "break", "move", "as"];
+
+/// The macros that code calls or defines: the last part of the name, and the text that follows the `!`. The name is
+/// empty where a comment hides it. Text in a string may look like a call, and then counts as one.
+pub(super) fn calls(code: &str) -> impl Iterator<Item = (&str, &str)> {
+    code.match_indices('!').filter_map(|(at, _)| {
+        let (before, after) = (code[..at].trim_end(), &code[at + 1..]);
+        let begin = before.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_').len();
+        let name = &before[begin..];
+        let is_hidden = before.ends_with("*/");
+        let begins = after.trim_start().starts_with(['(', '[', '{', '/']) || name == "macro_rules";
+        let is_call = begins && (is_hidden || !name.is_empty() && !BEFORE_NEGATION.contains(&name));
+        is_call.then_some((name, after))
+    })
+}
+
+/// The text in the brackets of each attribute.
+pub(super) fn attributes(code: &str) -> impl Iterator<Item = &str> {
+    code.match_indices('#').filter_map(|(at, _)| {
+        let after = code[at + 1..].trim_start();
+        let after = after.strip_prefix('!').unwrap_or(after).trim_start();
+        // A comment may stand before the bracket.
+        let begins = after.starts_with('[') || after.starts_with("/*");
+        begins.then(|| first_group(&after[after.find('[').unwrap_or(after.len())..]))
     })
 }
 

@@ -37,7 +37,7 @@ pub(super) fn make(shims: &Path, folder: &Path, examples: Vec<Example>) -> Resul
     let kept = Kept::of(shims);
     let mut bundles = Bundles::new();
     let mut refused = Vec::new();
-    for (number, group) in groups(fit).into_iter().enumerate() {
+    for (number, group) in groups(fit, links).into_iter().enumerate() {
         let folder = folder.join(format!("bundle-{number}"));
         for (key, example) in compile(kept.as_ref(), &folder, group, &mut refused)? {
             bundles.insert(key, example);
@@ -49,6 +49,19 @@ pub(super) fn make(shims: &Path, folder: &Path, examples: Vec<Example>) -> Resul
     }
     fs::write(shims.join(APART), apart).context("merging examples")?;
     Ok(bundles)
+}
+
+/// Whether a library always has another one linked. rustc keeps a hash in the name of each library's file
+/// (`libNAME-HASH.rlib`), and writes the hashes of all that a library links into its file.
+fn links(library: &str, other: &str) -> bool {
+    let Some((_, hash)) = other.strip_suffix(".rlib").and_then(|name| name.rsplit_once('-')) else {
+        return false;
+    };
+    let is_hash = hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hash
+        && fs::read(library).is_ok_and(|bytes| {
+            bytes.split(|byte| *byte == b'-').any(|part| part.starts_with(hash.as_bytes()))
+        })
 }
 
 /// Compiles a group of examples in a folder. Those that must be compiled alone are added to `refused`.
@@ -159,4 +172,28 @@ fn without_format(args: &[String]) -> Vec<String> {
         }
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_with_the_hash_of_another_links_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let library = folder.path().join("liba-00112233445566aa.rlib");
+        fs::write(&library, b"\xff-0123456789abcde-0123456789abcdef\0").unwrap();
+        let links = |other: &str| links(library.to_str().unwrap(), other);
+        assert!(links("/t/libb-0123456789abcdef.rlib"));
+        for other in [
+            "/t/libb-fedcba9876543210.rlib",
+            "/t/libb.rlib",
+            "/t/libb-0123456789abcdef.so",
+            "/t/libb-.rlib",
+            "",
+        ] {
+            assert!(!links(other), "{other}");
+        }
+        assert!(!super::links("/t/absent-0.rlib", "/t/libb-0123456789abcdef.rlib"));
+    }
 }
