@@ -15,6 +15,7 @@ mod check;
 pub mod commit_format;
 pub mod coverage;
 pub mod deny;
+pub mod dependency;
 pub mod emulated;
 pub mod examples;
 pub mod lock_file;

@@ -1,5 +1,6 @@
 //! What a check is given to work with, and what it returns.
 
+use super::cargo::dependencies;
 use super::cargo::stopwatch::{Purpose, Stopwatch};
 use crate::process::{self, Command, Ended, Stream};
 use anyhow::Result;
@@ -88,7 +89,9 @@ impl Context<'_> {
             env.retain(|(known, _)| known != name.as_str());
             env.push((name.into(), Some(value.into())));
         }
-        let is_ours = |arg: &OsString| arg.to_string_lossy().starts_with("--message-format=json");
+        let is_ours = |arg: &OsString| {
+            arg.to_string_lossy().starts_with("--message-format=json") || dependencies::is_option(arg)
+        };
         let args = command.args.iter().filter(|arg| !is_ours(arg)).cloned().collect();
         let typed = Command { program: "cargo".into(), env, args, ..command.clone() };
         let folder = command.dir.as_deref().unwrap_or(&self.directory).strip_prefix(self.root).ok();

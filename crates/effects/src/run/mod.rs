@@ -35,5 +35,7 @@ use std::ffi::OsString;
 /// Acts as the shim that this process was started as: in the place of a program that cargo would start.
 /// Returns `None` where it was not started as one.
 pub fn act_as_shim<I: Iterator<Item = OsString>>(args: impl Fn() -> I) -> Option<anyhow::Result<i32>> {
-    instrument::act_as_wrapper(args()).or_else(|| cargo::repeats::shim::act(args()))
+    instrument::act_as_wrapper(args())
+        .or_else(|| cargo::repeats::shim::act(args()))
+        .or_else(|| cargo::dependencies::act(args()))
 }

@@ -1,6 +1,7 @@
 //! What the checks of a job have in common: the toolchain, the workspace, what cargo resolves.
 
 use super::combine::{Asking, CargoRun, Resolutions, runs};
+use super::dependencies::Dependencies;
 use super::once_map::OnceMap;
 use super::toolchain::{NoToolchain, Toolchain, decided_in};
 use crate::files::Checkout;
@@ -10,7 +11,7 @@ use rust_vmm_ci_core::checks::cargo::CargoCommand;
 use rust_vmm_ci_core::model::FeatureMode;
 use rust_vmm_ci_core::workspace::{self, flags::Mentions};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// How long cargo may take to answer a question about the workspace. It may have to download the index of
@@ -29,6 +30,7 @@ pub struct JobFacts {
     metadata: OnceMap<(PathBuf, String), Result<Arc<Metadata>, WorkspaceError>>,
     resolutions: Resolutions,
     mentions: OnceMap<PathBuf, Mentions>,
+    dependencies: OnceLock<Option<Dependencies>>,
 }
 
 /// Why a fact about the workspace is not known.
@@ -64,6 +66,7 @@ impl JobFacts {
             metadata: OnceMap::default(),
             resolutions: Resolutions::default(),
             mentions: OnceMap::default(),
+            dependencies: OnceLock::new(),
         }
     }
 
@@ -85,6 +88,11 @@ impl JobFacts {
         self.toolchains.get_or_make((decided_in(dir, variables), deciding), || {
             Toolchain::find(dir, variables).map(Arc::new)
         })
+    }
+
+    /// What has dependencies checked by what was compiled of them; none where that cannot be prepared.
+    pub fn dependencies(&self) -> Option<&Dependencies> {
+        self.dependencies.get_or_init(Dependencies::prepare).as_ref()
     }
 
     /// What `cargo metadata` says in a folder. It is asked with dependencies, as `cargo all-features`

@@ -5,6 +5,7 @@
 mod combine;
 pub mod configuration;
 pub mod debug;
+pub mod dependencies;
 mod divided;
 pub mod facts;
 mod flags;
@@ -297,7 +298,9 @@ impl Check<'_, '_> {
 
     /// cargo with the check's variables, in the run's folder.
     fn cargo(&self, run: &CargoRun, extra: &[&str]) -> Command {
-        let cargo = self.context.cargo().arg(&self.command.verb).args(&self.command.args);
+        let cargo = self.context.cargo();
+        let option = dependencies::option(&cargo).filter(|_| self.command.verb == "clippy").cloned();
+        let cargo = cargo.arg(&self.command.verb).args(&self.command.args).args(option);
         self.with_variables(cargo).args(&run.flags).args(extra).dir(&run.dir)
     }
 

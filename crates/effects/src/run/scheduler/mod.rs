@@ -1,6 +1,7 @@
 //! Runs planned checks, several at once where they do not disturb each other, and makes their outcomes.
 
 mod capacity;
+mod order;
 
 pub use capacity::at_once;
 
@@ -72,8 +73,7 @@ pub fn run(
     ended: &(dyn Fn(&Outcome) + Sync),
 ) -> Vec<Outcome> {
     note_lock_files(plan, job, settings, console.color());
-    let queue =
-        Mutex::new(Queue { pending: (0..plan.len()).collect(), busy: Vec::new(), idle: None, stop: false });
+    let queue = Mutex::new(Queue { pending: order::order(plan), busy: Vec::new(), idle: None, stop: false });
     let freed = Condvar::new();
     let at_once = settings.jobs.clamp(1, plan.len().max(1));
     let outcomes: Vec<Mutex<Option<Outcome>>> = plan.iter().map(|_| Mutex::new(None)).collect();
@@ -278,6 +278,7 @@ fn directory(check: &PlannedCheck, job: &JobFacts) -> PathBuf {
 /// cargo for a check, without the variables that the check sets.
 fn cargo_command(check: &PlannedCheck, job: &JobFacts, settings: &Settings, color: bool) -> Command {
     let toolchain = job.toolchain(&directory(check, job), &variables(check));
+    let takes_configuration = toolchain.as_ref().is_ok_and(|toolchain| toolchain.takes_configuration());
     let mut cargo = toolchain.map_or_else(|_| Command::new("cargo"), |toolchain| toolchain.cargo.clone());
     if settings.ci && std::env::var_os("CARGO_INCREMENTAL").is_none() {
         // Incremental compilation costs at every first build what it saves at the next one. On a person's
@@ -287,7 +288,11 @@ fn cargo_command(check: &PlannedCheck, job: &JobFacts, settings: &Settings, colo
     if settings.ci {
         let arguments: &[String] =
             if let Work::Cargo { command, .. } = &check.work { &command.args } else { &[] };
-        cargo = cargo::debug::with_less(cargo, &directory(check, job), &variables(check), arguments);
+        let (dir, variables) = (directory(check, job), variables(check));
+        cargo = cargo::debug::with_less(cargo, &dir, &variables, arguments);
+        if let Some(dependencies) = job.dependencies().filter(|_| takes_configuration) {
+            cargo = dependencies.apply(cargo, &dir, &variables, arguments);
+        }
     }
     if color { cargo.env("CARGO_TERM_COLOR", "always") } else { cargo }
 }
@@ -319,47 +324,4 @@ fn variables(check: &PlannedCheck) -> Vec<(String, String)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rust_vmm_ci_core::config::Config;
-    use rust_vmm_ci_core::plan::{Asked, Facts, for_run};
-    use rust_vmm_ci_core::workspace::MemoryFiles;
-    use serde_json::json;
-
-    /// What a plan begins with while these are under way.
-    fn begins_beside(under_way: &[&str]) -> Vec<String> {
-        let options = json!({"steps": [{"label": "mine", "command": "make"}], "only": ["build-gnu", "style",
-            "doc", "unittests-gnu", "unittests-gnu-release", "clippy", "coverage", "bench", "mine"]});
-        let config = Config::parse(&options).unwrap();
-        let facts = Facts::read(&MemoryFiles::default(), &|_| None, &config, false).unwrap();
-        let plan = for_run(&config, &facts, Platform::X86_64, Os::Linux, &Asked::default()).unwrap().checks;
-        let named = |name: &str| plan.iter().find(|check| check.name.as_str() == name).unwrap().needs.clone();
-        let busy: Vec<Needs> = under_way.iter().map(|name| named(name)).collect();
-        let free = plan.iter().filter(|check| {
-            !under_way.contains(&check.name.as_str())
-                && !busy.iter().any(|busy| busy.collide_with(&check.needs))
-        });
-        free.map(|check| check.name.to_string()).collect()
-    }
-
-    #[test]
-    fn a_check_that_panics_is_broken_and_takes_no_other_with_it() {
-        let options = json!({"only": ["style"]});
-        let config = Config::parse(&options).unwrap();
-        let facts = Facts::read(&MemoryFiles::default(), &|_| None, &config, false).unwrap();
-        let plan = for_run(&config, &facts, Platform::X86_64, Os::Linux, &Asked::default()).unwrap().checks;
-        let outcome = despite_panic(&plan[0], || panic!("a test's own panic"));
-        assert_eq!((outcome.verdict, outcome.name.as_str()), (Verdict::Broken, "style"));
-    }
-
-    #[test]
-    fn what_would_only_wait_or_be_disturbed_does_not_begin() {
-        assert_eq!(begins_beside(&["build-gnu"]), ["style", "doc", "unittests-gnu", "clippy", "coverage"]);
-        // One set of tests at a time: they may use the same port or folder.
-        assert_eq!(begins_beside(&["unittests-gnu"]), ["build-gnu", "style"]);
-        assert_eq!(begins_beside(&["unittests-gnu-release"]), ["style", "doc", "clippy"]);
-        assert_eq!(begins_beside(&["bench"]), [""; 0]);
-        assert_eq!(begins_beside(&["mine"]), [""; 0]);
-        assert!(!begins_beside(&["style"]).contains(&"mine".to_owned()));
-    }
-}
+mod tests;
