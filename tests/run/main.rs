@@ -9,6 +9,7 @@
 )]
 
 mod cancel;
+mod dependencies;
 mod divided;
 mod examples;
 mod hostile;

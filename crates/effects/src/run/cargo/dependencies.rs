@@ -151,3 +151,59 @@ fn identity(file: &str) -> Option<String> {
 fn identity(_: &str) -> Option<String> {
     None
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::time::{Duration, SystemTime};
+
+    #[test]
+    fn a_check_is_served_while_nothing_that_rustc_read_has_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let source = registry().unwrap() + "i/a-1/src/lib.rs";
+        let call = |emit: &str, hash: &str| -> Vec<OsString> {
+            let out = folder.path().display();
+            format!(
+                "rustc --crate-name a {source} --json=artifacts --crate-type lib --emit={emit} -C metadata={hash} \
+                 -C extra-filename=-{hash} --out-dir {out} --cap-lints allow"
+            )
+            .split(' ')
+            .map(Into::into)
+            .collect()
+        };
+        let check = || is_served(folder.path(), &call("dep-info,metadata", "2")).is_some();
+        assert!(!check(), "nothing was compiled");
+        let input = at("number.rs");
+        for file in ["liba-1.rmeta", "number.rs"] {
+            fs::write(at(file), file).unwrap();
+        }
+        let compile = || assert_eq!(is_served(folder.path(), &call("dep-info,metadata,link", "1")), None);
+        compile();
+        assert!(!check(), "what an earlier job compiled is gone");
+        let write = |variable: &str| {
+            let list = format!("a-1.d: {0}\n\n{0}:\n{variable}", input.display());
+            fs::write(at("a-1.d"), list).unwrap();
+            fs::write(at("liba-1.rmeta"), "metadata").unwrap();
+        };
+        write("");
+        assert!(check() && check());
+        assert_eq!(fs::read(at("liba-2.rmeta")).unwrap(), b"metadata");
+        assert!(fs::read_to_string(at("a-2.d")).unwrap().starts_with("a-2.d: "));
+        compile();
+        assert_eq!(fs::read(at("liba-2.rmeta")).unwrap(), b"metadata", "the other name keeps the file");
+        write("# env-dep:RUST_VMM_CI_NEVER_SET\n");
+        assert!(check());
+        write("# env-dep:RUST_VMM_CI_NEVER_SET=1\n");
+        assert!(!check(), "a variable has another value");
+        write("");
+        let later = SystemTime::now() + Duration::from_secs(60);
+        fs::File::options().write(true).open(&input).unwrap().set_modified(later).unwrap();
+        assert!(!check(), "a build script has written a file again");
+    }
+
+    #[test]
+    fn this_program_by_another_name_is_no_wrapper() {
+        assert!(act(["/t/rustc", "rustc", "-vV"].map(Into::into).into_iter()).is_none());
+    }
+}
