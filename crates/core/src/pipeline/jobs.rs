@@ -4,6 +4,7 @@ use super::{Renderer, Step};
 use crate::config::Config;
 use crate::plan::{PlannedCheck, Planner};
 use anyhow::Result;
+use std::sync::{Mutex, PoisonError};
 
 /// The most jobs that one upload may add to a build (Buildkite's limit).
 pub const JOBS_PER_UPLOAD: u64 = 500;
@@ -51,6 +52,13 @@ impl Written {
         Ok(())
     }
 
+    /// Takes out all steps. The memory stays.
+    fn clear(&mut self) {
+        self.text.clear();
+        self.steps.clear();
+        (self.left_out, self.labels) = (0, None);
+    }
+
     /// The text of all steps, with a comma and the end of a line between two.
     pub fn text(&self) -> &[u8] {
         &self.text
@@ -82,9 +90,12 @@ pub fn write_each(
     (config, reference): (&Config, &str),
     threads: usize,
     check: &(dyn Fn(&PlannedCheck) -> Result<()> + Sync),
-    see: &mut dyn FnMut(Written) -> Result<()>,
+    see: &mut dyn FnMut(&Written) -> Result<()>,
 ) -> Result<()> {
-    let begin = || (Renderer::new(config, reference), Written::default());
+    // The memory for the texts is used again: new memory has to be cleared by the system first.
+    let spare: Mutex<Vec<Written>> = Mutex::default();
+    let spares = || spare.lock().unwrap_or_else(PoisonError::into_inner);
+    let begin = || (Renderer::new(config, reference), spares().pop().unwrap_or_default());
     let add = |(renderer, written): &mut (Renderer<'_>, Written), planned: &PlannedCheck| {
         // Checks of one item share their settings, and what is refused is in the settings.
         if !renderer.knows(planned) {
@@ -92,7 +103,12 @@ pub fn write_each(
         }
         written.add(&renderer.step(planned)?)
     };
-    planner.visit_in_threads(threads, &begin, &add, &mut |(_, written)| see(written))
+    planner.visit_in_threads(threads, &begin, &add, &mut |(_, mut written)| {
+        see(&written)?;
+        written.clear();
+        spares().push(written);
+        Ok(())
+    })
 }
 
 /// Steps, divided into uploads.
@@ -176,7 +192,10 @@ mod tests {
         let all = [b"[".as_slice(), steps.text(), b"]"].concat();
         let all: Vec<Value> = serde_json::from_slice(&all).unwrap();
         assert!(all.iter().eq(each.iter().map(|(step, _)| step)));
-        assert_eq!((steps.count(), steps.labels), (3, Some(["a".to_owned(), "c".to_owned()])));
+        assert_eq!((steps.count(), &steps.labels), (3, &Some(["a".to_owned(), "c".to_owned()])));
+        let mut steps = steps;
+        steps.clear();
+        assert_eq!(format!("{steps:?}"), format!("{:?}", Written::default()));
         assert_eq!((written(&[]).each().count(), written(&[]).text()), (0, b"".as_slice()));
     }
 

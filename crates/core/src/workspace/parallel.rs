@@ -93,7 +93,7 @@ mod tests {
             let mut seen = Vec::new();
             let work = |thing: &usize| {
                 // Every second thing takes longer.
-                let turns = if thing % 2 == 0 { 10_000 } else { 1 };
+                let turns = if thing.is_multiple_of(2) { 10_000 } else { 1 };
                 (0..turns).fold(*thing, |made, turn| std::hint::black_box(made + turn - turn))
             };
             let all: Result<(), ()> = in_order(&things, threads, work, |made| {

@@ -64,14 +64,12 @@ impl Listed {
         loop {
             let (above, name) = rest.rsplit_once('/').unwrap_or(("", rest));
             if let Some(names) = folders.by_path.get(above) {
-                return match names.binary_search_by(|(known, _)| known.as_str().cmp(name)) {
-                    Ok(at) if rest.len() == path.len() => match names.get(at) {
-                        Some((_, Kind::Folder | Kind::Other)) => Answer::Present,
-                        _ => Answer::Unknown,
-                    },
-                    Ok(_) => Answer::Unknown,
-                    Err(_) if path.len() <= LONGEST.1 && is_surely_absent(name, names) => Answer::Absent,
-                    Err(_) => Answer::Unknown,
+                let found = names.binary_search_by(|(known, _)| known.as_str().cmp(name));
+                let kind = found.ok().and_then(|at| names.get(at)).map(|(_, kind)| *kind);
+                return match kind {
+                    Some(Kind::Folder | Kind::Other) if rest.len() == path.len() => Answer::Present,
+                    None if path.len() <= LONGEST.1 && is_surely_absent(name, names) => Answer::Absent,
+                    _ => Answer::Unknown,
                 };
             }
             if above.is_empty() {
