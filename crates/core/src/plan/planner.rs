@@ -45,7 +45,7 @@ pub struct Planner<'a> {
 }
 
 /// The number of crates whose checks are planned at once.
-const CRATES: usize = 512;
+const CRATES: usize = 128;
 
 /// A part of the plan, of which a thread plans the checks.
 enum Part<'p, 'a> {

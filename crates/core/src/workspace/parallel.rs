@@ -34,7 +34,7 @@ pub fn map<T: Sync, R: Send>(things: &[T], threads: usize, work: impl Fn(&T) -> 
 
 /// How many results of a thread wait until it is their turn. More would take memory, and fewer would make
 /// the threads wait for one another.
-const AHEAD: usize = 2;
+const AHEAD: usize = 1;
 
 /// Calls `work` with each thing, in at most `threads` threads, and `see` with each result, in the order of the
 /// things. `see` is called in the thread of the caller, while the threads work on the next things. Each thing
