@@ -175,22 +175,22 @@ fn upload(options: &Value, description: &str) -> anyhow::Result<usize> {
         checks.push(check);
         Ok(())
     })?;
-    let mut length = 0;
+    let mut text = Vec::new();
     match config.jobs {
         Jobs::PerPlatform => {
             let groups = Groups::of(checks, &config, &Times::default())?;
             for step in groups.steps(&config, "r")? {
-                length += serde_json::to_string(&step)?.len();
+                step.write(&mut text)?;
             }
         }
         Jobs::PerCheck => {
             let mut renderer = Renderer::new(&config, "r");
             for check in &checks {
-                length += serde_json::to_string(&renderer.step(check)?)?.len();
+                renderer.step(check)?.write(&mut text)?;
             }
         }
     }
-    Ok(length)
+    Ok(text.len())
 }
 
 /// Does an upload. Returns the message where it was refused, as it must be: with exit 2, and not too long.

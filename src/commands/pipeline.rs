@@ -1,18 +1,18 @@
 //! `pipeline` and `mode: upload`: prints or uploads the steps of a repository.
 
 use crate::cli::Format;
-use crate::job::{Repository, Selection};
+use crate::job::{Repository, Selection, cores};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::checks::times::Times;
 use rust_vmm_ci_core::config::{Config, Found, Jobs, Purpose};
 use rust_vmm_ci_core::exit::Exit;
 use rust_vmm_ci_core::model::{Origin, shown};
 use rust_vmm_ci_core::options::Source;
-use rust_vmm_ci_core::pipeline::{self, Groups, JOBS_PER_BUILD, Renderer, Step, Uploads, own_reference};
-use rust_vmm_ci_core::plan::{Facts, PlannedCheck, Planner, StepSettings, TracedMap};
+use rust_vmm_ci_core::pipeline::{self, Groups, JOBS_PER_BUILD, Uploads, Written, own_reference};
+use rust_vmm_ci_core::plan::{Facts, PlannedCheck, Planner, TracedMap};
 use rust_vmm_ci_effects::{agent, container, say};
 use std::collections::HashSet;
-use std::io::{BufWriter, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 
 /// Prints the pipeline that an upload would bring; notes go to standard error.
@@ -25,15 +25,9 @@ pub fn print(selection: &Selection, format: Format) -> Result<Exit> {
     for repository in &repositories {
         parts.push((&repository.found, repository.facts_of_upload()?, repository.times()?));
     }
-    let mut out = BufWriter::with_capacity(HELD_BACK, std::io::stdout().lock());
-    let (notes, count) = match write(&parts, format, &mut out) {
-        Ok(written) => written,
-        Err(error) => {
-            // A reader of the output must not take a part for the whole.
-            let _ = out.into_parts();
-            return Err(error);
-        }
-    };
+    let mut out = HeldBack { held: Some(Vec::new()), out: io::stdout().lock() };
+    // After an error, what is held back is not printed: a reader must not take a part for the whole.
+    let (notes, count) = write(&parts, format, &mut out)?;
     out.flush()?;
     drop(out);
     say_notes(&notes, count);
@@ -46,6 +40,37 @@ pub fn print(selection: &Selection, format: Format) -> Result<Exit> {
 /// longer pipeline has an error, a part of it is printed, which is not valid JSON.
 const HELD_BACK: usize = 1 << 20;
 
+/// An output of which the beginning is held back. What comes later is written at once, without a copy.
+struct HeldBack<W> {
+    /// None once it was written.
+    held: Option<Vec<u8>>,
+    out: W,
+}
+
+impl<W: Write> Write for HeldBack<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.held {
+            Some(held) if held.len() + bytes.len() <= HELD_BACK => {
+                held.extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            Some(held) => {
+                self.out.write_all(held)?;
+                self.held = None;
+                self.out.write(bytes)
+            }
+            None => self.out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if let Some(held) = self.held.take() {
+            self.out.write_all(&held)?;
+        }
+        self.out.flush()
+    }
+}
+
 /// A configuration whose steps are printed, with its facts and times.
 type Part<'a> = (&'a Found, Facts, Times);
 
@@ -54,10 +79,10 @@ fn write(parts: &[Part<'_>], format: Format, out: &mut impl Write) -> Result<(Ve
     let mut count = 0_u64;
     if format == Format::Json {
         out.write_all(b"{\"steps\":[")?;
-        let notes = each_step_of_all(parts, &mut |step| {
+        let notes = each_step_of_all(parts, &mut |steps| {
             out.write_all(if count == 0 { b"\n" } else { b",\n" })?;
-            count += 1;
-            Ok(serde_json::to_writer(&mut *out, step)?)
+            count += steps.count();
+            Ok(out.write_all(steps.text())?)
         })?;
         for step in last_steps_of_all(parts, count) {
             out.write_all(b",\n")?;
@@ -67,9 +92,11 @@ fn write(parts: &[Part<'_>], format: Format, out: &mut impl Write) -> Result<(Ve
         return Ok((notes, count));
     }
     let mut steps: Vec<serde_json::Value> = Vec::new();
-    let notes = each_step_of_all(parts, &mut |step| {
-        steps.push(serde_json::to_value(step)?);
-        count += 1;
+    let notes = each_step_of_all(parts, &mut |written| {
+        for (text, _jobs) in written.each() {
+            steps.push(serde_json::from_slice(text)?);
+        }
+        count += written.count();
         Ok(())
     })?;
     steps.extend(last_steps_of_all(parts, count));
@@ -99,23 +126,25 @@ fn last_steps(found: &Found, count: u64) -> Vec<serde_json::Value> {
 
 /// Calls `see` with the steps of every configuration, and returns the notes. Where there are several, a note
 /// says which step uploads which part.
-fn each_step_of_all(parts: &[Part<'_>], see: &mut dyn FnMut(&Step<'_>) -> Result<()>) -> Result<Vec<String>> {
+fn each_step_of_all(parts: &[Part<'_>], see: &mut dyn FnMut(&Written) -> Result<()>) -> Result<Vec<String>> {
     let mut all: Vec<String> = Vec::new();
     for (found, facts, times) in parts {
-        let mut labels: Vec<String> = Vec::new();
-        let notes = each_step(found, (facts, times), &mut |step| {
-            if parts.len() > 1 {
-                labels.push(step.label.to_string());
+        let (mut count, mut labels) = (0, None);
+        let notes = each_step(found, (facts, times), &mut |steps| {
+            count += steps.count();
+            if let Some([first, last]) = &steps.labels {
+                let begin = labels.take().map_or_else(|| first.clone(), |[first, _]: [String; 2]| first);
+                labels = Some([begin, last.clone()]);
             }
-            see(step)
+            see(steps)
         })?;
         if let (Some(label), true) = (&found.step, parts.len() > 1) {
-            let range = match &labels[..] {
-                [] => String::new(),
-                [only] => format!(": {only}"),
-                [first, .., last] => format!(": {first} to {last}"),
+            let range = match labels {
+                None => String::new(),
+                Some([only, _]) if count == 1 => format!(": {only}"),
+                Some([first, last]) => format!(": {first} to {last}"),
             };
-            all.push(format!("step {label:?} uploads {} of these steps{range}", labels.len()));
+            all.push(format!("step {label:?} uploads {count} of these steps{range}"));
         }
         all.extend(notes);
     }
@@ -132,11 +161,14 @@ fn each_step_of_all(parts: &[Part<'_>], see: &mut dyn FnMut(&Step<'_>) -> Result
 pub fn upload(repository: &Repository) -> Result<Exit> {
     let (facts, times) = (repository.facts_of_upload()?, repository.times()?);
     let mut uploads = Uploads::default();
-    let notes = each_step(&repository.found, (&facts, &times), &mut |step| uploads.add(step))?;
+    let notes = each_step(&repository.found, (&facts, &times), &mut |steps| {
+        uploads.add(steps);
+        Ok(())
+    })?;
     let (steps, jobs) = (uploads.steps, uploads.all_jobs);
     if let [wait, summary] = &last_steps(&repository.found, steps)[..] {
         // All of them must be in one upload, because Buildkite puts a later upload before an earlier one.
-        uploads.add_text(&format!("{wait},\n{summary}"), 2);
+        uploads.add_text(format!("{wait},\n{summary}").as_bytes(), 2);
     }
     say_notes(&notes, steps);
     if jobs > JOBS_PER_BUILD {
@@ -158,87 +190,71 @@ pub fn upload(repository: &Repository) -> Result<Exit> {
     Ok(Exit::Passed)
 }
 
-/// Calls `see` with every step, in order, and returns the plan's notes.
+/// Calls `see` with all steps, in order and some hundreds at once, and returns the plan's notes.
 fn each_step(
     found: &Found,
     (facts, times): (&Facts, &Times),
-    see: &mut dyn FnMut(&Step<'_>) -> Result<()>,
+    see: &mut dyn FnMut(&Written) -> Result<()>,
 ) -> Result<Vec<String>> {
-    let mut tally = Tally::default();
-    let see = &mut |step: &Step<'_>| {
-        tally.all += 1;
-        tally.left_out += u64::from(step.skip.is_some());
-        see(step)
+    let (mut all, mut left_out) = (0, 0);
+    let see = &mut |steps: &Written| {
+        // A part of the plan may have no step.
+        if steps.count() == 0 {
+            return Ok(());
+        }
+        all += steps.count();
+        left_out += steps.left_out;
+        see(steps)
     };
     let config: &Config = &found.config;
     let reference = found.reference.clone().unwrap_or_else(own_reference);
     let planner = Planner::for_upload(config, facts)?;
-    let mut containers = Containers::default();
     match config.jobs {
         Jobs::PerCheck => {
-            let mut renderer = Renderer::new(config, &reference);
-            planner.visit(&mut |check| {
-                containers.check(&check)?;
-                see(&renderer.step(&check)?)
-            })?;
+            pipeline::write_each(&planner, (config, &reference), cores(), &check_container, see)?;
         }
         Jobs::PerPlatform => {
-            let mut checks = Vec::new();
+            let mut checks: Vec<PlannedCheck> = Vec::new();
             planner.visit(&mut |check| {
-                containers.check(&check)?;
+                // The steps of all crates share the settings of a check: one for each platform.
+                let mut recent = checks.iter().rev().take(REMEMBERED);
+                if !recent.any(|known| Arc::ptr_eq(&known.step, &check.step)) {
+                    check_container(&check)?;
+                }
                 checks.push(check);
                 Ok(())
             })?;
-            Groups::of(checks, config, times)?.steps(config, &reference)?.iter().try_for_each(see)?;
+            let mut written = Written::default();
+            for step in Groups::of(checks, config, times)?.steps(config, &reference)? {
+                written.add(&step)?;
+            }
+            see(&written)?;
         }
     }
     if let Some(selection) = &facts.selection {
-        say::note(shown::line(&selection.summary(tally.all - tally.left_out, tally.all)));
+        say::note(shown::line(&selection.summary(all - left_out, all)));
     }
     Ok(planner.notes())
 }
 
-/// How many steps there are, and how many of them do not run because the change does not reach them.
-#[derive(Default)]
-struct Tally {
-    all: u64,
-    left_out: u64,
-}
-
-/// Checks the container options of steps, wherever they come from: options, descriptions or variables.
-#[derive(Default)]
-struct Containers {
-    /// The settings that were checked last: those of a check on each platform, shared by the steps of all
-    /// crates.
-    seen: Vec<Arc<StepSettings>>,
-}
-
-/// How many checked settings are remembered: one for each platform and one for none.
+/// How many checks are looked at for the same settings: one for each platform and one for none.
 const REMEMBERED: usize = 4;
 
-impl Containers {
-    /// Refuses an option that the step's job would refuse.
-    fn check(&mut self, check: &PlannedCheck) -> Result<()> {
-        if self.seen.iter().any(|seen| Arc::ptr_eq(seen, &check.step)) {
-            return Ok(());
-        }
-        for (name, set) in check.step.docker.iter().flat_map(TracedMap::iter) {
-            // An origin's key path ends with the option's name, which the check adds.
-            let above = |key: &str| key.strip_suffix(&format!(".{name}")).unwrap_or(key).to_owned();
-            let (source, path) = match &set.origin {
-                Origin::Option(key) => (Source::Step, above(key)),
-                Origin::Variable(variable) => (Source::Variable(variable), "cfg".to_owned()),
-                Origin::File(path, key) => (Source::File(path.clone()), above(key)),
-                other => (Source::File(other.to_string()), String::new()),
-            };
-            container::check_option(source, &path, name, &set.value)?;
-        }
-        if self.seen.len() == REMEMBERED {
-            self.seen.remove(0);
-        }
-        self.seen.push(Arc::clone(&check.step));
-        Ok(())
+/// Refuses a container option that the step's job would refuse, wherever it comes from: options, descriptions
+/// or variables.
+fn check_container(check: &PlannedCheck) -> Result<()> {
+    for (name, set) in check.step.docker.iter().flat_map(TracedMap::iter) {
+        // An origin's key path ends with the option's name, which the check adds.
+        let above = |key: &str| key.strip_suffix(&format!(".{name}")).unwrap_or(key).to_owned();
+        let (source, path) = match &set.origin {
+            Origin::Option(key) => (Source::Step, above(key)),
+            Origin::Variable(variable) => (Source::Variable(variable), "cfg".to_owned()),
+            Origin::File(path, key) => (Source::File(path.clone()), above(key)),
+            other => (Source::File(other.to_string()), String::new()),
+        };
+        container::check_option(source, &path, name, &set.value)?;
     }
+    Ok(())
 }
 
 /// Says what a person should know about the steps.
@@ -246,5 +262,28 @@ fn say_notes(notes: &[String], steps: u64) {
     notes.iter().for_each(say::note);
     if steps == 0 {
         say::note("there is no step to upload: every check is left out, or the files describe none");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_printed_before_there_is_more_than_is_held_back() {
+        let half = vec![b'a'; HELD_BACK / 2];
+        let mut out = HeldBack { held: Some(Vec::new()), out: Vec::new() };
+        out.write_all(&half).unwrap();
+        out.write_all(&half).unwrap();
+        assert!(out.out.is_empty());
+        out.write_all(b"b").unwrap();
+        assert_eq!(out.out.len(), HELD_BACK + 1);
+        out.write_all(b"c").unwrap();
+        out.flush().unwrap();
+        assert!(out.out.ends_with(b"abc"));
+        let mut short = HeldBack { held: Some(Vec::new()), out: Vec::new() };
+        short.write_all(b"a").unwrap();
+        short.flush().unwrap();
+        assert_eq!(short.out, b"a");
     }
 }

@@ -35,6 +35,7 @@ pub mod unreported;
 
 pub use gather::{Repository, policy};
 pub use host::variables_that_matter;
+pub use machine::cores;
 pub use report::write_files;
 pub use request::{PlaceRule, Request, RunOptions, Selection, Task, Verbosity};
 

@@ -7,6 +7,7 @@
 //! once, and the open file is checked. A file that a person names on the command line is not read here.
 
 mod checkout;
+mod listed;
 #[cfg(target_os = "linux")]
 #[path = "files/linux.rs"]
 mod system;
@@ -100,8 +101,18 @@ fn of_the_path(error: io::Error) -> io::Error {
 /// # Errors
 /// [`ErrorKind::InvalidInput`] where it is longer than `longest` bytes.
 pub fn bounded(file: &File, longest: u64) -> io::Result<Vec<u8>> {
+    bytes_of(file, file.metadata()?.len(), longest)
+}
+
+/// As [`bounded`], where the file may be anything.
+fn plain_bytes(file: &File, longest: u64) -> io::Result<Vec<u8>> {
+    let found = file.metadata()?;
+    if found.is_file() { bytes_of(file, found.len(), longest) } else { Err(not_plain()) }
+}
+
+/// All bytes of an open file of this length.
+fn bytes_of(file: &File, length: u64, longest: u64) -> io::Result<Vec<u8>> {
     let too_long = || refused(format!("it is longer than {} MB", longest >> 20));
-    let length = file.metadata()?.len();
     if length > longest {
         return Err(too_long());
     }
@@ -140,7 +151,11 @@ pub fn open(root: &Path, path: &Path, links: Links) -> io::Result<File> {
 
 /// The open file, if it is a plain file.
 fn plain(file: File) -> io::Result<File> {
-    if file.metadata()?.is_file() { Ok(file) } else { Err(refused("it is not a plain file")) }
+    if file.metadata()?.is_file() { Ok(file) } else { Err(not_plain()) }
+}
+
+fn not_plain() -> io::Error {
+    refused("it is not a plain file")
 }
 
 /// Whether an error means that nothing is at a path: the file does not exist, or a file stands where its
@@ -195,7 +210,7 @@ fn open_checked(folder: &Path, path: &Path) -> io::Result<File> {
     }
     // A pipe must not be waited for, and Windows opens no folder.
     if !path.symlink_metadata()?.is_file() {
-        return Err(refused("it is not a plain file"));
+        return Err(not_plain());
     }
     reading().open(path)
 }

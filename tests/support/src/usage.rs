@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
@@ -39,6 +39,20 @@ pub fn measure(command: &mut Command, log: &Path) -> Usage {
 /// As [`measure`], for a command that takes some milliseconds: its memory is looked at all the time.
 pub fn measure_closely(command: &mut Command, log: &Path) -> Usage {
     measure_every(Duration::ZERO, command, log)
+}
+
+/// The seconds by the clock that a command takes. What it says is thrown away, and nothing else is done
+/// meanwhile.
+///
+/// # Panics
+/// If the command fails.
+pub fn time(command: &mut Command) -> f64 {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let begin = Instant::now();
+    let status = command.status();
+    let time = begin.elapsed().as_secs_f64();
+    assert!(status.as_ref().is_ok_and(ExitStatus::success), "{command:?}: {status:?}");
+    time
 }
 
 fn measure_every(glance: Duration, command: &mut Command, log: &Path) -> Usage {

@@ -133,12 +133,15 @@ fn step(group: &Group, config: &Config, reference: &str) -> Result<Step<'static>
     Ok(Step {
         label: group.label.clone().into(),
         command: command.into(),
-        shared: Arc::new(
-            Shared::new(&agents, &plugins(reference, options, &[]), timeout.into(), attributes)?
-                .with_github_check(config),
-        ),
+        shared: Arc::new(Shared::new(
+            &agents,
+            &plugins(reference, options, &[]),
+            &timeout.into(),
+            attributes,
+            config,
+        )?),
         if_changed: None,
-        skip: checks.first().and_then(|check| check.left_out().map(str::to_owned)),
+        skip: checks.first().and_then(|check| check.left_out().map(|reason| reason.to_owned().into())),
     })
 }
 

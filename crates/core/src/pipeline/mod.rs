@@ -8,7 +8,7 @@ mod options;
 mod step;
 
 pub use group::{Group, Groups};
-pub use jobs::{JOBS_PER_BUILD, Uploads};
+pub use jobs::{JOBS_PER_BUILD, Uploads, Written, write_each};
 pub use options::of_check as job_options;
 pub use step::{Renderer, Step, summary};
 

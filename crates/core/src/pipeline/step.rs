@@ -5,14 +5,12 @@ use crate::config::Config;
 use crate::model::Os;
 use crate::plan::{PlannedCheck, StepSettings, Watched};
 use anyhow::Result;
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::value::{RawValue, to_raw_value};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A command step. The parts that many steps share are rendered once.
+/// A command step. The parts that many steps share are written once.
 #[derive(Debug)]
 pub struct Step<'a> {
     /// Its label.
@@ -22,59 +20,118 @@ pub struct Step<'a> {
     /// The parts that other steps have too.
     pub shared: Arc<Shared>,
     /// The paths whose changes make it run.
-    pub if_changed: Option<Arc<RawValue>>,
+    pub if_changed: Option<&'a Watched>,
     /// Why Buildkite does not run it, if it does not.
-    pub skip: Option<String>,
+    pub skip: Option<Cow<'a, str>>,
 }
 
 /// The parts of a step that other steps of its check share.
 #[derive(Debug)]
 pub struct Shared {
-    agents: Box<RawValue>,
-    plugins: Box<RawValue>,
-    timeout: Value,
+    /// These parts in JSON, without braces. The plugins are among them, so it is never empty.
+    text: Vec<u8>,
     attributes: Map<String, Value>,
     /// Whether the step has a GitHub check, which shows findings on the lines of a pull request.
     github_check: bool,
 }
 
 impl Shared {
-    /// Renders the parts. `plugins` is the whole list, with this plugin's entry.
+    /// Writes the parts. `plugins` is the whole list, with this plugin's entry. If the configuration asks for
+    /// a GitHub check, the step gets one.
     ///
     /// # Errors
     /// If a value cannot be written as JSON. None of our values has this error.
     pub fn new(
         agents: &Map<String, Value>,
         plugins: &[Value],
-        timeout: Value,
+        timeout: &Value,
         attributes: Map<String, Value>,
+        config: &Config,
     ) -> Result<Self> {
-        Ok(Self {
-            agents: to_raw_value(agents)?,
-            plugins: to_raw_value(plugins)?,
-            timeout,
-            attributes,
-            github_check: false,
-        })
+        let github_check = config.github_check;
+        let mut text = Vec::new();
+        if let Some(retry) = attributes.get(RETRY) {
+            entry(&mut text, RETRY, retry)?;
+        }
+        if !agents.is_empty() {
+            entry(&mut text, "agents", agents)?;
+        }
+        entry(&mut text, "plugins", plugins)?;
+        entry(&mut text, "timeout_in_minutes", timeout)?;
+        let is_apart = |name: &str| name == RETRY || (name == NOTIFY && github_check);
+        for (name, value) in attributes.iter().filter(|(name, _)| !is_apart(name)) {
+            entry(&mut text, name, value)?;
+        }
+        Ok(Self { text, attributes, github_check })
     }
 
-    /// Adds a GitHub check if the configuration asks for one.
-    #[must_use]
-    pub fn with_github_check(self, config: &Config) -> Self {
-        Self { github_check: config.github_check, ..self }
+    /// The number of jobs that a step makes: its parallelism times the size of its matrix.
+    pub fn jobs(&self) -> u64 {
+        let parallelism = self.attributes.get("parallelism").and_then(Value::as_u64).unwrap_or(1);
+        let of_matrix = match self.attributes.get("matrix") {
+            Some(Value::Array(values)) => length(values),
+            Some(Value::Object(matrix)) => match matrix.get("setup") {
+                Some(Value::Array(values)) => length(values),
+                Some(Value::Object(setup)) => {
+                    setup.values().filter_map(Value::as_array).map(|values| length(values)).product()
+                }
+                _ => 1,
+            },
+            _ => 1,
+        };
+        (parallelism * of_matrix).max(1)
     }
 }
 
+fn length(values: &[Value]) -> u64 {
+    u64::try_from(values.len()).unwrap_or(u64::MAX)
+}
+
+/// Adds an entry to the entries of an object in JSON.
+fn entry(object: &mut Vec<u8>, key: &str, value: &(impl Serialize + ?Sized)) -> Result<()> {
+    begin_entry(object, key)?;
+    Ok(serde_json::to_writer(object, value)?)
+}
+
+/// Adds what stands before the value of an entry.
+fn begin_entry(object: &mut Vec<u8>, key: &str) -> Result<()> {
+    if object.last().is_some_and(|before| *before != b'{') {
+        object.push(b',');
+    }
+    serde_json::to_writer(&mut *object, key)?;
+    object.push(b':');
+    Ok(())
+}
+
 impl Step<'_> {
-    /// An attribute of the step, other than label, command, agents, plugins and time limit.
-    pub fn attribute(&self, name: &str) -> Option<&Value> {
-        self.shared.attributes.get(name)
+    /// Writes the step as JSON.
+    ///
+    /// # Errors
+    /// If a value cannot be written as JSON. None of our values has this error.
+    pub fn write(&self, to: &mut Vec<u8>) -> Result<()> {
+        to.push(b'{');
+        entry(to, "label", &self.label)?;
+        entry(to, "command", &self.command)?;
+        to.push(b',');
+        to.extend_from_slice(&self.shared.text);
+        if self.shared.github_check {
+            entry(to, NOTIFY, &self.notify())?;
+        }
+        if let Some(paths) = self.if_changed {
+            begin_entry(to, "if_changed")?;
+            paths.write(to);
+        }
+        if let Some(reason) = &self.skip {
+            entry(to, "skip", reason)?;
+        }
+        to.push(b'}');
+        Ok(())
     }
 
     /// The step's notifications, with a GitHub check. If the step has none of its own, one with the step's
     /// name is added.
     fn notify(&self) -> Vec<Value> {
-        let own = self.attribute(NOTIFY);
+        let own = self.shared.attributes.get(NOTIFY);
         let mut all =
             own.and_then(Value::as_array).cloned().unwrap_or_else(|| own.cloned().into_iter().collect());
         let is_check = |notification: &Value| {
@@ -87,6 +144,8 @@ impl Step<'_> {
     }
 }
 
+/// The name of the attribute that says how often a job is tried again. It stands before the others.
+const RETRY: &str = "retry";
 /// The name of the attribute for a step's notifications.
 const NOTIFY: &str = "notify";
 /// A notification that is a check on the pull request (Buildkite's documentation, "Notify").
@@ -110,40 +169,6 @@ pub fn summary(config: &Config, reference: &str) -> [Value; 2] {
     ]
 }
 
-impl Serialize for Step<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("label", &self.label)?;
-        map.serialize_entry("command", &self.command)?;
-        if let Some(retry) = self.shared.attributes.get("retry") {
-            map.serialize_entry("retry", retry)?;
-        }
-        if self.shared.agents.get() != "{}" {
-            map.serialize_entry("agents", &self.shared.agents)?;
-        }
-        map.serialize_entry("plugins", &self.shared.plugins)?;
-        map.serialize_entry("timeout_in_minutes", &self.shared.timeout)?;
-        let notify = self.shared.github_check.then(|| self.notify());
-        let is_written = |name: &str| name == "retry" || (name == NOTIFY && notify.is_some());
-        for (name, value) in self.shared.attributes.iter().filter(|(name, _)| !is_written(name)) {
-            map.serialize_entry(name, value)?;
-        }
-        if let Some(notify) = &notify {
-            map.serialize_entry(NOTIFY, notify)?;
-        }
-        if let Some(paths) = &self.if_changed {
-            map.serialize_entry("if_changed", &**paths)?;
-        }
-        if let Some(reason) = &self.skip {
-            map.serialize_entry("skip", reason)?;
-        }
-        map.end()
-    }
-}
-
-/// Rendered lists of paths, by the list's identity. The value keeps the list alive.
-type RenderedPaths = HashMap<(*const Arc<str>, bool), (Watched, Arc<RawValue>)>;
-
 /// Turns planned checks into steps.
 #[derive(Debug)]
 pub struct Renderer<'a> {
@@ -152,7 +177,6 @@ pub struct Renderer<'a> {
     /// The latest rendered settings. Checks come crate by crate, for a few platforms each, so a few settings
     /// are enough.
     recent: Vec<(Arc<StepSettings>, Arc<Shared>)>,
-    paths: RenderedPaths,
 }
 
 /// How many settings are kept: one for each platform and one for none.
@@ -161,7 +185,7 @@ const RECENT: usize = 4;
 impl<'a> Renderer<'a> {
     /// `reference` is the uploading job's reference to this plugin.
     pub fn new(config: &'a Config, reference: &'a str) -> Self {
-        Self { config, reference, recent: Vec::new(), paths: HashMap::new() }
+        Self { config, reference, recent: Vec::new() }
     }
 
     /// The step of a check.
@@ -173,40 +197,39 @@ impl<'a> Renderer<'a> {
             label: check.label.as_str().into(),
             command: check.command.as_str().into(),
             shared: self.shared(check)?,
-            if_changed: check.if_changed.as_ref().map(|paths| self.paths(paths)).transpose()?,
-            skip: check.left_out().map(str::to_owned),
+            if_changed: check.if_changed.as_ref(),
+            skip: check.left_out().map(Cow::Borrowed),
         })
     }
 
+    /// Whether a check has the same settings as one of the latest.
+    pub fn knows(&self, check: &PlannedCheck) -> bool {
+        self.recent(check).is_some()
+    }
+
+    fn recent(&self, check: &PlannedCheck) -> Option<&Arc<Shared>> {
+        let mut recent = self.recent.iter();
+        recent.find(|(known, _)| Arc::ptr_eq(known, &check.step)).map(|(_, shared)| shared)
+    }
+
     fn shared(&mut self, check: &PlannedCheck) -> Result<Arc<Shared>> {
-        if let Some((_, shared)) = self.recent.iter().find(|(known, _)| Arc::ptr_eq(known, &check.step)) {
+        if let Some(shared) = self.recent(check) {
             return Ok(Arc::clone(shared));
         }
         let settings = &check.step;
         let options = options::of_check(self.config, check)?;
-        let shared = Arc::new(
-            Shared::new(
-                &settings.agents.to_map(),
-                &plugins(self.reference, options, &settings.plugins),
-                settings.timeout.value.clone(),
-                settings.attributes.to_map(),
-            )?
-            .with_github_check(self.config),
-        );
+        let shared = Arc::new(Shared::new(
+            &settings.agents.to_map(),
+            &plugins(self.reference, options, &settings.plugins),
+            &settings.timeout.value,
+            settings.attributes.to_map(),
+            self.config,
+        )?);
         if self.recent.len() == RECENT {
             self.recent.remove(0);
         }
         self.recent.push((Arc::clone(settings), Arc::clone(&shared)));
         Ok(shared)
-    }
-
-    fn paths(&mut self, paths: &Watched) -> Result<Arc<RawValue>> {
-        if let Some((_, rendered)) = self.paths.get(&paths.identity()) {
-            return Ok(Arc::clone(rendered));
-        }
-        let rendered: Arc<RawValue> = to_raw_value(paths)?.into();
-        self.paths.insert(paths.identity(), (paths.clone(), Arc::clone(&rendered)));
-        Ok(rendered)
     }
 }
 
@@ -224,7 +247,7 @@ mod tests {
     fn step(attributes: &Value, github_check: bool) -> Value {
         let attributes = attributes.as_object().cloned().unwrap_or_default();
         let config = Config { github_check, ..Config::default() };
-        let shared = Shared::new(&Map::new(), &[], 15.into(), attributes).unwrap().with_github_check(&config);
+        let shared = Shared::new(&Map::new(), &[], &15.into(), attributes, &config).unwrap();
         let step = Step {
             label: "clippy".into(),
             command: "x".into(),
@@ -232,7 +255,9 @@ mod tests {
             if_changed: None,
             skip: None,
         };
-        serde_json::to_value(step).unwrap()
+        let mut text = Vec::new();
+        step.write(&mut text).unwrap();
+        serde_json::from_slice(&text).unwrap()
     }
 
     #[test]
@@ -250,6 +275,22 @@ mod tests {
         );
         let own = json!({"notify": [{"github_check": {"name": "mine"}}]});
         assert_eq!(step(&own, true)["notify"], own["notify"]);
+    }
+
+    #[test]
+    fn a_step_is_as_many_jobs_as_its_parallelism_and_its_matrix_say() {
+        for (attributes, count) in [
+            (json!({}), 1),
+            (json!({"parallelism": 5}), 5),
+            (json!({"matrix": ["a", "b"], "parallelism": 2}), 4),
+            (json!({"matrix": {"setup": {"x": ["a", "b"], "y": [1, 2, 3]}}}), 6),
+            (json!({"matrix": {"setup": ["a", "b", "c"]}}), 3),
+            (json!({"matrix": "odd", "parallelism": 0}), 1),
+        ] {
+            let map = attributes.as_object().cloned().unwrap();
+            let shared = Shared::new(&Map::new(), &[], &15.into(), map, &Config::default()).unwrap();
+            assert_eq!(shared.jobs(), count, "{attributes}");
+        }
     }
 
     #[test]

@@ -13,8 +13,11 @@ use crate::exit::usage;
 use crate::model::shown;
 use crate::model::{Origin, Os, Platform};
 use crate::predecessor::minutes;
+use crate::workspace::parallel;
 use anyhow::Result;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What a person asked for on the command line.
@@ -39,6 +42,37 @@ pub struct Planner<'a> {
     pub(super) job: Option<Platform>,
     pub(super) asked: Asked,
     pub(super) items: Vec<Item<'a>>,
+}
+
+/// The number of crates whose checks are planned at once.
+const CRATES: usize = 128;
+
+/// A part of the plan, of which a thread plans the checks.
+enum Part<'p, 'a> {
+    /// The checks of an item. If it is for each crate, those of a range of the crates.
+    Item(&'p Item<'a>, Range<usize>),
+    /// The own items of a range of the crates.
+    Own(Range<usize>),
+}
+
+/// The hash of a number that is a hash already.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
 }
 
 /// What the steps of an item have in common. It is computed when the first step is planned.
@@ -101,10 +135,7 @@ impl<'a> Planner<'a> {
     /// Exit 2 for a command with a placeholder that the step has no value for, and for two steps with one
     /// label. Also every error that `see` returns.
     pub fn visit(&self, see: &mut dyn FnMut(PlannedCheck) -> Result<()>) -> Result<()> {
-        let in_question = |item: &&Item<'_>| self.config.standard || item.kind != Kind::Standard;
-        let crates = self.facts.crates.as_ref().map_or(1, Vec::len);
-        let steps = self.items.iter().filter(in_question).count() * crates * Platform::DEFAULT.len();
-        let mut labels: HashMap<String, Arc<StepSettings>> = HashMap::with_capacity(steps);
+        let mut labels: HashMap<String, Arc<StepSettings>> = HashMap::new();
         let mut once = |check: PlannedCheck| {
             if let Some(first) = labels.insert(check.label.as_str().to_owned(), Arc::clone(&check.step)) {
                 return Err(usage(format!(
@@ -117,18 +148,82 @@ impl<'a> Planner<'a> {
             }
             see(check)
         };
-        for item in &self.items {
-            self.visit_item(item, &mut once)?;
-        }
-        for index in 0..self.facts.crates.as_ref().map_or(0, Vec::len) {
-            for item in items_of_crate(self.config, self.facts, index) {
-                self.visit_item(&item, &mut once)?;
-            }
-        }
-        Ok(())
+        self.parts().iter().try_for_each(|part| self.visit_part(part, &mut once))
     }
 
-    fn visit_item(&self, item: &Item<'a>, see: &mut dyn FnMut(PlannedCheck) -> Result<()>) -> Result<()> {
+    /// As [`Self::visit`], in at most `threads` threads. `begin` makes a value for some hundreds of checks,
+    /// `add` adds each of these checks to it, and `see` gets the values in the order of the checks. `begin` and
+    /// `add` are called in the threads.
+    ///
+    /// # Errors
+    /// As [`Self::visit`]: the first error in the order of the checks, whichever thread has found it. `see` may
+    /// have got the checks before it.
+    pub fn visit_in_threads<S: Send>(
+        &self,
+        threads: usize,
+        begin: &(dyn Fn() -> S + Sync),
+        add: &(dyn Fn(&mut S, &PlannedCheck) -> Result<()> + Sync),
+        see: &mut dyn FnMut(S) -> Result<()>,
+    ) -> Result<()> {
+        let crates = self.facts.crates.as_ref().map_or(0, Vec::len);
+        let threads = if crates < parallel::WORTHWHILE { 1 } else { threads };
+        let hasher = RandomState::new();
+        let work = |part: &Part<'_, 'a>| {
+            let (mut made, mut labels) = (begin(), Vec::new());
+            let planned = self.visit_part(part, &mut |check| {
+                labels.push(hasher.hash_one(check.label.as_str()));
+                add(&mut made, &check)
+            });
+            (made, labels, planned)
+        };
+        let mut seen: HashSet<u64, BuildHasherDefault<Hashed>> = HashSet::default();
+        let mut is_compared = false;
+        parallel::in_order(&self.parts(), threads, work, |(made, labels, planned)| {
+            for label in labels {
+                // Labels of which the hashes are equal are equal, with very few exceptions. The way without
+                // threads knows, and says which steps have them.
+                if !seen.insert(label) && !is_compared {
+                    self.visit(&mut |_| Ok(()))?;
+                    is_compared = true;
+                }
+            }
+            planned?;
+            see(made)
+        })
+    }
+
+    /// The parts of the plan, in order.
+    fn parts(&self) -> Vec<Part<'_, 'a>> {
+        let crates = self.facts.crates.as_ref().map_or(0, Vec::len);
+        let ranges = || (0..crates).step_by(CRATES).map(|from| from..(from + CRATES).min(crates));
+        let mut parts = Vec::new();
+        for item in &self.items {
+            match self.target(item) {
+                Some(Target::EachCrate) => parts.extend(ranges().map(|range| Part::Item(item, range))),
+                _ => parts.push(Part::Item(item, 0..crates)),
+            }
+        }
+        parts.extend(ranges().map(Part::Own));
+        parts
+    }
+
+    fn visit_part(&self, part: &Part<'_, 'a>, see: &mut dyn FnMut(PlannedCheck) -> Result<()>) -> Result<()> {
+        match part {
+            Part::Item(item, crates) => self.visit_item(item, crates, see),
+            Part::Own(crates) => crates.clone().try_for_each(|index| {
+                let items = items_of_crate(self.config, self.facts, index);
+                items.iter().try_for_each(|item| self.visit_item(item, crates, see))
+            }),
+        }
+    }
+
+    /// Plans the checks of an item. If it is for each crate, those of a range of the crates.
+    fn visit_item(
+        &self,
+        item: &Item<'a>,
+        range: &Range<usize>,
+        see: &mut dyn FnMut(PlannedCheck) -> Result<()>,
+    ) -> Result<()> {
         let Some(target) = self.target(item) else { return Ok(()) };
         let slots = item.slots();
         let mut common = Common::default();
@@ -142,7 +237,9 @@ impl<'a> Planner<'a> {
         };
         match (target, &self.facts.crates) {
             (Target::Whole, _) => visit(None),
-            (Target::EachCrate, Some(crates)) => crates.iter().try_for_each(|found| visit(Some(found))),
+            (Target::EachCrate, Some(crates)) => {
+                crates.get(range.clone()).into_iter().flatten().try_for_each(|found| visit(Some(found)))
+            }
             (Target::Crate(index), Some(crates)) => {
                 crates.get(index).map_or(Ok(()), |found| visit(Some(found)))
             }

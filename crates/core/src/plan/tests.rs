@@ -1,6 +1,7 @@
 //! Tests of the plan for a run on this machine.
 
 mod decided;
+mod in_threads;
 mod opt_in;
 
 use super::{Asked, Facts, Plan, Work, for_run};

@@ -5,41 +5,66 @@ use super::watch;
 use crate::exit::infrastructure;
 use crate::workspace::{Crate, Crates, Files, Reach};
 use anyhow::Result;
-use serde::{Serialize, Serializer};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 /// The globs whose changes make the steps of a crate run. A copy costs nothing.
 #[derive(Clone, Debug)]
 pub struct Watched {
-    globs: Arc<[Arc<str>]>,
+    globs: Arc<Written>,
     /// Whether what concerns every crate is watched too.
     shared: bool,
+}
+
+/// Globs, and their text.
+#[derive(Debug)]
+struct Written {
+    globs: Box<[Arc<str>]>,
+    /// The globs in JSON, without brackets. All steps of a crate have the same text, whichever thread writes
+    /// the first one.
+    text: OnceLock<Vec<u8>>,
+}
+
+/// What concerns every crate, in JSON, without brackets.
+static SHARED: LazyLock<Vec<u8>> = LazyLock::new(|| json(watch::SHARED.into_iter()));
+
+/// Texts as JSON, with a comma between them.
+fn json<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<u8> {
+    let mut all = Vec::new();
+    for text in texts {
+        if !all.is_empty() {
+            all.push(b',');
+        }
+        // Every text can be written, and memory takes it.
+        let _ = serde_json::to_writer(&mut all, text);
+    }
+    all
 }
 
 impl Watched {
     /// The globs, in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         let shared: &[&str] = if self.shared { &watch::SHARED } else { &[] };
-        self.globs.iter().map(|glob| &**glob).chain(shared.iter().copied())
+        self.globs.globs.iter().map(|glob| &**glob).chain(shared.iter().copied())
+    }
+
+    /// Writes the globs as a list in JSON.
+    pub fn write(&self, to: &mut Vec<u8>) {
+        let own = self.globs.text.get_or_init(|| json(self.globs.globs.iter().map(|glob| &**glob)));
+        to.push(b'[');
+        to.extend_from_slice(own);
+        if self.shared {
+            to.extend_from_slice(if own.is_empty() { b"" } else { b"," });
+            to.extend_from_slice(&SHARED);
+        }
+        to.push(b']');
     }
 
     /// The same globs without those for what concerns every crate.
     #[must_use]
     pub fn of_the_crate_alone(&self) -> Self {
         Self { globs: Arc::clone(&self.globs), shared: false }
-    }
-
-    /// A value by which two lists can be told apart, as long as both exist.
-    pub fn identity(&self) -> (*const Arc<str>, bool) {
-        (self.globs.as_ptr(), self.shared)
-    }
-}
-
-impl Serialize for Watched {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter())
     }
 }
 
@@ -145,11 +170,11 @@ impl Globs {
         } else {
             self.with_alternatives(list)
         };
-        Watched { globs, shared: true }
+        Watched { globs: Arc::new(Written { globs, text: OnceLock::new() }), shared: true }
     }
 
     /// A list with one glob for all plain folders of a folder.
-    fn with_alternatives(&self, list: &List) -> Arc<[Arc<str>]> {
+    fn with_alternatives(&self, list: &List) -> Box<[Arc<str>]> {
         /// A glob, and how many it stands for.
         struct Joined<'g> {
             parent: &'g str,
@@ -267,5 +292,19 @@ mod tests {
         let watched = globs.watched(&list);
         assert_eq!(watched.iter().collect::<Vec<_>>()[..2], ["a/**", "Cargo.toml"]);
         assert_eq!(watched.of_the_crate_alone().iter().collect::<Vec<_>>(), ["a/**"]);
+    }
+
+    #[test]
+    fn the_text_of_a_list_has_the_same_globs() {
+        let mut globs = Globs::default();
+        for list in [vec![], vec![globs.add("a\"b\n/**".into())], vec![0, globs.add("ü/**".into())]] {
+            let watched = globs.watched(&list);
+            for watched in [watched.of_the_crate_alone(), watched] {
+                let mut text = Vec::new();
+                watched.write(&mut text);
+                let read: Vec<String> = serde_json::from_slice(&text).unwrap();
+                assert_eq!(read, watched.iter().collect::<Vec<_>>());
+            }
+        }
     }
 }

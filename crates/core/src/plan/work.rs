@@ -189,12 +189,18 @@ impl<'a> Source<'a> {
         let package = self.of_crate.map(|found| found.name.clone());
         let command = if emulated {
             // The virtual machine has nothing from the host, and so it does not have this program either.
-            let text = if typed == plain_of(text) { text.to_owned() } else { typed };
+            let text = if typed == self.plain_of(text) { text.to_owned() } else { typed };
             change_folder(self.os, directory.as_deref(), &set_variables(self.os, &env, text))
         } else {
             run_command(self.item.name(), package.as_deref(), None)
         };
         Ok(Made { work, command, directory, package, env, needs })
+    }
+
+    /// The text of a cargo command after it is parsed and written again. A comparison with it shows whether
+    /// options have changed the command.
+    fn plain_of(&self, text: &str) -> String {
+        self.parsed.command(text).map_or_else(|| text.to_owned(), |command| command.to_string())
     }
 
     /// The first option that only a cargo command accepts.
@@ -331,10 +337,4 @@ fn run_command(check: &str, package: Option<&str>, folder: Option<&str>) -> Stri
         (None, Some(folder)) => format!("rust-vmm-ci run {check} -C {}", shell_words::quote(folder)),
         (None, None) => format!("rust-vmm-ci run {check}"),
     }
-}
-
-/// The text of a cargo command after it is parsed and written again. A comparison with it shows whether
-/// options have changed the command.
-fn plain_of(text: &str) -> String {
-    CargoCommand::parse(text).map_or_else(|| text.to_owned(), |command| command.to_string())
 }

@@ -45,13 +45,14 @@ impl Folder {
         matches!(self.at(path, OFlags::PATH), Some(Ok(_)))
     }
 
-    /// The names in a folder below this one, without order. The answer is `None` as for [`Self::file`], and
-    /// where the file system does not say what a name is.
+    /// The names in a folder below this one, without order. The answer is `None` as for [`Self::file`], where the
+    /// file system does not say what a name is, and where the folder may be listed but not searched.
     ///
     /// # Errors
     /// As [`Self::file`], and if the system refuses to list the folder.
     pub fn entries(&self, path: &Path) -> Option<io::Result<Vec<(String, Kind)>>> {
-        let opened = match self.at(path, OFlags::RDONLY | OFlags::DIRECTORY)? {
+        // The system looks for the name `.` only in a folder that may be searched.
+        let opened = match self.at(&path.join("."), OFlags::RDONLY | OFlags::DIRECTORY)? {
             Ok(opened) => opened,
             Err(error) => return Some(Err(error)),
         };

@@ -2,7 +2,7 @@
 
 use crate::checks::times::Times;
 use crate::config::{CheckOptions, Config, Jobs};
-use crate::pipeline::{Groups, Renderer};
+use crate::pipeline::{Groups, Renderer, Step};
 use crate::plan::{Facts, Planner};
 use crate::workspace::MemoryFiles;
 use serde_json::{Map, Value, json};
@@ -40,16 +40,21 @@ fn uploaded(written: &Value) -> Vec<Value> {
         })
         .unwrap();
     let times = Times::default();
+    let value = |step: &Step<'_>| -> Value {
+        let mut text = Vec::new();
+        step.write(&mut text).unwrap();
+        serde_json::from_slice(&text).unwrap()
+    };
     let steps: Vec<Value> = match config.jobs {
         Jobs::PerPlatform => {
             let groups = Groups::of(checks, &config, &times).unwrap();
             let steps = groups.steps(&config, REFERENCE).unwrap();
-            steps.iter().map(|step| serde_json::to_value(step).unwrap()).collect()
+            steps.iter().map(value).collect()
         }
         Jobs::PerCheck => {
             let mut renderer = Renderer::new(&config, REFERENCE);
             let steps = checks.iter().map(|check| renderer.step(check).unwrap());
-            steps.map(|step| serde_json::to_value(step).unwrap()).collect()
+            steps.map(|step| value(&step)).collect()
         }
     };
     steps.into_iter().map(|step| step["plugins"][0][REFERENCE].clone()).collect()
