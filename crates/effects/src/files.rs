@@ -7,6 +7,7 @@
 //! once, and the open file is checked. A file that a person names on the command line is not read here.
 
 mod checkout;
+mod locked;
 #[cfg(target_os = "linux")]
 #[path = "files/linux.rs"]
 mod system;
@@ -16,6 +17,7 @@ mod system;
 mod whole;
 
 pub use checkout::Checkout;
+pub use locked::Locked;
 pub use whole::write_whole;
 
 use std::fs::File;
