@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// How often this program looks at a process that writes nothing. A cancel or a deadline is noticed late by
 /// this time at most. Each look costs some 50 µs, for as long as a job runs.
-const GLANCE: Duration = Duration::from_millis(100);
+pub(super) const GLANCE: Duration = Duration::from_millis(100);
 /// How often [`supervise_watching`] calls `on_look` at the least: what it does may cost more.
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
 /// The first pause between two looks at a process whose outputs have ended or are not ours. Such a process may
@@ -26,7 +26,9 @@ const NAP: Duration = Duration::from_millis(2);
 /// The agent gives a hook ten seconds, in which this program's own report must be written as well.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
 /// How long an output is still read after the tree has ended, if a process outside the tree holds it open.
-pub(super) const STRAGGLERS: Duration = Duration::from_secs(2);
+const STRAGGLERS: Duration = Duration::from_secs(2);
+// A cancelled tree has ended within five seconds, unless its command asks for more.
+const _: () = assert!(GLANCE.as_millis() + GRACE.as_millis() + STRAGGLERS.as_millis() < 5000);
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
