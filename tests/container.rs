@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 use std::fs;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 use support::docker::{Agent, EMULATED, IMAGE, docker};
 use support::eventually;
 
@@ -247,35 +247,31 @@ fn absolute(command: &std::process::Command) -> std::process::Command {
 }
 
 #[test]
-fn a_cancelled_job_ends_in_time_and_leaves_nothing() {
+fn a_cancelled_job_ends_and_leaves_nothing() {
     let Some(agent) = agent() else { return };
     let configuration = json!({"docker": Agent::options()});
     // A child that ignores the request to end, and a file that belongs to root.
     let command = "touch by-root; trap '' TERM; (trap '' TERM; sleep 600) & echo ready; wait; sleep 600";
     let mut job = agent.start(&mut agent.hook("command", "job", &configuration, command));
     job.wait_for("ready", Duration::from_secs(60));
-    let begin = Instant::now();
     job.terminate();
-    let ended = job.finish(Duration::from_secs(20));
+    let ended = job.finish(Duration::from_secs(60));
     assert_eq!(ended.status, 3, "{}", ended.output);
-    assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
     agent.pre_exit("job");
     agent.assert_clean("job");
 }
 
 #[test]
-fn pre_exit_takes_away_what_a_killed_hook_left_quickly_and_again() {
+fn pre_exit_takes_away_what_a_killed_hook_left_and_again() {
     let Some(agent) = agent() else { return };
     let configuration = json!({"docker": Agent::options(), "cache": "target"});
     let command = "touch by-root; mkdir -p a/b; echo ready; sleep 600";
     let mut job = agent.start(&mut agent.hook("command", "job", &configuration, command));
     job.wait_for("ready", Duration::from_secs(60));
     job.kill();
-    job.finish(Duration::from_secs(20));
+    job.finish(Duration::from_secs(60));
     assert_eq!(agent.containers("job"), 1);
-    let begin = Instant::now();
     assert_eq!(agent.pre_exit("job").status, 0);
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     agent.assert_clean("job");
     let again = agent.pre_exit("job");
     assert_eq!((again.status, again.output.as_str()), (0, ""));
@@ -291,14 +287,14 @@ fn a_job_whose_docker_is_killed_has_no_verdict_and_leaves_nothing() {
     let mut job =
         agent.start(&mut agent.hook("command", "killed", &configuration, "touch x; echo ready; sleep 600"));
     job.wait_for("ready", Duration::from_secs(60));
-    let client = eventually(Duration::from_secs(5), || {
+    let client = eventually(Duration::from_secs(60), || {
         support::process::find(&format!(
             "docker run --rm --pull=never --init --label=com.github.rust-vmm.ci.job-id={}",
             agent.id("killed")
         ))
     });
     support::process::kill(client.unwrap());
-    let ended = job.finish(Duration::from_secs(20));
+    let ended = job.finish(Duration::from_secs(60));
     assert_eq!(ended.status, 3, "{}", ended.output);
     assert!(ended.output.contains("`docker` was killed"), "{}", ended.output);
     agent.assert_clean("killed");

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::net::UnixListener;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use support::docker::{AGENT, Agent, IMAGE, docker};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -121,9 +121,7 @@ fn pre_exit_waits_for_no_daemon_that_hangs_and_the_next_one_clears_up() {
     open_to_all(&socket);
     for _ in 0..2 {
         let mut hook = agent.hook("pre-exit", "job", &json!({}), "");
-        let begin = Instant::now();
         let ran = agent.start(hook.env("DOCKER_HOST", format!("unix://{}", socket.display()))).finish(LIMIT);
-        assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
         assert_eq!(ran.status, 0, "{}", ran.output);
         assert!(ran.output.contains("did not answer in time"), "{}", ran.output);
     }
@@ -177,13 +175,14 @@ fn cleaning_what_is_kept_lets_a_job_go_on() {
     agent.docker.ask(&["tag", IMAGE, "rust-vmm-ci-test:alone"]);
     let docker = options(json!({"image": "rust-vmm-ci-test:alone"}));
     let configuration = json!({"docker": docker, "cache": "target"});
-    let command = "echo ready; sleep 4; touch target/x && echo done";
+    let command = "echo ready; while [ ! -e go ]; do sleep 0.1; done; touch target/x && echo done";
     let mut job = agent.start(&mut agent.hook("command", "job", &configuration, command));
     job.wait_for("ready", LIMIT);
     let listed = agent.start(&mut agent.cache("list")).finish(LIMIT);
     assert!(listed.output.contains("in use"), "{}", listed.output);
     let cleaned = agent.start(&mut agent.cache("clean")).finish(LIMIT);
     assert_eq!((cleaned.status, cleaned.output.as_str()), (0, "nothing to remove\n"));
+    agent.write("go", "");
     let ran = job.finish(LIMIT);
     assert!(ran.status == 0 && ran.has_lines("done"), "{}", ran.output);
     // The record of a volume that somebody removed by hand is dropped.

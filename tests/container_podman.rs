@@ -140,10 +140,16 @@ fn podmans_failures_are_no_verdicts_and_say_what_to_do() {
 #[test]
 fn cleaning_what_is_kept_lets_a_job_in_podman_go_on() {
     let Some(machine) = Machine::new("checkout") else { return };
-    let mut job = machine.start(&["hook", "command"], "job", &json!({}), "echo ready; sleep 8; echo done");
+    let mut job = machine.start(
+        &["hook", "command"],
+        "job",
+        &json!({}),
+        "echo ready; while [ ! -e go ]; do sleep 0.1; done; echo done",
+    );
     job.wait_for("ready", LIMIT);
     let cleaned = machine.start(&["cache", "clean"], "other", &json!({}), "").finish(LIMIT);
     assert_eq!((cleaned.status, cleaned.output.as_str()), (0, "nothing to remove\n"));
+    fs::write(machine.checkout.join("go"), "").unwrap();
     let ran = job.finish(LIMIT);
     assert!(ran.status == 0 && ran.has_lines("done"), "{}", ran.output);
     let cleaned = machine.start(&["cache", "clean"], "other", &json!({}), "").finish(LIMIT);

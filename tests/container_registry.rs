@@ -101,10 +101,10 @@ fn the_second_job_asks_the_registry_for_nothing() {
     assert!(job("first", "registry") > 0);
     assert_eq!(job("second", "registry"), 0, "{:?}", registry.asked.lock().unwrap());
     assert!(job("third", "none") > 0);
-    let told = agent.start(&mut agent.cache("list")).finish(std::time::Duration::from_secs(20)).output;
+    let told = agent.start(&mut agent.cache("list")).finish(std::time::Duration::from_secs(60)).output;
     assert!(told.contains("rust-vmm-ci-registry-") && told.contains("rust-vmm-ci-test:dev"), "{told}");
-    let cleaned = agent.start(&mut agent.cache("clean")).finish(std::time::Duration::from_secs(20));
+    let cleaned = agent.start(&mut agent.cache("clean")).finish(std::time::Duration::from_secs(60));
     assert!(cleaned.status == 0 && cleaned.output.starts_with("removed:"), "{}", cleaned.output);
-    let told = agent.start(&mut agent.cache("list")).finish(std::time::Duration::from_secs(20)).output;
+    let told = agent.start(&mut agent.cache("list")).finish(std::time::Duration::from_secs(60)).output;
     assert_eq!(told, "nothing is kept\n");
 }

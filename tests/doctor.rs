@@ -86,14 +86,12 @@ esac
 #[cfg(target_os = "linux")]
 #[test]
 fn the_container_of_a_killed_doctor_is_removed_by_the_next_one() {
-    use std::os::unix::fs::PermissionsExt as _;
     use support::eventually;
 
     let sandbox = Sandbox::new();
     let (folder, kept) = (sandbox.folder("engine"), sandbox.folder("engine/containers"));
     let (engine, hold) = (folder.join("docker"), folder.join("hold"));
-    std::fs::write(&engine, ENGINE).unwrap();
-    std::fs::set_permissions(engine, std::fs::Permissions::from_mode(0o755)).unwrap();
+    support::program::write(&engine, ENGINE);
     std::fs::write(kept.join("of-a-job"), "com.github.rust-vmm.ci.job-id=1\n").unwrap();
     std::fs::write(&hold, "").unwrap();
     let containers = || std::fs::read_dir(&kept).unwrap().count();

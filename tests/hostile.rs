@@ -21,7 +21,8 @@ use support::usage;
 const EVERY_OPTION: &str = include_str!("cases/config/every-option.yml");
 const STANDARD: &str = include_str!("../crates/core/src/checks/standard.json");
 const MANIFEST: &str = "[package]\nname = \"a\"\nversion = \"0.1.0\"\n";
-const MOST_TIME: Duration = Duration::from_secs(10);
+/// More than a hundred times what a slow and busy machine needs.
+const MOST_TIME: Duration = Duration::from_secs(60);
 /// In KiB.
 const MOST_MEMORY: u64 = 100 << 10;
 /// The longest message that says what is wrong, in characters.
@@ -275,7 +276,7 @@ fn a_sample_through_the_binary_ends_with_a_status_of_ours_in_bounded_time_and_me
             let status = used.status;
             assert!((0..=3).contains(&status), "seed {seed}, {subcommand}: {status}: {said:.2000}");
             assert!(!said.contains("this is a bug"), "seed {seed}, {subcommand}: {said:.2000}");
-            assert!(used.wall < MOST_TIME.as_secs_f64(), "seed {seed}, {subcommand}: {used:?}");
+            assert!(used.cpu < MOST_TIME.as_secs_f64(), "seed {seed}, {subcommand}: {used:?}");
             assert!(used.own_memory < MOST_MEMORY, "seed {seed}, {subcommand}: {used:?}");
         }
     };

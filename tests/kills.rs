@@ -15,6 +15,8 @@ use support::sandbox::{Repository, Sandbox};
 
 /// A variable by which the processes of a sandbox are found, whatever they are called.
 const MARK: &str = "RUST_VMM_CI_TEST_MARK";
+/// How long a test waits for what must happen, until it fails.
+const LIMIT: Duration = Duration::from_secs(60);
 /// Starts processes that leave their parent, their process group and their session, works for a fifth of a
 /// second and fails. A run that was not killed must fail.
 const LEAVES: &str = "setsid sleep 600 & (setsid sh -c 'sleep 600 & sleep 600' & ) ; \
@@ -40,11 +42,11 @@ fn processes(step: &OneStep) -> Vec<(i32, String)> {
     own.collect()
 }
 
-/// How long it took until no process was left.
+/// Waits until no process is left. Returns how long it took.
 #[track_caller]
-fn is_left_within(step: &OneStep, limit: Duration) -> Duration {
+fn nothing_is_left(step: &OneStep) -> Duration {
     let begin = Instant::now();
-    let gone = support::eventually(limit, || processes(step).is_empty().then_some(()));
+    let gone = support::eventually(LIMIT, || processes(step).is_empty().then_some(()));
     assert!(gone.is_some(), "left: {:#?}", processes(step));
     begin.elapsed()
 }
@@ -52,7 +54,7 @@ fn is_left_within(step: &OneStep, limit: Duration) -> Duration {
 #[test]
 fn what_leaves_its_session_ends_with_its_check() {
     let sample = OneStep::new(LEAVES);
-    let finished = start(&sample).finish(Duration::from_secs(30));
+    let finished = start(&sample).finish(LIMIT);
     assert_eq!(finished.status, 1, "{}", finished.output);
     assert_eq!(sample.verdict().as_deref(), Some("failed"));
     // The keepers have ended before the report was written.
@@ -61,20 +63,22 @@ fn what_leaves_its_session_ends_with_its_check() {
 
 #[test]
 fn nothing_is_left_of_a_run_that_was_killed() {
-    let sample = OneStep::new(&LEAVES.replace("in 1 2", "in $(seq 600)"));
+    let sample = OneStep::new(&LEAVES.replace("in 1 2", "in $(seq 6000)"));
     let mut running = start(&sample);
-    running.wait_for("begun\n", Duration::from_secs(30));
-    assert!(processes(&sample).len() > 5, "{:#?}", processes(&sample));
+    running.wait_for("begun\n", LIMIT);
+    // What a process has that begins a program at this moment cannot be seen.
+    let all = support::eventually(LIMIT, || (processes(&sample).len() > 5).then_some(()));
+    assert!(all.is_some(), "{:#?}", processes(&sample));
     running.kill();
-    assert_eq!(running.finish(Duration::from_secs(5)).status, 137);
-    is_left_within(&sample, Duration::from_secs(3));
+    assert_eq!(running.finish(LIMIT).status, 137);
+    nothing_is_left(&sample);
 }
 
 #[test]
 fn a_check_whose_keeper_is_killed_leaves_nothing_and_does_not_pass() {
-    let sample = OneStep::new(&LEAVES.replace("in 1 2", "in $(seq 600)"));
+    let sample = OneStep::new(&LEAVES.replace("in 1 2", "in $(seq 6000)"));
     let mut running = start(&sample);
-    running.wait_for("begun\n", Duration::from_secs(30));
+    running.wait_for("begun\n", LIMIT);
     let keepers: Vec<i32> = processes(&sample)
         .into_iter()
         .filter(|(_, line)| line.starts_with("rust-vmm-ci keep-process"))
@@ -82,15 +86,15 @@ fn a_check_whose_keeper_is_killed_leaves_nothing_and_does_not_pass() {
         .collect();
     assert!(!keepers.is_empty(), "{:#?}", processes(&sample));
     keepers.into_iter().for_each(kill);
-    let Finished { status, output } = running.finish(Duration::from_secs(20));
+    let Finished { status, output } = running.finish(LIMIT);
     assert!([1, 3].contains(&status), "{status}: {output}");
-    is_left_within(&sample, Duration::from_secs(3));
+    nothing_is_left(&sample);
 }
 
 #[test]
 fn a_command_below_its_keeper_is_started_as_without_one() {
     let sample = OneStep::new("kill -9 $$");
-    assert_eq!(start(&sample).finish(Duration::from_secs(20)).status, 1);
+    assert_eq!(start(&sample).finish(LIMIT).status, 1);
     let report = fs::read_to_string(sample.report()).unwrap();
     assert!(report.contains("signal 9"), "{report}");
     // Nothing to read, no file that it would not have otherwise, its own process group, and its status.
@@ -101,7 +105,7 @@ fn a_command_below_its_keeper_is_started_as_without_one() {
     let plain = String::from_utf8(plain.stdout).unwrap();
     assert!(plain.starts_with("open: "), "{plain}");
     let sample = OneStep::new(script);
-    let Finished { status, output } = start(&sample).finish(Duration::from_secs(20));
+    let Finished { status, output } = start(&sample).finish(LIMIT);
     assert_eq!(status, 1, "{output}");
     assert!(output.contains(plain.lines().next().unwrap()), "{plain}: {output}");
     assert!(output.contains("leads\n") && output.contains("status 101"), "{output}");
@@ -112,12 +116,12 @@ fn nobody_can_play_a_keeper_by_hand() {
     let sandbox = Sandbox::new();
     let mut command = sandbox.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
     command.args(["keep-process", "tree", "0", "touch", "made"]).current_dir(sandbox.path());
-    let finished = Running::start(&mut command, sandbox.path().join("log")).finish(Duration::from_secs(5));
+    let finished = Running::start(&mut command, sandbox.path().join("log")).finish(LIMIT);
     assert_eq!(finished.status, 2);
     assert!(!sandbox.path().join("made").exists());
     let mut command = sandbox.command(env!("CARGO_BIN_EXE_rust-vmm-ci"));
     command.args(["keep-clean", "command", "touch", "made"]).current_dir(sandbox.path());
-    let finished = Running::start(&mut command, sandbox.path().join("log")).finish(Duration::from_secs(5));
+    let finished = Running::start(&mut command, sandbox.path().join("log")).finish(LIMIT);
     assert_eq!(finished.status, 2);
     std::thread::sleep(Duration::from_secs(1));
     assert!(!sandbox.path().join("made").exists());
@@ -164,7 +168,7 @@ impl Tested {
     fn started(&self, args: &[&str]) -> Running {
         let begun = self.sandbox.path().join("begun");
         let running = self.start(args, Some(&begun));
-        let waited = support::eventually(Duration::from_secs(60), || begun.exists().then_some(()));
+        let waited = support::eventually(2 * LIMIT, || begun.exists().then_some(()));
         assert!(waited.is_some(), "{}", running.output());
         running
     }
@@ -187,8 +191,8 @@ impl Tested {
         let running = self.started(args);
         let made = self.made();
         running.kill();
-        assert_eq!(running.finish(Duration::from_secs(5)).status, 137);
-        let gone = support::eventually(Duration::from_secs(2), || self.made().is_empty().then_some(()));
+        assert_eq!(running.finish(LIMIT).status, 137);
+        let gone = support::eventually(LIMIT, || self.made().is_empty().then_some(()));
         assert!(gone.is_some(), "left: {:#?}", self.made());
         made
     }
@@ -206,7 +210,7 @@ fn no_worktree_is_left_of_a_reproduction_that_was_killed() {
     let report = tested.sandbox.path().join("report.json");
     let report = report.to_str().unwrap();
     let run = tested.start(&["run", "unittests-gnu", "--report", report], None);
-    assert_eq!(run.finish(Duration::from_secs(60)).status, 1);
+    assert_eq!(run.finish(LIMIT).status, 1);
     assert!(tested.made().is_empty(), "{:#?}", tested.made());
     let made = tested.killed(&["reproduce", report]);
     // The worktree's folder, git's record of it, and the folder of the run.
@@ -223,14 +227,14 @@ fn what_took_the_name_of_a_temporary_folder_is_not_removed() {
     fs::create_dir(folder).unwrap();
     fs::write(folder.join("file"), "").unwrap();
     running.kill();
-    running.finish(Duration::from_secs(5));
+    running.finish(LIMIT);
     let cleaner = || {
         let line = format!("keep-clean\0folder\0{}\0", tested.temporary.display());
         let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
         let lines = processes.filter_map(|process| fs::read_to_string(process.path().join("cmdline")).ok());
         lines.into_iter().any(|said| said.contains(&line))
     };
-    assert!(support::eventually(Duration::from_secs(5), || (!cleaner()).then_some(())).is_some());
+    assert!(support::eventually(LIMIT, || (!cleaner()).then_some(())).is_some());
     assert!(folder.join("file").exists());
 }
 
@@ -242,7 +246,7 @@ fn nothing_is_left_of_a_hundred_runs_that_were_killed_at_random_moments_and_no_v
     let sample = OneStep::new(LEAVES);
     // As long as a run takes that is not killed, and a little more: some are not.
     let begin = Instant::now();
-    assert_eq!(start(&sample).finish(Duration::from_secs(60)).status, 1);
+    assert_eq!(start(&sample).finish(LIMIT).status, 1);
     let whole = u64::try_from(begin.elapsed().as_micros()).unwrap() * 11 / 10;
     let files = || -> BTreeSet<_> {
         fs::read_dir(sample.sandbox.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect()
@@ -257,7 +261,7 @@ fn nothing_is_left_of_a_hundred_runs_that_were_killed_at_random_moments_and_no_v
         random ^= random << 17;
         std::thread::sleep(Duration::from_micros(random % whole));
         running.kill();
-        let finished = running.finish(Duration::from_secs(5));
+        let finished = running.finish(LIMIT);
         let verdict = sample.verdict();
         let right = match finished.status {
             // It may have written its report before.
@@ -267,7 +271,7 @@ fn nothing_is_left_of_a_hundred_runs_that_were_killed_at_random_moments_and_no_v
         };
         assert!(right, "kill {kill} of seed {seed}: {}, {verdict:?}: {}", finished.status, finished.output);
         ended += u64::from(finished.status == 1);
-        slowest = slowest.max(is_left_within(&sample, Duration::from_secs(3)));
+        slowest = slowest.max(nothing_is_left(&sample));
         let more: Vec<_> = files().into_iter().filter(|name| !known.contains(name)).collect();
         assert!(
             more.iter().all(|name| name == "report.json"),

@@ -125,8 +125,13 @@ fn a_run_with_few_open_files_ends_with_a_status_of_ours() {
 #[test]
 fn a_signal_that_the_run_was_started_to_ignore_stays_ignored() {
     // `$PPID` of the check's shell is its keeper, and the keeper's parent is the run.
-    let to_the_run = |signal: &str| {
-        format!("kill -{signal} $(ps -o ppid= -p $PPID); for i in 1 2 3 4 5; do sleep 0.1; done; exit 7")
+    // A command whose run is to end goes on until it is ended. The other waits for half a second, in which a run
+    // that is not to end would.
+    let to_the_run = |signal: &str, ends: bool| {
+        let tenths = if ends { 6000 } else { 5 };
+        format!(
+            "kill -{signal} $(ps -o ppid= -p $PPID); for i in $(seq {tenths}); do sleep 0.1; done; exit 7"
+        )
     };
     for (ignored, signal, expected) in [
         ("HUP INT", "HUP", 1),
@@ -136,7 +141,7 @@ fn a_signal_that_the_run_was_started_to_ignore_stays_ignored() {
         ("USR1", "INT", 3),
     ] {
         let Finished { status, output } =
-            run(&OneStep::new(&to_the_run(signal)), &format!("trap '' {ignored}"));
+            run(&OneStep::new(&to_the_run(signal, expected == 3)), &format!("trap '' {ignored}"));
         assert_eq!(status, expected, "{signal} with {ignored} ignored: {output}");
     }
 }

@@ -178,11 +178,11 @@ fn a_job_that_is_cancelled_ends_by_a_signal() {
     let sandbox = Sandbox::new();
     let source = sandbox.repository("source", &[]);
     let mut buildkite = Buildkite::new(&source);
-    buildkite.queue(&json!({ "label": "long", "command": "echo under way; sleep 100" }));
+    buildkite.queue(&json!({ "label": "long", "command": "echo under way; sleep 600" }));
     buildkite.start(agent, &sandbox, |_| {});
     buildkite.wait_until(LIMIT, |build| build.job("long").log().contains("under way"));
     buildkite.cancel("long");
-    let build = buildkite.finish(Duration::from_secs(15));
+    let build = buildkite.finish(LIMIT);
     assert_eq!(build.job("long").exit_status, Some(-1), "{}", build.story());
 }
 
@@ -216,11 +216,11 @@ fn an_offline_job_runs_a_plugin_from_a_git_repository() {
 #[test]
 fn an_offline_job_can_be_cancelled_once_it_has_said_something() {
     let Some(agent) = agent() else { return };
-    let command = "trap 'echo asked to end; exit 9' TERM; echo under way; sleep 100 & wait";
+    let command = "trap 'echo asked to end; exit 9' TERM; echo under way; sleep 600 & wait";
     let mut job = offline_job(agent).command(command).start();
     job.wait_for("under way", LIMIT);
     job.cancel();
-    let outcome = job.finish(Duration::from_secs(10));
+    let outcome = job.finish(LIMIT);
     assert!(outcome.output.contains("asked to end"), "{}", outcome.output);
     assert_ne!(outcome.status, 0, "{}", outcome.output);
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 use support::agent::agent;
@@ -95,11 +96,12 @@ fn a_fault_of_several_jobs_is_one_finding_of_the_build_and_goes_with_their_retri
     }
 }
 
-/// Checks of which one fails at once, while a step of the repository's own goes on for some seconds.
-fn fails_while_another_goes_on(soft: bool) -> Value {
+/// Checks of which one fails at once, while a step of the repository's own goes on until this file is there.
+fn fails_while_another_goes_on(go: &Path, soft: bool) -> Value {
+    let slow = format!("while [ ! -e '{}' ]; do sleep 0.1; done", go.display());
     json!({
         "docker": false, "only": ["style", "clippy", "slow"],
-        "steps": [{"label": "slow", "command": "sleep 4"}],
+        "steps": [{"label": "slow", "command": slow}],
         "checks": {"clippy": {"soft-fail": soft}},
     })
 }
@@ -107,17 +109,20 @@ fn fails_while_another_goes_on(soft: bool) -> Value {
 #[test]
 fn a_job_promises_its_failure_while_other_checks_go_on() {
     let Some(mut told) = Told::new() else { return };
-    told.queue("red", 0, &fails_while_another_goes_on(false));
-    told.queue("soft", 0, &fails_while_another_goes_on(true));
+    let go = told.sandbox.path().join("go");
+    told.queue("red", 0, &fails_while_another_goes_on(&go, false));
+    told.queue("soft", 0, &fails_while_another_goes_on(&go, true));
     told.start();
+    // The slow step ends only after the promise: without one, this fails.
+    told.buildkite.wait_until(LIMIT, |build| !build.promises.is_empty());
+    std::fs::write(go, "").unwrap();
     let build = told.buildkite.finish(LIMIT);
     let red = build.job("red");
     assert_eq!(red.exit_status, Some(1), "{}", build.story());
     let [promise] = &build.promises[..] else { panic!("{:?}\n{}", build.promises, build.story()) };
     assert_eq!((&promise.job, promise.status), (&red.id, 1));
     assert!(promise.reason.contains("clippy"), "{}", promise.reason);
-    let before = red.ended.unwrap().saturating_duration_since(promise.at);
-    assert!(before > Duration::from_secs(2), "only {before:?} before the end\n{}", build.story());
+    assert!(promise.at < red.ended.unwrap(), "{}", build.story());
     assert_eq!(build.job("soft").exit_status, Some(0), "{}", build.story());
     assert!(build.unanswered.is_empty(), "{}", build.story());
 }

@@ -2,7 +2,6 @@
 
 use super::{HERE, sample};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::arm::{emulator, said};
@@ -27,8 +26,7 @@ impl Machine {
         for name in ["docker", "podman"] {
             let program = programs.join(name);
             let script = "#!/bin/sh\necho \"$@\" >>\"$0.log\"\n[ \"$1\" = run ] || exit 0\necho 'Error: nothing runs' >&2\nexit 125\n";
-            fs::write(&program, script).unwrap();
-            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+            support::program::write(&program, script);
         }
         Self { sandbox, repository, programs }
     }

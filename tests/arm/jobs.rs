@@ -3,7 +3,6 @@
 use super::{FILES, HERE, WARNING, sample, there};
 use serde_json::{Value, json};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 use support::arm::{BINARY, agent_at, emulator, said};
@@ -27,12 +26,8 @@ impl Agent {
         let real = sandbox.folder("real").join("buildkite-agent");
         agent_at(&real)?;
         let script = sandbox.path().join("buildkite-agent");
-        fs::write(
-            &script,
-            format!("#!/bin/sh\nexec '{}' in '{}' \"$@\"\n", emulator.display(), real.display()),
-        )
-        .unwrap();
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        let text = format!("#!/bin/sh\nexec '{}' in '{}' \"$@\"\n", emulator.display(), real.display());
+        support::program::write(&script, &text);
         Some(Self { sandbox })
     }
 

@@ -49,8 +49,8 @@ pub(crate) enum Shell {
     Busybox,
 }
 
-/// Far more than any hook here needs on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Far more than any hook here needs on a loaded machine. A server that stands still is given up after 20 seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An agent's machine with the plugin checked out.
 pub(crate) struct Agent {
@@ -147,7 +147,9 @@ impl Agent {
         Some(self)
     }
 
-    pub(crate) fn start(&self, hook: &str) -> Child {
+    pub(crate) fn start(&self, hook: &str) -> Hook {
+        let (output, path) =
+            tempfile::Builder::new().prefix("output-").tempfile_in(&self.root).unwrap().keep().unwrap();
         let hook = self.plugin().join("hooks").join(hook);
         let (program, arguments): (_, &[&str]) = match self.shell {
             Shell::Bash => ("bash", &[]),
@@ -161,7 +163,7 @@ impl Agent {
         } else {
             command.args(["-c", r#". "$1""#, "wrapper"]).arg(&hook);
         }
-        command
+        let child = command
             .current_dir(self.root.join("job"))
             .env_clear()
             .env("PATH", format!("{0}/bin:{0}/tools", self.root.display()))
@@ -171,10 +173,11 @@ impl Agent {
             .envs(self.variables.iter().cloned())
             .process_group(0)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
             .spawn()
-            .unwrap()
+            .unwrap();
+        Hook { child, output: path }
     }
 
     /// The file that the agent writes around a hook (`internal/job/hook/wrapper.go`, v3.138): it is $0, and
@@ -220,6 +223,19 @@ impl Agent {
     }
 }
 
+/// A hook under way.
+pub(crate) struct Hook {
+    child: Child,
+    output: PathBuf,
+}
+
+impl Hook {
+    /// What it has said until now.
+    pub(crate) fn said(&self) -> String {
+        String::from_utf8(fs::read(&self.output).unwrap()).unwrap()
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) status: Option<i32>,
@@ -227,19 +243,19 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    pub(crate) fn of(mut hook: Child) -> Self {
+    pub(crate) fn of(mut hook: Hook) -> Self {
         let start = Instant::now();
-        while hook.try_wait().unwrap().is_none() {
+        let status = loop {
+            if let Some(status) = hook.child.try_wait().unwrap() {
+                break status;
+            }
             if start.elapsed() > PATIENCE {
                 kill_group(&mut hook);
-                let output = hook.wait_with_output().unwrap();
-                panic!("the hook hangs: {}", String::from_utf8_lossy(&output.stderr));
+                panic!("the hook hangs: {}", hook.said());
             }
             std::thread::sleep(Duration::from_millis(5));
-        }
-        let output = hook.wait_with_output().unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        Self { status: output.status.code(), said: String::from_utf8(said).unwrap() }
+        };
+        Self { status: status.code(), said: hook.said() }
     }
 
     #[track_caller]
@@ -251,11 +267,11 @@ impl Ended {
     }
 }
 
-pub(crate) fn kill_group(hook: &mut Child) {
-    let group = format!("-{}", hook.id());
+pub(crate) fn kill_group(hook: &mut Hook) {
+    let group = format!("-{}", hook.child.id());
     let killed = Command::new("kill").args(["-KILL", "--", &group]).status();
     assert!(killed.unwrap().success());
-    hook.wait().unwrap();
+    hook.child.wait().unwrap();
 }
 
 pub(crate) fn builds(cargo: &Stub) -> usize {

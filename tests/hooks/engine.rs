@@ -2,7 +2,6 @@
 //! is called; a machine with a real one tries it by hand (docs/releasing.md).
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::agent::Agent;
@@ -18,8 +17,7 @@ printf '#!/bin/sh\n[ "$1" = --version ] && echo rust-vmm-ci 1.0.0\nexit 0\n'
 fn agent() -> Agent {
     let agent = Agent::new();
     let engine = agent.root.join("bin/docker");
-    fs::write(&engine, ENGINE).unwrap();
-    fs::set_permissions(&engine, fs::Permissions::from_mode(0o755)).unwrap();
+    support::program::write(&engine, ENGINE);
     fs::create_dir(agent.plugin().join("tests")).unwrap();
     agent
 }

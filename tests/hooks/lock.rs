@@ -4,20 +4,23 @@ use std::fs;
 
 use support::stub::Stub;
 
-use crate::agent::{Agent, Ended, builds, kill_group, wait_for};
+use crate::agent::{Agent, Ended, Hook, builds, kill_group, wait_for};
 
 fn two_at_once_build_once(agent: &Agent) {
     let cargo = agent.stub("cargo");
-    cargo.does("sleep-ms 1000");
+    let go = agent.root.join("go");
+    cargo.does(&format!("wait-for {}", go.display()));
 
     let both = [agent.start("command"), agent.start("command")];
+    let waits = |hook: &Hook| hook.said().contains("another job makes it; waiting");
+    wait_for("hook that waits for the other", || both.iter().any(waits));
+    fs::write(go, "").unwrap();
     let both = both.map(Ended::of);
 
     for hook in &both {
         hook.with(0, &[]);
     }
     assert_eq!(builds(&cargo), 1);
-    assert!(both.iter().any(|hook| hook.said.contains("another job makes it; waiting")), "{both:?}");
     assert_eq!(Stub::calls_at(&agent.the_kept()).len(), 2);
 }
 
@@ -35,7 +38,7 @@ fn two_hooks_at_once_build_once_where_there_is_no_flock() {
 fn what_cargo_leaves_running_does_not_hold_the_lock() {
     let agent = Agent::new();
     let cargo = agent.stub("cargo");
-    cargo.does("leave-running 60");
+    cargo.does("leave-running 600");
     let mut first = agent.start("command");
     wait_for("binary", || !agent.kept().is_empty());
     fs::remove_file(agent.the_kept()).unwrap();

@@ -3,7 +3,6 @@
 
 use super::{Said, Sample, said};
 use serde_json::{Value, json};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -34,8 +33,7 @@ impl Divided {
              echo 'error: what nextest says' >&2\nexit {status}\n"
         );
         let program = divided.programs.join("cargo-nextest");
-        std::fs::write(&program, script).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        support::program::write(&program, &script);
         std::fs::write(divided.programs.join("junit"), junit).unwrap();
         divided
     }

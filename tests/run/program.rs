@@ -2,7 +2,6 @@
 
 use super::{Said, Sample, outcome, said};
 use serde_json::{Value, json};
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 const BANNED: &str = r#"{"fields":{"code":"banned","graphs":[{"Krate":{"name":"aa","version":"1.0.0"}}],"labels":[{"column":9,"line":2,"message":"banned here","span":"aa"}],"message":"crate 'aa = 1.0.0' is explicitly banned","severity":"error"},"type":"diagnostic"}"#;
@@ -17,8 +16,7 @@ fn run(tool: Option<(&[&str], i32)>, ci: bool) -> (Said, Value) {
     if let Some((lines, status)) = tool {
         let program = programs.join("cargo-deny");
         let text = format!("#!/bin/sh\ncat >&2 <<'END'\n{}\nEND\nexit {status}\n", lines.join("\n"));
-        std::fs::write(&program, text).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        support::program::write(&program, &text);
     }
     let file = sample.sandbox.path().join("report.json");
     let mut command = sample.command(&["run", "cargo-deny", "--report", file.to_str().unwrap()]);

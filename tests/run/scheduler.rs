@@ -3,9 +3,27 @@
 use super::Sample;
 use serde_json::Value;
 
+/// Lets the release build end only after the documentation, or another debug build, has begun.
+const BUILD: &str = r#"//! Waits.
+
+fn main() {
+    let begun = std::path::Path::new("target/a-debug-build-has-begun");
+    if std::env::var("PROFILE").unwrap() == "debug" {
+        std::fs::write(begun, "").unwrap();
+    }
+    for _ in 0..6000 {
+        if begun.exists() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("nothing runs beside the release build");
+}
+"#;
+
 #[test]
 fn checks_that_run_at_once_speak_one_after_the_other() {
-    let sample = Sample::new(&[]);
+    let sample = Sample::new(&[("build.rs", BUILD)]);
     let file = sample.sandbox.path().join("report.json");
     let names = ["build-gnu", "style", "doc", "unittests-gnu", "clippy"];
     let args = ["run", "--jobs", "3", "--report", file.to_str().unwrap()];

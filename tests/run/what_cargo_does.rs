@@ -2,7 +2,6 @@
 
 use super::{LIBRARY, MANIFEST, Said, Sample, outcome, said};
 use serde_json::{Value, json};
-use std::os::unix::fs::PermissionsExt as _;
 
 /// A library that compiles only without the flag `--cfg special`.
 const NOT_SPECIAL: &str = "//! A.\n#[cfg(special)]\ncompile_error!(\"special\");\n";
@@ -42,8 +41,7 @@ fn workspace(files: &[(&str, &str)]) -> Sample {
 /// An executable script outside of the repository.
 fn script(sample: &Sample, name: &str, text: &str) -> String {
     let file = sample.sandbox.path().join(name);
-    std::fs::write(&file, format!("#!/bin/sh\n{text}\n")).unwrap();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    support::program::write(&file, &format!("#!/bin/sh\n{text}\n"));
     file.to_str().unwrap().to_owned()
 }
 

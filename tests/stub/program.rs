@@ -38,7 +38,7 @@ fn main() {
         fs::create_dir_all(built.parent().unwrap()).unwrap();
         if orders.contains("half") {
             fs::write(&built, "half a binary").unwrap();
-            thread::sleep(time::Duration::from_secs(60));
+            thread::sleep(time::Duration::from_secs(600));
         }
         follow(&orders);
         let _ = fs::remove_file(&built);
@@ -52,7 +52,11 @@ fn follow(orders: &str) {
     for order in orders.lines() {
         match order.split_once(' ').unwrap_or((order, "")) {
             ("say", text) => eprintln!("{text}"),
-            ("sleep-ms", ms) => thread::sleep(time::Duration::from_millis(ms.parse().unwrap())),
+            ("wait-for", file) => {
+                while !Path::new(file).exists() {
+                    thread::sleep(time::Duration::from_millis(10));
+                }
+            }
             // As a compiler cache's server does.
             ("leave-running", seconds) => drop(process::Command::new("sleep").arg(seconds).spawn().unwrap()),
             ("exit", status) => process::exit(status.parse().unwrap()),

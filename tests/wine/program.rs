@@ -1,6 +1,6 @@
 //! A program for tests under Wine, compiled by rustc alone; its first argument says what it does.
 //!
-//! `family FILE`: starts a second process, which adds to FILE for a minute, and waits for it. `alone FILE`: is
+//! `family FILE`: starts a second process, which adds to FILE for five minutes, and waits for it. `alone FILE`: is
 //! that second process. `print ARG...`: prints its arguments, a line each. `exit STATUS`: ends with this status
 //! of 32 bits. `race RUNS PROGRAM`: how long PROGRAM's `hook command` takes, and cmd. Under the name `cargo` it
 //! notes its calls and its variables beside itself, and what it builds is the program that a variable names.
@@ -26,7 +26,7 @@ fn main() {
         }
         "alone" => {
             let mut file = OpenOptions::new().create(true).append(true).open(&args[1]).unwrap();
-            for _ in 0..1200 {
+            for _ in 0..6000 {
                 file.write_all(b".").unwrap();
                 std::thread::sleep(Duration::from_millis(50));
             }

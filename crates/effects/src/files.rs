@@ -8,6 +8,7 @@
 
 mod checkout;
 mod listed;
+mod locked;
 #[cfg(target_os = "linux")]
 #[path = "files/linux.rs"]
 mod system;
@@ -17,6 +18,7 @@ mod system;
 mod whole;
 
 pub use checkout::Checkout;
+pub use locked::Locked;
 pub use whole::write_whole;
 
 use std::fs::File;

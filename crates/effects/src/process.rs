@@ -126,8 +126,16 @@ fn plain(command: &Command) -> Result<std::process::Command, Error> {
     Ok(inner)
 }
 
+#[cfg(test)]
+thread_local! {
+    /// How many programs this thread has started, or tried to.
+    pub(crate) static STARTED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// The program that is started for a command.
 fn program(command: &Command) -> Result<OsString, Error> {
+    #[cfg(test)]
+    STARTED.set(STARTED.get() + 1);
     tracing::debug!("starting `{command}` in {:?}", command.dir.as_deref().unwrap_or(Path::new(".")));
     system::program(command).map_err(|error| Error::starting(command, error))
 }

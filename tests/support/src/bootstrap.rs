@@ -107,6 +107,9 @@ impl Bootstrap {
     }
 }
 
+/// The folder that a job runs in, in its sandbox.
+const CHECKOUT: &str = "build/loopback/rust-vmm/crate-ci";
+
 /// A job under way.
 pub struct Job {
     pub process: Running,
@@ -115,6 +118,11 @@ pub struct Job {
 }
 
 impl Job {
+    /// The folder that the job runs in.
+    pub fn checkout(&self) -> PathBuf {
+        self.sandbox.path().join(CHECKOUT)
+    }
+
     /// Waits until the job has said this.
     pub fn wait_for(&mut self, text: &str, limit: Duration) {
         self.process.wait_for(text, limit);
@@ -146,6 +154,6 @@ pub struct Outcome {
 impl Outcome {
     /// The folder that the job ran in.
     pub fn checkout(&self) -> PathBuf {
-        self.sandbox.path().join("build/loopback/rust-vmm/crate-ci")
+        self.sandbox.path().join(CHECKOUT)
     }
 }

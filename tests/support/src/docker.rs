@@ -187,7 +187,7 @@ impl Agent {
             agent.write(name, text);
         }
         // Where the agent's user can reach it.
-        fs::copy(binary, agent.path("rust-vmm-ci")).expect("our binary");
+        crate::program::copy(Path::new(binary), &agent.path("rust-vmm-ci"));
         agent
     }
 

@@ -33,6 +33,8 @@ pub mod podman;
 pub mod predecessor;
 #[cfg(unix)]
 pub mod process;
+#[cfg(unix)]
+pub mod program;
 pub mod sandbox;
 #[cfg(unix)]
 mod scripts;

@@ -157,10 +157,12 @@ impl Repository {
         for (name, text) in files {
             let path = self.path.join(name);
             fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("a folder");
-            fs::write(&path, text).expect("a file");
+            #[cfg(unix)]
             if text.starts_with("#!") {
-                make_executable(&path);
+                crate::program::write(&path, text);
+                continue;
             }
+            fs::write(&path, text).expect("a file");
         }
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--allow-empty", "--message", "Change something"]);
@@ -179,12 +181,3 @@ impl Repository {
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 }
-
-#[cfg(unix)]
-fn make_executable(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a mode");
-}
-
-#[cfg(not(unix))]
-fn make_executable(_: &Path) {}

@@ -23,6 +23,8 @@ const SHELL: &str = r"C:\windows\system32\cmd.exe /S /C";
 const AGENT: &str = "Program Files (x86) & co";
 /// The longest that a job takes, with the start of Wine and the first build of a small crate.
 pub const LIMIT: Duration = Duration::from_secs(600);
+/// How many bytes the processes `family` and `alone` of `tests/wine/program.rs` add to their file.
+const WHOLE: u64 = 6000;
 
 /// What is built once for all tests.
 pub struct Wine {
@@ -238,13 +240,14 @@ pub struct Outcome {
     pub build: Build,
 }
 
-/// Whether nobody adds to a file any more. It waits at most two seconds for that.
+/// Whether nobody adds to a file any more: who added to it was ended, and did not come to its own end, where the
+/// file has [`WHOLE`] bytes.
 pub fn is_left_alone(file: &Path) -> bool {
     let length = || std::fs::metadata(file).map_or(0, |file| file.len());
     let still = || {
         let before = length();
-        std::thread::sleep(Duration::from_millis(300));
+        std::thread::sleep(Duration::from_secs(1));
         (before == length()).then_some(())
     };
-    eventually(Duration::from_secs(2), still).is_some()
+    eventually(Duration::from_secs(60), still).is_some() && length() < WHOLE
 }

@@ -60,23 +60,21 @@ fn label(bytes: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
     use std::sync::Mutex;
+    use std::sync::mpsc::Sender;
 
     #[test]
     fn a_word_is_passed_on_once_and_while_the_work_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let word = word_of_failure(&folder.path().join("report.json"));
-        let heard = Mutex::new(Vec::new());
+        let (says, said): (Sender<String>, _) = channel();
         let (read, failed) =
-            (|| std::fs::read(&word).ok(), |label: &str| heard.lock().unwrap().push(label.to_owned()));
+            (|| std::fs::read(&word).ok(), |label: &str| says.send(label.to_owned()).unwrap());
         watching_for_failure(&read, &failed, || {
             std::fs::write(&word, "clippy\n").unwrap();
-            let end = std::time::Instant::now() + Duration::from_secs(2);
-            while heard.lock().unwrap().is_empty() {
-                assert!(std::time::Instant::now() < end, "nothing was heard within two seconds");
-                thread::sleep(Duration::from_millis(10));
-            }
+            let heard = said.recv_timeout(Duration::from_secs(60));
+            assert_eq!(heard.as_deref(), Ok("clippy"), "while the work goes on");
         });
-        assert_eq!(*heard.lock().unwrap(), ["clippy"]);
+        assert_eq!(said.try_iter().count(), 0, "it is said once");
     }
 
     #[test]

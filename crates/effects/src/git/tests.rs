@@ -122,9 +122,10 @@ fn a_worktree_replaces_what_a_killed_run_left_and_goes_without_a_trace() {
     std::fs::rename(&other, repository.root.join("../unmounted")).unwrap();
     let hook = repository.root.join(".git/hooks/post-checkout");
     std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
-    std::fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
     #[cfg(unix)]
-    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    crate::testing::write_program(&hook, "#!/bin/sh\nexit 1\n");
+    #[cfg(not(unix))]
+    std::fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
     let before = repository.state();
     let git = Git::at(&repository.root).unwrap();
     let path = repository.root.join("target/base");

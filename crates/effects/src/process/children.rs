@@ -4,21 +4,22 @@
 #![allow(clippy::disallowed_methods, reason = "a grandchild is started without supervision on purpose")]
 #![allow(clippy::zombie_processes, reason = "one is left running, which is what is tested")]
 
-use super::supervise::{GRACE, STRAGGLERS};
 use super::*;
+use crate::files::Locked;
+use crate::testing::eventually;
 use rust_vmm_ci_core::exit;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The variable that names the part.
 const PART: &str = "RUST_VMM_CI_TEST_PART";
 /// The variable that names the file to which a part writes.
 const FILE: &str = "RUST_VMM_CI_TEST_FILE";
-/// How soon after a cancel, or after its deadline, a question must have ended.
-const AT_ONCE: Duration = Duration::from_secs(2);
+/// How often the child that lives on writes: for two minutes.
+const WRITES: u64 = 6000;
 /// Arguments that a shell of one system or another would split, drop or replace.
 const HARD: [&str; 12] = [
     "plain",
@@ -69,7 +70,7 @@ fn plays_its_part() {
             let mut grandchild = std::process::Command::new(std::env::current_exe().unwrap());
             grandchild.args(["process::children::plays_its_part", "--exact", "--nocapture"]);
             let mut grandchild = grandchild.env(PART, "lives on").spawn().unwrap();
-            wait_until(|| fs::metadata(&file).is_ok_and(|file| file.len() > 0));
+            assert!(eventually(|| has_begun(Path::new(&file))));
             if part == "waits for its child" {
                 grandchild.wait().unwrap();
             }
@@ -84,27 +85,27 @@ fn plays_its_part() {
         "is cancelled while it asks" => {
             // This process does not call `heed_signals`. A cancel must end its question all the same.
             let file = PathBuf::from(file);
-            let cancelled = cancel_when_begun(&file);
-            let error = capture(&child("waits for its child", &file)).unwrap_err();
-            let since = cancelled.join().unwrap().elapsed();
-            assert!(Error::is_cancel(&error), "{error}");
-            assert!(since < AT_ONCE, "{since:?}");
-            // A cancelled job still gets short answers, and does not wait for long ones.
-            assert_eq!(capture(&child("talks", &file)).unwrap().status.code(), Some(7));
-            let asked = Instant::now();
+            cancel_when_begun(&file);
             let error = capture(&child("waits for its child", &file)).unwrap_err();
             assert!(Error::is_cancel(&error), "{error}");
-            assert!(asked.elapsed() < AT_ONCE, "{:?}", asked.elapsed());
+            // A cancelled job still gets short answers, and does not wait for long ones. It gives each a second,
+            // in which a busy machine may not even start a program.
+            assert!(eventually(|| {
+                capture(&child("talks", &file)).is_ok_and(|answer| answer.status.code() == Some(7))
+            }));
+            let error = capture(&child("waits for its child", &file)).unwrap_err();
+            assert!(Error::is_cancel(&error), "{error}");
         }
         #[cfg(unix)]
         "asks and is then asked to end" => {
             capture(&child("talks", Path::new("-"))).unwrap();
             signal_hook::low_level::raise(signal_hook::consts::SIGTERM).unwrap();
-            thread::sleep(Duration::from_secs(20));
+            thread::sleep(Duration::from_secs(60));
         }
         "lives on" => {
+            let _alive = Locked::wait_for(File::create(alive(Path::new(&file))).unwrap()).unwrap();
             let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
-            for _ in 0..3000 {
+            for _ in 0..WRITES {
                 file.write_all(b".").unwrap();
                 thread::sleep(Duration::from_millis(20));
             }
@@ -113,37 +114,33 @@ fn plays_its_part() {
     }
 }
 
-/// Cancels this process when a grandchild has begun to write to the file; returns when that was.
-fn cancel_when_begun(file: &Path) -> thread::JoinHandle<Instant> {
+/// Cancels this process when a grandchild has begun to write to the file.
+fn cancel_when_begun(file: &Path) {
     let begun = file.to_owned();
     thread::spawn(move || {
-        wait_until(|| fs::metadata(&begun).is_ok_and(|file| file.len() > 0));
-        let now = Instant::now();
+        assert!(eventually(|| has_begun(&begun)));
         #[cfg(unix)]
         signal_hook::low_level::raise(signal_hook::consts::SIGTERM).unwrap();
         // Wine cannot send Ctrl-Break, and so this does what the handler does.
         #[cfg(windows)]
         cancel::pretend_cancelled();
-        now
-    })
+    });
 }
 
-fn wait_until(what: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !what() {
-        assert!(begin.elapsed() < Duration::from_secs(50));
-        thread::sleep(Duration::from_millis(10));
-    }
+/// Whether the child that lives on has begun to write to the file.
+fn has_begun(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|file| file.len() > 0)
 }
 
-/// Whether writing to the file has stopped, now or within a second.
+/// The file that the child that lives on has locked.
+fn alive(file: &Path) -> PathBuf {
+    file.with_extension("lock")
+}
+
+/// Whether the child that lives on has begun and was then ended. It has not come to its own end.
 fn nobody_lives_on(file: &Path) -> bool {
-    let length = || fs::metadata(file).unwrap().len();
-    (0..5).any(|_| {
-        let before = length();
-        thread::sleep(Duration::from_millis(200));
-        before == length()
-    })
+    let is_free = || Locked::take(File::open(alive(file)).unwrap()).is_ok();
+    has_begun(file) && eventually(is_free) && fs::metadata(file).unwrap().len() < WRITES
 }
 
 #[track_caller]
@@ -240,11 +237,10 @@ fn a_grandchild_ends_with_the_time_limit() {
     let file = folder.path().join("alive");
     let command = child("waits for its child", &file);
     // On a busy machine it takes a while until the grandchild has begun.
-    for limit in [3, 10, 30].map(Duration::from_secs) {
-        let begin = Instant::now();
-        assert_eq!(supervise(&command, Some(begin + limit), &mut |_, _| {}).unwrap(), Ended::TimedOut);
-        assert!(begin.elapsed() < limit + GRACE + STRAGGLERS + Duration::from_secs(10));
-        if file.exists() {
+    for limit in [3, 10, 60].map(Duration::from_secs) {
+        let deadline = std::time::Instant::now() + limit;
+        assert_eq!(supervise(&command, Some(deadline), &mut |_, _| {}).unwrap(), Ended::TimedOut);
+        if has_begun(&file) {
             break;
         }
     }
@@ -265,10 +261,8 @@ fn a_grandchild_ends_with_a_cancel() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("alive");
     // A separate process is cancelled, because a cancel cannot be taken back.
-    let begin = Instant::now();
     let cancelled = capture(&child("is cancelled while it works", &file)).unwrap();
     assert!(cancelled.status.success(), "{}", cancelled.text());
-    assert!(begin.elapsed() < Duration::from_secs(50), "{:?}", begin.elapsed());
     assert!(nobody_lives_on(&file));
 }
 
@@ -289,13 +283,11 @@ fn a_question_that_hangs_ends_at_once_with_a_cancel_and_leaves_no_process() {
 fn a_question_that_hangs_ends_at_its_deadline_and_leaves_no_process() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("alive");
-    for within in [1, 3, 10, 30].map(Duration::from_secs) {
-        let asked = Instant::now();
+    for within in [1, 3, 10, 60].map(Duration::from_secs) {
         let error = capture(&child("waits for its child", &file).within(within)).unwrap_err();
-        assert!(asked.elapsed() < within + AT_ONCE, "{:?}", asked.elapsed());
         let timed_out = matches!(Error::of(&error), Some(Error::TimedOut { after, .. }) if *after == within);
         assert!(timed_out, "{error}");
-        if file.exists() {
+        if has_begun(&file) {
             break;
         }
     }

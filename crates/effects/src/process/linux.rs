@@ -82,8 +82,9 @@ pub(super) fn ignored_signals() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::{Command, supervise_watching};
-    use std::os::unix::fs::PermissionsExt as _;
+    use crate::process::{Command, Ended, supervise_watching};
+    use crate::testing::write_program;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn times_and_memory_are_read_whatever_the_process_is_called() {
@@ -97,11 +98,8 @@ mod tests {
 
     #[test]
     fn this_process_has_used_something() {
-        let end = std::time::Instant::now() + std::time::Duration::from_secs(2);
-        let Some(own) = std::iter::repeat_with(usage)
-            .take_while(|_| std::time::Instant::now() < end)
-            .find_map(|usage| usage)
-        else {
+        // A hundredth of a second is used up long before, however slow or busy the machine is.
+        let Some(own) = std::iter::repeat_with(usage).take(20_000).find_map(|usage| usage) else {
             return crate::testing::skip("this machine is emulated: it does not tell what a process uses");
         };
         assert!(own.own_memory > 100_000 && own.cpu >= own.own_cpu, "{own:?}");
@@ -115,16 +113,24 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let rustc = folder.path().join("rustc");
-        // As a linking compiler it has a child (`sleep`). As a compiling one it has none, because `read` is
-        // part of the shell.
-        fs::write(&rustc, "#!/bin/sh\ncase $1 in link) sleep 2; :;; *) read line <\"$2\";; esac\n").unwrap();
-        fs::set_permissions(&rustc, fs::Permissions::from_mode(0o755)).unwrap();
-        let fifo = folder.path().join("fifo");
-        let script = "mkfifo \"$2\"; \"$1\" compile \"$2\" & \"$1\" link; echo >\"$2\"; wait";
-        let tree = Command::new("sh").args(["-c", script, "sh"]).arg(&rustc).arg(&fifo);
-        let mut seen = Vec::new();
-        supervise_watching(&tree, None, &mut |_, _| {}, &mut |leader| seen.extend(compilers(leader)))
-            .unwrap();
+        // As a linking compiler it has a child (`cat`). As a compiling one it has none, because `read` is part of
+        // the shell. Both go on until they are told to end.
+        let script = "#!/bin/sh\ncase $1 in link) cat \"$2\"; :;; *) read line <\"$2\";; esac\n";
+        write_program(&rustc, script);
+        let script = "mkfifo \"$2\" \"$3\"; \"$1\" compile \"$2\" & \"$1\" link \"$3\"; echo >\"$2\"; wait";
+        let fifos = ["compile", "link"].map(|name| folder.path().join(name));
+        let tree = Command::new("sh").args(["-c", script, "sh"]).arg(&rustc).args(&fifos);
+        let (mut seen, mut linker) = (Vec::new(), Some(&fifos[1]));
+        let limit = Instant::now() + Duration::from_secs(60);
+        let ended = supervise_watching(&tree, Some(limit), &mut |_, _| {}, &mut |leader| {
+            seen.extend(compilers(leader));
+            if seen.last() == Some(&(2, 1))
+                && let Some(linker) = linker.take()
+            {
+                fs::write(linker, "").unwrap();
+            }
+        });
+        assert_eq!(ended.unwrap(), Ended::Exited(0), "{seen:?}");
         assert!(seen.contains(&(2, 1)), "{seen:?}");
     }
 }

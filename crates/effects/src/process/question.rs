@@ -3,7 +3,7 @@
 use super::cancel::HasChild;
 use super::error::{Error, Said};
 use super::output::{Pieces, Stream};
-use super::supervise::{Ended, Watch};
+use super::supervise::{Ended, GLANCE, Watch};
 use super::{Command, cancelled, spawn};
 use anyhow::Result;
 use std::cell::Cell;
@@ -17,6 +17,7 @@ const GRACE: Duration = Duration::from_millis(500);
 /// The time limit of a question that is asked after the job was cancelled. The report of a cancelled job still
 /// asks git for the commit.
 const AFTER_CANCEL: Duration = Duration::from_secs(1);
+const _: () = assert!(GLANCE.as_millis() + 2 * GRACE.as_millis() < 2000 && AFTER_CANCEL.as_millis() < 2000);
 
 /// How much of the beginning of a standard error is kept, and how much of its end, in bytes. It is read by people
 /// and searched for known messages. Cargo quotes a line of a file whole, whatever its length.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// How often this program looks at a process that writes nothing. A cancel or a deadline is noticed late by
 /// this time at most. Each look costs some 50 µs, for as long as a job runs.
-const GLANCE: Duration = Duration::from_millis(100);
+pub(super) const GLANCE: Duration = Duration::from_millis(100);
 /// How often [`supervise_watching`] calls `on_look` at the least: what it does may cost more.
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
 /// The first pause between two looks at a process whose outputs have ended or are not ours. Such a process may
@@ -25,8 +25,14 @@ const NAP: Duration = Duration::from_millis(2);
 /// How long a tree is given between the request to end and the kill, unless its command says otherwise.
 /// The agent gives a hook ten seconds, in which this program's own report must be written as well.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
-/// How long an output is still read after the tree has ended, if a process outside the tree holds it open.
-pub(super) const STRAGGLERS: Duration = Duration::from_secs(2);
+/// How long an output is still read after the tree has ended, if a process outside the tree holds it open and
+/// writes nothing.
+const STRAGGLERS: Duration = Duration::from_secs(2);
+/// How many pieces of output are still read after the tree has ended. The tree has left a few dozen at most: what
+/// fits into the pipes. A process outside the tree may write for ever.
+const REST: u32 = 200;
+// A cancelled tree has ended within five seconds, unless its command asks for more.
+const _: () = assert!(GLANCE.as_millis() + GRACE.as_millis() + STRAGGLERS.as_millis() < 5000);
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +112,8 @@ pub(super) struct Watch {
     pub heeds_cancel: bool,
     /// How long its tree is given between the request to end and the kill.
     pub grace: Duration,
-    /// How long an output is still read after the tree has ended, if a process outside the tree holds it open.
+    /// How long an output is still read after the tree has ended, if a process outside the tree holds it open and
+    /// writes nothing.
     pub stragglers: Duration,
     /// How its outputs are divided.
     pub pieces: Pieces,
@@ -128,11 +135,16 @@ impl Watch {
         let mut gone: Option<(Instant, ExitStatus)> = None;
         let mut open = true;
         let mut nap = FIRST_NAP;
+        // Since the tree has ended: how many pieces of output came, and how often in a row none did.
+        let (mut rest, mut silent) = (0, 0);
         loop {
             if open {
                 match pieces.recv_timeout(GLANCE) {
-                    Ok((stream, piece)) => on_piece(stream, &piece),
-                    Err(RecvTimeoutError::Timeout) => {}
+                    Ok((stream, piece)) => {
+                        on_piece(stream, &piece);
+                        (rest, silent) = (rest + 1, 0);
+                    }
+                    Err(RecvTimeoutError::Timeout) => silent += 1,
                     Err(RecvTimeoutError::Disconnected) => open = false,
                 }
             } else {
@@ -143,6 +155,7 @@ impl Watch {
                 && let Some(status) = child.try_wait()?
             {
                 gone = Some((Instant::now(), status));
+                (rest, silent) = (0, 0);
             }
             if let Some((since, status)) = gone {
                 // A tree that was asked to end may have something to tidy up after its leader has ended.
@@ -152,7 +165,13 @@ impl Watch {
                     continue;
                 }
                 let _ = child.start_kill();
-                if !open || since.elapsed() > self.stragglers {
+                // Where the whole output is wanted, no time is taken: the threads that read may be slow on a busy
+                // machine, and so may the reader of what this process passes on.
+                let is_enough = match ending {
+                    Some(_) => since.elapsed() > self.stragglers,
+                    None => GLANCE * silent >= self.stragglers || rest > REST,
+                };
+                if !open || is_enough {
                     let ended = ending.map_or_else(|| system::ended(status), |(ending, _)| ending);
                     return Ok((ended, status));
                 }
@@ -179,5 +198,30 @@ impl Watch {
             return Some(Ended::Cancelled);
         }
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline).then_some(Ended::TimedOut)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_reader_has_all_that_a_process_has_left() {
+        let command = Command::new("sh").args(["-c", "head -c 300000 /dev/zero"]);
+        let watch = Watch {
+            deadline: None,
+            heeds_cancel: false,
+            grace: GRACE,
+            stragglers: GLANCE,
+            pieces: Pieces::Chunks,
+        };
+        let mut read = 0;
+        let mut slowly = |_, piece: &[u8]| {
+            read += piece.len();
+            thread::sleep(2 * GLANCE);
+        };
+        let child = spawn(&command, Vec::new(), Stdio::piped).unwrap();
+        watch.until_gone(child, &mut slowly, &mut |_| {}).unwrap();
+        assert_eq!(read, 300_000);
     }
 }

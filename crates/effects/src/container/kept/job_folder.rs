@@ -11,7 +11,7 @@
 use super::super::Engine;
 use super::super::job::Job;
 use super::super::owner;
-use crate::files;
+use crate::files::{self, Locked};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit;
 use serde::{Deserialize, Serialize};
@@ -69,7 +69,7 @@ pub struct ContainerRecord {
 pub struct JobFolder {
     path: PathBuf,
     record: Record,
-    lock: Option<File>,
+    lock: Option<Locked>,
 }
 
 impl JobFolder {
@@ -81,10 +81,9 @@ impl JobFolder {
         let path = path_of(&job.temporary, &job.id, container.is_some());
         remove_earlier(&path);
         let record = Record { job: job.id.clone(), agent: job.agent.clone(), container };
-        let make = || -> Result<File> {
+        let make = || -> Result<Locked> {
             owner::create_private_folder(&path)?;
-            let mut file = File::create_new(path.join(RECORD))?;
-            file.lock()?;
+            let mut file = Locked::wait_for(File::create_new(path.join(RECORD))?)?;
             file.write_all(&serde_json::to_vec(&record)?)?;
             Ok(file)
         };
@@ -209,8 +208,7 @@ fn claim(path: &Path) -> Option<JobFolder> {
     if !owner::is_private_folder(path) {
         return None;
     }
-    let mut lock = files::open_plain(&path.join(RECORD)).ok()?;
-    lock.try_lock().ok()?;
+    let mut lock = Locked::take(files::open_plain(&path.join(RECORD)).ok()?).ok()?;
     let mut text = String::new();
     lock.read_to_string(&mut text).ok()?;
     let record = serde_json::from_str(&text).ok()?;

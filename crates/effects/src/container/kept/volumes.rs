@@ -7,7 +7,7 @@ use super::super::Engine;
 use super::super::engine::{Cause, Failure};
 use super::super::job::Job;
 use super::super::owner;
-use crate::files;
+use crate::files::{self, Locked};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::exit;
 use rust_vmm_ci_core::model::address::without_password;
@@ -53,7 +53,7 @@ pub struct Volume {
 pub struct Held {
     /// The volume.
     pub volume: Volume,
-    record: File,
+    record: Locked,
 }
 
 impl Held {
@@ -103,7 +103,7 @@ pub fn list(state: &Path) -> Vec<Volume> {
     let read = |path: &Path| {
         let text = files::bounded(&files::open_plain(path).ok()?, files::LONGEST).ok()?;
         let mut volume: Volume = serde_json::from_slice(&text).ok()?;
-        volume.locked = files::open_plain(path).is_ok_and(|file| file.try_lock().is_err());
+        volume.locked = files::open_plain(path).is_ok_and(|file| Locked::take(file).is_err());
         Some(volume)
     };
     let mut all: Vec<_> = entries.filter_map(Result::ok).filter_map(|entry| read(&entry.path())).collect();
@@ -193,10 +193,7 @@ fn after_removal(answer: &Result<(), Failure>) -> After {
 /// and the record stays too.
 fn forget(state: &Path, volume: &Volume) -> Result<()> {
     let path = state.join("volumes").join(format!("{}.json", volume.name));
-    let mut record = owner::open_own_record(&path)?;
-    if !lock(&record) {
-        return Ok(());
-    }
+    let Some(mut record) = lock(owner::open_own_record(&path)?) else { return Ok(()) };
     let mut text = String::new();
     record.read_to_string(&mut text)?;
     if serde_json::from_str::<Volume>(&text).is_ok_and(|now| now == *volume) {
@@ -228,12 +225,10 @@ fn hold(state: &Path, mut volume: Volume) -> Result<Option<Held>> {
         owner::create_own_folders(state, &folder)?;
         owner::open_own_record(&path)
     };
-    let mut record = open()
+    let record = open()
         .with_context(|| path.display().to_string())
         .map_err(|error| exit::infrastructure(format!("cannot record a volume: {error:#}")))?;
-    if !lock(&record) {
-        return Ok(None);
-    }
+    let Some(mut record) = lock(record) else { return Ok(None) };
     let mut text = String::new();
     record.read_to_string(&mut text)?;
     if let Ok(known) = serde_json::from_str::<Volume>(&text) {
@@ -245,13 +240,17 @@ fn hold(state: &Path, mut volume: Volume) -> Result<Option<Held>> {
 
 /// Locks a record, if no job holds the lock. [`list`] holds a lock for a moment, so it is tried a few
 /// times.
-fn lock(record: &File) -> bool {
-    (0..LOOKS).any(|look| {
+fn lock(mut record: File) -> Option<Locked> {
+    for look in 0..LOOKS {
         if look > 0 {
             thread::sleep(Duration::from_millis(20));
         }
-        record.try_lock().is_ok()
-    })
+        match Locked::take(record) {
+            Ok(locked) => return Some(locked),
+            Err(file) => record = file,
+        }
+    }
+    None
 }
 
 fn write(record: &mut File, volume: &Volume) -> Result<()> {

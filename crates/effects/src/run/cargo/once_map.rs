@@ -110,43 +110,52 @@ impl<V> Drop for Maker<'_, V> {
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::mpsc::channel;
+    use std::sync::mpsc::{Receiver, Sender, channel};
     use std::time::Duration;
+
+    /// How long a test waits for what must happen, until it fails.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// A value whose maker says that it has begun, and then waits until it may end.
+    fn slow_value() -> (impl FnOnce() -> &'static str, Receiver<()>, Sender<()>) {
+        let ((begins, begun), (ends, end)) = (channel(), channel());
+        let make = move || {
+            begins.send(()).unwrap();
+            end.recv_timeout(PATIENCE).map_or("late", |()| "first")
+        };
+        (make, begun, ends)
+    }
 
     #[test]
     fn askers_of_different_keys_do_not_wait_for_each_other() {
         let map = &OnceMap::default();
-        let (answered, second_answered) = channel();
+        let (make, begun, ends) = slow_value();
         std::thread::scope(|scope| {
-            let slow = scope.spawn(move || {
-                // Only the other key's answer ends the making of this value.
-                map.get_or_make("slow", || second_answered.recv_timeout(Duration::from_secs(20)).is_ok())
-            });
-            while map.slots.lock().unwrap().is_empty() {
-                std::thread::yield_now();
-            }
-            assert!(map.get_or_make("quick", || true));
-            answered.send(()).unwrap();
-            assert!(slow.join().unwrap(), "the asker of the other key waited");
+            // Only the other key's answer ends the making of this value.
+            let slow = scope.spawn(move || map.get_or_make("slow", make));
+            begun.recv_timeout(PATIENCE).unwrap();
+            assert_eq!(map.get_or_make("quick", || "quick"), "quick");
+            ends.send(()).unwrap();
+            assert_eq!(slow.join().unwrap(), "first", "the asker of the other key waited");
         });
     }
 
     #[test]
     fn one_that_waits_for_anothers_value_waits_until_its_own_limit() {
         let map = &OnceMap::default();
-        let (ended, end) = channel();
+        let (make, begun, ends) = slow_value();
         std::thread::scope(|scope| {
-            let slow = scope.spawn(move || {
+            let slow = scope.spawn(move || map.get_or_make("key", make));
+            begun.recv_timeout(PATIENCE).unwrap();
+            let limit = Some(Instant::now() + Duration::from_millis(20));
+            let own = process::with_limit(limit, || {
                 map.get_or_make("key", || {
-                    end.recv_timeout(Duration::from_secs(20)).map_or("late", |()| "first")
+                    assert!(time_left().is_some_and(|left| left.is_zero()), "it did not wait");
+                    "its own"
                 })
             });
-            while map.slots.lock().unwrap().is_empty() {
-                std::thread::yield_now();
-            }
-            let limit = Some(Instant::now() + Duration::from_millis(20));
-            assert_eq!(process::with_limit(limit, || map.get_or_make("key", || "its own")), "its own");
-            ended.send(()).unwrap();
+            assert_eq!(own, "its own");
+            ends.send(()).unwrap();
             assert_eq!(slow.join().unwrap(), "first", "the one with the limit waited for the other");
             assert_eq!(map.get_or_make("key", || "again"), "first");
         });
@@ -166,14 +175,22 @@ mod tests {
 
     #[test]
     fn a_value_is_made_once_for_all_that_ask_for_its_key() {
-        let (map, count) = (OnceMap::default(), AtomicUsize::new(0));
+        let (map, asking, count) = (OnceMap::default(), AtomicUsize::new(0), AtomicUsize::new(0));
         let make = || {
-            std::thread::sleep(Duration::from_millis(50));
+            // Not before all of them are about to ask.
+            let begin = Instant::now();
+            while asking.load(Ordering::SeqCst) < 4 {
+                assert!(begin.elapsed() < PATIENCE, "not all have asked");
+                std::thread::yield_now();
+            }
             count.fetch_add(1, Ordering::SeqCst)
         };
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| assert_eq!(map.get_or_make("key", make), 0));
+                scope.spawn(|| {
+                    asking.fetch_add(1, Ordering::SeqCst);
+                    assert_eq!(map.get_or_make("key", make), 0);
+                });
             }
         });
         assert_eq!(count.load(Ordering::SeqCst), 1);

@@ -5,20 +5,18 @@
 use super::*;
 use crate::git::testing::Repository;
 use crate::run::testing::judged;
+use crate::testing::write_program;
 use rust_vmm_ci_core::checks::{self, Logic, Runs};
 use rust_vmm_ci_core::exit::{self, Exit};
 use rust_vmm_ci_core::report::{Finding, Verdict};
 use serde_json::{Map, json};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// A program that prints its arguments on standard output, `words` on standard error, and ends so.
 fn script(folder: &Path, name: &str, words: &str, end: &str) {
-    let file = folder.join(name);
     let text = format!("#!/bin/sh\necho \"$@\"\ncat >&2 <<'END'\n{words}\nEND\n{end}\n");
-    std::fs::write(&file, text).unwrap();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&folder.join(name), &text);
 }
 
 /// Runs `a-tool` of a folder, which fails with a finding for each line of standard error.
@@ -52,7 +50,11 @@ fn the_answer_of_a_program_is_read_by_its_check_and_shown_as_the_check_wants_it(
     let judgement = judgement.unwrap();
     assert_eq!(judgement.verdict, Verdict::Failed);
     assert_eq!(judgement.findings, [Finding::error("wrong")]);
-    assert!(log.contains("a-tool one 'two words'\n> one two words\n") && log.contains("> wrong\n"), "{log}");
+    let mut lines: Vec<&str> = log.lines().collect();
+    assert!(lines.remove(0).ends_with("/a-tool one 'two words'"), "{log}");
+    // Either of its two outputs may be read first.
+    lines.sort_unstable();
+    assert_eq!(lines, ["> one two words", "> wrong"]);
     script(&repository.root, "a-tool", "fine", "exit 0");
     assert_eq!(run_tool(&repository, |_| ()).0.unwrap().verdict, Verdict::Passed);
 }
@@ -66,7 +68,7 @@ fn a_program_that_did_not_do_its_work_makes_the_check_broken() {
         assert_eq!(exit::of(&error), Exit::Infrastructure);
         assert!(error.to_string().contains(told), "{error}");
     }
-    script(&repository.root, "a-tool", "words", "sleep 60");
+    script(&repository.root, "a-tool", "words", "sleep 600");
     let soon =
         |context: &mut Context<'_>| context.deadline = Some(Instant::now() + Duration::from_millis(300));
     let error = run_tool(&repository, soon).0.unwrap_err().to_string();

@@ -3,7 +3,6 @@
 use super::*;
 use crate::git::testing::Repository;
 use crate::run::testing::judged;
-use std::os::unix::fs::PermissionsExt as _;
 
 /// What the tool prints for a function that is gone.
 const GONE: &str = "cat <<'END'
@@ -42,9 +41,8 @@ fn run_with(repository: &Repository, script: Option<&str>, options: &Options) ->
              case \"$*\" in *'--package a'*) ;; *) exit 0;; esac\n{script}\n",
             semver::VERSION
         );
-        repository.write("programs/cargo-semver-checks", text);
-        let file = programs.join("cargo-semver-checks");
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::create_dir_all(&programs).unwrap();
+        crate::testing::write_program(&programs.join("cargo-semver-checks"), &text);
     }
     let sysroot = process::capture(&process::Command::new("rustc").args(["--print", "sysroot"])).unwrap();
     // Only this tool is found, whatever the machine has.
