@@ -1,6 +1,7 @@
 //! Dependencies that are compiled for tests, and not checked once more for clippy and documentation.
 
-use super::{MANIFEST, Sample, said};
+use super::{MANIFEST, Said, Sample, said};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -36,35 +37,44 @@ fn publish(registry: &Path, name: &str, dependency: Option<&str>, files: &[(&str
     fs::write(index.join(name), entry.to_string()).unwrap();
 }
 
-/// A package that depends on `middle`, which depends on `base`. `base` has a build script.
-fn sample() -> Sample {
+/// A package with this library that depends on `middle`, which depends on `base`. The build script of `base` has a number
+/// from the variable `NUMBER`.
+fn sample(library: &str) -> Sample {
     let manifest = format!("{MANIFEST}[dependencies]\nmiddle = \"0.1\"\n");
-    let library = "//! A.\n/// B.\npub fn b() -> u8 {\n    middle::number()\n}\n\
-                   #[test]\nfn is_made_by_the_build_script() {\n    assert_eq!(b(), 7);\n}\n";
     let sample = Sample::new(&[("Cargo.toml", &manifest), ("src/lib.rs", library)]);
     let registry = sample.sandbox.folder("registry");
-    let script = "fn main() { let out = std::env::var(\"OUT_DIR\").unwrap(); \
-                  std::fs::write(out + \"/number.rs\", \"7\").unwrap(); }";
-    let base = "pub fn number() -> u8 { include!(concat!(env!(\"OUT_DIR\"), \"/number.rs\")) }";
+    let script = "fn main() { println!(\"cargo:rerun-if-env-changed=NUMBER\"); \
+                  let number = std::env::var(\"NUMBER\").unwrap_or(\"7\".into()); \
+                  println!(\"cargo:rustc-cfg=is_{number}\"); \
+                  let out = std::env::var(\"OUT_DIR\").unwrap(); std::fs::write(out + \"/number.rs\", number).unwrap(); }";
+    let base = "pub fn number() -> u8 { include!(concat!(env!(\"OUT_DIR\"), \"/number.rs\")) }\n\
+                #[cfg(is_7)] pub fn seven() {}\n#[cfg(is_8)] pub fn eight() {}";
     publish(&registry, "base", None, &[("src/lib.rs", base), ("build.rs", script)]);
-    publish(&registry, "middle", Some("base"), &[("src/lib.rs", "pub use base::number;")]);
+    publish(&registry, "middle", Some("base"), &[("src/lib.rs", "pub use base::*;")]);
     let config = format!(
         "[source.crates-io]\nreplace-with = \"here\"\n[source.here]\nlocal-registry = {:?}\n",
         registry.display()
     );
-    fs::write(sample.sandbox.folder("cargo").join("config.toml"), config).unwrap();
+    let home = sample.sandbox.home().join(".cargo");
+    fs::create_dir_all(&home).unwrap();
+    fs::write(home.join("config.toml"), config).unwrap();
     sample
 }
 
-/// Runs the checks as CI does, and returns how many names the metadata of each library has. A library has several
-/// files where it was compiled or checked more than once.
-fn names(sample: &Sample, variables: &[(&str, &str)]) -> BTreeMap<String, Vec<u64>> {
-    let mut command = sample.command(&["run", "doc", "unittests-gnu", "clippy"]);
-    command.env("CI", "true").env("CARGO_HOME", sample.sandbox.path().join("cargo"));
-    command.env("BUILDKITE_PLUGIN_CONFIGURATION", "{\"docker\": false}");
-    let said = said(command.envs(variables.iter().copied()));
-    assert_eq!(said.code, Some(0), "{}", said.text);
-    assert!(!said.text.contains("rustc-wrapper"), "a person would type none: {}", said.text);
+const TESTED: &str = "//! A.\n/// B.\npub fn b() -> u8 {\n    middle::number()\n}\n\
+                      #[test]\nfn is_made_by_the_build_script() {\n    assert_eq!(b(), 7);\n}\n";
+
+/// Runs checks as CI does.
+fn run(sample: &Sample, checks: &[&str], options: &str, variables: &[(&str, &str)]) -> Said {
+    let mut command = sample.command(&["run"]);
+    command.args(checks).env("CI", "true").env_remove("CARGO_HOME");
+    command.env("BUILDKITE_PLUGIN_CONFIGURATION", options);
+    said(command.envs(variables.iter().copied()))
+}
+
+/// How many names the metadata of each library has. A library has several files where it was compiled or checked more
+/// than once.
+fn names(sample: &Sample) -> BTreeMap<String, Vec<u64>> {
     let mut names: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for entry in fs::read_dir(sample.repository.path().join("target/debug/deps")).unwrap() {
         let entry = entry.unwrap();
@@ -76,24 +86,57 @@ fn names(sample: &Sample, variables: &[(&str, &str)]) -> BTreeMap<String, Vec<u6
     names
 }
 
+const PLAIN: &str = "{\"docker\": false}";
+
 #[test]
 fn a_dependency_that_is_compiled_is_not_checked_once_more() {
-    let sample = sample();
-    let names = names(&sample, &[]);
-    assert_eq!((&names["libbase"], &names["libmiddle"]), (&vec![2, 2], &vec![2, 2]), "{names:?}");
-    assert!(names["libsample"].iter().all(|names| *names == 1), "a member is always checked: {names:?}");
-    let again =
-        sample.command(&["run", "clippy"]).env("CARGO_HOME", sample.sandbox.path().join("cargo")).output();
-    let again = String::from_utf8(again.unwrap().stderr).unwrap();
-    assert!(!again.contains("Checking base"), "cargo takes the file for its own: {again}");
+    for check in ["doc", "clippy"] {
+        let sample = sample(TESTED);
+        let said = run(&sample, &[check, "unittests-gnu"], PLAIN, &[]);
+        assert_eq!(said.code, Some(0), "{}", said.text);
+        assert!(!said.text.contains("rustc-wrapper"), "a person would type none: {}", said.text);
+        let names = names(&sample);
+        assert_eq!(
+            (&names["libbase"], &names["libmiddle"]),
+            (&vec![2, 2], &vec![2, 2]),
+            "{check}: {names:?}"
+        );
+        if check == "clippy" {
+            assert!(
+                names["libsample"].iter().all(|names| *names == 1),
+                "a member is always checked: {names:?}"
+            );
+        }
+        let again = run(&sample, &[check], PLAIN, &[]);
+        assert!(!again.text.contains("Checking base"), "cargo takes the file for its own: {}", again.text);
+    }
+}
+
+#[test]
+fn a_check_with_another_variable_is_not_served_with_what_was_compiled() {
+    let library = format!("{TESTED}#[cfg(clippy)]\npub use middle::eight;\n");
+    let sample = sample(&library);
+    let numbers = |build: &str, tests: &str, clippy: &str| {
+        let env = |number: &str| json!({"NUMBER": number});
+        let checks = json!({"build-gnu": {"command": "cargo build", "env": env(build)},
+            "unittests-gnu": {"env": env(tests)}, "clippy": {"env": env(clippy)}});
+        let options = json!({"docker": false, "checks": checks}).to_string();
+        run(&sample, &["build-gnu", "unittests-gnu", "clippy"], &options, &[])
+    };
+    let said = numbers("7", "8", "7");
+    assert!(said.code == Some(1) && said.text.contains("eight"), "{}", said.text);
+    let said = numbers("8", "7", "8");
+    assert_eq!(said.code, Some(0), "{}", said.text);
 }
 
 #[test]
 fn where_somebody_else_wraps_rustc_nothing_is_shared() {
-    let sample = sample();
+    let sample = sample(TESTED);
     let wrapper = sample.sandbox.folder("bin").join("wrapper");
     fs::write(&wrapper, "#!/bin/sh\nexec \"$@\"\n").unwrap();
     fs::set_permissions(&wrapper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let names = names(&sample, &[("RUSTC_WRAPPER", wrapper.to_str().unwrap())]);
-    assert_eq!(names["libbase"], [1, 1], "{names:?}");
+    let theirs = [("RUSTC_WRAPPER", wrapper.to_str().unwrap())];
+    let said = run(&sample, &["doc", "unittests-gnu"], PLAIN, &theirs);
+    assert_eq!(said.code, Some(0), "{}", said.text);
+    assert_eq!(names(&sample)["libbase"], [1, 1]);
 }

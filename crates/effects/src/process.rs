@@ -117,6 +117,18 @@ pub fn run_here(command: &Command) -> Result<ExitStatus> {
     Ok(inner.status().map_err(|error| Error::starting(command, error))?)
 }
 
+/// The status with which this process ends as another one has ended. Where a signal has ended the other, the same
+/// signal ends this process.
+///
+/// # Errors
+/// If the system refuses the signal.
+pub fn end_as(status: ExitStatus) -> Result<i32> {
+    if let Ended::Signaled(signal) = system::ended(status) {
+        system::end_by(signal)?;
+    }
+    Ok(status.code().unwrap_or(101))
+}
+
 /// The command as the standard library starts it, in no tree of its own.
 #[allow(clippy::disallowed_methods, reason = "this is the place that the lint leads to")]
 fn plain(command: &Command) -> Result<std::process::Command, Error> {

@@ -61,10 +61,13 @@ impl Unit {
                 }
                 "--crate-type" => is_library = value()? == "lib" && !is_library,
                 "--cap-lints" => is_silent = value()? == "allow",
-                "-C" => match value()?.split_once('=') {
-                    Some(("metadata" | "embed-bitcode", _)) => {}
-                    Some(("extra-filename", hash)) => extra = Some(hash.to_owned()),
-                    other => plain(&format!("-C{other:?}")),
+                "-C" => match value()? {
+                    option if ["metadata=", "embed-bitcode="].iter().any(|name| option.starts_with(name)) => {
+                    }
+                    option => match option.strip_prefix("extra-filename=") {
+                        Some(hash) => extra = Some(hash.to_owned()),
+                        None => plain(&format!("-C {option}")),
+                    },
                 },
                 "--extern" => {
                     let (name, file) = value()?.split_once('=')?;
@@ -84,9 +87,10 @@ impl Unit {
         counts.then_some(unit)
     }
 
-    /// A text that is the same for two units if the metadata of one can stand for that of the other. It holds all
-    /// words that have an effect on metadata, and the variables of cargo. `identity` is a text that is the same for two
-    /// names of the same file; none if the file is not there. `variables` are the variables of the process.
+    /// A text that is the same for two units if the metadata of one can stand for that of the other. It holds the
+    /// call without what differs between the kinds and has no effect on metadata, and all variables but a few: a
+    /// procedural macro may read any. `identity` is a text that is the same for two names of the same file; none if
+    /// the file is not there. `variables` are the variables of the process.
     pub fn key(
         &self,
         identity: impl Fn(&str) -> Option<String>,
@@ -108,10 +112,6 @@ impl Unit {
                 }
             }
         }
-        let counts = |name: &str| {
-            (name.starts_with("CARGO") && name != "CARGO_MAKEFLAGS")
-                || ["OUT_DIR", "RUSTC_BOOTSTRAP"].contains(&name)
-        };
         let mut variables: Vec<_> = variables.filter(|(name, _)| counts(name)).collect();
         variables.sort();
         for (name, value) in variables {
@@ -132,6 +132,11 @@ impl Unit {
         format!("{}/{}{}.d", self.folder, self.name, self.extra)
     }
 
+    /// The path of the folder in which cargo keeps what rustc has said about the unit of a package.
+    pub fn said(&self, package: &str) -> String {
+        format!("{}/../.fingerprint/{package}{}", self.folder, self.extra)
+    }
+
     /// The list of another unit, as rustc would write it for this one.
     pub fn list_of(&self, other: &Self, list: &str) -> String {
         list.replace(&format!("{}{}", other.name, other.extra), &format!("{}{}", self.name, self.extra))
@@ -145,6 +150,21 @@ impl Unit {
         };
         message(&self.list(), "dep-info") + &message(&self.metadata(), "metadata")
     }
+}
+
+/// Whether a variable may have an effect on a unit. The others differ between the commands of one job, because cargo,
+/// clippy and rustup set them for their own use.
+fn counts(name: &str) -> bool {
+    const OF_TOOLS: [&str; 7] = [
+        "CARGO_HOME",
+        "CARGO_MAKEFLAGS",
+        "LD_LIBRARY_PATH",
+        "PATH",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTDOCFLAGS",
+        "RUST_RECURSION_COUNT",
+    ];
+    !OF_TOOLS.contains(&name) && !["CLIPPY_", "RUSTUP_"].iter().any(|start| name.starts_with(start))
 }
 
 /// The files that rustc has read, as its list says.
@@ -214,7 +234,7 @@ mod tests {
     fn a_compiled_library_and_the_same_one_that_is_checked_have_one_key() {
         let (compiled, other) = (read(COMPILED).unwrap(), read(&checked()).unwrap());
         assert_eq!((compiled.kind, other.kind), (Kind::Compiled, Kind::Checked));
-        assert_eq!(key(COMPILED, &[]), key(&checked(), &[("CARGO_MAKEFLAGS", "-j"), ("HOME", "/h")]));
+        assert_eq!(key(COMPILED, &[]), key(&checked(), &[("CARGO_MAKEFLAGS", "-j"), ("RUSTUP_HOME", "/h")]));
         assert_eq!(compiled.metadata(), "/t/debug/deps/liba_b-12.rmeta");
         assert_eq!(other.list(), "/t/debug/deps/a_b-22.d");
         let list =
@@ -243,7 +263,9 @@ mod tests {
         ] {
             assert_ne!(key(&COMPILED.replace(before, after), &[]), same, "{after}");
         }
-        for variable in ["CARGO_PKG_VERSION", "OUT_DIR", "RUSTC_BOOTSTRAP"] {
+        let flag = |flag: &str| key(&COMPILED.replace("--cfg", &format!("-C {flag} --cfg")), &[]);
+        assert!(flag("rpath") != same && flag("rpath") != flag("debug-assertions"));
+        for variable in ["CARGO_PKG_VERSION", "OUT_DIR", "RUSTC_BOOTSTRAP", "ANY"] {
             assert_ne!(key(COMPILED, &[(variable, "1")]), same, "{variable}");
         }
         assert_eq!(

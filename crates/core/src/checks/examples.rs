@@ -15,7 +15,7 @@ mod macros;
 mod text;
 
 pub use bundle::{NO_EXAMPLE, as_documented, blamed, main_file, module_file, shows_its_module};
-pub use keep::may_keep;
+pub use keep::{is_macro, may_keep};
 pub use text::may_tell_apart;
 
 use serde::{Deserialize, Serialize};

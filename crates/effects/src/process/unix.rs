@@ -94,3 +94,8 @@ pub(super) fn is_anyone_left(child: &dyn ChildWrapper) -> bool {
 pub(super) fn ended(status: ExitStatus) -> Ended {
     status.signal().map_or_else(|| Ended::Exited(status.code().unwrap_or(-1)), Ended::Signaled)
 }
+
+/// Ends this process by a signal. Returns where the signal does not end it.
+pub(super) fn end_by(signal: i32) -> io::Result<()> {
+    signal_hook::low_level::emulate_default_handler(signal)
+}

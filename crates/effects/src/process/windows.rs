@@ -151,3 +151,8 @@ pub(super) fn ended(status: ExitStatus) -> Ended {
     }
     Ended::Exited(code)
 }
+
+/// Does nothing: Windows has no signals.
+pub(super) fn end_by(_: i32) -> io::Result<()> {
+    Ok(())
+}

@@ -159,7 +159,8 @@ impl Context<'_> {
             let now = Instant::now();
             for line in process::lines(lines) {
                 watch.borrow_mut().line(stream, line, now);
-                if let Some(text) = on_line(stream, line) {
+                let line = dependencies::without_link(line);
+                if let Some(text) = on_line(stream, &line) {
                     shown.extend_from_slice(&text);
                 }
             }

@@ -56,10 +56,10 @@ const ATTRIBUTES: &[&str] = &[
 const DERIVES: &[&str] =
     &["Clone", "Copy", "Debug", "Default", "Eq", "Hash", "Ord", "PartialEq", "PartialOrd"];
 
-/// Whether nothing besides the example's text, its arguments and its libraries can change what its compilation
-/// gives, as far as its text and the arguments show it. A macro of the library itself may still hide the name of
-/// a file.
-pub fn may_keep(example: &Example) -> bool {
+/// Whether only the example's text, its arguments and its libraries can change what its compilation gives. This is
+/// read from the text and the arguments: a macro of the library itself may still hide the name of a file.
+/// `has_macros` says whether one of the libraries uses procedural macros, which it may pass on.
+pub fn may_keep(example: &Example, has_macros: bool) -> bool {
     let links = |arg: &String| {
         ["-l", "-C", "--codegen", "-L", "--emit"].iter().any(|option| arg == option)
             || [
@@ -77,23 +77,33 @@ pub fn may_keep(example: &Example) -> bool {
             .any(|start| arg.starts_with(start))
             || arg.contains("link-arg")
     };
-    let is_macro = |file: &str| [".so", ".dylib", ".dll"].iter().any(|end| file.ends_with(end));
     let code = text::code(&example.source);
-    let has_macros = libraries(&example.args).any(is_macro);
+    let has_macros = has_macros || libraries(&example.args).any(is_macro);
     let may_read_files = names_a_file(&code) || (has_macros && may_call_foreign_macros(&code));
     !may_read_files && !example.args.iter().any(links)
+}
+
+/// Whether a library's file is that of procedural macros.
+pub fn is_macro(file: &str) -> bool {
+    [".so", ".dylib", ".dll"].iter().any(|end| file.ends_with(end))
+}
+
+/// Whether a path is that of a macro of the list above.
+fn is_message(path: &str) -> bool {
+    let (start, name) = path.rsplit_once("::").unwrap_or(("std", path));
+    let root = start.trim_start_matches("::").split(':').next();
+    MESSAGES.contains(&name) && matches!(root, Some("std" | "core" | "alloc"))
 }
 
 /// Whether a macro or an attribute has a text.
 fn names_a_file(code: &str) -> bool {
     let has_text = |code: &str| text::first_group(code).contains('"');
-    text::calls(code).any(|(name, after)| !MESSAGES.contains(&name) && has_text(after))
+    text::calls(code).any(|(path, after)| !is_message(path) && has_text(after))
         || text::attributes(code).any(|attribute| attribute.contains('"'))
 }
 
 /// Whether code may call a macro that is not of the standard library. Such a macro may be procedural.
 fn may_call_foreign_macros(code: &str) -> bool {
-    let foreign = |name: &str| !MESSAGES.contains(&name);
     let foreign_attribute = |attribute: &str| {
         let mut words = text::words(attribute);
         match words.next() {
@@ -101,7 +111,7 @@ fn may_call_foreign_macros(code: &str) -> bool {
             word => word.is_none_or(|word| !ATTRIBUTES.contains(&word)),
         }
     };
-    text::calls(code).any(|(name, _)| foreign(name))
+    text::calls(code).any(|(path, _)| !is_message(path))
         || text::attributes(code).any(foreign_attribute)
         || imports_such_a_name(code)
 }
@@ -139,7 +149,7 @@ mod tests {
             "// embed!(\"data\")",
             "let a = number!(1); let b = !(c == \"words\");",
         ] {
-            assert!(may_keep(&example(code, &[])), "{code}");
+            assert!(may_keep(&example(code, &[]), false), "{code}");
         }
         for code in [
             "let a = sample::embed!(\"data.txt\");",
@@ -150,7 +160,7 @@ mod tests {
             "#[derive(Template)]\n#[template(path = \"a.html\")]\nstruct A;",
             "#[link(name = \"z\")] unsafe extern \"C\" {}",
         ] {
-            assert!(!may_keep(&example(code, &[])), "{code}");
+            assert!(!may_keep(&example(code, &[]), false), "{code}");
         }
     }
 
@@ -160,16 +170,22 @@ mod tests {
         for code in [
             "let a = vec![1]; assert!(!a.is_empty(), \"words\");",
             "if !(a != b) { return; }",
+            "::std::assert!(a); std::vec![1]; core::write!(a, \"words\");",
             "#[derive(Clone, Debug, PartialEq)]\n#[repr(u8)] enum A { B }",
             "use std::fmt::{Debug, write}; use a::Sample;",
             "use std::panic; let a = use_it(Debug);",
         ] {
-            assert!(may_keep(&example(code, &args)), "{code}");
+            assert!(may_keep(&example(code, &args), false), "{code}");
         }
         for code in [
             "let a = a::number!();",
             "let a = number ! {};",
             "let a = m::number/* */!();",
+            "let a = m::number // vec\n!();",
+            "m::concat!(1);",
+            "m :: concat!(1);",
+            "::m::vec![1];",
+            "m::std::vec![1];",
             "macro_rules! a { () => {} }",
             "# [derive(Serialize)] struct A;",
             "#[derive(Clone, m::Sample)] struct A;",
@@ -180,7 +196,8 @@ mod tests {
             "use m::{a, Debug}; #[derive(Debug)] struct A;",
             "use m::sample as vec; vec![];",
         ] {
-            assert!(!may_keep(&example(code, &args)), "{code}");
+            assert!(!may_keep(&example(code, &args), false), "{code}");
+            assert!(!may_keep(&example(code, &[]), true), "a library may pass on macros: {code}");
         }
     }
 
@@ -191,7 +208,7 @@ mod tests {
             &["--extern", "m=/t/libm.so"],
             &["-Copt-level=3"],
         ] {
-            assert!(may_keep(&example("", args)), "{args:?}");
+            assert!(may_keep(&example("", args), false), "{args:?}");
         }
         for args in [
             &["-lz"][..],
@@ -203,7 +220,7 @@ mod tests {
             &["-Clinker=/t/cc"],
             &["--emit=metadata"],
         ] {
-            assert!(!may_keep(&example("", args)), "{args:?}");
+            assert!(!may_keep(&example("", args), false), "{args:?}");
         }
     }
 }

@@ -171,23 +171,31 @@ fn has_foreign_code(code: &str) -> bool {
 }
 
 fn calls_macro(code: &str, name: &str) -> bool {
-    calls(code).any(|(called, _)| called == name)
+    calls(code).any(|(path, _)| path.rsplit(':').next() == Some(name))
 }
 
 /// Words before a `!` that make it a negation.
 const BEFORE_NEGATION: &[&str] = &["if", "while", "match", "return", "in", "else", "break", "move", "as"];
 
-/// The macros that code calls or defines: the last part of the name, and the text that follows the `!`. The name is
-/// empty where a comment hides it. Text in a string may look like a call, and then counts as one.
+/// The macros that code calls or defines: the path as far as it stands together, and the text that follows the `!`. The
+/// path is empty where a comment hides it. It begins with `:` where more of it may stand before a space. Text in a
+/// string may look like a call, and then counts as one.
 pub(super) fn calls(code: &str) -> impl Iterator<Item = (&str, &str)> {
     code.match_indices('!').filter_map(|(at, _)| {
         let (before, after) = (code[..at].trim_end(), &code[at + 1..]);
+        let is_hidden =
+            before.ends_with("*/") || before.lines().next_back().is_some_and(|line| line.contains("//"));
         let begin = before.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_').len();
-        let name = &before[begin..];
-        let is_hidden = before.ends_with("*/");
-        let begins = after.trim_start().starts_with(['(', '[', '{', '/']) || name == "macro_rules";
-        let is_call = begins && (is_hidden || !name.is_empty() && !BEFORE_NEGATION.contains(&name));
-        is_call.then_some((name, after))
+        let more = before[..begin].trim_end_matches(|c: char| c.is_alphanumeric() || "_:".contains(c)).len();
+        let is_qualified = before[..begin].trim_end().ends_with(':');
+        let path = match () {
+            () if is_hidden => "",
+            () if is_qualified && !before[..begin].ends_with(':') => ":",
+            () => &before[more..],
+        };
+        let begins = after.trim_start().starts_with(['(', '[', '{', '/']) || path == "macro_rules";
+        let is_call = begins && (is_hidden || !path.is_empty() && !BEFORE_NEGATION.contains(&path));
+        is_call.then_some((path, after))
     })
 }
 

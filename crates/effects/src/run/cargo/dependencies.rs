@@ -1,22 +1,27 @@
-//! Has a dependency checked by what was compiled of it.
+//! Uses the metadata of a compiled dependency where cargo wants the dependency checked.
 //!
 //! The checks of a job compile each dependency for the tests, and check it once more for clippy and documentation.
-//! In CI a link to this program is cargo's `rustc-wrapper`. It notes where rustc writes the metadata of a dependency
-//! that is compiled. Where cargo wants the same dependency checked, the link gives that file a second name, and rustc
-//! need not run. Every other call goes to rustc as it is. The rules are in the core's [`Unit`].
+//! In CI a link to this program is cargo's `rustc-wrapper`. It notes where rustc has written the metadata of a
+//! dependency that was compiled. Where cargo wants the same dependency checked, the link gives that file a second
+//! name, and rustc does not run. Every other call goes to rustc as it is. The rules are in the core's [`Unit`].
 //!
-//! A note holds for one job. cargo itself still decides what is up to date: the link is only asked for what cargo
-//! wants to have made. Only sources in a registry are shared, because they never change.
+//! A note holds for one job, and as long as no file has changed that rustc has read or written. cargo itself still
+//! decides what is up to date: the link is only asked for what cargo wants to have made. Only sources in a registry
+//! are shared, because they never change.
 
 use super::configuration;
 use crate::files;
 use crate::process::{self, Command, TemporaryFolder};
 use crate::say;
 use anyhow::{Context as _, Result};
+use regex_lite::Regex;
 use rust_vmm_ci_core::checks::dependency::{self, Kind, Unit};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// The name of the link.
 const NAME: &str = "rust-vmm-ci-rustc";
@@ -31,8 +36,8 @@ pub struct Dependencies {
 }
 
 impl Dependencies {
-    /// Makes the folder with the link to this program. None where that fails, because it only saves time, and on
-    /// Windows, which does not say cheaply whether two names are the same file.
+    /// Makes the folder with the link to this program. None where that fails: it only saves time. None on Windows:
+    /// there it takes long to ask whether two names are one file.
     pub fn prepare() -> Option<Self> {
         if !cfg!(unix) {
             return None;
@@ -55,7 +60,8 @@ impl Dependencies {
         arguments: &[String],
     ) -> Command {
         let config = configuration::of(dir, variables, arguments);
-        let is_there = self.folder.path().is_dir();
+        // A repository that builds this program may have removed it, or a test the folder.
+        let is_there = self.folder.path().join(NAME).is_file();
         if is_there && config.rustc_wrapper().is_none() { cargo.arg(&self.option) } else { cargo }
     }
 }
@@ -72,6 +78,19 @@ pub fn is_option(argument: &OsStr) -> bool {
     argument.starts_with(OPTION) && argument.contains(NAME)
 }
 
+/// A line that cargo wrote, without the link in the calls that it shows. The link is gone when a person reads it.
+pub fn without_link(bytes: &[u8]) -> Cow<'_, [u8]> {
+    static LINK: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(&format!("('[^']*/{NAME}'|[^ `'\"]*/{NAME}) ")).ok());
+    if !bytes.windows(NAME.len()).any(|part| part == NAME.as_bytes()) {
+        return bytes.into();
+    }
+    match (std::str::from_utf8(bytes), LINK.as_ref()) {
+        (Ok(text), Some(link)) => link.replace_all(text, "").into_owned().into_bytes().into(),
+        _ => bytes.into(),
+    }
+}
+
 /// Acts as the link where this process was started as one. Returns `None` otherwise.
 pub fn act(mut args: impl Iterator<Item = OsString>) -> Option<Result<i32>> {
     let link = PathBuf::from(args.next()?);
@@ -79,53 +98,90 @@ pub fn act(mut args: impl Iterator<Item = OsString>) -> Option<Result<i32>> {
         return None;
     }
     let call: Vec<OsString> = args.collect();
-    if link.parent().and_then(|folder| is_served(folder, &call)).is_some() {
-        return Some(Ok(0));
-    }
-    let replaced = call
-        .split_first()
-        .context("cargo named no compiler")
-        .and_then(|(program, words)| process::replace(&Command::new(program).args(words.iter().cloned())));
-    Some(replaced)
+    Some(answer(&link, &call))
 }
 
-/// Notes a dependency that rustc will compile, or gives cargo the result for one that it wants checked. None if rustc
-/// must run.
-fn is_served(folder: &Path, call: &[OsString]) -> Option<()> {
-    let words: Option<Vec<String>> = call.iter().map(|word| Some(word.to_str()?.to_owned())).collect();
-    let unit = Unit::read(&words?, &registry()?)?;
-    let note = folder.join(unit.key(identity, std::env::vars_os().filter_map(text))?);
+fn answer(link: &Path, call: &[OsString]) -> Result<i32> {
+    let (program, words) = call.split_first().context("cargo named no compiler")?;
+    let rustc = Command::new(program).args(words.iter().cloned());
+    let Some((unit, note)) = link.parent().and_then(|folder| noted(folder, call)) else {
+        return process::replace(&rustc);
+    };
     match unit.kind {
+        Kind::Checked if serve(&unit, &note).is_some() => Ok(0),
+        Kind::Checked => process::replace(&rustc),
         Kind::Compiled => {
-            // rustc puts the file there when it is whole. So it is of this job where it is there.
-            let absent =
-                fs::remove_file(unit.metadata()).map_or_else(|error| files::is_absent(&error), |()| true);
-            if absent {
-                let _ = files::write_whole(&note, serde_json::to_string(&unit).ok()?.as_bytes());
+            let _ = fs::remove_file(&note);
+            let status = process::run_here(&rustc)?;
+            if status.success() {
+                // Without a note the dependency is checked as usual.
+                let _ = write_note(unit, &note);
             }
-            None
-        }
-        Kind::Checked => {
-            let compiled: Unit = serde_json::from_slice(&fs::read(note).ok()?).ok()?;
-            let list = fs::read_to_string(compiled.list()).ok()?;
-            let made = fs::metadata(compiled.metadata()).and_then(|facts| facts.modified()).ok()?;
-            let is_older = |file: String| {
-                fs::metadata(file).and_then(|facts| facts.modified()).is_ok_and(|changed| changed <= made)
-            };
-            let is_set = |(name, value): (String, Option<String>)| std::env::var(name).ok() == value;
-            if !dependency::files(&list).all(is_older) || !dependency::variables(&list).all(is_set) {
-                return None;
-            }
-            let metadata = unit.metadata();
-            fs::remove_file(&metadata)
-                .or_else(|error| if files::is_absent(&error) { Ok(()) } else { Err(error) })
-                .ok()?;
-            fs::hard_link(compiled.metadata(), &metadata).ok()?;
-            fs::write(unit.list(), unit.list_of(&compiled, &list)).ok()?;
-            say::pass_on_error(unit.messages().as_bytes());
-            Some(())
+            process::end_as(status)
         }
     }
+}
+
+/// The unit of a call, and the path of its note. None for a call that is not about a dependency.
+fn noted(folder: &Path, call: &[OsString]) -> Option<(Unit, PathBuf)> {
+    let words: Option<Vec<String>> = call.iter().map(|word| Some(word.to_str()?.to_owned())).collect();
+    let unit = Unit::read(&words?, &registry()?)?;
+    let variables: Option<Vec<_>> = std::env::vars_os().map(text).collect();
+    let key = unit.key(made, variables?.into_iter())?;
+    Some((unit, folder.join(key)))
+}
+
+/// What is known of a dependency that was compiled.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    unit: Unit,
+    /// rustc's list of what it has read.
+    list: String,
+    /// What tells the metadata, and each file that rustc has read, from what may be there later.
+    metadata: String,
+    read: Vec<(String, String)>,
+}
+
+/// Notes what rustc has made.
+fn write_note(unit: Unit, path: &Path) -> Option<()> {
+    let list = fs::read_to_string(unit.list()).ok()?;
+    let read: Option<Vec<_>> =
+        dependency::files(&list).map(|file| unchanged(&file).map(|facts| (file, facts))).collect();
+    let note = Note { metadata: made(&unit.metadata())?, read: read?, list, unit };
+    files::write_whole(path, &serde_json::to_vec(&note).ok()?).ok()
+}
+
+/// Gives cargo what it wants of a dependency that it wants checked. None if rustc must run.
+fn serve(unit: &Unit, note: &Path) -> Option<()> {
+    let note: Note = serde_json::from_slice(&fs::read(note).ok()?).ok()?;
+    let compiled = note.unit.metadata();
+    let is_same = |(file, facts): &(String, String)| unchanged(file).as_ref() == Some(facts);
+    let is_set = |(name, value): (String, Option<String>)| std::env::var(name).ok() == value;
+    if made(&compiled)? != note.metadata
+        || !note.read.iter().all(is_same)
+        || !dependency::variables(&note.list).all(is_set)
+        || has_said_something(&note.unit)
+    {
+        return None;
+    }
+    let metadata = unit.metadata();
+    fs::remove_file(&metadata)
+        .or_else(|error| if files::is_absent(&error) { Ok(()) } else { Err(error) })
+        .ok()?;
+    fs::hard_link(compiled, &metadata).ok()?;
+    fs::write(unit.list(), unit.list_of(&note.unit, &note.list)).ok()?;
+    say::pass_on_error(unit.messages().as_bytes());
+    Some(())
+}
+
+/// Whether rustc has said something about a dependency, for instance that a later version will refuse it. cargo keeps
+/// this, to say it again. A check has to say it too.
+fn has_said_something(unit: &Unit) -> bool {
+    let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
+    fs::read_dir(unit.said(&package)).map_or(true, |mut entries| {
+        entries
+            .any(|entry| entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("output-")))
+    })
 }
 
 /// The folder with the sources of all registries.
@@ -139,67 +195,120 @@ fn text((name, value): (OsString, OsString)) -> Option<(String, String)> {
     Some((name.into_string().ok()?, value.into_string().ok()?))
 }
 
-/// A text that is the same for two names of one file.
+/// A text that is the same for two names of one file, and differs for a file that was made later in its place. cargo and
+/// a second name change the other times of a file. None where the system does not say when a file was made: the system
+/// uses the numbers of removed files again.
 #[cfg(unix)]
-fn identity(file: &str) -> Option<String> {
+fn made(file: &str) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
     let facts = fs::metadata(file).ok()?;
-    Some(format!("{} {}", facts.dev(), facts.ino()))
+    Some(format!("{} {} {} {:?}", facts.dev(), facts.ino(), facts.len(), facts.created().ok()?))
+}
+
+/// A text that differs once a file was written again. A build script may give it its old time, but no program can set
+/// the time of the last change.
+#[cfg(unix)]
+fn unchanged(file: &str) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let facts = fs::metadata(file).ok()?;
+    Some(format!("{} {} {} {} {}", facts.dev(), facts.ino(), facts.len(), facts.ctime(), facts.ctime_nsec()))
 }
 
 #[cfg(windows)]
-fn identity(_: &str) -> Option<String> {
+fn made(_: &str) -> Option<String> {
+    None
+}
+
+#[cfg(windows)]
+fn unchanged(_: &str) -> Option<String> {
     None
 }
 
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use std::time::{Duration, SystemTime};
+
+    /// A folder with what rustc has made of a dependency, and the file `number.rs` that it has read.
+    struct Made(tempfile::TempDir);
+
+    impl Made {
+        fn at(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+
+        fn unit(&self, emit: &str, hash: &str) -> (Unit, PathBuf) {
+            let source = registry().unwrap() + "i/a-1/src/lib.rs";
+            let out = self.at("deps");
+            let call = format!(
+                "rustc --crate-name a {source} --json=artifacts --crate-type lib --emit={emit} -C metadata={hash} \
+                 -C extra-filename=-{hash} --out-dir {} --cap-lints allow",
+                out.display()
+            );
+            let call: Vec<OsString> = call.split(' ').map(Into::into).collect();
+            noted(self.0.path(), &call).unwrap()
+        }
+
+        /// Has compiled the dependency; rustc has read this variable.
+        fn compile(variable: &str) -> Self {
+            let made = Self(tempfile::tempdir().unwrap());
+            fs::create_dir_all(made.at("deps")).unwrap();
+            fs::create_dir_all(made.at(".fingerprint").join(std::env::var("CARGO_PKG_NAME").unwrap() + "-1"))
+                .unwrap();
+            fs::write(made.at("number.rs"), "1").unwrap();
+            fs::write(made.at("deps/liba-1.rmeta"), "metadata").unwrap();
+            let list = format!("a-1.d: {0}\n\n{0}:\n{variable}", made.at("number.rs").display());
+            fs::write(made.at("deps/a-1.d"), list).unwrap();
+            let (unit, note) = made.unit("dep-info,metadata,link", "1");
+            write_note(unit, &note).unwrap();
+            made
+        }
+
+        fn serves(&self) -> bool {
+            let (unit, note) = self.unit("dep-info,metadata", "2");
+            serve(&unit, &note).is_some()
+        }
+    }
 
     #[test]
-    fn a_check_is_served_while_nothing_that_rustc_read_has_changed() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let source = registry().unwrap() + "i/a-1/src/lib.rs";
-        let call = |emit: &str, hash: &str| -> Vec<OsString> {
-            let out = folder.path().display();
-            format!(
-                "rustc --crate-name a {source} --json=artifacts --crate-type lib --emit={emit} -C metadata={hash} \
-                 -C extra-filename=-{hash} --out-dir {out} --cap-lints allow"
-            )
-            .split(' ')
-            .map(Into::into)
-            .collect()
+    fn a_check_is_served_while_nothing_that_rustc_read_or_wrote_has_changed() {
+        let made = Made::compile("# env-dep:RUST_VMM_CI_NEVER_SET\n");
+        assert!(made.serves() && made.serves());
+        assert_eq!(fs::read(made.at("deps/liba-2.rmeta")).unwrap(), b"metadata");
+        assert!(fs::read_to_string(made.at("deps/a-2.d")).unwrap().starts_with("a-2.d: "));
+
+        assert!(
+            !Made::compile("# env-dep:RUST_VMM_CI_NEVER_SET=1\n").serves(),
+            "a variable has another value"
+        );
+
+        let made = Made::compile("");
+        let input = fs::File::options().write(true).open(made.at("number.rs")).unwrap();
+        let before = input.metadata().unwrap().modified().unwrap();
+        fs::write(made.at("number.rs"), "2").unwrap();
+        input.set_modified(before).unwrap();
+        assert!(!made.serves(), "a build script has written a file again, with its old time");
+
+        let made = Made::compile("");
+        fs::remove_file(made.at("deps/liba-1.rmeta")).unwrap();
+        assert!(!made.serves(), "the metadata is gone");
+        fs::write(made.at("deps/liba-1.rmeta"), "other").unwrap();
+        assert!(!made.serves(), "somebody else has compiled it again");
+
+        let made = Made::compile("");
+        let said = made.at(".fingerprint").join(std::env::var("CARGO_PKG_NAME").unwrap() + "-1/output-lib-a");
+        fs::write(said, "{}").unwrap();
+        assert!(!made.serves(), "rustc has said something");
+    }
+
+    #[test]
+    fn cargos_words_do_not_name_the_link() {
+        let line = |link: &str| {
+            format!("process didn't exit successfully: `{link}/bin/rustc --crate-name a` (signal: 6)\n")
         };
-        let check = || is_served(folder.path(), &call("dep-info,metadata", "2")).is_some();
-        assert!(!check(), "nothing was compiled");
-        let input = at("number.rs");
-        for file in ["liba-1.rmeta", "number.rs"] {
-            fs::write(at(file), file).unwrap();
+        for link in [format!("/tmp/rust-vmm-ci-x1/{NAME} "), format!("'/tmp/my files/{NAME}' ")] {
+            assert_eq!(without_link(line(&link).as_bytes()).as_ref(), line("").as_bytes());
         }
-        let compile = || assert_eq!(is_served(folder.path(), &call("dep-info,metadata,link", "1")), None);
-        compile();
-        assert!(!check(), "what an earlier job compiled is gone");
-        let write = |variable: &str| {
-            let list = format!("a-1.d: {0}\n\n{0}:\n{variable}", input.display());
-            fs::write(at("a-1.d"), list).unwrap();
-            fs::write(at("liba-1.rmeta"), "metadata").unwrap();
-        };
-        write("");
-        assert!(check() && check());
-        assert_eq!(fs::read(at("liba-2.rmeta")).unwrap(), b"metadata");
-        assert!(fs::read_to_string(at("a-2.d")).unwrap().starts_with("a-2.d: "));
-        compile();
-        assert_eq!(fs::read(at("liba-2.rmeta")).unwrap(), b"metadata", "the other name keeps the file");
-        write("# env-dep:RUST_VMM_CI_NEVER_SET\n");
-        assert!(check());
-        write("# env-dep:RUST_VMM_CI_NEVER_SET=1\n");
-        assert!(!check(), "a variable has another value");
-        write("");
-        let later = SystemTime::now() + Duration::from_secs(60);
-        fs::File::options().write(true).open(&input).unwrap().set_modified(later).unwrap();
-        assert!(!check(), "a build script has written a file again");
+        assert_eq!(without_link(b"\xff").as_ref(), b"\xff");
     }
 
     #[test]

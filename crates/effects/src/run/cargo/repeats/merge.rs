@@ -19,7 +19,7 @@ use crate::process::{self, Command};
 use crate::say;
 use anyhow::{Context as _, Result};
 use kept::Kept;
-use rust_vmm_ci_core::checks::examples::{Call, Example, may_tell_apart};
+use rust_vmm_ci_core::checks::examples::{Call, Example, is_macro, libraries, may_tell_apart};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -49,6 +49,9 @@ const COPY: &str = "copy";
 const FEW: &str = "few-examples";
 /// The file in the folder of the shims with the crates whose examples are not known, one in each line.
 const UNKNOWN: &str = "unknown-examples";
+
+/// The file that is there where a library of the call may pass on procedural macros.
+const MACROS: &str = "macros";
 
 /// The program of each merged example, and the example's number in it.
 type Bundles = BTreeMap<String, (PathBuf, usize)>;
@@ -136,6 +139,9 @@ fn prepare(shims: &Path, rustdoc: &Command) -> Result<Option<Prepared>> {
         super::super::instrument::link(&shims.join(super::shim::RUSTDOC), &folder.path().join(name))
             .context("merging examples")?;
     }
+    if keeps && may_pass_on_macros(rustdoc) {
+        fs::write(folder.path().join(MACROS), "").context("merging examples")?;
+    }
     let (mut bundles, mut all) = (Bundles::new(), 0);
     if !noted(FEW) {
         let examples = first_pass(folder.path(), rustdoc)?;
@@ -152,6 +158,19 @@ fn prepare(shims: &Path, rustdoc: &Command) -> Result<Option<Prepared>> {
     let merged = bundles.len();
     fs::write(folder.path().join(BUNDLES), serde_json::to_vec(&bundles)?).context("merging examples")?;
     Ok((merged > 0 || keeps).then_some(Prepared { folder, merged, all }))
+}
+
+/// Whether a library of the call uses procedural macros: it may export them as its own. They are in a folder of the call,
+/// beside all that was ever compiled there.
+fn may_pass_on_macros(rustdoc: &Command) -> bool {
+    let words: Vec<String> = rustdoc.args.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let folders = words
+        .iter()
+        .filter_map(|word| word.strip_prefix("-Ldependency=").or(word.strip_prefix("dependency=")));
+    let entries = folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().filter_map(Result::ok);
+    let files = entries.map(|entry| entry.path().to_string_lossy().into_owned());
+    let macros: Vec<String> = files.filter(|file| is_macro(file)).collect();
+    libraries(&words).any(|library| macros.iter().any(|file| bundle::names(library, file)))
 }
 
 /// Adds the name of a crate to a file in the folder of the shims.
@@ -251,7 +270,7 @@ fn alone(folder: &Path, rustc: &Command, example: &Example, output: Option<&str>
     let kept = folder.parent().and_then(Kept::of).zip(output.map(Path::new));
     let line = example.line.to_string();
     let texts = [&*example.source, &example.file, &line];
-    let key = kept::key(std::slice::from_ref(example), &example.args, texts);
+    let key = kept::key(std::slice::from_ref(example), folder.join(MACROS).exists(), &example.args, texts);
     let (Some((kept, program)), Some(key)) = (kept, key) else {
         return process::replace_reading(rustc, &source);
     };

@@ -1,7 +1,7 @@
 //! Compiles the programs that hold many examples.
 
-use super::Bundles;
 use super::kept::{self, Kept};
+use super::{Bundles, MACROS};
 use crate::process::{self, Command};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::checks::examples::{
@@ -51,12 +51,16 @@ pub(super) fn make(shims: &Path, folder: &Path, examples: Vec<Example>) -> Resul
     Ok(bundles)
 }
 
-/// Whether a library always has another one linked. rustc keeps a hash in the name of each library's file
-/// (`libNAME-HASH.rlib`), and writes the hashes of all that a library links into its file.
+/// Whether a library always has another one linked.
 fn links(library: &str, other: &str) -> bool {
-    let Some((_, hash)) = other.strip_suffix(".rlib").and_then(|name| name.rsplit_once('-')) else {
-        return false;
-    };
+    other.ends_with(".rlib") && names(library, other)
+}
+
+/// Whether a library uses another one. rustc keeps a hash in the name of each library's file (`libNAME-HASH.rlib`), and
+/// writes the hashes of all that a library uses into its file.
+pub(super) fn names(library: &str, other: &str) -> bool {
+    let name = other.rsplit_once('.').and_then(|(name, _)| name.rsplit_once('-'));
+    let Some((_, hash)) = name else { return false };
     let is_hash = hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_hash
         && fs::read(library).is_ok_and(|bytes| {
@@ -126,11 +130,12 @@ fn attempt(kept: Option<&Kept>, folder: &Path, root: &str, group: &[Example]) ->
     let _ = fs::remove_dir_all(folder);
     fs::create_dir(folder).context("merging examples")?;
     let Some(first) = group.first() else { return Ok((false, Vec::new())) };
+    let has_macros = folder.parent().is_none_or(|folder| folder.join(MACROS).exists());
     let (args, main) = (without_format(&first.args), main_file(group));
     let modules: Vec<(String, String)> = (0..).zip(group).map(|(number, e)| module_file(number, e)).collect();
     let texts = modules.iter().flat_map(|(file, text)| [file.as_str(), text]).chain([main.as_str()]);
     let shown = group.iter().map(|example| example.file.as_str());
-    let kept = kept.and_then(|kept| Some((kept, kept::key(group, &args, texts.chain(shown))?)));
+    let kept = kept.and_then(|kept| Some((kept, kept::key(group, has_macros, &args, texts.chain(shown))?)));
     let program = folder.join("program");
     if let Some(said) = kept.as_ref().and_then(|(kept, key)| kept.take(key, &program)) {
         return Ok((true, said));

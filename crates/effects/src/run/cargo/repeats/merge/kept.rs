@@ -92,13 +92,15 @@ pub(in super::super) fn remove_unused(shims: &Path) {
 }
 
 /// A text that differs if anything differs that the call of rustc depends on. `args` are its arguments, and `texts`
-/// its sources. None if these examples may not be kept.
+/// its sources. `has_macros` says whether a library may pass on procedural macros. None if these examples may not be
+/// kept.
 pub(super) fn key<'t>(
     examples: &[Example],
+    has_macros: bool,
     args: &[String],
     texts: impl IntoIterator<Item = &'t str>,
 ) -> Option<String> {
-    if !examples.iter().all(may_keep) {
+    if !examples.iter().all(|example| may_keep(example, has_macros)) {
         return None;
     }
     let mut hash = Sha256::new();
@@ -185,7 +187,7 @@ mod tests {
             file: "src/lib.rs".into(),
             line: 1,
         };
-        let of = |args: &[String], source| key(&[example(args)], args, [source]).unwrap();
+        let of = |args: &[String], source| key(&[example(args)], false, args, [source]).unwrap();
         for joined in [true, false] {
             let value = format!("a={}", library.display());
             let named =
@@ -200,7 +202,7 @@ mod tests {
             assert_ne!(first, of(&args("-O"), "fn main() {}"));
         }
         let args = ["-Clink-arg=-Tscript".to_owned()];
-        assert_eq!(key(&[example(&args)], &args, []), None);
+        assert_eq!(key(&[example(&args)], false, &args, []), None);
     }
 
     #[test]
