@@ -66,10 +66,11 @@ impl Dependencies {
     }
 }
 
-/// The option of the link among arguments of cargo. `cargo clippy` is a program of its own, and cargo does not pass
-/// on to it what stands before its name.
-pub fn option(cargo: &Command) -> Option<&OsString> {
-    cargo.args.iter().find(|argument| is_option(argument))
+/// The command with the option of the link once more, after cargo's verb. An option there replaces those before the
+/// verb, and cargo does not pass on to `cargo clippy`, a program of its own, what stands before it.
+pub fn again(cargo: Command) -> Command {
+    let option = cargo.args.iter().find(|argument| is_option(argument)).cloned();
+    cargo.args(option)
 }
 
 /// Whether an argument of cargo is the option of the link. A person who repeats a command does not need it.

@@ -9,6 +9,7 @@
 //! this program in the place of rustc, and they would ask it what only rustc can answer. So this program
 //! also takes the place of the outer wrapper, and calls theirs with rustc itself.
 
+use super::dependencies;
 use crate::process::{self, Command};
 use anyhow::{Context as _, Result};
 use rust_vmm_ci_core::workspace::CargoConfig;
@@ -76,7 +77,7 @@ impl Instrumentation {
             None => cargo,
         };
         let wrapper = toml::Value::String(self.wrapper.to_string_lossy().into_owned());
-        cargo
+        dependencies::again(cargo)
             .arg(format!("--config=build.rustc-workspace-wrapper={wrapper}"))
             // cargo prefers the variable to the option.
             .env_remove("RUSTC_WORKSPACE_WRAPPER")

@@ -299,8 +299,7 @@ impl Check<'_, '_> {
     /// cargo with the check's variables, in the run's folder.
     fn cargo(&self, run: &CargoRun, extra: &[&str]) -> Command {
         let cargo = self.context.cargo();
-        let option = dependencies::option(&cargo).filter(|_| self.command.verb == "clippy").cloned();
-        let cargo = cargo.arg(&self.command.verb).args(&self.command.args).args(option);
+        let cargo = dependencies::again(cargo.arg(&self.command.verb).args(&self.command.args));
         self.with_variables(cargo).args(&run.flags).args(extra).dir(&run.dir)
     }
 
