@@ -63,6 +63,7 @@ const READERS: &[(&str, &str)] = &[
     ("crates/effects/src/process/linux.rs", "/proc"),
     ("crates/effects/src/run/cargo/configuration.rs", "cargo reads the same files"),
     ("crates/effects/src/run/cargo/debug.rs", "cargo reads the same files"),
+    ("crates/effects/src/run/cargo/dependencies.rs", "what rustc has written"),
     ("crates/effects/src/run/cargo/facts.rs", "cargo reads the same files"),
     ("crates/effects/src/run/cargo/repeats.rs", "a temporary folder of this program's"),
     ("crates/effects/src/run/cargo/repeats/merge.rs", "a temporary folder of this program's"),

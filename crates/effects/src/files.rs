@@ -19,6 +19,7 @@ mod whole;
 
 pub use checkout::Checkout;
 pub use locked::Locked;
+pub use system::{identity, state};
 pub use whole::write_whole;
 
 use std::fs::File;

@@ -116,3 +116,18 @@ pub fn name_file(file: &File, path: &Path) -> io::Result<()> {
     let opened = format!("/proc/self/fd/{}", file.as_raw_fd());
     Ok(linkat(CWD, opened, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
 }
+
+/// A text that is the same for two names of one file, and differs for a file that was made later in its place. None
+/// where the file is not there, or the file system does not say when it was made: numbers of removed files are used
+/// again.
+pub fn identity(file: &str) -> Option<String> {
+    let facts = std::fs::metadata(file).ok()?;
+    Some(format!("{} {} {} {:?}", facts.dev(), facts.ino(), facts.len(), facts.created().ok()?))
+}
+
+/// A text that differs once a file was written again. A program may give a file its old time, but none can set the
+/// time of the last change. None where the file is not there.
+pub fn state(file: &str) -> Option<String> {
+    let facts = std::fs::metadata(file).ok()?;
+    Some(format!("{} {} {} {} {}", facts.dev(), facts.ino(), facts.len(), facts.ctime(), facts.ctime_nsec()))
+}

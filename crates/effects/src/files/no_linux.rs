@@ -58,3 +58,13 @@ pub fn unnamed_file(_folder: &Path) -> Option<File> {
 pub fn name_file(_file: &File, _path: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
+
+/// None: here two names of one file are not recognised.
+pub fn identity(_file: &str) -> Option<String> {
+    None
+}
+
+/// None, as for [`identity`].
+pub fn state(_file: &str) -> Option<String> {
+    None
+}

@@ -36,13 +36,11 @@ pub struct Dependencies {
 }
 
 impl Dependencies {
-    /// Makes the folder with the link to this program. None where that fails: it only saves time. None on Windows:
-    /// there it takes long to ask whether two names are one file.
+    /// Makes the folder with the link to this program. None where that fails: it only saves time. None where the system
+    /// does not tell files apart.
     pub fn prepare() -> Option<Self> {
-        if !cfg!(unix) {
-            return None;
-        }
         let folder = TemporaryFolder::make().ok()?;
+        files::identity(folder.path().to_str()?)?;
         let link = folder.path().join(NAME);
         super::instrument::link(&std::env::current_exe().ok()?, &link).ok()?;
         let option = format!("{OPTION}{}", toml::Value::String(link.to_str()?.to_owned()));
@@ -128,7 +126,7 @@ fn noted(folder: &Path, call: &[OsString]) -> Option<(Unit, PathBuf)> {
     let words: Option<Vec<String>> = call.iter().map(|word| Some(word.to_str()?.to_owned())).collect();
     let unit = Unit::read(&words?, &registry()?)?;
     let variables: Option<Vec<_>> = std::env::vars_os().map(text).collect();
-    let key = unit.key(made, variables?.into_iter())?;
+    let key = unit.key(files::identity, variables?.into_iter())?;
     Some((unit, folder.join(key)))
 }
 
@@ -147,8 +145,8 @@ struct Note {
 fn write_note(unit: Unit, path: &Path) -> Option<()> {
     let list = fs::read_to_string(unit.list()).ok()?;
     let read: Option<Vec<_>> =
-        dependency::files(&list).map(|file| unchanged(&file).map(|facts| (file, facts))).collect();
-    let note = Note { metadata: made(&unit.metadata())?, read: read?, list, unit };
+        dependency::files(&list).map(|file| files::state(&file).map(|facts| (file, facts))).collect();
+    let note = Note { metadata: files::identity(&unit.metadata())?, read: read?, list, unit };
     files::write_whole(path, &serde_json::to_vec(&note).ok()?).ok()
 }
 
@@ -156,9 +154,9 @@ fn write_note(unit: Unit, path: &Path) -> Option<()> {
 fn serve(unit: &Unit, note: &Path) -> Option<()> {
     let note: Note = serde_json::from_slice(&fs::read(note).ok()?).ok()?;
     let compiled = note.unit.metadata();
-    let is_same = |(file, facts): &(String, String)| unchanged(file).as_ref() == Some(facts);
+    let is_same = |(file, facts): &(String, String)| files::state(file).as_ref() == Some(facts);
     let is_set = |(name, value): (String, Option<String>)| std::env::var(name).ok() == value;
-    if made(&compiled)? != note.metadata
+    if files::identity(&compiled)? != note.metadata
         || !note.read.iter().all(is_same)
         || !dependency::variables(&note.list).all(is_set)
         || has_said_something(&note.unit)
@@ -196,36 +194,7 @@ fn text((name, value): (OsString, OsString)) -> Option<(String, String)> {
     Some((name.into_string().ok()?, value.into_string().ok()?))
 }
 
-/// A text that is the same for two names of one file, and differs for a file that was made later in its place. cargo and
-/// a second name change the other times of a file. None where the system does not say when a file was made: the system
-/// uses the numbers of removed files again.
-#[cfg(unix)]
-fn made(file: &str) -> Option<String> {
-    use std::os::unix::fs::MetadataExt as _;
-    let facts = fs::metadata(file).ok()?;
-    Some(format!("{} {} {} {:?}", facts.dev(), facts.ino(), facts.len(), facts.created().ok()?))
-}
-
-/// A text that differs once a file was written again. A build script may give it its old time, but no program can set
-/// the time of the last change.
-#[cfg(unix)]
-fn unchanged(file: &str) -> Option<String> {
-    use std::os::unix::fs::MetadataExt as _;
-    let facts = fs::metadata(file).ok()?;
-    Some(format!("{} {} {} {} {}", facts.dev(), facts.ino(), facts.len(), facts.ctime(), facts.ctime_nsec()))
-}
-
-#[cfg(windows)]
-fn made(_: &str) -> Option<String> {
-    None
-}
-
-#[cfg(windows)]
-fn unchanged(_: &str) -> Option<String> {
-    None
-}
-
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -271,6 +240,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(windows, ignore = "this system does not tell files apart")]
     fn a_check_is_served_while_nothing_that_rustc_read_or_wrote_has_changed() {
         let made = Made::compile("# env-dep:RUST_VMM_CI_NEVER_SET\n");
         assert!(made.serves() && made.serves());

@@ -90,7 +90,8 @@ impl JobFacts {
         })
     }
 
-    /// What has dependencies checked by what was compiled of them; none where that cannot be prepared.
+    /// The link that uses the metadata of compiled dependencies where cargo wants them checked. None where it cannot be
+    /// prepared.
     pub fn dependencies(&self) -> Option<&Dependencies> {
         self.dependencies.get_or_init(Dependencies::prepare).as_ref()
     }

@@ -4,16 +4,18 @@ use rust_vmm_ci_core::checks::Work;
 use rust_vmm_ci_core::checks::cargo::CargoCommand;
 use rust_vmm_ci_core::plan::PlannedCheck;
 
-/// The order in which the checks begin: that of the plan, except that checks which only need the metadata of
-/// dependencies follow those that compile them, because then rustc need not run for it again (see
-/// the module `cargo::dependencies`).
+/// The order in which the checks begin. It is that of the plan, with one exception. Checks that only need the metadata
+/// of dependencies begin after those that compile dependencies in debug mode. Then the metadata is there, and rustc
+/// does not run for it again (see the module `cargo::dependencies`).
 pub(super) fn order(plan: &[PlannedCheck]) -> Vec<usize> {
     let command = |index: usize| match &plan[index].work {
         Work::Cargo { command, .. } => Some(command),
         _ => None,
     };
     let compiles = |index: &usize| {
-        let in_debug = |command: &CargoCommand| !command.has("--release") && !command.has("--profile");
+        let in_debug = |command: &CargoCommand| {
+            !command.has("--release") && !command.has("-r") && command.value_of("--profile").is_none()
+        };
         command(*index)
             .is_some_and(|command| ["build", "test"].contains(&&*command.verb) && in_debug(command))
     };
