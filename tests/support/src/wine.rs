@@ -240,8 +240,7 @@ pub struct Outcome {
     pub build: Build,
 }
 
-/// Whether nobody adds to a file any more: who added to it was ended, and did not come to its own end, where the
-/// file has [`WHOLE`] bytes.
+/// Whether nobody adds to a file any more. Who added to it was ended: at its own end the file has `WHOLE` bytes.
 pub fn is_left_alone(file: &Path) -> bool {
     let length = || std::fs::metadata(file).map_or(0, |file| file.len());
     let still = || {
