@@ -96,6 +96,6 @@ pub(super) fn ended(status: ExitStatus) -> Ended {
 }
 
 /// Ends this process by a signal. Returns where the signal does not end it.
-pub(super) fn end_by(signal: i32) -> io::Result<()> {
-    signal_hook::low_level::emulate_default_handler(signal)
+pub(super) fn end_by(signal: i32) {
+    let _ = signal_hook::low_level::emulate_default_handler(signal);
 }
