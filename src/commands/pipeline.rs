@@ -12,7 +12,7 @@ use rust_vmm_ci_core::pipeline::{self, Groups, JOBS_PER_BUILD, Uploads, Written,
 use rust_vmm_ci_core::plan::{Facts, PlannedCheck, Planner, TracedMap};
 use rust_vmm_ci_effects::{agent, container, say};
 use std::collections::HashSet;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
 /// Prints the pipeline that an upload would bring; notes go to standard error.
@@ -25,9 +25,15 @@ pub fn print(selection: &Selection, format: Format) -> Result<Exit> {
     for repository in &repositories {
         parts.push((&repository.found, repository.facts_of_upload()?, repository.times()?));
     }
-    let mut out = HeldBack { held: Some(Vec::new()), out: io::stdout().lock() };
-    // After an error, what is held back is not printed: a reader must not take a part for the whole.
-    let (notes, count) = write(&parts, format, &mut out)?;
+    let mut out = BufWriter::with_capacity(HELD_BACK, io::stdout().lock());
+    let (notes, count) = match write(&parts, format, &mut out) {
+        Ok(written) => written,
+        Err(error) => {
+            // A reader of the output must not take a part for the whole.
+            let _ = out.into_parts();
+            return Err(error);
+        }
+    };
     out.flush()?;
     drop(out);
     say_notes(&notes, count);
@@ -39,37 +45,6 @@ pub fn print(selection: &Selection, format: Format) -> Result<Exit> {
 /// How much of the output is held back, in bytes, until the whole pipeline is known to be right. Where a
 /// longer pipeline has an error, a part of it is printed, which is not valid JSON.
 const HELD_BACK: usize = 1 << 20;
-
-/// An output of which the beginning is held back. What comes later is written at once, without a copy.
-struct HeldBack<W> {
-    /// None once it was written.
-    held: Option<Vec<u8>>,
-    out: W,
-}
-
-impl<W: Write> Write for HeldBack<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.held {
-            Some(held) if held.len() + bytes.len() <= HELD_BACK => {
-                held.extend_from_slice(bytes);
-                Ok(bytes.len())
-            }
-            Some(held) => {
-                self.out.write_all(held)?;
-                self.held = None;
-                self.out.write(bytes)
-            }
-            None => self.out.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if let Some(held) = self.held.take() {
-            self.out.write_all(&held)?;
-        }
-        self.out.flush()
-    }
-}
 
 /// A configuration whose steps are printed, with its facts and times.
 type Part<'a> = (&'a Found, Facts, Times);
@@ -262,28 +237,5 @@ fn say_notes(notes: &[String], steps: u64) {
     notes.iter().for_each(say::note);
     if steps == 0 {
         say::note("there is no step to upload: every check is left out, or the files describe none");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_is_printed_before_there_is_more_than_is_held_back() {
-        let half = vec![b'a'; HELD_BACK / 2];
-        let mut out = HeldBack { held: Some(Vec::new()), out: Vec::new() };
-        out.write_all(&half).unwrap();
-        out.write_all(&half).unwrap();
-        assert!(out.out.is_empty());
-        out.write_all(b"b").unwrap();
-        assert_eq!(out.out.len(), HELD_BACK + 1);
-        out.write_all(b"c").unwrap();
-        out.flush().unwrap();
-        assert!(out.out.ends_with(b"abc"));
-        let mut short = HeldBack { held: Some(Vec::new()), out: Vec::new() };
-        short.write_all(b"a").unwrap();
-        short.flush().unwrap();
-        assert_eq!(short.out, b"a");
     }
 }

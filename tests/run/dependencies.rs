@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
+use support::sandbox::Sandbox;
 
 /// Puts a package into a registry in a folder, as cargo would download it.
 fn publish(registry: &Path, name: &str, dependency: Option<&str>, files: &[(&str, &str)]) {
@@ -139,4 +140,49 @@ fn where_somebody_else_wraps_rustc_nothing_is_shared() {
     let said = run(&sample, &["doc", "unittests-gnu"], PLAIN, &theirs);
     assert_eq!(said.code, Some(0), "{}", said.text);
     assert_eq!(names(&sample)["libbase"], [1, 1]);
+}
+
+#[test]
+fn what_cargo_says_of_rustc_is_what_a_person_can_repeat() {
+    let sample = sample(TESTED);
+    let file = sample.sandbox.path().join("report.json");
+    let checks = ["unittests-gnu", "--report", file.to_str().unwrap()];
+    // rustc refuses the flag, and cargo shows the call that failed.
+    let said = run(&sample, &checks, PLAIN, &[("RUSTFLAGS", "-Cnonsense=1")]);
+    assert_eq!(said.code, Some(1), "{}", said.text);
+    let report = fs::read_to_string(file).unwrap();
+    assert!(said.text.contains("nonsense") && report.contains("nonsense"), "{}", said.text);
+    for text in [&said.text, &report] {
+        assert!(!text.contains("rust-vmm-ci-rustc"), "{text}");
+    }
+}
+
+#[test]
+fn a_compiler_that_a_signal_ends_ends_the_link_by_the_same_signal() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.folder("here");
+    let (link, rustc) = (folder.join("rust-vmm-ci-rustc"), folder.join("rustc"));
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rust-vmm-ci"), &link).unwrap();
+    support::program::write(&rustc, "#!/bin/sh\ncase $3 in *killed*) kill -9 $$;; *) exit 3;; esac\n");
+    let home = sandbox.folder("cargo");
+    let ended = |name: &str| {
+        let source = home.join(format!("registry/src/i/{name}-1/lib.rs"));
+        let mut call = sandbox.command(&link);
+        call.arg(&rustc).args(["--crate-name", name]).arg(source).args([
+            "--json=artifacts",
+            "--crate-type",
+            "lib",
+        ]);
+        call.args([
+            "--emit=dep-info,metadata,link",
+            "-C",
+            "extra-filename=-1",
+            "--cap-lints",
+            "allow",
+            "--out-dir",
+        ]);
+        call.arg(&folder).env("CARGO_HOME", &home).status().unwrap()
+    };
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended("killed")), Some(9));
+    assert_eq!(ended("refused").code(), Some(3));
 }

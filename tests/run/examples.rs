@@ -102,3 +102,28 @@ fn an_example_that_reads_a_variable_while_it_is_compiled_is_not_kept() {
         assert_eq!(run("2").code, Some(1), "{code}");
     }
 }
+
+/// A procedural macro that reads a file, and does not tell rustc that it does.
+const MACRO: &str = "extern crate proc_macro;\n#[proc_macro]\npub fn number(_: proc_macro::TokenStream) -> \
+                     proc_macro::TokenStream {\n    std::fs::read_to_string(concat!(env!(\"CARGO_MANIFEST_DIR\"), \
+                     \"/number\")).unwrap().parse().unwrap()\n}\n";
+
+#[test]
+fn an_example_with_a_macro_that_another_library_passes_on_is_not_kept() {
+    let example = "/// ```\n/// assert_eq!(passes::number!(), 1);\n/// ```\n";
+    let library = format!("//! A crate.\n\n{example}{}pub fn a() {{}}\n", example.repeat(5));
+    let named = |name: &str, more: &str| MANIFEST.replace("\"sample\"", &format!("\"{name}\"")) + more;
+    let sample = Sample::new(&[
+        ("Cargo.toml", &format!("{MANIFEST}[dependencies]\npasses = {{ path = \"passes\" }}\n[workspace]\n")),
+        ("src/lib.rs", &library),
+        ("passes/Cargo.toml", &named("passes", "[dependencies]\nmacros = { path = \"../macros\" }\n")),
+        ("passes/src/lib.rs", "pub use macros::number;\n"),
+        ("macros/Cargo.toml", &named("macros", "[lib]\nproc-macro = true\n")),
+        ("macros/src/lib.rs", MACRO),
+        ("macros/number", "1"),
+    ]);
+    assert_eq!(sample.run(&["run", "unittests-gnu"]).code, Some(0));
+    fs::write(sample.repository.path().join("macros/number"), "2").unwrap();
+    let said = sample.run(&["run", "unittests-gnu"]);
+    assert_eq!(said.code, Some(1), "cargo compiles each example at each run: {}", said.text);
+}

@@ -132,7 +132,7 @@ impl Unit {
         format!("{}/{}{}.d", self.folder, self.name, self.extra)
     }
 
-    /// The path of the folder in which cargo keeps what rustc has said about the unit of a package.
+    /// The path of the folder in which cargo keeps what rustc has said about the unit of a package (Cargo 1.74 to 1.95).
     pub fn said(&self, package: &str) -> String {
         format!("{}/../.fingerprint/{package}{}", self.folder, self.extra)
     }

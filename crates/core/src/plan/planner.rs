@@ -16,7 +16,7 @@ use crate::predecessor::minutes;
 use crate::workspace::parallel;
 use anyhow::Result;
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
+use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -53,26 +53,6 @@ enum Part<'p, 'a> {
     Item(&'p Item<'a>, Range<usize>),
     /// The own items of a range of the crates.
     Own(Range<usize>),
-}
-
-/// The hash of a number that is a hash already.
-#[derive(Default)]
-struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
 }
 
 /// What the steps of an item have in common. It is computed when the first step is planned.
@@ -176,7 +156,7 @@ impl<'a> Planner<'a> {
             });
             (made, labels, planned)
         };
-        let mut seen: HashSet<u64, BuildHasherDefault<Hashed>> = HashSet::default();
+        let mut seen: HashSet<u64> = HashSet::new();
         let mut is_compared = false;
         parallel::in_order(&self.parts(), threads, work, |(made, labels, planned)| {
             for label in labels {

@@ -1,5 +1,6 @@
 //! The runs that a cargo check consists of: one for each distinct result of feature resolution.
 
+use super::dependencies;
 use super::facts::{CARGO_ANSWERS_WITHIN, WorkspaceError, surroundings};
 use super::once_map::OnceMap;
 use crate::process::{self, Command};
@@ -68,7 +69,7 @@ impl Resolutions {
         self.answers.get_or_make((dir.to_owned(), surroundings(&command)), || {
             let captured = process::ask(&command)?;
             let succeeded = captured.status.success();
-            Ok(if succeeded { captured.text() } else { refused + &captured.complaint() }.into())
+            Ok(if succeeded { captured.text() } else { refused + &dependencies::complaint(&captured) }.into())
         })
     }
 }

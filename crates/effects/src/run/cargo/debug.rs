@@ -1,7 +1,7 @@
 //! How much debug information the builds of CI have.
 
-use super::configuration;
 use crate::process::Command;
+use rust_vmm_ci_core::workspace::CargoConfig;
 use std::path::Path;
 
 /// The variable that sets the debug information of the profile `dev`, and of `test`, which inherits it.
@@ -11,15 +11,10 @@ const VARIABLE: &str = "CARGO_PROFILE_DEV_DEBUG";
 const LINES: &str = "line-tables-only";
 
 /// cargo with less debug information, where neither the repository nor the person says how much there is.
-/// `dir` is the folder that it is started in; the command sets `variables` and has `arguments`. It is for CI
-/// alone: a person's own builds share the target directory.
-pub fn with_less(
-    cargo: Command,
-    dir: &Path,
-    variables: &[(String, String)],
-    arguments: &[String],
-) -> Command {
-    let chosen = configuration::of(dir, variables, arguments).may_set_debug() || manifests_may_choose(dir);
+/// `dir` is the folder that it is started in, and `config` is what cargo finds there. It is for CI alone: a person's
+/// own builds share the target directory.
+pub fn with_less(cargo: Command, dir: &Path, config: &CargoConfig) -> Command {
+    let chosen = config.may_set_debug() || manifests_may_choose(dir);
     if chosen { cargo } else { cargo.env(VARIABLE, LINES) }
 }
 
@@ -33,6 +28,7 @@ fn manifests_may_choose(dir: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::configuration;
     use super::*;
     use std::fs;
 
@@ -48,7 +44,8 @@ mod tests {
             let mut variables = home.to_vec();
             variables.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
             let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
-            with_less(Command::new("cargo"), &member, &variables, &arguments) != Command::new("cargo")
+            let config = configuration::of(&member, &variables, &arguments);
+            with_less(Command::new("cargo"), &member, &config) != Command::new("cargo")
         };
         assert!(overrules(&[], &[]));
         assert!(!overrules(&[("CARGO_PROFILE_TEST_DEBUG", "2")], &[]));

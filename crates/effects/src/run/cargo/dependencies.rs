@@ -9,13 +9,13 @@
 //! decides what is up to date: the link is only asked for what cargo wants to have made. Only sources in a registry
 //! are shared, because they never change.
 
-use super::configuration;
 use crate::files;
-use crate::process::{self, Command, TemporaryFolder};
+use crate::process::{self, Captured, Command, TemporaryFolder};
 use crate::say;
 use anyhow::{Context as _, Result};
 use regex_lite::Regex;
 use rust_vmm_ci_core::checks::dependency::{self, Kind, Unit};
+use rust_vmm_ci_core::workspace::CargoConfig;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -47,17 +47,9 @@ impl Dependencies {
         Some(Self { folder, option })
     }
 
-    /// cargo with the link, where nobody else wraps rustc. `dir` is the folder that it is started in; the command sets
-    /// `variables` and has `arguments`. cargo forgets what it knows of rustc where the wrapper changes, so all commands
-    /// of a job have the same.
-    pub fn apply(
-        &self,
-        cargo: Command,
-        dir: &Path,
-        variables: &[(String, String)],
-        arguments: &[String],
-    ) -> Command {
-        let config = configuration::of(dir, variables, arguments);
+    /// cargo with the link, where nobody else wraps rustc. `config` is what cargo finds in its folder. cargo forgets what
+    /// it knows of rustc where the wrapper changes, so all commands of a job have the same.
+    pub fn apply(&self, cargo: Command, config: &CargoConfig) -> Command {
         // A repository that builds this program may have removed it, or a test the folder.
         let is_there = self.folder.path().join(NAME).is_file();
         if is_there && config.rustc_wrapper().is_none() { cargo.arg(&self.option) } else { cargo }
@@ -88,6 +80,11 @@ pub fn without_link(bytes: &[u8]) -> Cow<'_, [u8]> {
         (Ok(text), Some(link)) => link.replace_all(text, "").into_owned().into_bytes().into(),
         _ => bytes.into(),
     }
+}
+
+/// Why cargo has refused an answer, in the same way.
+pub fn complaint(captured: &Captured) -> String {
+    String::from_utf8_lossy(&without_link(captured.complaint().as_bytes())).into_owned()
 }
 
 /// Acts as the link where this process was started as one. Returns `None` otherwise.

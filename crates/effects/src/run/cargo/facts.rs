@@ -1,7 +1,7 @@
 //! What the checks of a job have in common: the toolchain, the workspace, what cargo resolves.
 
 use super::combine::{Asking, CargoRun, Resolutions, runs};
-use super::dependencies::Dependencies;
+use super::dependencies::{self, Dependencies};
 use super::once_map::OnceMap;
 use super::toolchain::{NoToolchain, Toolchain, decided_in};
 use crate::files::Checkout;
@@ -118,7 +118,7 @@ impl JobFacts {
             }
             let captured = process::ask(&question.within(CARGO_ANSWERS_WITHIN))?;
             if !captured.status.success() {
-                return Err(WorkspaceError::Refused(captured.complaint()));
+                return Err(WorkspaceError::Refused(dependencies::complaint(&captured)));
             }
             let metadata = serde_json::from_slice(&captured.stdout);
             metadata.map(Arc::new).map_err(|error| WorkspaceError::Unreadable(Arc::new(error)))

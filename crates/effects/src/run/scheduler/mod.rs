@@ -288,10 +288,11 @@ fn cargo_command(check: &PlannedCheck, job: &JobFacts, settings: &Settings, colo
     if settings.ci {
         let arguments: &[String] =
             if let Work::Cargo { command, .. } = &check.work { &command.args } else { &[] };
-        let (dir, variables) = (directory(check, job), variables(check));
-        cargo = cargo::debug::with_less(cargo, &dir, &variables, arguments);
+        let dir = directory(check, job);
+        let config = cargo::configuration::of(&dir, &variables(check), arguments);
+        cargo = cargo::debug::with_less(cargo, &dir, &config);
         if let Some(dependencies) = job.dependencies().filter(|_| takes_configuration) {
-            cargo = dependencies.apply(cargo, &dir, &variables, arguments);
+            cargo = dependencies.apply(cargo, &config);
         }
     }
     if color { cargo.env("CARGO_TERM_COLOR", "always") } else { cargo }

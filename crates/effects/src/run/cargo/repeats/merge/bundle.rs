@@ -57,7 +57,7 @@ fn links(library: &str, other: &str) -> bool {
 }
 
 /// Whether a library uses another one. rustc keeps a hash in the name of each library's file (`libNAME-HASH.rlib`), and
-/// writes the hashes of all that a library uses into its file.
+/// writes the hashes of all that a library uses into its file (seen with Rust 1.95).
 pub(super) fn names(library: &str, other: &str) -> bool {
     let name = other.rsplit_once('.').and_then(|(name, _)| name.rsplit_once('-'));
     let Some((_, hash)) = name else { return false };
